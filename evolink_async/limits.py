@@ -1,0 +1,131 @@
+"""The numbers a user may turn, frozen, each with its unit, its range and the reason for its default.
+
+Nothing is read from the environment here, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from .errors import ConfigurationError
+
+Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
+
+
+def _number(kind: type, *, least: float, above: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """Make a validator: a `kind`, finite, and at least (or, with `above`, more than) `least`."""
+    allowed = (int,) if kind is int else (int, float)
+
+    def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        where = f"{type(instance).__name__}.{field.name}"
+        if type(value) not in allowed or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {value!r}")
+        if value < least or (above and value == least):
+            raise ConfigurationError(f"{where} must be {'more than' if above else 'at least'} {least}, not {value!r}")
+
+    return check
+
+
+count = _number(int, least=1)
+seconds = _number(float, least=0, above=True)
+seconds_or_none = attrs.validators.optional(seconds)
+
+
+def one_of(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """Make a validator: one of `words`."""
+
+    def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value not in words:
+            where = f"{type(instance).__name__}.{field.name}"
+            raise ConfigurationError(f"{where} must be one of {', '.join(words)}, not {value!r}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much may go on at once, over all keys of a pool.
+
+    Attributes:
+        requests: HTTP calls to the API at once, submits and looks together. 32 keeps one process far below what a
+            single connection pool serves without queueing.
+        submits: HTTP calls that submit, a part of `requests`. Few, because each one open is one that a crash
+            could leave in doubt.
+        in_flight: Jobs alive at the service at once; also how far `run` reads ahead of what the caller took.
+        downloads: Result files fetched at once; these go to other hosts and do not count as `requests`.
+
+    Raises:
+        ConfigurationError: A number is not a whole number of at least 1, or `submits` exceeds `requests`.
+    """
+
+    requests: int = attrs.field(default=32, validator=count)
+    submits: int = attrs.field(default=8, validator=count)
+    in_flight: int = attrs.field(default=1000, validator=count)
+    downloads: int = attrs.field(default=4, validator=count)
+
+    def __attrs_post_init__(self) -> None:
+        if self.submits > self.requests:
+            raise ConfigurationError(
+                f"Limits.submits ({self.submits}) must not exceed Limits.requests ({self.requests}), which it is a part of"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Cadence:
+    """How often tasks are looked at. Each look makes the gateway ask its provider, so looks are kept few.
+
+    Attributes:
+        polls_per_second: Status requests a second, over all tasks of the pool.
+        first_look: Seconds after acceptance by which every task has been looked at once, whatever was estimated.
+        min_interval: Shortest time between two looks at one task, in seconds.
+        max_interval: Longest time between two looks at one task, in seconds; tasks older than ten times this
+            are looked at every tenth of their age, so nobody learns of a video more than 10 % late.
+        not_found_grace: Seconds for which "no such task" counts as "not visible yet".
+
+    Raises:
+        ConfigurationError: A number is not above 0, or `min_interval` exceeds `max_interval`.
+    """
+
+    polls_per_second: float = attrs.field(default=20.0, validator=seconds)
+    first_look: float = attrs.field(default=60.0, validator=seconds)
+    min_interval: float = attrs.field(default=1.0, validator=seconds)
+    max_interval: float = attrs.field(default=30.0, validator=seconds)
+    not_found_grace: float = attrs.field(default=60.0, validator=seconds)
+
+    def __attrs_post_init__(self) -> None:
+        if self.min_interval > self.max_interval:
+            raise ConfigurationError(
+                f"Cadence.min_interval ({self.min_interval}) must not exceed Cadence.max_interval ({self.max_interval})"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a submit may be sent again. Looks have no policy: reading is free, so they never give up.
+
+    Attributes:
+        resubmit: "if_undelivered" sends again what certainly was not accepted (no connection, 429, a refusal in
+            the service's own words). "same_key" also sends unknown submits again with the same Idempotency-Key
+            and body; the service's own clients rely on that header, its documentation does not promise it.
+            "never" sends every submit once.
+        attempts: Sends of one submit at most, the first included.
+        patience: Seconds from the first send after which it is not sent again; also how long an outage may last
+            before jobs come back after one try each.
+        base: Back-off before the second send, in seconds; doubled each time, with full jitter.
+        cap: Longest back-off, in seconds. A longer Retry-After is still obeyed, within `patience`.
+        grace: Seconds that a submit already on its way gets, when we are cancelled or closed, to tell its task id.
+
+    Raises:
+        ConfigurationError: A number is out of range, or `resubmit` is another word.
+    """
+
+    resubmit: Resubmit = attrs.field(default="if_undelivered", validator=one_of("if_undelivered", "same_key", "never"))
+    attempts: int = attrs.field(default=10, validator=count)
+    patience: float = attrs.field(default=300.0, validator=seconds)
+    base: float = attrs.field(default=0.5, validator=seconds)
+    cap: float = attrs.field(default=30.0, validator=seconds)
+    grace: float = attrs.field(default=10.0, validator=seconds)

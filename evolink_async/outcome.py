@@ -1,0 +1,129 @@
+"""Jobs as they go in, outcomes as they come out.
+
+Values only: who makes them, and when, is the pool's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+
+from .errors import ConfigurationError, DownloadError, EvolinkError
+from .json_text import dump
+from .params import AnyParams, dump_params
+from .task import Snapshot
+
+
+def _check_key(_instance: object, _field: object, key: object) -> None:
+    if not isinstance(key, str) or not key or len(key) > 255 or not key.isprintable():
+        raise ConfigurationError(f"a job's key must be 1 to 255 printable characters, not {key!r}")
+
+
+@attrs.frozen
+class Job:
+    """One wish: parameters under a key of the caller's own.
+
+    Attributes:
+        key: Names the job in every outcome; unique within a run. 1 to 255 printable characters.
+        params: What to make.
+    """
+
+    key: str = attrs.field(validator=_check_key)
+    params: AnyParams
+
+
+def digest(params: AnyParams) -> str:
+    """The first 16 hex digits of the SHA-256 of the wire body: equal parameters, equal digest."""
+    return hashlib.sha256(dump(dump_params(params))).hexdigest()[:16]
+
+
+@attrs.frozen(kw_only=True)
+class Accepted:
+    """A job that the service took: paid for, and known by its task id from here on."""
+
+    key: str
+    task_id: str
+    snapshot: Snapshot
+    accepted_at: float
+
+    @property
+    def credits_reserved(self) -> float | None:
+        """Credits held for the task, if the service said so."""
+        return self.snapshot.credits_reserved
+
+
+@attrs.frozen(kw_only=True)
+class Timing:
+    """When a job moved, in Unix seconds, and what finding out took.
+
+    Attributes:
+        accepted_at: The service answered the submit; None for a task made elsewhere.
+        finished_at: We saw the final state.
+        looks: Status reads of this task.
+        lag: Seconds between the last look that said "not yet" and the one that said "done": the most we can
+            have learnt of it late.
+    """
+
+    accepted_at: float | None
+    finished_at: float
+    looks: int
+    lag: float
+
+
+@attrs.frozen(kw_only=True)
+class Completed:
+    """The video is there.
+
+    Attributes:
+        key: The job's key; the task id for a task attached to by id.
+        task_id: The vendor's id.
+        urls: Every result link.
+        expires_at: Unix seconds until which the links work: 24 hours after we saw them appear.
+        snapshot: The final look.
+        timing: When it moved.
+        files: Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed.
+        download_error: Why saving failed; the links still work until `expires_at`.
+    """
+
+    key: str
+    task_id: str
+    urls: tuple[str, ...]
+    expires_at: float
+    snapshot: Snapshot
+    timing: Timing
+    files: tuple[Path, ...] = ()
+    download_error: DownloadError | None = None
+
+    @property
+    def url(self) -> str:
+        """The first result link; a video task has one."""
+        return self.urls[0]
+
+    @property
+    def credits(self) -> float | None:
+        """Credits charged, or held while the charge is not known; None when the service named neither."""
+        used = self.snapshot.credits_used
+        return self.snapshot.credits_reserved if used is None else used
+
+
+@attrs.frozen(kw_only=True)
+class Failed:
+    """No video, and the reason: `error.advice` says what to do, `error.may_resubmit` whether a new try is safe."""
+
+    key: str
+    error: EvolinkError
+    task_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Unknown:
+    """A paid submit without a readable answer: a task may exist and cost money. It was not sent again."""
+
+    key: str
+    error: EvolinkError
+
+
+Outcome: TypeAlias = Completed | Failed | Unknown

@@ -1,0 +1,45 @@
+"""The API key, wrapped so that it shows itself to nobody but the wire.
+
+Nothing here reads the environment or sends anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import NoReturn
+
+from .errors import ConfigurationError
+
+_KEYLIKE = re.compile(r"\b(sk-|evup_)[A-Za-z0-9_\-]{6,}")
+
+
+class ApiKey:
+    """An API key that repr, str, format and pickle do not show.
+
+    Raises:
+        ConfigurationError: The key is empty, or holds a space or a character no HTTP header may carry.
+    """
+
+    __slots__ = ("_text", "fingerprint")
+
+    def __init__(self, text: str) -> None:
+        text = text.strip()
+        if not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise ConfigurationError("the API key must be printable ASCII without spaces; check EVOLINK_API_KEY")
+        self._text = text
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def authorization(self) -> str:
+        """The value of the Authorization header; the one place that shows the key."""
+        return f"Bearer {self._text}"
+
+    def scrub(self, text: str) -> str:
+        """Blank out this key, and whatever looks like one, in a text that came from outside."""
+        return _KEYLIKE.sub(r"\1***", text.replace(self._text, "***"))
+
+    def __repr__(self) -> str:
+        return f"ApiKey(fingerprint={self.fingerprint!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key is not pickled; build the pool anew where it is needed")
