@@ -134,6 +134,7 @@ class SubmissionUnknownError(TransportError):
         key: The job's key.
         idempotency_key: What the request carried in `Idempotency-Key`.
         status: The HTTP status, if one arrived.
+        code: The vendor's code, if one arrived.
         request_id: The service's id of the request, if one arrived.
         excerpt: The first bytes of the answer, at most 500.
         sent_at: Unix seconds just before the request was sent.
@@ -151,6 +152,7 @@ class SubmissionUnknownError(TransportError):
         key: str | None = None,
         idempotency_key: str | None = None,
         status: int | None = None,
+        code: str | None = None,
         request_id: str | None = None,
         excerpt: str = "",
         sent_at: float | None = None,
@@ -158,6 +160,7 @@ class SubmissionUnknownError(TransportError):
         self.key = key
         self.idempotency_key = idempotency_key
         self.status = status
+        self.code = code
         self.request_id = request_id
         self.excerpt = excerpt
         self.sent_at = sent_at
