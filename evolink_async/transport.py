@@ -1,0 +1,206 @@
+"""Requests over aiohttp to the one API origin, and nothing else: no meaning, no retries.
+
+The API key is added here, for the API's own origin only, and taken out of whatever an answer echoes. Exceptions of
+aiohttp end here and are not chained: their repr prints the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from .errors import ConfigurationError, NotDeliveredError, TransportError
+from .limits import Limits, count, seconds
+from .secret import ApiKey
+from .version import __version__
+from .wire import Kind, Request, Response
+
+USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+
+# Raised before a byte of the request is sent. ConnectionTimeoutError and SocketTimeoutError share a parent, and
+# ClientConnectorError is a ClientOSError: only these narrow classes are certain.
+_NOT_DELIVERED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientProxyConnectionError,
+    aiohttp.ClientHttpProxyError,
+)
+
+
+class Transport(Protocol):
+    """What a session needs of the network; tests and other HTTP libraries may bring their own."""
+
+    async def send(self, request: Request) -> Response:
+        """Send once and return the complete answer, whatever its status.
+
+        Raises:
+            NotDeliveredError: The request certainly never reached the service.
+            TransportError: No complete answer; the request may have been acted on.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class HttpOptions:
+    """How the library speaks HTTP. Times are seconds.
+
+    Attributes:
+        connect_timeout: For DNS, TCP and TLS together; the request was not delivered when it ends.
+        submit_timeout: For a whole submit. Long, because a submit cut short is one whose outcome is unknown.
+        poll_timeout: For a whole look.
+        download_read_timeout: Between two pieces of a result file; its whole length has no limit in time.
+        max_body_bytes: Longest API answer read, after decompression.
+        max_download_bytes: Longest result file saved.
+        trust_env: Obey HTTP_PROXY, HTTPS_PROXY and .netrc, as aiohttp does.
+        proxy: URL of an HTTP proxy for the API and for downloads.
+        user_agent: Put before our own User-Agent; say who you are.
+        session: Your own aiohttp session for API calls; it is never closed and never changed. With it, connections
+            of submits may be kept-alive ones, so a stale one can turn a submit into an unknown outcome.
+        allow_private_results: Fetch results from plain http and from loopback or private addresses too, as the
+            emulator serves them. Leave it off against the real service.
+
+    Raises:
+        ConfigurationError: A number is out of range.
+    """
+
+    connect_timeout: float = attrs.field(default=10.0, validator=seconds)
+    submit_timeout: float = attrs.field(default=60.0, validator=seconds)
+    poll_timeout: float = attrs.field(default=20.0, validator=seconds)
+    download_read_timeout: float = attrs.field(default=60.0, validator=seconds)
+    max_body_bytes: int = attrs.field(default=8 << 20, validator=count)
+    max_download_bytes: int = attrs.field(default=4 << 30, validator=count)
+    trust_env: bool = False
+    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
+    user_agent: str | None = None
+    session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
+    allow_private_results: bool = False
+
+    def timeout(self, kind: Kind) -> aiohttp.ClientTimeout:
+        """The bounds of one API call of this kind."""
+        total = self.submit_timeout if kind == "submit" else self.poll_timeout
+        # Not `connect`: that would count waiting for one of our own connections as a failure to connect.
+        return aiohttp.ClientTimeout(total=total, sock_connect=min(self.connect_timeout, total))
+
+    @property
+    def agent(self) -> str:
+        """The User-Agent sent."""
+        return f"{self.user_agent} {USER_AGENT}" if self.user_agent else USER_AGENT
+
+
+def base_url(text: str) -> URL:
+    """Check the address of the API.
+
+    Raises:
+        ConfigurationError: No absolute https URL; plain http is taken for loopback only, as the key travels there.
+    """
+    try:
+        url = URL(text.strip())
+        usable = url.scheme in ("http", "https") and bool(url.host) and not url.query_string and not url.fragment
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"the base URL must be absolute, as https://api.evolink.ai, not {text!r}")
+    if url.user or url.password:
+        raise ConfigurationError("the base URL must not hold a user name or password")
+    if url.scheme == "http" and url.host not in ("localhost", "127.0.0.1", "::1"):
+        raise ConfigurationError(f"the base URL must be https, for the API key's sake, unless it is loopback: {text!r}")
+    return url
+
+
+class AiohttpTransport:
+    """One API key's connections to the API.
+
+    Submits have a connector of their own that opens a fresh connection each time: a kept-alive socket that the
+    service closed a moment ago would look like a paid submit without an answer. That costs 0.3 ms (1.6 ms with TLS)
+    once per paid job. Reads keep their connections. Redirects are never followed: a 307 would repeat a paid POST.
+    """
+
+    def __init__(self, origin: URL, key: ApiKey, *, limits: Limits, options: HttpOptions) -> None:
+        self._prefix = str(origin).rstrip("/")
+        self._key = key
+        self._options = options
+        self._headers = {"Authorization": key.authorization(), "User-Agent": options.agent, "Accept": "application/json"}
+        self._own: list[aiohttp.ClientSession] = []
+        if options.session is not None:
+            self._submits = self._reads = options.session
+        else:
+            self._submits = self._open(aiohttp.TCPConnector(limit=limits.requests, force_close=True))
+            self._reads = self._open(aiohttp.TCPConnector(limit=limits.requests))
+
+    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=self._options.trust_env
+        )
+        self._own.append(session)
+        return session
+
+    async def send(self, request: Request) -> Response:
+        """Send once; see `Transport.send`."""
+        session = self._submits if request.kind == "submit" else self._reads
+        try:
+            async with session.request(
+                request.method,
+                URL(self._prefix + request.path, encoded=True),
+                data=request.body,
+                headers={**self._headers, **request.headers},
+                timeout=self._options.timeout(request.kind),
+                proxy=self._options.proxy,
+                allow_redirects=False,
+            ) as reply:
+                return Response(
+                    status=reply.status,
+                    headers=self._readable(reply.headers),
+                    body=self._key.scrub(await self._read(reply)),
+                )
+        except _NOT_DELIVERED as error:
+            raise NotDeliveredError(f"no connection to {self._prefix}: {_reason(error)}", kind=request.kind) from None
+        except TimeoutError:
+            raise TransportError(f"no answer from {self._prefix} in time", kind=request.kind) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise TransportError(f"no whole answer from {self._prefix}: {_reason(error)}", kind=request.kind) from None
+
+    async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
+        """Read the body up to the cap: aiohttp's own `read` has none."""
+        body = bytearray()
+        async for piece in reply.content.iter_any():
+            body += piece
+            if len(body) > self._options.max_body_bytes:
+                raise aiohttp.ClientPayloadError(f"longer than {self._options.max_body_bytes} bytes")
+        return bytes(body)
+
+    def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {
+            name.lower(): self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+            for name, value in headers.items()
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections we opened; a session that was handed to us stays open."""
+        for session in self._own:
+            await session.close()
+        if self._own:
+            await asyncio.sleep(0)  # let transports close within this turn, before a loop that ends with us
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, without aiohttp's own text where that could hold the request."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error) or type(error.os_error).__name__
+    if isinstance(error, aiohttp.ClientPayloadError | OSError):
+        return str(error) or type(error).__name__
+    return type(error).__name__
+
+
+async def open_transport(origin: URL, key: ApiKey, *, limits: Limits, options: HttpOptions) -> Transport:
+    """Open the connections of one key; a coroutine because aiohttp wants a running loop."""
+    return AiohttpTransport(origin, key, limits=limits, options=options)
