@@ -6,6 +6,7 @@ It decides and does not wait; what is looked at, and what follows, is not its bu
 from __future__ import annotations
 
 import heapq
+import math
 from typing import Generic, Protocol, TypeVar
 
 
@@ -17,18 +18,20 @@ class Entry(Protocol):
 
 E = TypeVar("E", bound=Entry)
 
-WIDTH = 0.05
-"""Seconds a bucket covers: finer than any news about a task that takes minutes, coarse enough to share buckets."""
-
 
 class Agenda(Generic[E]):
-    """Entries by due time, in buckets of 50 ms.
+    """Entries by due time, in buckets.
 
     An entry stands in one place only. Moving it writes the new bucket's number into it; the stale place is skipped
     on the way out, which is cheaper than searching for it.
+
+    Args:
+        width: Seconds a bucket covers: finer than any news about a task that takes minutes, coarse enough to share
+            buckets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 0.05) -> None:
+        self._width = width
         self._buckets: dict[int, list[E]] = {}
         self._order: list[int] = []
         self._size = 0
@@ -37,8 +40,8 @@ class Agenda(Generic[E]):
         return self._size
 
     def put(self, entry: E, due: float) -> None:
-        """Make `entry` due at `due` (seconds on the caller's clock), wherever it stood before."""
-        bucket = int(due / WIDTH)
+        """Make `entry` due at `due` (seconds on the caller's clock), wherever it stood before; never earlier."""
+        bucket = math.ceil(due / self._width)
         if entry.bucket is None:
             self._size += 1
         elif entry.bucket == bucket:
@@ -58,16 +61,16 @@ class Agenda(Generic[E]):
     def take(self, now: float) -> E | None:
         """Take out one entry that is due at `now`, the earliest bucket first; None when none is."""
         first = self._first()
-        if first is None or first * WIDTH > now:
+        if first is None or first * self._width > now:
             return None
         entry = self._buckets[first].pop()
         self.drop(entry)
         return entry
 
     def next_due(self) -> float | None:
-        """The due time of the earliest entry, rounded down to its bucket; None when empty."""
+        """The due time of the earliest entry, rounded up to its bucket; None when empty."""
         first = self._first()
-        return None if first is None else first * WIDTH
+        return None if first is None else first * self._width
 
     def _first(self) -> int | None:
         """The earliest bucket whose last place is no stale one."""

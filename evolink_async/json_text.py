@@ -8,18 +8,24 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
-
-try:
-    import orjson
-except ImportError:  # the extra `fast` is not installed
-    orjson = None  # type: ignore[assignment]  # the module is optional, and only ever tested for None
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 MAX_DEPTH = 400
 """Deepest nesting read; the deepest documented reply has five levels."""
+
+
+def _find_fast_parser() -> Callable[[bytes], Any] | None:
+    try:
+        import orjson
+    except ImportError:  # the extra `fast` is not installed
+        return None
+    return orjson.loads
+
+
+_parse_fast = _find_fast_parser()
 
 # orjson reads whole numbers beyond 64 bits as floats; such bodies go the slow way.
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -33,10 +39,8 @@ def parse(body: bytes) -> Json:
         ValueError: Not JSON; or NaN, an infinite number, a lone surrogate, more than 400 levels.
     """
     try:
-        if orjson is not None and not _LONG_NUMBER.search(body):
-            value = cast("Json", orjson.loads(body))
-        else:
-            value = _parse_slowly(body)
+        parser = _parse_slowly if _parse_fast is None or _LONG_NUMBER.search(body) else _parse_fast
+        value: Json = parser(body)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:

@@ -70,7 +70,7 @@ class Limits:
     def __attrs_post_init__(self) -> None:
         if self.submits > self.requests:
             raise ConfigurationError(
-                f"Limits.submits ({self.submits}) must not exceed Limits.requests ({self.requests}), which it is a part of"
+                f"Limits.submits ({self.submits}) is a part of Limits.requests ({self.requests}) and must not exceed it"
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -17,7 +17,7 @@ from .params import AnyParams, dump_params
 from .task import Snapshot
 
 
-def _check_key(_instance: object, _field: object, key: object) -> None:
+def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
     if not isinstance(key, str) or not key or len(key) > 255 or not key.isprintable():
         raise ConfigurationError(f"a job's key must be 1 to 255 printable characters, not {key!r}")
 
@@ -109,7 +109,7 @@ class Completed:
         return self.snapshot.credits_reserved if used is None else used
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Failed:
     """No video, and the reason: `error.advice` says what to do, `error.may_resubmit` whether a new try is safe."""
 
@@ -118,7 +118,7 @@ class Failed:
     task_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Unknown:
     """A paid submit without a readable answer: a task may exist and cost money. It was not sent again."""
 

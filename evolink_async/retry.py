@@ -107,6 +107,9 @@ class Gate:
             yield
             return
         async with self._prober:
-            while not self.is_open and (wait := self._until - self._now()) > 0:
+            while (wait := self._wait()) > 0:  # the time may be put off while we sleep
                 await asyncio.sleep(wait)
             yield
+
+    def _wait(self) -> float:
+        return 0.0 if self.is_open else self._until - self._now()

@@ -9,7 +9,14 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from .errors import ConfigurationError, NotDeliveredError, ReplyError, StatusError, SubmissionUnknownError, TransportError
+from .errors import (
+    ConfigurationError,
+    NotDeliveredError,
+    ReplyError,
+    StatusError,
+    SubmissionUnknownError,
+    TransportError,
+)
 from .retry import Gate
 from .task import Snapshot
 from .transport import Transport
@@ -103,3 +110,22 @@ def benched_error(sessions: tuple[Session, ...]) -> StatusError:
         if session.benched is not None:
             return session.benched
     raise ConfigurationError("the pool has no session")
+
+
+class AnySession:
+    """All accounts of a pool, asked in turn about a task that none is remembered to have made."""
+
+    def __init__(self, sessions: tuple[Session, ...]) -> None:
+        self.busy = 0
+        self._sessions = sessions
+
+    async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
+        """Look once, at the first account that knows the task, and stay with it."""
+        verdict = await self._sessions[0].poll(task_id)
+        for session in self._sessions[1:]:
+            if not (isinstance(verdict, StatusError) and verdict.status in (401, 403, 404)):
+                break
+            verdict = await session.poll(task_id)
+            if isinstance(verdict, Snapshot):
+                self._sessions = (session,)
+        return verdict

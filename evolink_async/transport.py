@@ -129,7 +129,11 @@ class AiohttpTransport:
         self._prefix = str(origin).rstrip("/")
         self._key = key
         self._options = options
-        self._headers = {"Authorization": key.authorization(), "User-Agent": options.agent, "Accept": "application/json"}
+        self._headers = {
+            "Authorization": key.authorization(),
+            "User-Agent": options.agent,
+            "Accept": "application/json",
+        }
         self._own: list[aiohttp.ClientSession] = []
         if options.session is not None:
             self._submits = self._reads = options.session
@@ -147,6 +151,8 @@ class AiohttpTransport:
     async def send(self, request: Request) -> Response:
         """Send once; see `Transport.send`."""
         session = self._submits if request.kind == "submit" else self._reads
+        if session.closed:
+            raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
         try:
             async with session.request(
                 request.method,
@@ -199,8 +205,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientPayloadError | OSError):
         return str(error) or type(error).__name__
     return type(error).__name__
-
-
-async def open_transport(origin: URL, key: ApiKey, *, limits: Limits, options: HttpOptions) -> Transport:
-    """Open the connections of one key; a coroutine because aiohttp wants a running loop."""
-    return AiohttpTransport(origin, key, limits=limits, options=options)

@@ -215,7 +215,10 @@ def _fault(row: dict[str, Json], taken: set[str]) -> TaskFault | None:
     taken.add("error")
     words = {name: value for name, value in error.items() if isinstance(value, str)}
     return TaskFault(
-        code=words.get("code"), message=words.get("message"), type=words.get("type"), suggestion=words.get("suggestion")
+        code=words.get("code"),
+        message=words.get("message"),
+        type=words.get("type"),
+        suggestion=words.get("suggestion"),
     )
 
 

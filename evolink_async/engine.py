@@ -1,0 +1,209 @@
+"""The parts of an open pool and their common life: sessions, permits, journal, submitter, poller.
+
+What a caller sees is in `pool` and `streams`. The engine's background work is one asyncio task of its own, so that
+nothing of it is tied to the caller's cancel scopes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from yarl import URL
+
+from .channel import Channel
+from .errors import ConfigurationError, EvolinkError, ReplyError, TaskNotFoundError
+from .events import Stats
+from .fetch import Fetcher
+from .inflight import Account, InFlight, Watcher
+from .journal import Journal
+from .limits import Cadence, Limits, RetryPolicy
+from .outcome import Accepted, Completed, Failed, Outcome, Unknown
+from .permits import Permits
+from .poller import Poller
+from .retry import Gate
+from .secret import ApiKey
+from .session import AnySession, Session
+from .submitter import Submitter
+from .task import Snapshot
+from .transport import AiohttpTransport, HttpOptions
+
+if TYPE_CHECKING:
+    from .run import Run
+
+Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
+
+
+class Engine:
+    """Everything an open pool works with."""
+
+    def __init__(
+        self,
+        sessions: tuple[Session, ...],
+        fetcher: Fetcher,
+        journal: Journal,
+        *,
+        limits: Limits,
+        cadence: Cadence,
+        retry: RetryPolicy,
+    ) -> None:
+        self.sessions = sessions
+        self.fetcher = fetcher
+        self.journal = journal
+        self.limits = limits
+        self.requests = Permits(limits.requests)
+        self.in_flight = Permits(limits.in_flight)
+        self.downloads = Permits(limits.downloads)
+        self.submits = Permits(limits.submits)
+        self.submitter = Submitter(sessions, retry, journal, self.submits, self.requests)
+        self.poller = Poller(cadence, self.requests, limits.requests)
+        self.runs: set[Run] = set()
+        self.channels: set[Channel[Snapshot]] = set()
+        self._waiters: set[asyncio.Future[Ended]] = set()
+        self._counts: Counter[type[Outcome]] = Counter()
+        self._credits_used = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._background = asyncio.create_task(self.poller.run(), name="evolink_async poller")
+        self._background.add_done_callback(self._stopped)
+
+    @classmethod
+    def open(
+        cls,
+        origin: URL,
+        keys: tuple[ApiKey, ...],
+        journal: Journal,
+        *,
+        limits: Limits,
+        cadence: Cadence,
+        retry: RetryPolicy,
+        http: HttpOptions,
+    ) -> Self:
+        """Open one session per key. Call it inside the event loop that will use it."""
+        sessions = tuple(
+            Session(
+                AiohttpTransport(origin, key, limits=limits, options=http),
+                key.fingerprint,
+                gate=Gate(retry.patience),
+            )
+            for key in keys
+        )
+        return cls(sessions, Fetcher(http), journal, limits=limits, cadence=cadence, retry=retry)
+
+    def check(self) -> None:
+        """Refuse to be used after closing, or from another event loop.
+
+        Raises:
+            ConfigurationError: It is.
+        """
+        self.check_loop()
+        if self._closed:
+            raise ConfigurationError("the pool is closed; open a new one")
+
+    def check_loop(self) -> None:
+        """Refuse to be used from another event loop than the one that opened it.
+
+        Raises:
+            ConfigurationError: It is.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
+
+    def account(self, task_id: str) -> Account:
+        """The session that made a task, or all of them in turn when nobody remembers."""
+        known = self.journal.owner(task_id)
+        owner = next((s for s in self.sessions if known and s.fingerprint == known[1]), None)
+        return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
+
+    def follow(
+        self, task_id: str, watcher: Watcher, *, shape: Hashable = None, accepted: Accepted | None = None
+    ) -> InFlight:
+        """Watch a task: by the schedule when we know when it was accepted, else at once."""
+        return self.poller.watch(
+            task_id,
+            self.account(task_id),
+            watcher,
+            shape=shape,
+            accepted_at=accepted.accepted_at if accepted else None,
+            estimated=accepted.snapshot.estimated_seconds if accepted else None,
+            at_once=accepted is None,
+        )
+
+    async def wait(self, task_id: str, accepted: Accepted | None, timeout: float | None) -> Ended | None:
+        """How the watching of a task ends; None when `timeout` seconds were not enough."""
+        waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def heard(entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+            if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
+                waiter.set_result((entry, seen))
+
+        shape = (accepted.snapshot.model,) if accepted else None
+        entry = self.follow(task_id, heard, shape=shape, accepted=accepted)
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait([waiter], timeout=timeout)
+            return waiter.result() if waiter.done() else None
+        finally:
+            self._waiters.discard(waiter)
+            self.poller.unwatch(entry, heard)
+
+    def tally(self, outcome: Outcome) -> None:
+        """Count an outcome that is about to be told."""
+        self._counts[type(outcome)] += 1
+        if isinstance(outcome, Completed):
+            self._credits_used += outcome.credits or 0.0
+
+    def stats(self) -> Stats:
+        """Figures of this moment."""
+        unfinished = self.journal.unfinished()
+        return Stats(
+            waiting=sum(run.waiting for run in self.runs),
+            submitting=self.submits.used,
+            in_flight=len(self.poller),
+            completed=self._counts[Completed],
+            failed=self._counts[Failed],
+            unknown=self._counts[Unknown],
+            submits=self.submitter.sends,
+            looks=self.poller.looks,
+            faults=self.submitter.faults + self.poller.faults,
+            credits_reserved=sum(job.credits_reserved or 0.0 for job in unfinished if isinstance(job, Accepted)),
+            credits_used=self._credits_used,
+            requests=self.requests.used,
+            requests_peak=self.requests.peak,
+            in_flight_peak=self.in_flight.peak,
+        )
+
+    async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:
+        """Count and write down an end; when only our watching has ended, the task stays unfinished."""
+        self.tally(outcome)
+        if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
+            await self.journal.ended(outcome)
+
+    def _stopped(self, background: asyncio.Task[None]) -> None:
+        """Tell everybody who waits that nothing will come any more."""
+        error: BaseException = ConfigurationError("the pool was closed; tasks already accepted go on at the service")
+        if not background.cancelled() and (crash := background.exception()) is not None:
+            error = crash
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+        for channel in list(self.channels):
+            channel.finish(error)
+        for run in list(self.runs):
+            run.stop(error)
+
+    async def aclose(self) -> None:
+        """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
+        self._closed = True
+        for run in list(self.runs):
+            await run.aclose()
+        await self.submitter.aclose()
+        self._background.cancel()
+        await asyncio.wait([self._background])
+        for session in self.sessions:
+            await session.aclose()
+        await self.fetcher.aclose()
+        if not self._background.cancelled() and (crash := self._background.exception()) is not None:
+            raise crash

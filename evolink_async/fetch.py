@@ -1,0 +1,125 @@
+"""Reading result files from whatever host a link names: no key, no cookies, no trust.
+
+The other importer of aiohttp in the core. Where the bytes go is `files.download`'s business.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from .errors import DownloadError, LinkExpiredError
+from .transport import HttpOptions
+
+REDIRECTS = 3
+PIECE_BYTES = 1 << 18
+
+
+class ForbiddenAddressError(OSError):
+    """A link leads to an address that results never come from."""
+
+
+@attrs.frozen
+class Remote:
+    """A result file about to be read: its length if the host names one, its type, its bytes."""
+
+    size_bytes: int | None
+    content_type: str
+    pieces: AsyncIterator[bytes]
+
+
+class Fetcher:
+    """Reads result files. Opens its one session at the first use, so call it inside the pool's event loop."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def open(self, url: str) -> AsyncIterator[Remote]:
+        """Ask for a file and hold it open.
+
+        Raises:
+            LinkExpiredError: The host no longer serves it (403, 404, 410).
+            DownloadError: Anything else that keeps the bytes from us, also while they are being read.
+        """
+        try:
+            async with await self._get(url) as reply:
+                yield Remote(reply.content_length, reply.content_type, reply.content.iter_chunked(PIECE_BYTES))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if isinstance(error, DownloadError):
+                raise
+            raise DownloadError(f"the result could not be read: {_reason(error)}", url=url) from None
+
+    async def _get(self, url: str) -> aiohttp.ClientResponse:
+        """Follow redirects ourselves, so that each hop passes the same checks."""
+        target = URL(url, encoded=True)
+        for _ in range(REDIRECTS + 1):
+            self._check(target, url)
+            reply = await self._open_session().get(target, allow_redirects=False)
+            location = reply.headers.get("Location")
+            if reply.status not in (301, 302, 303, 307, 308) or location is None:
+                return _usable(reply, url)
+            reply.release()
+            target = target.join(URL(location, encoded=True))
+        raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
+
+    def _check(self, target: URL, url: str) -> None:
+        allowed = ("https", "http") if self._options.allow_private_results else ("https",)
+        if target.scheme not in allowed or not target.host:
+            raise DownloadError(f"results are fetched by {' or '.join(allowed)} only", url=url)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            options = self._options
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    socket_factory=None if options.allow_private_results else _guarded_socket
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": options.agent},
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=options.connect_timeout, sock_read=options.download_read_timeout
+                ),
+                trust_env=options.trust_env,
+                proxy=options.proxy,
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _usable(reply: aiohttp.ClientResponse, url: str) -> aiohttp.ClientResponse:
+    if reply.status == 200:
+        return reply
+    reply.release()
+    if reply.status in (403, 404, 410):
+        raise LinkExpiredError(f"the result's host answered HTTP {reply.status}", url=url)
+    raise DownloadError(f"the result's host answered HTTP {reply.status}", url=url)
+
+
+def _guarded_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make a socket for a final, resolved address, unless results never come from there: the guard against SSRF."""
+    family, kind, protocol, _, target = address
+    host = ipaddress.ip_address(str(target[0]).partition("%")[0])
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
+        host = host.ipv4_mapped
+    if not host.is_global or host.is_multicast:
+        raise ForbiddenAddressError(f"{host} is no public address; allow_private_results=True is for emulators only")
+    return socket.socket(family, kind, protocol)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error) or type(error.os_error).__name__
+    return str(error) if isinstance(error, aiohttp.ClientPayloadError | OSError) else type(error).__name__

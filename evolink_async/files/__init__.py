@@ -1,0 +1,1 @@
+"""Files that go out of the service and, later, into it."""

@@ -1,0 +1,136 @@
+"""Saving results: whole or absent, under a name that cannot leave the folder, never over another file.
+
+How bytes are read off a host is `fetch`'s business.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, TypeVar
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+import attrs
+
+from ..errors import ConfigurationError, DownloadError
+from ..fetch import Fetcher, Remote
+from ..outcome import Completed
+from ..permits import Permits
+
+T = TypeVar("T")
+
+SPILL_BYTES = 1 << 22
+"""Bytes gathered before one hop to a writing thread: a hop per piece would cost more than the writing."""
+SUFFIXES = {
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+}
+
+
+class Downloads:
+    """Saves the results of completed jobs in one folder.
+
+    Args:
+        folder: Made when missing.
+        fetcher: Reads the links.
+        permits: How many files are fetched at once.
+        max_bytes: Longest file saved.
+
+    Raises:
+        ConfigurationError: The folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path, fetcher: Fetcher, permits: Permits, *, max_bytes: int) -> None:
+        self._folder = folder
+        self._fetcher = fetcher
+        self._permits = permits
+        self._max_bytes = max_bytes
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
+
+    async def save(self, completed: Completed) -> Completed:
+        """Fetch every link of a job. What goes wrong is told in `download_error`; the links work on."""
+        files: list[Path] = []
+        for index, url in enumerate(completed.urls):
+            stem = file_stem(completed.key) + (f"-{index + 1}" if len(completed.urls) > 1 else "")
+            try:
+                async with self._permits:
+                    files.append(await self._save_one(url, stem))
+            except DownloadError as error:
+                return attrs.evolve(completed, files=tuple(files), download_error=error)
+        return attrs.evolve(completed, files=tuple(files))
+
+    async def _save_one(self, url: str, stem: str) -> Path:
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", suffix=".part") as part:
+            async with self._fetcher.open(url) as remote:
+                await self._copy(remote, part.file, url)
+                target = self._folder / (stem + _suffix(url, remote.content_type))
+            return await _on_disk(lambda: _publish(Path(part.name), target), url)
+
+    async def _copy(self, remote: Remote, part: IO[bytes], url: str) -> None:
+        """Write every byte, in few hops to a thread; refuse a file that is too long or not whole."""
+        total, pending = 0, bytearray()
+        async for piece in remote.pieces:
+            total += len(piece)
+            if total > self._max_bytes:
+                raise DownloadError(f"the result is longer than {self._max_bytes} bytes", url=url)
+            pending += piece
+            if len(pending) >= SPILL_BYTES:
+                full, pending = bytes(pending), bytearray()
+                await _on_disk(partial(part.write, full), url)
+        if remote.size_bytes is not None and total != remote.size_bytes:
+            raise DownloadError(f"the result has {total} bytes, not the {remote.size_bytes} announced", url=url)
+        await _on_disk(lambda: _flush(part, bytes(pending)), url)
+
+
+def _flush(part: IO[bytes], rest: bytes) -> None:
+    part.write(rest)
+    part.flush()
+    os.fsync(part.fileno())
+
+
+def _publish(part: Path, target: Path) -> Path:
+    """Give a whole file its name, or the next free one: a link never replaces anything, a rename would."""
+    for ordinal in itertools.count(1):
+        name = target if ordinal == 1 else target.with_name(f"{target.stem}-{ordinal}{target.suffix}")
+        try:
+            os.link(part, name)
+        except FileExistsError:
+            continue
+        return name
+    raise AssertionError("unreachable")
+
+
+async def _on_disk(act: Callable[[], T], url: str) -> T:
+    """Do something that blocks in a thread."""
+    try:
+        return await anyio.to_thread.run_sync(act)
+    except OSError as error:
+        raise DownloadError(f"the result could not be saved: {error.strerror or error}", url=url) from None
+
+
+def _suffix(url: str, content_type: str) -> str:
+    named = PurePosixPath(urlsplit(url).path).suffix.lower()
+    return SUFFIXES.get(content_type) or (named if named in SUFFIXES.values() else ".bin")
+
+
+def file_stem(key: str) -> str:
+    """A file name made of a job's key that means the same on Linux, macOS and Windows, and cannot leave its folder."""
+    stem = re.sub(r"[^\w.-]+", "_", key).strip("._ ")
+    while len(stem.encode()) > 120:
+        stem = stem[:-1]
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem, re.IGNORECASE)
+    return f"_{stem}" if reserved or not stem else stem

@@ -1,0 +1,322 @@
+"""The pool: many jobs in, a stream of outcomes out. This is the class users meet.
+
+It checks how it is used and hands over to the engine; it decides and waits for nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import anyio
+from yarl import URL
+
+from .engine import Engine
+from .errors import ConfigurationError, EvolinkError
+from .events import Stats
+from .files.download import Downloads
+from .jobs import check_list
+from .journal import MemoryJournal
+from .limits import Cadence, Limits, RetryPolicy
+from .outcome import Accepted, Completed, Job, Unknown, digest
+from .params import AnyParams, Params, RawParams
+from .run import Run, Wishes, conclude, deadline
+from .secret import ApiKey
+from .streams import OutcomeStream, SnapshotStream, UrlStream
+from .task import Snapshot
+from .transport import HttpOptions, base_url
+from .wire import Credits, encode_poll
+
+DEFAULT_BASE_URL = "https://api.evolink.ai"
+
+
+class SessionPool:
+    """Runs many generations over one or more API keys.
+
+    Use it as an async context manager, one per process, and share it: all its methods may be called from any number
+    of tasks of the event loop that opened it.
+
+    Args:
+        api_key: The key, or several: a job goes to the least busy healthy one, and is looked at with the key that
+            made it. Default: EVOLINK_API_KEY.
+        base_url: Address of the API. Default: EVOLINK_BASE_URL, else https://api.evolink.ai.
+        limits: How much may go on at once.
+        cadence: How often tasks are looked at.
+        retry: When a submit may be sent again.
+        http: Time-outs, proxies, caps.
+
+    Raises:
+        ConfigurationError: No key, or an address that is none.
+
+    Example:
+        >>> async def main(jobs):
+        ...     async with SessionPool() as pool:
+        ...         async for outcome in pool.run(jobs):
+        ...             print(outcome.key, outcome)
+    """
+
+    _engine: Engine | None = None  # here, so that a pool whose construction failed can still be dropped
+    _closing: asyncio.Task[None] | None = None
+
+    def __init__(
+        self,
+        api_key: str | Sequence[str] | None = None,
+        *,
+        base_url: str | None = None,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+        cadence: Cadence = Cadence(),  # noqa: B008
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008
+        http: HttpOptions = HttpOptions(),  # noqa: B008
+    ) -> None:
+        self._keys = _keys(api_key)
+        self._origin = _origin(base_url)
+        self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
+        self._journal = MemoryJournal()
+        self._ordinals = itertools.count(1)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else "open" if self._engine else "not opened"
+        return f"<SessionPool {state}, {len(self._keys)} key(s), {len(self.unfinished())} unfinished>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a SessionPool is not pickled: it holds open connections; build one where it is needed")
+
+    def __del__(self) -> None:
+        if self._engine is not None and self._closing is None:
+            warnings.warn(f"{self!r} was never closed; use `async with`", ResourceWarning, source=self, stacklevel=2)
+
+    async def __aenter__(self) -> Self:
+        if self._engine is not None:
+            raise ConfigurationError("this pool was opened before; make a new one")
+        self._engine = Engine.open(
+            self._origin,
+            self._keys,
+            self._journal,
+            limits=self._limits,
+            cadence=self._cadence,
+            retry=self._retry,
+            http=self._http,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the pool: submit no more, learn the task ids of submits on their way, close every connection.
+
+        A submit on its way gets `RetryPolicy.grace` seconds and is recorded as unknown after that. Tasks already
+        accepted go on at the service; `unfinished` names them, also afterwards. Cancelling this call does not cut
+        it short. Closing twice is harmless.
+        """
+        if self._engine is None:
+            return
+        self._engine.check_loop()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
+        await _unshaken(self._closing)
+
+    # --- many jobs
+
+    def run(
+        self, jobs: Wishes, *, download_to: str | Path | None = None, timeout: float | None = None
+    ) -> OutcomeStream:
+        """Run many jobs; yields one outcome for each, in the order they end. Never raises for one job's failure.
+
+        The input is read lazily, at most `Limits.in_flight` jobs ahead of what was taken. Each job costs what its
+        model costs, once: see `RetryPolicy`. Break out of the loop and no more is bought; use the stream as a
+        context manager to be sure of when.
+
+        Args:
+            jobs: Parameters or `Job` values, in an iterable or async iterable. Parameters without a key get one made
+                of their digest and their ordinal among equal ones.
+            download_to: A folder to save results in; see `Completed.files`. Nothing in it is overwritten.
+            timeout: Seconds a task may take from acceptance; then its outcome is `Failed` with a `DeadlineError`,
+                and the task goes on at the service.
+
+        Raises:
+            ConfigurationError: The pool is not open here; or `jobs` is a list with a key given twice or an item that
+                is no job (in other inputs such an item gives a `Failed`).
+        """
+        engine = self._open_engine()
+        if isinstance(jobs, str | bytes | Params | RawParams | Job):
+            raise ConfigurationError(f"run takes an iterable of jobs, not a single {type(jobs).__name__}")
+        if isinstance(jobs, Sequence):
+            check_list(jobs)
+        save = None
+        if download_to is not None:
+            limit = self._http.max_download_bytes
+            save = Downloads(Path(download_to), engine.fetcher, engine.downloads, max_bytes=limit).save
+        return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
+
+    def urls(self, jobs: Wishes, *, timeout: float | None = None) -> UrlStream:
+        """Run many jobs; yields every result link as its job completes.
+
+        The links live for 24 hours. Takes and raises what `run` does, and besides:
+
+        Raises:
+            ExceptionGroup: At the end, if any job failed or is unknown, with the error of each.
+        """
+        return UrlStream(self.run(jobs, timeout=timeout))
+
+    # --- one job
+
+    async def generate(self, params: AnyParams, *, key: str | None = None, timeout: float | None = None) -> Completed:
+        """Submit one job and wait for its result.
+
+        Args:
+            params: What to make.
+            key: The job's name; while a job of this key is unfinished, it is waited for and not paid for again.
+            timeout: Seconds to wait after acceptance.
+
+        Raises:
+            EvolinkError: As `submit` and `wait`.
+        """
+        accepted = await self.submit(params, key=key)
+        return await self.wait(accepted.task_id, timeout=timeout)
+
+    async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
+        """Submit one job, at most once, and return as soon as the service has taken it.
+
+        Does not count towards `Limits.in_flight`, as nobody may ever wait for it. Cancelled while the request is on
+        its way, the task id is still learnt in the background: see `unfinished`.
+
+        Raises:
+            SubmissionUnknownError: No readable answer; a task may exist and cost money.
+            NotDeliveredError: The service could not be reached; nothing was accepted.
+            StatusError: The service refused; nothing was charged.
+            JournalConflictError: The key belongs to an unfinished job with other parameters.
+            ConfigurationError: The pool is not open here.
+        """
+        engine = self._open_engine()
+        job = Job(key or f"{digest(params)}-{next(self._ordinals)}", params)
+        submitted = await engine.submitter.submit(job)
+        if isinstance(submitted, Accepted):
+            return submitted
+        engine.tally(submitted)
+        raise submitted.error
+
+    async def wait(self, task_id: str, *, timeout: float | None = None) -> Completed:
+        """Wait for a task, made by this pool, an earlier process or somebody else, to complete.
+
+        Survives whatever may go wrong with a look. Free of charge. Cancelling it leaves the task alone.
+
+        Args:
+            task_id: The vendor's id.
+            timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+            TaskFailedError: The task failed; nothing is charged.
+            TaskCancelledError: Somebody cancelled it.
+            DeadlineError: `timeout` passed; the task goes on.
+            TaskNotFoundError: The service does not know the task, `Cadence.not_found_grace` after we first asked.
+            AuthenticationError: Or 402, 403: the key was refused four times over `Cadence.max_interval`.
+            ReplyError: The task completed without a result link.
+        """
+        engine = self._open_engine()
+        encode_poll(task_id)  # refuses what can be no id
+        owner = self._journal.owner(task_id)
+        accepted = owner[0] if owner else None
+        ended = await engine.wait(task_id, accepted, timeout)
+        if ended is None:
+            raise deadline(task_id, timeout or 0.0)
+        outcome = conclude(accepted.key if accepted else task_id, *ended)
+        await engine.ended(outcome, ended[1])
+        self._journal.told(outcome)
+        if isinstance(outcome, Completed):
+            return outcome
+        raise outcome.error
+
+    async def poll(self, task_id: str) -> Snapshot:
+        """Look at a task once, now. Free of charge.
+
+        Raises:
+            TransportError: Nobody answered.
+            StatusError: The service refused, or does not know the task.
+            ReplyError: The answer describes no task.
+            ParamsError: No task can have this id.
+        """
+        engine = self._open_engine()
+        encode_poll(task_id)
+        async with engine.requests:
+            seen = await engine.account(task_id).poll(task_id)
+        if isinstance(seen, EvolinkError):
+            raise seen
+        return seen
+
+    def watch(self, task_id: str) -> SnapshotStream:
+        """Yield a snapshot at every change of state or progress that a look shows; the final one is the last.
+
+        Looks are shared with everybody else who waits for the task. Raises what `wait` does, but a task that ends
+        without a result is a snapshot like any other.
+        """
+        encode_poll(task_id)
+        return SnapshotStream(self._open_engine(), task_id)
+
+    # --- what is going on
+
+    def unfinished(self) -> tuple[Accepted | Unknown, ...]:
+        """Jobs accepted, or perhaps accepted, whose end nobody was told yet. Works after closing too."""
+        return self._journal.unfinished()
+
+    async def credits(self) -> tuple[Credits, ...]:
+        """What each key may still spend, in the order the keys were given. Free of charge.
+
+        Raises:
+            EvolinkError: As `poll`.
+        """
+        engine = self._open_engine()
+        async with engine.requests:
+            return tuple([await session.credits() for session in engine.sessions])
+
+    def stats(self) -> Stats:
+        """Figures of this moment; all zero before the pool is opened."""
+        return self._engine.stats() if self._engine is not None else Stats()
+
+    # --- used rightly?
+
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            raise ConfigurationError("the pool is not open; use `async with SessionPool() as pool:`")
+        self._engine.check()
+        return self._engine
+
+
+async def _unshaken(task: asyncio.Task[None]) -> None:
+    """Wait for `task` to the end, however often we are cancelled meanwhile, then obey."""
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()
+
+
+def _keys(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
+    texts = [given] if isinstance(given, str) else list(given) if given is not None else []
+    if given is None and (text := os.environ.get("EVOLINK_API_KEY")):
+        texts = [text]
+    if not texts:
+        raise ConfigurationError(
+            "no API key: pass api_key=, or set EVOLINK_API_KEY (https://evolink.ai/dashboard/keys)"
+        )
+    keys = tuple(ApiKey(text) for text in texts)
+    if len({key.fingerprint for key in keys}) < len(keys):
+        raise ConfigurationError("the same API key was given twice")
+    return keys
+
+
+def _origin(given: str | None) -> URL:
+    return base_url(given or os.environ.get("EVOLINK_BASE_URL") or DEFAULT_BASE_URL)

@@ -1,0 +1,264 @@
+"""One call of `pool.run`: reads jobs, has them submitted and watched, gathers their outcomes.
+
+The work belongs to the pool and goes on beside the caller; the streams in `streams` are only the caller's end of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import TypeAlias, cast
+
+from .channel import Channel
+from .engine import Engine
+from .errors import ConfigurationError, DeadlineError, EvolinkError
+from .inflight import InFlight
+from .jobs import Keys, shape_of
+from .outcome import Accepted, Completed, Failed, Job, Outcome, Timing, Unknown
+from .params import AnyParams
+from .permits import Permits
+from .poller import Poller
+from .submitter import Submitted, result_of
+from .task import Snapshot, TaskState
+from .verdict import task_error
+
+Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
+Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
+
+LINK_LIFE = 24 * 3600.0
+"""Seconds a result link works. Source: every model page (read 2026-11-20)."""
+
+
+def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Completed | Failed:
+    """The outcome of a task whose watching has ended with `last`."""
+    if isinstance(last, EvolinkError):
+        return Failed(key, last, entry.task_id)
+    if last.state != TaskState.COMPLETED:
+        return Failed(key, task_error(last), entry.task_id)
+    seen = time.time()
+    return Completed(
+        key=key,
+        task_id=entry.task_id,
+        urls=last.urls,
+        expires_at=seen + LINK_LIFE,
+        snapshot=last,
+        timing=Timing(accepted_at=entry.accepted_at, finished_at=seen, looks=entry.looks, lag=entry.lag),
+    )
+
+
+class Run:
+    """The jobs of one input on their way. Every job read gives exactly one outcome, in the order they end.
+
+    Args:
+        wishes: The input; read one ahead of what may be submitted.
+        engine: The pool's parts.
+        timeout: Seconds a task may take from its acceptance before it is given up (it goes on at the service).
+        save: Fetches the files of a completed job.
+    """
+
+    def __init__(self, wishes: Wishes, engine: Engine, *, timeout: float | None, save: Save | None) -> None:
+        self.outcomes: Channel[Outcome] = Channel()
+        self._wishes = wishes
+        self._engine = engine
+        self._timeout = timeout
+        self._save = save
+        self._room = Permits(engine.limits.in_flight)
+        self._read_ahead = Permits(engine.limits.submits)
+        self._submitting: dict[asyncio.Future[Submitted], Job] = {}
+        self._watched: dict[str, _Watch] = {}
+        self._concluding: set[asyncio.Task[None]] = set()
+        self._reading = True
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._abandoned: asyncio.Task[None] | None = None
+        self._feeder: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs read and not yet submitted."""
+        return len(self._submitting)
+
+    def start(self) -> None:
+        """Begin to read, once.
+
+        Raises:
+            ConfigurationError: The pool is closed, or belongs to another event loop.
+        """
+        self._engine.check_loop()
+        if self._feeder is None and not self._closed:
+            self._engine.check()
+            self._engine.runs.add(self)
+            self._feeder = asyncio.create_task(self._feed(), name="evolink_async input")
+
+    async def next(self) -> Outcome:
+        """The next outcome; StopAsyncIteration after the last."""
+        outcome = await self.outcomes.get()
+        self._room.release()
+        self._engine.journal.told(outcome)
+        return outcome
+
+    async def _feed(self) -> None:
+        keys = Keys()
+        try:
+            async with aclosing(_source(self._wishes)) as source:
+                await self._make_room()
+                async for wish in source:
+                    await self._begin(keys, wish)
+                    await self._make_room()
+        except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
+            self._failure = error
+        finally:
+            self._reading = False
+            self._finish_if_done()
+
+    async def _make_room(self) -> None:
+        """Wait until one more job may be read: the caller takes outcomes, and submits keep up."""
+        await self._room.acquire()
+        await self._read_ahead.acquire()
+
+    async def _begin(self, keys: Keys, wish: Job | AnyParams) -> None:
+        try:
+            job = keys.job(wish)
+        except ConfigurationError as error:
+            self._read_ahead.release()
+            self._tell(Failed(getattr(wish, "key", "?"), error))
+            return
+        await self._engine.in_flight.acquire()
+        try:
+            future = self._engine.submitter.start(job)
+        except EvolinkError as error:
+            self._read_ahead.release()
+            self._engine.in_flight.release()
+            self._tell(Failed(job.key, error))
+            return
+        self._submitting[future] = job
+        future.add_done_callback(self._submitted)
+
+    def _submitted(self, future: asyncio.Future[Submitted]) -> None:
+        job = self._submitting.pop(future)
+        submitted = result_of(future, job)
+        self._read_ahead.release()
+        if isinstance(submitted, Accepted) and not self._closed:
+            self._watch(job, submitted)
+        else:
+            self._engine.in_flight.release()
+        if not isinstance(submitted, Accepted):
+            self._tell(submitted)
+        self._finish_if_done()
+
+    def _tell(self, outcome: Failed | Unknown) -> None:
+        """Hand over the outcome of a job that never became a task."""
+        self._engine.tally(outcome)
+        self.outcomes.put(outcome)
+
+    def _watch(self, job: Job, accepted: Accepted) -> None:
+        watch = self._watched[job.key] = _Watch(job.key, self._engine.poller, self._concluded)
+        watch.entry = self._engine.follow(accepted.task_id, watch, shape=shape_of(job.params), accepted=accepted)
+        if self._timeout is not None:
+            watch.timer = asyncio.get_running_loop().call_later(self._timeout, watch.expire, self._timeout)
+
+    def _concluded(self, watch: _Watch, last: Snapshot | EvolinkError) -> None:
+        del self._watched[watch.key]
+        self._engine.in_flight.release()
+        task = asyncio.create_task(self._conclude(conclude(watch.key, watch.entry, last), last))
+        self._concluding.add(task)
+        task.add_done_callback(self._delivered)
+
+    async def _conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
+        await self._engine.ended(outcome, last)
+        if self._save is not None and isinstance(outcome, Completed):
+            outcome = await self._save(outcome)
+        self.outcomes.put(outcome)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._concluding.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.stop(error)
+        self._finish_if_done()
+
+    def _finish_if_done(self) -> None:
+        if not (self._reading or self._submitting or self._watched or self._concluding):
+            self.stop(self._failure)
+
+    def stop(self, error: BaseException | None) -> None:
+        """Let the consumer come to its end."""
+        self.outcomes.finish(error)
+        self._engine.runs.discard(self)
+
+    def abandon(self) -> None:
+        """Close without waiting, for a stream that was dropped."""
+        if not self._closed:
+            self._abandoned = asyncio.create_task(self.aclose(), name="evolink_async abandoned stream")
+
+    @property
+    def started(self) -> bool:
+        """Whether jobs have been read and not all outcomes told."""
+        return self in self._engine.runs
+
+    async def aclose(self) -> None:
+        """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids."""
+        self._closed = True
+        for future in list(self._submitting):
+            self._engine.submitter.withdraw(future)
+        for watch in list(self._watched.values()):
+            watch.cancel()
+            self._engine.in_flight.release()
+        self._watched.clear()
+        pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+        self.outcomes.clear()
+        self.stop(None)
+
+
+class _Watch:
+    """One job's ear in the poller: hears every look, passes on the end."""
+
+    __slots__ = ("_poller", "_tell", "entry", "key", "timer")
+
+    entry: InFlight  # set by whoever begins to watch
+
+    def __init__(self, key: str, poller: Poller, tell: Callable[[_Watch, Snapshot | EvolinkError], None]) -> None:
+        self.key = key
+        self.timer: asyncio.TimerHandle | None = None
+        self._poller = poller
+        self._tell = tell
+
+    def __call__(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+        if isinstance(seen, EvolinkError) or seen.is_final:
+            self.cancel()
+            self._tell(self, seen)
+
+    def expire(self, timeout: float) -> None:
+        """Give the task up after `timeout` seconds."""
+        self.cancel()
+        self._tell(self, deadline(self.entry.task_id, timeout))
+
+    def cancel(self) -> None:
+        """Hear nothing more."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self._poller.unwatch(self.entry, self)
+
+
+def deadline(task_id: str, waited: float) -> DeadlineError:
+    """Our patience ended, the task goes on."""
+    return DeadlineError(f"task {task_id} did not end within {waited:g} s; it goes on", task_id=task_id, waited=waited)
+
+
+async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:
+    """Read either kind of input as one kind, and close it when we stop early."""
+    if not isinstance(wishes, AsyncIterable):
+        for wish in wishes:
+            yield wish
+    elif isinstance(wishes, AsyncGenerator):
+        async with aclosing(cast("AsyncGenerator[Job | AnyParams, None]", wishes)) as generator:
+            async for wish in generator:
+                yield wish
+    else:
+        async for wish in wishes:
+            yield wish

@@ -1,0 +1,69 @@
+"""What can be run: `nox -s tests`, lint, typing, docs, bench, soak. Sessions skip interpreters that are missing."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typing", "tests", "docs"]
+nox.options.default_venv_backend = "uv|virtualenv"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the project with some extras, and dependency groups beside it."""
+    packages = [package for group in groups for package in nox.project.dependency_groups(PROJECT, group)]
+    session.install(f".{extras}", *packages)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The whole suite, with orjson and then without; warnings are errors. Arguments go to pytest."""
+    install(session, "test", extras="[demo,fast]")
+    session.run("pytest", "-n", "2", *session.posargs)
+    session.run_install("uv" if session.venv_backend == "uv" else "pip", *UNINSTALL[session.venv_backend], silent=True)
+    session.run("pytest", "-n", "2", "-m", "not slow", *session.posargs)
+
+
+UNINSTALL = {"uv": ("pip", "uninstall", "orjson"), "virtualenv": ("uninstall", "-y", "orjson")}
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Style and format."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=PYTHONS[0])
+def typing(session: nox.Session) -> None:
+    """Mypy --strict and pyright over the package, and over the public types in use."""
+    install(session, "test", "typing", extras="[demo,fast]")
+    session.run("mypy", "evolink_async", "tests/typing")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Build the pages; a warning is an error, and so is a sample that does not run."""
+    install(session, "docs", extras="[demo]")
+    session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
+    session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(python=PYTHONS[0])
+def bench(session: nox.Session) -> None:
+    """Speed, beside a rival in the same run."""
+    install(session, extras="[demo,fast]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def soak(session: nox.Session) -> None:
+    """The promises at full size."""
+    install(session, "test", extras="[demo,fast]")
+    session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)

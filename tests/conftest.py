@@ -1,0 +1,22 @@
+"""Fixtures for every test: one backend, and an emulator that lives for one test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from evolink_async.emulator import Emulator
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asyncio is the only event loop that aiohttp runs on."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    """A local EvoLink where two minutes pass in 0.12 s."""
+    async with Emulator(speed=1000) as emulator:
+        yield emulator
