@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, url: str) -> AsyncIterator[Remote]:
+    async def open(self, url: str) -> AsyncGenerator[Remote, None]:
         """Ask for a file and hold it open.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import attrs
@@ -101,13 +101,13 @@ class Gate:
         self._until = max(self._until, now + delay)
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
+    async def passage(self) -> AsyncGenerator[None, None]:
         """Wait until a request may be sent; hold the place of the prober while it is."""
         if self.is_open:
             yield
             return
         async with self._prober:
-            while (wait := self._wait()) > 0:  # the time may be put off while we sleep
+            while (wait := self._wait()) > 0:  # noqa: ASYNC110  # the time may be put off while we sleep
                 await asyncio.sleep(wait)
             yield
 

@@ -97,18 +97,21 @@ class HttpOptions:
         return f"{self.user_agent} {USER_AGENT}" if self.user_agent else USER_AGENT
 
 
+def _url_or_none(text: str) -> URL | None:
+    try:
+        return URL(text)
+    except ValueError:
+        return None
+
+
 def base_url(text: str) -> URL:
     """Check the address of the API.
 
     Raises:
         ConfigurationError: No absolute https URL; plain http is taken for loopback only, as the key travels there.
     """
-    try:
-        url = URL(text.strip())
-        usable = url.scheme in ("http", "https") and bool(url.host) and not url.query_string and not url.fragment
-    except ValueError:
-        usable = False
-    if not usable:
+    url = _url_or_none(text.strip())
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"the base URL must be absolute, as https://api.evolink.ai, not {text!r}")
     if url.user or url.password:
         raise ConfigurationError("the base URL must not hold a user name or password")
