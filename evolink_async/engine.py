@@ -108,7 +108,11 @@ class Engine:
         Raises:
             ConfigurationError: It is.
         """
-        if asyncio.get_running_loop() is not self._loop:
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
             raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
 
     def account(self, task_id: str) -> Account:

@@ -55,7 +55,8 @@ class Limits:
             single connection pool serves without queueing.
         submits: HTTP calls that submit, a part of `requests`. Few, because each one open is one that a crash
             could leave in doubt.
-        in_flight: Jobs alive at the service at once; also how far `run` reads ahead of what the caller took.
+        in_flight: Jobs of all `run` streams alive at the service at once; also how far each reads ahead of what the
+            caller took. A web back end that uses `submit` or `generate` counts its own.
         downloads: Result files fetched at once; these go to other hosts and do not count as `requests`.
 
     Raises:

@@ -81,7 +81,7 @@ class Completed:
         key: The job's key; the task id for a task attached to by id.
         task_id: The vendor's id.
         urls: Every result link.
-        expires_at: Unix seconds until which the links work: 24 hours after we saw them appear.
+        expires_at: Unix seconds until which the links work: 24 hours after the last look that showed none.
         snapshot: The final look.
         timing: When it moved.
         files: Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed.

@@ -232,7 +232,7 @@ def _model_of(mapping: object) -> tuple[str, list[Fault]]:
     model = body.get("model")
     if model is None:
         return "", [Fault("model", f"is required, perhaps {_best_guess(body)!r}")]
-    return str(model), [*text_faults(model, "model")]
+    return model if isinstance(model, str) else "", [*text_faults(model, "model")]
 
 
 def _unknown_model(model: str) -> Fault:

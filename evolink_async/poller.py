@@ -18,7 +18,7 @@ from .inflight import MAX_RETRY_AFTER, Account, Again, InFlight, Watcher, after_
 from .limits import Cadence
 from .permits import Permits
 from .schedule import Schedule
-from .task import Snapshot
+from .task import Snapshot, TaskState
 
 BURST = 0.1
 """Seconds of the request budget that may be spent at once; a stricter pace would cost a timer for every look."""
@@ -172,7 +172,7 @@ class Poller:
             self._tell(entry, seen)
 
     def _end(self, entry: InFlight, last: Snapshot | EvolinkError) -> None:
-        if isinstance(last, Snapshot) and entry.accepted_at is not None:
+        if isinstance(last, Snapshot) and last.state == TaskState.COMPLETED and entry.accepted_at is not None:
             middle = (max(entry.last_no, entry.since) + entry.finished) / 2
             self._schedule.observe(entry.shape, middle - entry.since)
         self._forget(entry)

@@ -76,28 +76,31 @@ class Gate:
     def __init__(self, patience: float, now: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._now = now
-        self._shut_since: float | None = None
+        self._first: float | None = None
+        self._last = 0.0
         self._until = 0.0
         self._prober = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
         """Whether everybody may pass: also when the outage outlasted our patience, for one try each."""
-        return self._shut_since is None or self.outage > self._patience
+        return self._first is None or self.outage > self._patience
 
     @property
     def outage(self) -> float:
-        """Seconds since the last request that got through, while shut; else 0."""
-        return 0.0 if self._shut_since is None else self._now() - self._shut_since
+        """Seconds from the first to the last request in a row that did not get through; 0 when the last one did."""
+        return 0.0 if self._first is None else self._last - self._first
 
     def open(self) -> None:
         """The service took a request: let everybody pass."""
-        self._shut_since = None
+        self._first = None
 
     def shut(self, delay: float) -> None:
         """The service did not take a request: nobody may try for `delay` seconds, then one at a time."""
         now = self._now()
-        self._shut_since = now if self._shut_since is None else self._shut_since
+        if self._first is None or now - self._last > self._patience:
+            self._first = now  # whatever went wrong long ago is another story
+        self._last = now
         self._until = max(self._until, now + delay)
 
     @asynccontextmanager

@@ -42,7 +42,7 @@ def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Comple
         key=key,
         task_id=entry.task_id,
         urls=last.urls,
-        expires_at=seen + LINK_LIFE,
+        expires_at=seen - entry.lag + LINK_LIFE,
         snapshot=last,
         timing=Timing(accepted_at=entry.accepted_at, finished_at=seen, looks=entry.looks, lag=entry.lag),
     )

@@ -9,7 +9,6 @@ import heapq
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 UNITS_PER_CREDIT = 10_000
@@ -64,15 +63,14 @@ class Ledger:
         self._charged = 0
         self._holds: list[_Hold] = []
         self._paid: list[PaidTask] = []
-        self._by_key: dict[str, tuple[str, ...]] = {}
-        self._by_body: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+        self._by_key: defaultdict[str, list[str]] = defaultdict(list)
+        self._by_body: defaultdict[str, list[str]] = defaultdict(list)
         self._peak = 0
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return (
-            f"<Ledger accepted={self.accepted} balance={self.balance} "
-            f"reserved={self.reserved} charged={self.charged}>"
+            f"<Ledger accepted={self.accepted} balance={self.balance} reserved={self.reserved} charged={self.charged}>"
         )
 
     def book(self, paid: PaidTask, *, reserved: float, charge: float, ends_at: float) -> None:
@@ -97,12 +95,9 @@ class Ledger:
             heapq.heappush(self._holds, _Hold(ends_at, len(self._paid), held, min(kept, held)))
             self._peak = max(self._peak, len(self._holds))
             self._paid.append(paid)
-            self._by_body[paid.body_sha256] += (paid.task_id,)
+            self._by_body[paid.body_sha256].append(paid.task_id)
             if paid.idempotency_key is not None:
-                self._by_key[paid.idempotency_key] = (
-                    *self._by_key.get(paid.idempotency_key, ()),
-                    paid.task_id,
-                )
+                self._by_key[paid.idempotency_key].append(paid.task_id)
 
     def _settle(self) -> None:
         now = self._now()
@@ -127,13 +122,13 @@ class Ledger:
     def tasks_by_key(self) -> Mapping[str, tuple[str, ...]]:
         """The task ids paid under each idempotency key; more than one means that somebody paid twice."""
         with self._lock:
-            return MappingProxyType(dict(self._by_key))
+            return {key: tuple(tasks) for key, tasks in self._by_key.items()}
 
     @property
     def tasks_by_body(self) -> Mapping[str, tuple[str, ...]]:
         """The task ids paid for each request body, by the SHA-256 of its bytes."""
         with self._lock:
-            return MappingProxyType(dict(self._by_body))
+            return {digest: tuple(tasks) for digest, tasks in self._by_body.items()}
 
     @property
     def unfinished(self) -> int:

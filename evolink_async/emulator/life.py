@@ -18,16 +18,18 @@ SIGMA = 0.35
 PENDING_SHARE = 0.1
 """Part of a task's duration before it starts to be processed."""
 
-TASK_CODES: Mapping[str, str] = MappingProxyType({
-    "content_policy_violation": "The content was refused by the safety policy.",
-    "invalid_parameters": "The upstream model refused the parameters.",
-    "image_processing_error": "An input image could not be read.",
-    "generation_failed_no_content": "The model returned no content.",
-    "service_error": "The upstream service failed.",
-    "generation_timeout": "The generation took too long.",
-    "resource_exhausted": "The upstream service is out of capacity.",
-    "unknown_error": "Unknown error.",
-})
+TASK_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "content_policy_violation": "The content was refused by the safety policy.",
+        "invalid_parameters": "The upstream model refused the parameters.",
+        "image_processing_error": "An input image could not be read.",
+        "generation_failed_no_content": "The model returned no content.",
+        "service_error": "The upstream service failed.",
+        "generation_timeout": "The generation took too long.",
+        "resource_exhausted": "The upstream service is out of capacity.",
+        "unknown_error": "Unknown error.",
+    }
+)
 """Codes of failed tasks with a message each.
 
 Source: docs.evolink.ai, api-manual/task-management/error-codes, stored copy of 2026-11-20.
@@ -64,9 +66,7 @@ class Look:
     progress: int
 
 
-def draw_life(
-    *, seed: int, ordinal: int, accepted_at: float, median_seconds: float, failure_share: float
-) -> Life:
+def draw_life(*, seed: int, ordinal: int, accepted_at: float, median_seconds: float, failure_share: float) -> Life:
     """Return the life of the `ordinal`-th task: the same for the same seed, whatever else goes on."""
     dice = random.Random(f"{seed}-{ordinal}")  # noqa: S311 - reproducible, not secret
     total = median_seconds * math.exp(dice.gauss(0.0, SIGMA))

@@ -62,7 +62,8 @@ def _units(shape: Shape) -> int:
 def _held_seconds(body: Mapping[str, object]) -> int:
     if body.get("duration") == -1:
         return _CHOSEN_HELD_SECONDS
-    return _KEPT_LENGTH_HELD_SECONDS if body.get("model") == "wan2.7-video-edit" else 0
+    keeps_length = body.get("model") == "wan2.7-video-edit" and not body.get("duration")
+    return _KEPT_LENGTH_HELD_SECONDS if keeps_length else 0
 
 
 def _number(value: object) -> float:

@@ -7,6 +7,7 @@ import gc
 import pickle
 import random
 import warnings
+from itertools import pairwise
 
 import pytest
 
@@ -31,19 +32,19 @@ def four_models(count: int) -> list[ev.Job]:
 
 async def test_300_jobs_over_four_models():
     """Each job gives exactly one outcome; no limit is ever exceeded; every task is paid for once."""
-    limits = ev.Limits(requests=10, submits=4, in_flight=60)
-    async with Emulator(speed=1000, failure_share=0.1, seed=7) as emulator:
+    limits = ev.Limits(requests=10, submits=4, in_flight=50)
+    async with Emulator(speed=1000, failure_share=0.1, seed=7, latency=0.01, median_seconds=600) as emulator:
         async with open_pool(emulator, limits=limits) as pool:
             outcomes = [outcome async for outcome in pool.run(four_models(300))]
             stats = pool.stats()
             assert pool.unfinished() == ()
         assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(300))
         assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
-        assert emulator.peak["all"] <= 10
-        assert emulator.peak["submit"] <= 4
-        assert emulator.in_flight_peak <= 60
+        assert emulator.peak["all"] == 10  # the server takes its time, so that calls do overlap
+        assert emulator.peak["submit"] == 4
+        assert emulator.in_flight_peak <= 50
         assert stats.requests_peak <= 10
-        assert stats.in_flight_peak == 60
+        assert stats.in_flight_peak == 50
         assert emulator.ledger.accepted == 300
         assert stats.submits == 300
         assert stats.completed + stats.failed == 300
@@ -66,12 +67,11 @@ async def test_leaving_after_the_first_outcome_leaks_nothing(emulator):
         await asyncio.sleep(0)  # the workers have begun
         before = own_tasks()
         async with pool.run(jobs(200)) as stream:
-            async for outcome in stream:
-                break
-        await until(lambda: pool.stats().submitting == 0)
+            outcome = await anext(stream)
+        await until(lambda: not pool.stats().submitting and not pool.stats().requests)
         bought = emulator.ledger.accepted
         assert bought < 200
-        assert own_tasks() == before
+        await until(lambda: own_tasks() == before)
         stats = pool.stats()
         assert (stats.requests, stats.in_flight, stats.waiting) == (0, 0, 0)
         known = {job.task_id for job in pool.unfinished()} | {outcome.task_id}
@@ -224,7 +224,7 @@ async def test_watch_shows_every_change_and_ends_with_the_last(emulator):
         snapshots = [snapshot async for snapshot in pool.watch(accepted.task_id)]
     seen = [(snapshot.state, snapshot.progress_percent) for snapshot in snapshots]
     assert len(seen) > 2
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in pairwise(seen))
     assert [snapshot.is_final for snapshot in snapshots] == [False] * (len(seen) - 1) + [True]
 
 
@@ -254,8 +254,8 @@ async def test_credits(emulator):
     """What the account has left, a key at a time."""
     async with open_pool(emulator) as pool:
         await pool.generate(dance())
-        [credits] = await pool.credits()
-    assert credits.remaining == pytest.approx(emulator.ledger.balance)
+        [purse] = await pool.credits()
+    assert purse.remaining == pytest.approx(emulator.ledger.balance)
 
 
 async def test_use_before_opening_after_closing_and_elsewhere(emulator):

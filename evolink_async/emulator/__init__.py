@@ -1,0 +1,30 @@
+"""A local EvoLink for tests, demos and offline work: `Emulator`, its clocks and its faults.
+
+A table of contents; nothing is defined here. Importing it is cheap: PyAV, Pillow and jsonschema are needed,
+and loaded, only when an emulator starts.
+
+Example::
+
+    async with Emulator(speed=20) as emulator:
+        emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+        pool = SessionPool("sk-emulator", base_url=emulator.base_url, files_url=emulator.files_url)
+"""
+
+from evolink_async.emulator import faults
+from evolink_async.emulator.clock import Clock, HandClock, ScaledClock
+from evolink_async.emulator.gate import Received
+from evolink_async.emulator.ledger import Ledger, PaidTask
+from evolink_async.emulator.server import Emulator
+from evolink_async.emulator.task import TaskRecord
+
+__all__ = (
+    "Clock",
+    "Emulator",
+    "HandClock",
+    "Ledger",
+    "PaidTask",
+    "Received",
+    "ScaledClock",
+    "TaskRecord",
+    "faults",
+)
