@@ -10,12 +10,12 @@ Example::
         pool = SessionPool("sk-emulator", base_url=emulator.base_url, files_url=emulator.files_url)
 """
 
-from evolink_async.emulator import faults
-from evolink_async.emulator.clock import Clock, HandClock, ScaledClock
-from evolink_async.emulator.gate import Received
-from evolink_async.emulator.ledger import Ledger, PaidTask
-from evolink_async.emulator.server import Emulator
-from evolink_async.emulator.task import TaskRecord
+from . import faults
+from .clock import Clock, HandClock, ScaledClock
+from .gate import Received
+from .ledger import Ledger, PaidTask
+from .server import Emulator
+from .task import TaskRecord
 
 __all__ = (
     "Clock",

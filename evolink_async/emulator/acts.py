@@ -17,10 +17,10 @@ from typing import cast
 from aiohttp import web
 from attrs import frozen
 
-from evolink_async.emulator import faults
-from evolink_async.emulator.faults import Fault
-from evolink_async.emulator.refusals import JsonObject
-from evolink_async.emulator.vendor import Answer, Refused
+from . import faults
+from .faults import Fault
+from .refusals import JsonObject
+from .vendor import Answer, Refused
 
 _FLOOD_CHUNK = 64 * 1024
 

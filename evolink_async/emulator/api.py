@@ -11,11 +11,11 @@ from collections.abc import Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from evolink_async.emulator.acts import json_response
-from evolink_async.emulator.gate import Gate
-from evolink_async.emulator.refusals import error_body
-from evolink_async.emulator.task import TaskRecord
-from evolink_async.emulator.vendor import Answer, Submission, Vendor, refusal
+from .acts import json_response
+from .gate import Gate
+from .refusals import error_body
+from .task import TaskRecord
+from .vendor import Answer, Submission, Vendor, refusal
 
 GENERATION_PATHS = ("/v1/videos/generations", "/v1/images/generations", "/v1/audios/generations")
 _IDEMPOTENCY_KEY = "Idempotency-Key"

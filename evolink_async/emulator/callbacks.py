@@ -14,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.refusals import JsonObject
-from evolink_async.emulator.task import TaskRecord
+from .clock import Clock
+from .refusals import JsonObject
+from .task import TaskRecord
 
 TIMEOUT_SECONDS = 10.0
 """Real seconds a receiver has to answer, whatever the clock's speed. Source: all five vendor pages."""

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
-from evolink_async.emulator.refusals import Generation, Json, JsonObject, error_body
+from .refusals import Generation, Json, JsonObject, error_body
 
 Kind = Literal["submit", "poll", "batch", "credits", "models", "upload", "result", "file"]
 KINDS: tuple[str, ...] = get_args(Kind)

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from aiohttp import web
 from attrs import field, frozen
 
-from evolink_async.emulator import faults
-from evolink_async.emulator.acts import Exchange, Honest, pause
-from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.faults import FaultScript, Kind
-from evolink_async.emulator.vendor import Refused, refusal
+from . import faults
+from .acts import Exchange, Honest, pause
+from .clock import Clock
+from .faults import FaultScript, Kind
+from .vendor import Refused, refusal
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a JSON request. The vendor only documents that 413 exists."""

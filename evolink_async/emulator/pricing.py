@@ -10,7 +10,7 @@ from typing import cast
 
 from attrs import frozen
 
-from evolink_async.emulator.shapes import Film, Shape
+from .shapes import Film, Shape
 
 _PRICE_OF_UNPRICED: Mapping[str, object] = {"credits_per_unit": 1.0, "minimum_credits": 1.0}
 _HALF_WHEN_SILENT = frozenset({"wan2.6-image-to-video-flash", "wan2.6-reference-video-flash"})

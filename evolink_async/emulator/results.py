@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.gate import Gate
-from evolink_async.emulator.ranges import UnsatisfiableError, part_of
-from evolink_async.emulator.shapes import Film
-from evolink_async.emulator.task import TaskRecord
-from evolink_async.emulator.uploads import FileStore
+from .clock import Clock
+from .gate import Gate
+from .ranges import UnsatisfiableError, part_of
+from .shapes import Film
+from .task import TaskRecord
+from .uploads import FileStore
 
 LINK_SECONDS = 24 * 3600
 """Life of a result link. Source: all five vendor pages."""

@@ -18,18 +18,18 @@ from aiohttp.typedefs import Middleware
 from anyio.from_thread import start_blocking_portal
 from attrs import Factory, define, field, validators
 
-from evolink_async.emulator.api import Api, add_request_id, json_errors
-from evolink_async.emulator.callbacks import CallbackPost
-from evolink_async.emulator.catalogue import Catalogue
-from evolink_async.emulator.clock import Clock, ScaledClock
-from evolink_async.emulator.faults import FaultScript
-from evolink_async.emulator.gate import Gate, Received
-from evolink_async.emulator.ledger import Ledger
-from evolink_async.emulator.results import ResultHost
-from evolink_async.emulator.studio import Studio
-from evolink_async.emulator.task import TaskRecord
-from evolink_async.emulator.uploads import FileService, FileStore, StoredFile
-from evolink_async.emulator.vendor import House, Vendor
+from .api import Api, add_request_id, json_errors
+from .callbacks import CallbackPost
+from .catalogue import Catalogue
+from .clock import Clock, ScaledClock
+from .faults import FaultScript
+from .gate import Gate, Received
+from .ledger import Ledger
+from .results import ResultHost
+from .studio import Studio
+from .task import TaskRecord
+from .uploads import FileService, FileStore, StoredFile
+from .vendor import House, Vendor
 
 _EXTRA_PACKAGES = ("av", "PIL", "jsonschema")
 _GRACE_SECONDS = 0.05

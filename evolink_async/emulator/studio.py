@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
-from evolink_async.emulator import canvas, video
-from evolink_async.emulator.shapes import Film
-from evolink_async.emulator.task import TaskRecord
+from . import canvas, video
+from .shapes import Film
+from .task import TaskRecord
 
 _KEPT_RESULT_BYTES = 64 * 1024 * 1024
 _KEPT_STOCK_BYTES = 64 * 1024 * 1024

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
-from evolink_async.emulator.life import TASK_CODES, Life, Look, look
-from evolink_async.emulator.pricing import Price
-from evolink_async.emulator.refusals import Json, JsonObject
-from evolink_async.emulator.shapes import Film, Shape
+from .life import TASK_CODES, Life, Look, look
+from .pricing import Price
+from .refusals import Json, JsonObject
+from .shapes import Film, Shape
 
 CNY_PER_CREDIT = 0.1
 USD_PER_CREDIT = 0.1 / 6.8

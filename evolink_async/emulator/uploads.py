@@ -16,13 +16,13 @@ import aiohttp
 from aiohttp import BodyPartReader, web
 from attrs import field, frozen
 
-from evolink_async.emulator.acts import json_response
-from evolink_async.emulator.catalogue import is_web_address
-from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.gate import Gate, read_body
-from evolink_async.emulator.media_types import media_type
-from evolink_async.emulator.refusals import JsonObject, file_error_body
-from evolink_async.emulator.vendor import Answer, Refused, parse_object
+from .acts import json_response
+from .catalogue import is_web_address
+from .clock import Clock
+from .gate import Gate, read_body
+from .media_types import media_type
+from .refusals import JsonObject, file_error_body
+from .vendor import Answer, Refused, parse_object
 
 FILE_SECONDS = 72 * 3600
 """Life of an upload. Source: the three upload pages."""

@@ -17,16 +17,16 @@ from typing import cast
 
 from attrs import define, field, frozen
 
-from evolink_async.emulator.catalogue import Catalogue, Model
-from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.hosts import is_private
-from evolink_async.emulator.idempotency import FirstCall, KeyBook
-from evolink_async.emulator.ledger import Ledger, OverdrawnError, PaidTask
-from evolink_async.emulator.life import draw_life
-from evolink_async.emulator.pricing import price_of
-from evolink_async.emulator.refusals import JsonObject, error_body
-from evolink_async.emulator.shapes import shape_of
-from evolink_async.emulator.task import LinkTo, TaskRecord, created_reply, query_reply
+from .catalogue import Catalogue, Model
+from .clock import Clock
+from .hosts import is_private
+from .idempotency import FirstCall, KeyBook
+from .ledger import Ledger, OverdrawnError, PaidTask
+from .life import draw_life
+from .pricing import price_of
+from .refusals import JsonObject, error_body
+from .shapes import shape_of
+from .task import LinkTo, TaskRecord, created_reply, query_reply
 
 BATCH_LIMIT = 50
 """Ids of one batch query. Source: EvoLink CLI, api-client.js."""

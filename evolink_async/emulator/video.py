@@ -22,8 +22,8 @@ from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from evolink_async.emulator.canvas import Canvas, Title
-from evolink_async.emulator.shapes import Film
+from .canvas import Canvas, Title
+from .shapes import Film
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioStream, Packet, VideoFrame, VideoStream

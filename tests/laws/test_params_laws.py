@@ -1,0 +1,191 @@
+"""The laws of the parameters: classes against the vendor's schemas in both directions, round trips, odd input."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import warnings
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from evolink_async.errors import ParamsError
+from evolink_async.fields import rule, urls
+from evolink_async.params import (
+    Params,
+    ParamsWarning,
+    RawParams,
+    dump_params,
+    json_schema,
+    load_params,
+    registered_models,
+    unregister,
+)
+from evolink_async.rules import Between, Length, Urls
+from tests.laws.bodies import URLS, base, bodies, edges, mixtures
+from tests.laws.vendor import (
+    DISAGREEMENTS,
+    URL,
+    VENDOR,
+    assert_agreement,
+    class_takes,
+    cut,
+    load_quietly,
+    schema_takes,
+)
+
+NAMES = sorted(VENDOR)
+
+
+def quick(examples: int) -> settings:
+    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    return settings(max_examples=examples, deadline=None, suppress_health_check=slow)
+
+
+def test_every_model_has_a_schema_and_every_schema_a_model():
+    """Nineteen of each, under the same names and endpoints."""
+    assert sorted(registered_models()) == NAMES
+    assert len(NAMES) == 19
+    assert {name: model.path for name, model in registered_models().items()} == {
+        name: schema["x-evolink"]["path"] for name, schema in VENDOR.items()
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_class_and_schema_agree_at_every_boundary(name):
+    """Each field alone, at and around each of its limits, of every wrong type, null and missing."""
+    schema = VENDOR[name]
+    body = base(schema)
+    assert class_takes(body)
+    assert schema_takes(schema, body)
+    for field, entry in schema["properties"].items():
+        assert_agreement(schema, {other: value for other, value in body.items() if other != field or field == "model"})
+        for value in edges(entry) if field != "model" else []:
+            assert_agreement(schema, body | {field: value})
+    for field, entry in schema["properties"].get("model_params", {}).get("properties", {}).items():
+        for value in edges(entry):
+            assert_agreement(schema, body | {"model_params": {field: value}})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "allOf" in VENDOR[name] or "anyOf" in VENDOR[name]])
+def test_class_and_schema_agree_on_every_choice_of_material(name):
+    """Where the vendor has rules between fields, every set of the fields they look at is tried."""
+    for body in mixtures(VENDOR[name]):
+        assert_agreement(VENDOR[name], body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@quick(150)
+def test_class_and_schema_agree_on_any_mixture(name, data):
+    """Fields together, so that the rules between them are met from both sides."""
+    assert_agreement(VENDOR[name], data.draw(bodies(VENDOR[name])))
+
+
+@pytest.mark.parametrize("disagreement", DISAGREEMENTS, ids=lambda each: each.reason)
+def test_each_disagreement_is_real(disagreement):
+    """The example is taken by one side only, and its own repair alone makes both take it."""
+    schema = VENDOR[disagreement.example["model"]]
+    body = json.loads(json.dumps(disagreement.example))
+    assert class_takes(body) == (disagreement.taken_by == "class")
+    assert schema_takes(schema, body) == (disagreement.taken_by == "schema")
+    disagreement.repair(schema, body)
+    assert class_takes(body)
+    assert schema_takes(schema, body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@quick(40)
+def test_what_is_sent_is_what_the_vendor_takes_and_loads_again(name, data):
+    """A body made of parameters satisfies the vendor's schema and gives the same parameters back."""
+    params = load_quietly(data.draw(bodies(VENDOR[name], wild=1)))
+    if params is None:
+        return
+    body = dump_params(params)
+    sent = json.loads(json.dumps(body))
+    assert sent == body
+    cut(VENDOR[name], sent)
+    assert schema_takes(VENDOR[name], sent)
+    assert load_quietly(body) == params
+    assert load_params(body, check=False) == params
+    assert pickle.loads(pickle.dumps(params)) == params
+    assert hash(pickle.loads(pickle.dumps(params))) == hash(params)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        params.callback_url = URL  # type: ignore[misc]  # what is tested
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_schema_has_the_vendors_fields_and_defaults(name):
+    """The schema made of the rules names the same fields, requires the same and states the same defaults."""
+    ours, vendor = json_schema(registered_models()[name]), VENDOR[name]
+    assert ours["properties"].keys() == vendor["properties"].keys()
+    assert sorted(ours["required"]) == sorted(vendor["required"])
+    Draft202012Validator.check_schema(ours)
+    for field, entry in vendor["properties"].items():
+        if field != "model":
+            assert ours["properties"][field].get("default") == entry.get("default"), field
+            nested = entry.get("properties", {}).keys()
+            assert ours["properties"][field].get("properties", {}).keys() == nested
+
+
+@given(data=st.data())
+@quick(60)
+def test_a_twentieth_model_is_under_the_laws_by_its_own_schema(data):
+    """One new class, and schema, loading and the strategies of this file work on it."""
+
+    @attrs.frozen(kw_only=True)
+    class Another(Params):
+        model = "another-1"
+        prompt: str = attrs.field(metadata=rule(Length(20)))
+        video_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 2)))
+        duration: int = attrs.field(default=5, metadata=rule(Between(2, 10, also=(-1,))))
+
+    try:
+        assert "another-1" in registered_models()
+        assert_agreement(json_schema(Another), data.draw(bodies(json_schema(Another))))
+    finally:
+        unregister("another-1")
+
+
+KEYS = st.sampled_from(
+    ["model", "prompt", "video_urls", "duration", "model_params", "shot_type", "callback_url"]
+) | st.text(max_size=8)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([*NAMES, *URLS]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=12,
+)
+ODD_OBJECTS = st.dictionaries(st.integers() | KEYS, ANY_JSON | st.binary() | st.sets(st.integers()), max_size=5)
+
+
+@given(mapping=ANY_JSON | ODD_OBJECTS, name=st.none() | st.sampled_from(NAMES), check=st.booleans())
+@quick(400)
+def test_loading_anything_gives_parameters_or_a_params_error(mapping, name, check):
+    """No input raises anything else, and what is loaded can be dumped and written as JSON."""
+    if name is not None and isinstance(mapping, dict):
+        mapping = mapping | {"model": name}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ParamsWarning)
+            params = load_params(mapping, check=check)
+    except ParamsError:
+        return
+    json.dumps(dump_params(params), allow_nan=False)
+    assert load_params(dump_params(params), check=False) == params
+
+
+@given(body=st.dictionaries(st.text(max_size=8).filter(lambda name: name != "model"), ANY_JSON, max_size=4))
+@quick(100)
+def test_raw_parameters_are_sent_as_they_are(body):
+    """Any JSON object goes through unchanged; anything else is a ParamsError."""
+    try:
+        raw = RawParams("wan9", body)
+    except ParamsError:
+        assert "NaN" in json.dumps(body) or "Infinity" in json.dumps(body)
+        return
+    assert dump_params(raw) == {"model": "wan9"} | body
+    assert load_params(dump_params(raw), check=False) == raw
