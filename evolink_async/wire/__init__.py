@@ -1,0 +1,28 @@
+"""The only place that knows the vendor's paths, headers and JSON keys.
+
+A table of contents. Values to requests, replies to values; nothing is sent or waited for here.
+
+Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail and the model pages (read 2026-11-20).
+"""
+
+from .account import Credits, decode_credits
+from .messages import Kind, Request, Response
+from .refusals import decode_error, retry_after, vendor_error
+from .requests import encode_credits, encode_poll, encode_submit
+from .tasks import decode_task, read_task
+
+__all__ = (
+    "Credits",
+    "Kind",
+    "Request",
+    "Response",
+    "decode_credits",
+    "decode_error",
+    "decode_task",
+    "encode_credits",
+    "encode_poll",
+    "encode_submit",
+    "read_task",
+    "retry_after",
+    "vendor_error",
+)

@@ -1,0 +1,93 @@
+"""The account's credits; read with cattrs, whose hooks here refuse where its own would coerce.
+
+Tasks are not read here: see `tasks`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import attrs
+import cattrs
+
+from ..errors import ReplyError
+from ..json_text import parse
+from .messages import Response
+
+
+@attrs.frozen(kw_only=True)
+class Credits:
+    """What the account and the API key may still spend, in credits (68 are about one US dollar).
+
+    Attributes:
+        remaining: Left on the account.
+        used: Used by the account so far.
+        key_remaining: Left to this key; None when the key has no limit of its own.
+    """
+
+    remaining: float
+    used: float
+    key_remaining: float | None
+
+
+def _exactly(kind: type) -> Any:  # noqa: ANN401  # cattrs types its hooks as Any
+    def structure(value: object, _: object) -> object:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")
+        return value
+
+    return structure
+
+
+def _finite(value: object, _: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(cast("float", value)):
+        raise TypeError(f"{value!r} is not a finite number")
+    return float(cast("float", value))
+
+
+_strict = cattrs.Converter(detailed_validation=False)
+for _kind in (str, int, bool):
+    _strict.register_structure_hook(_kind, _exactly(_kind))
+_strict.register_structure_hook(float, _finite)
+
+
+@attrs.frozen
+class _Purse:
+    remaining_credits: float
+    used_credits: float = 0.0
+    unlimited_credits: bool = False
+
+
+@attrs.frozen
+class _Purses:
+    user: _Purse
+    token: _Purse | None = None
+
+
+@attrs.frozen
+class _CreditsBody:
+    data: _Purses
+
+
+def decode_credits(response: Response) -> Credits:
+    """Read the answer to `encode_credits`.
+
+    Raises:
+        ReplyError: It has another shape.
+    """
+    try:
+        body = _strict.structure(parse(response.body), _CreditsBody).data
+    except Exception as error:  # noqa: BLE001  # cattrs raises whatever the shape provokes
+        raise ReplyError(
+            f"the service's credits have a shape we do not know: {type(error).__name__}",
+            status=response.status,
+            excerpt=response.excerpt,
+            request_id=response.request_id,
+        ) from None
+    key = body.token
+    return Credits(
+        remaining=body.user.remaining_credits,
+        used=body.user.used_credits,
+        key_remaining=None if key is None or key.unlimited_credits else key.remaining_credits,
+    )

@@ -1,0 +1,117 @@
+"""Replies that describe a task, to snapshots: the one place where they get their meaning.
+
+It serves the answer to a submit and the answer to a look alike.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+from ..errors import ReplyError
+from ..json_text import Json, parse
+from ..task import Snapshot, TaskFault, TaskState
+from .messages import Response
+from .requests import TASK_ID
+
+T = TypeVar("T")
+
+
+def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
+    """Read a 2xx reply that describes one task: the answer to a submit, or to a look at the task `asked` about.
+
+    Raises:
+        ReplyError: Not JSON, not a task, or another task than `asked`.
+    """
+    try:
+        snapshot = read_task(parse(response.body), request_id=response.request_id, asked=asked)
+    except ValueError as error:
+        raise ReplyError(
+            f"the service answered HTTP {response.status} with something that is no task: {error}",
+            status=response.status,
+            excerpt=response.excerpt,
+            request_id=response.request_id,
+            task_id=asked,
+        ) from None
+    return snapshot
+
+
+def read_task(row: Json, *, request_id: str | None = None, asked: str | None = None) -> Snapshot:
+    """Give meaning to one task object. Fields of an unexpected type are left out and kept in `extra`, never coerced.
+
+    Raises:
+        ValueError: It is no object, has no usable id, or (for a look) no state, or another id than `asked`.
+    """
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    task_id = row.get("id", asked)
+    if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id):
+        raise ValueError(f"no usable task id, but {str(task_id)[:80]!r}")
+    if asked is not None and task_id != asked:
+        raise ValueError(f"asked for {asked}, got {task_id}")
+    state = row.get("status")
+    if not isinstance(state, str) or not state:
+        if asked is not None:
+            raise ValueError("no status")
+        state = TaskState.PENDING.value  # a paid id is worth keeping; the first look tells the state
+    progress, created, info = row.get("progress"), row.get("created"), _object(row.get("task_info"))
+    usage = _object(row.get("usage"))
+    taken = {"id", "status"}
+    return Snapshot(
+        task_id=task_id,
+        state=state,
+        model=_take(row, "model", str, taken),
+        progress_percent=_take(row, "progress", int, taken) if _is_percent(progress) else None,
+        created_at=_take(row, "created", int, taken) if type(created) is int else None,
+        urls=_urls(row, taken),
+        fault=_fault(row, taken),
+        estimated_seconds=_amount(info.get("estimated_time")),
+        credits_reserved=_amount(usage.get("credits_reserved")),
+        credits_used=_amount(usage.get("credits_used")),
+        request_id=request_id or _take(row, "request_id", str, taken),
+        extra={name: value for name, value in row.items() if name not in taken},
+    )
+
+
+def _take(row: dict[str, Json], name: str, kind: type[T], taken: set[str]) -> T | None:
+    value = row.get(name)
+    if not isinstance(value, kind):
+        return None
+    taken.add(name)
+    return value
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_percent(value: Json) -> bool:
+    return type(value) is int and 0 <= value <= 100
+
+
+def _amount(value: Json) -> float | None:
+    """A finite number of at least 0, or None."""
+    if type(value) is int or type(value) is float:
+        return float(value) if 0 <= value < 1e15 else None
+    return None
+
+
+def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
+    results = row.get("results")
+    if not isinstance(results, list) or not all(isinstance(url, str) and url for url in results):
+        return ()
+    taken.add("results")
+    return tuple(cast("list[str]", results))
+
+
+def _fault(row: dict[str, Json], taken: set[str]) -> TaskFault | None:
+    error = row.get("error")
+    if not isinstance(error, dict):
+        return None
+    taken.add("error")
+    words = {name: value for name, value in error.items() if isinstance(value, str)}
+    return TaskFault(
+        code=words.get("code"),
+        message=words.get("message"),
+        type=words.get("type"),
+        suggestion=words.get("suggestion"),
+    )
