@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from yarl import URL
 
@@ -30,10 +30,24 @@ from .submitter import Submitter
 from .task import Snapshot
 from .transport import AiohttpTransport, HttpOptions
 
-if TYPE_CHECKING:
-    from .run import Run
-
 Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
+
+
+class Work(Protocol):
+    """What goes on under an engine until it is closed; a `Run`, seen from down here."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs read and not yet submitted."""
+        ...
+
+    def stop(self, error: BaseException | None) -> None:
+        """Come to an end, with `error` if there is one."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop, and wait until nothing is under way."""
+        ...
 
 
 class Engine:
@@ -59,7 +73,7 @@ class Engine:
         self.submits = Permits(limits.submits)
         self.submitter = Submitter(sessions, retry, journal, self.submits, self.requests)
         self.poller = Poller(cadence, self.requests, limits.requests)
-        self.runs: set[Run] = set()
+        self.runs: set[Work] = set()
         self.channels: set[Channel[Snapshot]] = set()
         self._waiters: set[asyncio.Future[Ended]] = set()
         self._counts: Counter[type[Outcome]] = Counter()
