@@ -79,9 +79,12 @@ def _depth(value: Json) -> int:
     return depth
 
 
+_writer = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def dump(value: object) -> bytes:
     """Write a value as compact UTF-8 JSON with keys in the order given: the same bytes with and without orjson."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+    return _writer.encode(value).encode("utf-8")
 
 
 class FrozenMap(Mapping[str, Any]):

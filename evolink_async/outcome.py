@@ -36,8 +36,13 @@ class Job:
 
 
 def digest(params: AnyParams) -> str:
-    """The first 16 hex digits of the SHA-256 of the wire body: equal parameters, equal digest."""
-    return hashlib.sha256(dump(dump_params(params))).hexdigest()[:16]
+    """The digest of the wire body of `params`: equal parameters, equal digest."""
+    return body_digest(dump(dump_params(params)))
+
+
+def body_digest(body: bytes) -> str:
+    """The first 16 hex digits of the SHA-256 of a wire body."""
+    return hashlib.sha256(body).hexdigest()[:16]
 
 
 @attrs.frozen(kw_only=True)

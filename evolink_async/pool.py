@@ -6,8 +6,8 @@ It checks how it is used and hands over to the engine; it decides and waits for 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
+import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from .files.download import Downloads
 from .jobs import check_list
 from .journal import MemoryJournal
 from .limits import Cadence, Limits, RetryPolicy
-from .outcome import Accepted, Completed, Job, Unknown, digest
+from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
 from .run import Run, Wishes, conclude, deadline
 from .secret import ApiKey
@@ -78,7 +78,6 @@ class SessionPool:
         self._origin = _origin(base_url)
         self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
         self._journal = MemoryJournal()
-        self._ordinals = itertools.count(1)
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self._engine else "not opened"
@@ -186,6 +185,8 @@ class SessionPool:
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return as soon as the service has taken it.
 
+        Without a key every call is a purchase of its own.
+
         Does not count towards `Limits.in_flight`, as nobody may ever wait for it. Cancelled while the request is on
         its way, the task id is still learnt in the background: see `unfinished`.
 
@@ -197,7 +198,7 @@ class SessionPool:
             ConfigurationError: The pool is not open here.
         """
         engine = self._open_engine()
-        job = Job(key or f"{digest(params)}-{next(self._ordinals)}", params)
+        job = Job(key or uuid.uuid4().hex, params)
         submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted):
             return submitted

@@ -17,7 +17,7 @@ import attrs
 from .errors import ConfigurationError, EvolinkError, JournalConflictError, SubmissionUnknownError
 from .journal import Journal
 from .limits import RetryPolicy
-from .outcome import Accepted, Failed, Job, Unknown
+from .outcome import Accepted, Failed, Job, Unknown, body_digest
 from .permits import Permits
 from .retry import Resend
 from .session import Session, benched_error, choose
@@ -165,9 +165,14 @@ class Submitter:
 
     async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
         """Send once, between two journal entries."""
-        key, submission.under_way = submission.idempotency_key, True
+        submission.under_way = True
         try:
-            await self._journal.submitting(submission.job, idempotency_key=key, session=session.fingerprint)
+            await self._journal.submitting(
+                submission.job,
+                digest=body_digest(submission.request.body or b""),
+                idempotency_key=submission.idempotency_key,
+                session=session.fingerprint,
+            )
             submission.resend.sent(time.monotonic())
             self.sends += 1
             try:

@@ -19,7 +19,7 @@ from .errors import ConfigurationError, NotDeliveredError, TransportError
 from .limits import Limits, count, seconds
 from .secret import ApiKey
 from .version import __version__
-from .wire import Kind, Request, Response
+from .wire import READ_HEADERS, Kind, Request, Response
 
 USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
@@ -188,9 +188,11 @@ class AiohttpTransport:
         return bytes(body)
 
     def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that mean something to us, without our key."""
         return {
-            name.lower(): self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
-            for name, value in headers.items()
+            name: self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+            for name in READ_HEADERS
+            if (value := headers.get(name)) is not None
         }
 
     async def aclose(self) -> None:

@@ -24,7 +24,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def submitting(self, job: Job, *, idempotency_key: str, session: str) -> None:
+    async def submitting(self, job: Job, *, digest: str, idempotency_key: str, session: str) -> None:
         """The next thing to happen is the first byte of a paid request. Called while holding the request permit."""
         ...
 

@@ -6,7 +6,8 @@ It forgets a job when its end has been told, so its size follows the jobs in fli
 from __future__ import annotations
 
 from ..errors import JournalConflictError
-from ..outcome import Accepted, Job, Outcome, Unknown, digest
+from ..outcome import Accepted, Job, Outcome, Unknown
+from ..outcome import digest as digest_of
 
 
 class MemoryJournal:
@@ -22,13 +23,13 @@ class MemoryJournal:
         """Look the key up and compare the parameters."""
         if job.key not in self._jobs:
             return None
-        if self._digests[job.key] != digest(job.params):
+        if self._digests[job.key] != digest_of(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
         return self._jobs[job.key][0]
 
-    async def submitting(self, job: Job, *, idempotency_key: str, session: str) -> None:
+    async def submitting(self, job: Job, *, digest: str, idempotency_key: str, session: str) -> None:
         """Keep the digest; the intent itself matters only to a journal that outlives the process."""
-        self._digests[job.key] = digest(job.params)
+        self._digests[job.key] = digest
 
     async def refused(self, key: str) -> None:
         """Forget the job: it may be sent again under the same key."""

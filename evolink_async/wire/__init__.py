@@ -6,12 +6,13 @@ Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail an
 """
 
 from .account import Credits, decode_credits
-from .messages import Kind, Request, Response
+from .messages import READ_HEADERS, Kind, Request, Response
 from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_credits, encode_poll, encode_submit
 from .tasks import decode_task, read_task
 
 __all__ = (
+    "READ_HEADERS",
     "Credits",
     "Kind",
     "Request",

@@ -1,6 +1,6 @@
 """A request and an answer, as values.
 
-No path, header or key of the vendor's stands here but the request id.
+No path or JSON key of the vendor's stands here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import attrs
 Kind: TypeAlias = Literal["submit", "poll", "credits"]
 
 EXCERPT_BYTES = 500
+READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")
+"""The headers of an answer that anything here reads."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +30,7 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """A complete HTTP answer; header names are lower case."""
+    """A complete HTTP answer, with those of `READ_HEADERS` it came with; names are lower case."""
 
     status: int
     headers: Mapping[str, str]
