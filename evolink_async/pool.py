@@ -150,6 +150,7 @@ class SessionPool:
             raise ConfigurationError(f"run takes an iterable of jobs, not a single {type(jobs).__name__}")
         if isinstance(jobs, Sequence):
             check_list(jobs)
+        _check_timeout(timeout)
         save = None
         if download_to is not None:
             limit = self._http.max_download_bytes
@@ -224,6 +225,7 @@ class SessionPool:
         """
         engine = self._open_engine()
         encode_poll(task_id)  # refuses what can be no id
+        _check_timeout(timeout)
         owner = self._journal.owner(task_id)
         accepted = owner[0] if owner else None
         ended = await engine.wait(task_id, accepted, timeout)
@@ -289,6 +291,11 @@ class SessionPool:
             raise ConfigurationError("the pool is not open; use `async with SessionPool() as pool:`")
         self._engine.check()
         return self._engine
+
+
+def _check_timeout(timeout: float | None) -> None:
+    if timeout is not None and not timeout >= 0:  # NaN is neither
+        raise ConfigurationError(f"timeout must be seconds, at least 0, or None for no limit, not {timeout!r}")
 
 
 async def _unshaken(task: asyncio.Task[None]) -> None:

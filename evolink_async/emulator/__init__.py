@@ -7,7 +7,7 @@ Example::
 
     async with Emulator(speed=20) as emulator:
         emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
-        pool = SessionPool("sk-emulator", base_url=emulator.base_url, files_url=emulator.files_url)
+        pool = SessionPool("sk-emulator", base_url=emulator.base_url)
 """
 
 from . import faults

@@ -9,7 +9,9 @@ import itertools
 import os
 import re
 import tempfile
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
@@ -74,9 +76,9 @@ class Downloads:
         return attrs.evolve(completed, files=tuple(files))
 
     async def _save_one(self, url: str, stem: str) -> Path:
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", suffix=".part") as part:
+        with _part_in(self._folder, url) as part:
             async with self._fetcher.open(url) as remote:
-                await self._copy(remote, part.file, url)
+                await self._copy(remote, part, url)
                 target = self._folder / (stem + _suffix(url, remote.content_type))
             return await _on_disk(lambda: _publish(Path(part.name), target), url)
 
@@ -96,6 +98,24 @@ class Downloads:
         await _on_disk(lambda: _flush(part, bytes(pending)), url)
 
 
+@contextmanager
+def _part_in(folder: Path, url: str) -> Generator[IO[bytes], None, None]:
+    """A file under a name nobody looks for, gone at the end; whoever gave it a second name keeps that one.
+
+    Not by `tempfile`: its files can be read by their owner only, whatever the umask says.
+    """
+    path = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        part = path.open("xb")
+    except OSError as error:
+        raise _unsaved(error, url) from None
+    try:
+        with part:
+            yield part
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _flush(part: IO[bytes], rest: bytes) -> None:
     part.write(rest)
     part.flush()
@@ -107,11 +127,21 @@ def _publish(part: Path, target: Path) -> Path:
     for ordinal in itertools.count(1):
         name = target if ordinal == 1 else target.with_name(f"{target.stem}-{ordinal}{target.suffix}")
         try:
-            os.link(part, name)
+            _link(part, name)
         except FileExistsError:
             continue
         return name
     raise AssertionError("unreachable")
+
+
+def _link(part: Path, name: Path) -> None:
+    try:
+        os.link(part, name)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: take the name first, then put the file there
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL))
+        part.replace(name)
 
 
 async def _on_disk(act: Callable[[], T], url: str) -> T:
@@ -119,7 +149,11 @@ async def _on_disk(act: Callable[[], T], url: str) -> T:
     try:
         return await anyio.to_thread.run_sync(act)
     except OSError as error:
-        raise DownloadError(f"the result could not be saved: {error.strerror or error}", url=url) from None
+        raise _unsaved(error, url) from None
+
+
+def _unsaved(error: OSError, url: str) -> DownloadError:
+    return DownloadError(f"the result could not be saved: {error.strerror or error}", url=url)
 
 
 def _suffix(url: str, content_type: str) -> str:

@@ -1,0 +1,202 @@
+"""The commands, their options and what becomes of an error; cyclopts reads the docstrings as help.
+
+No command's work is done here: each imports its own file when it is called, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from ..errors import EvolinkError
+from ..limits import Cadence, Resubmit
+from ..version import __version__
+from .report import INTERRUPTED, OK, READER_GONE, USAGE
+from .service import EMULATOR_SPEED, Service, cadence_of
+from .terminal import Terminal, abandon_stdout
+
+_EPILOGUE = (
+    "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS. "
+    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C."
+)
+
+app = App(
+    name="evolink-async",
+    help="Run many EvoLink video generations: pay once, lose nothing, ask seldom.",
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def _is_finite(_: object, value: Any) -> None:  # noqa: ANN401  # cyclopts types validators so
+    if value is not None and (not math.isfinite(value) or value <= 0):
+        raise ValueError(f"Must be more than 0 and finite, not {value}.")
+
+
+Positive = Annotated[float, Parameter(validator=_is_finite)]
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+BaseUrl = Annotated[str | None, Parameter(env_var="EVOLINK_BASE_URL")]
+PrivateResults = Annotated[bool, Parameter(env_var="EVOLINK_ALLOW_PRIVATE_RESULTS", negative=())]
+
+
+def launch(tokens: Sequence[str]) -> int:
+    """Run one command and return its exit code; no error a user can cause leaves it.
+
+    Args:
+        tokens: The words of the command line, without the program's name.
+    """
+    terminal = Terminal.here()
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, console=terminal.out, error_console=terminal.err)
+        sys.stdout.flush()
+        return OK if code is None else int(code)
+    except CycloptsError as error:
+        terminal.complain(str(error), "See `evolink-async --help`, or `evolink-async COMMAND --help`.")
+        return USAGE
+    except EvolinkError as error:
+        terminal.complain(str(error), error.advice)
+        return USAGE
+    except BrokenPipeError:
+        abandon_stdout()
+        return READER_GONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+@app.command
+def demo(
+    *,
+    out: Path = Path("evolink-demo"),
+    speed: Positive = EMULATOR_SPEED,
+    jobs: int | None = None,
+) -> int:
+    """Run 40 example jobs on a local emulator and save their videos. Needs no key and costs nothing.
+
+    Args:
+        out: Folder for the videos; nothing in it is overwritten.
+        speed: How many times faster than life the emulator is.
+        jobs: Run only so many of the examples.
+    """
+    from .demo import demo as carry_out
+
+    return carry_out(out, speed=speed, jobs=jobs, terminal=Terminal.here())
+
+
+@app.command
+def run(
+    jobs: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    out: Path,
+    emulator: Annotated[bool, Parameter(negative=())] = False,
+    speed: Positive = EMULATOR_SPEED,
+    results: Path | None = None,
+    base_url: BaseUrl = None,
+    allow_private_results: PrivateResults = False,
+    in_flight: Annotated[int, Parameter(validator=Number(gte=1))] = 1000,
+    resubmit: Resubmit = "if_undelivered",
+    timeout: Positive | None = None,
+    look_every: Positive | None = None,
+) -> int:
+    """Run the jobs of a JSONL file and save their videos.
+
+    A line is the service's own request body, plus an optional custom_id. Bad lines are reported, the good ones run.
+    In a pipe, one JSON object per job is written to standard output as it ends.
+
+    Args:
+        jobs: The file; - reads standard input.
+        out: Folder for the videos; nothing in it is overwritten.
+        emulator: Use a local emulator instead of EvoLink: no key, no cost.
+        speed: How many times faster than life that emulator is.
+        results: Append one JSON object per job to this file.
+        base_url: Address of the service.
+        allow_private_results: Fetch videos from plain http and private addresses too, as emulators serve them.
+        in_flight: Most tasks alive at the service at once.
+        resubmit: When a submit may be sent again; see RetryPolicy.
+        timeout: Seconds a task may take before it is given up; it goes on at the service.
+        look_every: Seconds between looks at a task, for services faster than EvoLink, as an emulator.
+    """
+    from .run import Errand
+    from .run import run as carry_out
+
+    service = Service(
+        base_url=base_url,
+        allow_private_results=allow_private_results,
+        cadence=Cadence() if look_every is None else cadence_of(look_every),
+        in_flight=in_flight,
+        resubmit=resubmit,
+    )
+    errand = Errand(
+        source=jobs,
+        out=out,
+        results=results,
+        service=service,
+        emulator_speed=speed if emulator else None,
+        timeout=timeout,
+    )
+    return carry_out(errand, Terminal.here())
+
+
+@app.command
+def models(name: str | None = None, /) -> int:
+    """List the models, or the fields of one. In a pipe: JSON.
+
+    Args:
+        name: The service's name of a model, as wan2.6-reference-video.
+    """
+    from .inspect_models import models as show
+
+    return show(name, Terminal.here())
+
+
+@app.command
+def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:
+    """Look at tasks once, free of charge. In a pipe: JSON.
+
+    Args:
+        task_id: The service's id of a task.
+        more: Further ids.
+        base_url: Address of the service.
+    """
+    from .status import status as look
+
+    return look((task_id, *more), Service(base_url=base_url), Terminal.here())
+
+
+@app.command
+def emulator(
+    *,
+    port: Port = 8787,
+    results_port: Port = 0,
+    speed: Positive = EMULATOR_SPEED,
+    seed: int = 0,
+    failure_share: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.0,
+) -> int:
+    """Run a local EvoLink for other programs until Ctrl-C.
+
+    Args:
+        port: Port of the API and the file service; 0 takes a free one.
+        results_port: Port of the videos; 0 takes a free one.
+        speed: How many times faster than life it is.
+        seed: Decides ids, durations and failures.
+        failure_share: Part of the tasks that fail, 0 to 1.
+    """
+    from .serve import serve
+
+    return serve(
+        Terminal.here(),
+        port=port,
+        results_port=results_port,
+        speed=speed,
+        seed=seed,
+        failure_share=failure_share,
+    )
