@@ -14,7 +14,7 @@ from typing import Protocol, Self, TypeAlias
 from yarl import URL
 
 from .channel import Channel
-from .errors import ConfigurationError, EvolinkError, ReplyError, TaskNotFoundError
+from .errors import ConfigurationError, EvolinkError, JournalError, ReplyError, TaskNotFoundError
 from .events import Stats
 from .fetch import Fetcher
 from .inflight import Account, InFlight, Watcher
@@ -132,7 +132,7 @@ class Engine:
     def account(self, task_id: str) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
         known = self.journal.owner(task_id)
-        owner = next((s for s in self.sessions if known and s.fingerprint == known[1]), None)
+        owner = next((s for s in self.sessions if known and s.fingerprint == known.session), None)
         return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
 
     def follow(
@@ -197,7 +197,10 @@ class Engine:
         """Count and write down an end; when only our watching has ended, the task stays unfinished."""
         self.tally(outcome)
         if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
-            await self.journal.ended(outcome)
+            try:
+                await self.journal.ended(outcome)
+            except JournalError:  # the caller must learn the outcome all the more; the next run looks again
+                self.submitter.faults += 1
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""
@@ -223,5 +226,6 @@ class Engine:
         for session in self.sessions:
             await session.aclose()
         await self.fetcher.aclose()
+        await self.journal.aclose()
         if not self._background.cancelled() and (crash := self._background.exception()) is not None:
             raise crash

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from .errors import ConfigurationError, DownloadError, EvolinkError
+from .errors import ConfigurationError, DownloadError, EvolinkError, SubmissionUnknownError
 from .json_text import dump
 from .params import AnyParams, dump_params
-from .task import Snapshot
+from .task import Snapshot, TaskState
 
 
 def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
@@ -90,6 +90,7 @@ class Completed:
         snapshot: The final look.
         timing: When it moved.
         files: Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed.
+        resumed: Whether an earlier run had seen it complete, and the journal told us.
         download_error: Why saving failed; the links still work until `expires_at`.
     """
 
@@ -100,6 +101,7 @@ class Completed:
     snapshot: Snapshot
     timing: Timing
     files: tuple[Path, ...] = ()
+    resumed: bool = False
     download_error: DownloadError | None = None
 
     @property
@@ -128,7 +130,12 @@ class Unknown:
     """A paid submit without a readable answer: a task may exist and cost money. It was not sent again."""
 
     key: str
-    error: EvolinkError
+    error: SubmissionUnknownError
+
+    def found(self, task_id: str) -> Accepted:
+        """The accepted job that this one turns out to be, once its task is known."""
+        snapshot = Snapshot(task_id=task_id, state=TaskState.PENDING)
+        return Accepted(key=self.key, task_id=task_id, snapshot=snapshot, accepted_at=self.error.sent_at or 0.0)
 
 
 Outcome: TypeAlias = Completed | Failed | Unknown

@@ -22,7 +22,8 @@ from .errors import ConfigurationError, EvolinkError
 from .events import Stats
 from .files.download import Downloads
 from .jobs import check_list
-from .journal import MemoryJournal
+from .journal import Journal, MemoryJournal
+from .journal.sqlite import SqliteJournal
 from .limits import Cadence, Limits, RetryPolicy
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
@@ -49,6 +50,9 @@ class SessionPool:
         limits: How much may go on at once.
         cadence: How often tasks are looked at.
         retry: When a submit may be sent again.
+        journal: Where jobs are written down: the path of a file (SQLite), or a `Journal`. With a file, the same jobs
+            run again cost nothing again: finished ones come straight back, accepted ones are looked at, what was
+            being submitted when the process died is `Unknown`. Default: memory, which forgets when the process ends.
         http: Time-outs, proxies, caps.
 
     Raises:
@@ -72,12 +76,13 @@ class SessionPool:
         limits: Limits = Limits(),  # noqa: B008  # frozen
         cadence: Cadence = Cadence(),  # noqa: B008
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
+        journal: str | Path | Journal | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
         self._keys = _keys(api_key)
         self._origin = _origin(base_url)
         self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
-        self._journal = MemoryJournal()
+        self._journal = MemoryJournal() if journal is None else _journal(journal)
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self._engine else "not opened"
@@ -93,6 +98,7 @@ class SessionPool:
     async def __aenter__(self) -> Self:
         if self._engine is not None:
             raise ConfigurationError("this pool was opened before; make a new one")
+        await self._journal.open()
         self._engine = Engine.open(
             self._origin,
             self._keys,
@@ -180,8 +186,10 @@ class SessionPool:
         Raises:
             EvolinkError: As `submit` and `wait`.
         """
-        accepted = await self.submit(params, key=key)
-        return await self.wait(accepted.task_id, timeout=timeout)
+        taken = await self._submit(params, key)
+        if isinstance(taken, Completed):
+            return taken
+        return await self.wait(taken.task_id, timeout=timeout)
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return as soon as the service has taken it.
@@ -198,10 +206,16 @@ class SessionPool:
             JournalConflictError: The key belongs to an unfinished job with other parameters.
             ConfigurationError: The pool is not open here.
         """
+        taken = await self._submit(params, key)
+        if isinstance(taken, Accepted):
+            return taken
+        accepted_at = taken.timing.accepted_at or taken.timing.finished_at
+        return Accepted(key=taken.key, task_id=taken.task_id, snapshot=taken.snapshot, accepted_at=accepted_at)
+
+    async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()
-        job = Job(key or uuid.uuid4().hex, params)
-        submitted = await engine.submitter.submit(job)
-        if isinstance(submitted, Accepted):
+        submitted = await engine.submitter.submit(Job(key or uuid.uuid4().hex, params))
+        if isinstance(submitted, Accepted | Completed):
             return submitted
         engine.tally(submitted)
         raise submitted.error
@@ -227,7 +241,7 @@ class SessionPool:
         encode_poll(task_id)  # refuses what can be no id
         _check_timeout(timeout)
         owner = self._journal.owner(task_id)
-        accepted = owner[0] if owner else None
+        accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
         ended = await engine.wait(task_id, accepted, timeout)
         if ended is None:
             raise deadline(task_id, timeout or 0.0)
@@ -324,6 +338,10 @@ def _keys(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
     if len({key.fingerprint for key in keys}) < len(keys):
         raise ConfigurationError("the same API key was given twice")
     return keys
+
+
+def _journal(given: str | Path | Journal) -> Journal:
+    return SqliteJournal(given) if isinstance(given, str | Path) else given
 
 
 def _origin(given: str | None) -> URL:

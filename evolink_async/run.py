@@ -16,7 +16,7 @@ from .engine import Engine
 from .errors import ConfigurationError, DeadlineError, EvolinkError
 from .inflight import InFlight
 from .jobs import Keys, shape_of
-from .outcome import Accepted, Completed, Failed, Job, Outcome, Timing, Unknown
+from .outcome import Accepted, Completed, Failed, Job, Outcome, Timing
 from .params import AnyParams
 from .permits import Permits
 from .poller import Poller
@@ -148,8 +148,8 @@ class Run:
             self._tell(submitted)
         self._finish_if_done()
 
-    def _tell(self, outcome: Failed | Unknown) -> None:
-        """Hand over the outcome of a job that never became a task."""
+    def _tell(self, outcome: Outcome) -> None:
+        """Hand over the outcome of a job that is not watched: never sent, in doubt, or long finished."""
         self._engine.tally(outcome)
         self.outcomes.put(outcome)
 

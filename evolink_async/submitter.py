@@ -10,14 +10,22 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Awaitable
 from typing import TypeAlias
 
 import attrs
 
-from .errors import ConfigurationError, EvolinkError, JournalConflictError, SubmissionUnknownError
-from .journal import Journal
+from .errors import (
+    ConfigurationError,
+    EvolinkError,
+    JournalConflictError,
+    JournalError,
+    StatusError,
+    SubmissionUnknownError,
+)
+from .journal import Intent, Journal, Known
 from .limits import RetryPolicy
-from .outcome import Accepted, Failed, Job, Unknown, body_digest
+from .outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
 from .permits import Permits
 from .retry import Resend
 from .session import Session, benched_error, choose
@@ -25,7 +33,7 @@ from .task import Snapshot
 from .verdict import may_send_again
 from .wire import Request, encode_submit
 
-Submitted: TypeAlias = Accepted | Failed | Unknown
+Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
 
 
 @attrs.define(eq=False)
@@ -41,6 +49,19 @@ class Submission:
     callers: int = 1
     under_way: bool = False
     """Whether a send is between its journal entries, and must not be cut short."""
+
+    def intent(self, session: str) -> Intent:
+        """What the journal is told before the first byte is sent."""
+        body = self.request.body or b""
+        return Intent(
+            key=self.job.key,
+            model=self.job.params.model,
+            path=self.request.path,
+            body=body,
+            digest=body_digest(body),
+            idempotency_key=self.idempotency_key,
+            session=session,
+        )
 
 
 class Submitter:
@@ -85,16 +106,34 @@ class Submitter:
         if running is not None:
             return self._join(running, job)
         known = self._journal.known(job)
-        if known is not None:
+        if known is None:
+            submission = self._new(job)
+        elif (resumed := self._resumed(job, known)) is not None:
+            submission = resumed
+        else:
             done: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
-            done.set_result(known)
+            done.set_result(known.standing)
             return done
-        key = f"ev-{uuid.uuid4().hex}"
-        submission = Submission(job, encode_submit(job.params, key), key, Resend(self._policy))
         task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
         self._tasks[task], self._by_key[job.key] = submission, task
         task.add_done_callback(self._ended)
         return task
+
+    def _new(self, job: Job) -> Submission:
+        key = f"ev-{uuid.uuid4().hex}"
+        return Submission(job, encode_submit(job.params, key), key, Resend(self._policy))
+
+    def _resumed(self, job: Job, known: Known) -> Submission | None:
+        """A job left in doubt may present its old key to the same account again, if the policy says so."""
+        error = known.standing.error if isinstance(known.standing, Unknown) else None
+        session = next((s for s in self._sessions if s.fingerprint == known.session), None)
+        if error is None or session is None or error.idempotency_key is None:
+            return None
+        if not may_send_again(error, self._policy.resubmit):
+            return None
+        key = error.idempotency_key
+        request = encode_submit(job.params, key)
+        return Submission(job, request, key, Resend(self._policy), session=session, doubt=error)
 
     def _join(self, running: asyncio.Future[Submitted], job: Job) -> asyncio.Future[Submitted]:
         if self._tasks[running].job != job:
@@ -167,12 +206,10 @@ class Submitter:
         """Send once, between two journal entries."""
         submission.under_way = True
         try:
-            await self._journal.submitting(
-                submission.job,
-                digest=body_digest(submission.request.body or b""),
-                idempotency_key=submission.idempotency_key,
-                session=session.fingerprint,
-            )
+            try:
+                await self._journal.submitting(submission.intent(session.fingerprint))
+            except JournalError as error:
+                return error  # what the journal does not hold is not sent
             submission.resend.sent(time.monotonic())
             self.sends += 1
             try:
@@ -182,10 +219,12 @@ class Submitter:
                 raise
             if not isinstance(verdict, Snapshot):
                 self.faults += 1
+                if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
+                    await self._record(self._journal.refused(submission.job.key))
                 return verdict
             job = submission.job.key
             accepted = Accepted(key=job, task_id=verdict.task_id, snapshot=verdict, accepted_at=time.time())
-            await self._journal.accepted(accepted, session=session.fingerprint)
+            await self._record(self._journal.accepted(accepted))
             session.gate.open()
             return accepted
         finally:
@@ -196,7 +235,7 @@ class Submitter:
         if isinstance(error, SubmissionUnknownError):
             submission.doubt = error
             session.gate.shut(0)  # while one outcome is unknown, let one job at a time run the same risk
-        elif not may_send_again(error, "if_undelivered"):
+        elif isinstance(error, StatusError) and not may_send_again(error, "if_undelivered"):
             session.gate.open()
         delay = submission.resend.after(error, time.monotonic(), outage=session.gate.outage)
         if delay is not None:
@@ -209,15 +248,24 @@ class Submitter:
         """End without a task. What was once in doubt stays in doubt, whatever a later send was told."""
         if submission.doubt is not None:
             return await self._doubt(submission, submission.doubt)
-        await self._journal.refused(submission.job.key)
         return Failed(submission.job.key, error)
 
     async def _doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
         """Record that a task may exist, with all that helps to find it."""
         error.key, error.idempotency_key = submission.job.key, submission.idempotency_key
         unknown = Unknown(submission.job.key, error)
-        await self._journal.doubted(unknown)
+        await self._record(self._journal.doubted(unknown))
         return unknown
+
+    async def _record(self, entry: Awaitable[None]) -> None:
+        """Write down what has happened. If the disk refuses, the caller must learn it all the more: nothing is raised.
+
+        The journal takes no further intent after that, so nothing more is sent.
+        """
+        try:
+            await entry
+        except JournalError:
+            self.faults += 1
 
 
 def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:

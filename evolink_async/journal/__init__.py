@@ -1,6 +1,13 @@
 """Where jobs are written down, before money is spent and before an outcome is told.
 
 The protocol only; one file per kind of journal. A journal never talks to the service.
+
+    planned -> submitting -> accepted -> completed | failed | cancelled
+                 |    ^         ^
+                 v    |         |  settled by hand, or by the same key
+               in_doubt --------+-> abandoned
+
+`submitting` with nobody alive to finish it is in doubt. No state leaves a final one.
 """
 
 from __future__ import annotations
@@ -8,23 +15,35 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..outcome import Accepted, Job, Outcome, Unknown
+from .entries import Intent, Known
 from .memory import MemoryJournal
 
-__all__ = ("Journal", "MemoryJournal")
+__all__ = ("Intent", "Journal", "Known", "MemoryJournal")
 
 
 class Journal(Protocol):
-    """What the submitter and the pool tell, in this order, each call done before the next step is taken."""
+    """What the submitter and the pool tell, each call done before the next step is taken.
 
-    def known(self, job: Job) -> Accepted | Unknown | None:
-        """What became of this job so far, so that it is not paid for again.
+    All calls raise JournalError when the journal cannot be read or written.
+    """
+
+    async def open(self) -> None:
+        """Take hold of the journal; whatever an earlier owner was submitting when it died is in doubt now."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is still to be written and let go. Reading goes on to work."""
+        ...
+
+    def known(self, job: Job) -> Known | None:
+        """What became of this job so far, so that it is not paid for again; None while it may be sent.
 
         Raises:
             JournalConflictError: The key is known with other parameters.
         """
         ...
 
-    async def submitting(self, job: Job, *, digest: str, idempotency_key: str, session: str) -> None:
+    async def submitting(self, intent: Intent) -> None:
         """The next thing to happen is the first byte of a paid request. Called while holding the request permit."""
         ...
 
@@ -32,7 +51,7 @@ class Journal(Protocol):
         """The request was certainly not accepted."""
         ...
 
-    async def accepted(self, accepted: Accepted, *, session: str) -> None:
+    async def accepted(self, accepted: Accepted) -> None:
         """The service answered with a task id."""
         ...
 
@@ -48,8 +67,16 @@ class Journal(Protocol):
         """The caller has the outcome in hand."""
         ...
 
-    def owner(self, task_id: str) -> tuple[Accepted, str] | None:
-        """The unfinished job behind a task id, and the fingerprint of the session that made it."""
+    async def settled(self, key: str, how: str) -> None:
+        """A doubt is resolved: `how` is a task id, "resubmit" or "abandon".
+
+        Raises:
+            JournalError: No job of this key is in doubt.
+        """
+        ...
+
+    def owner(self, task_id: str) -> Known | None:
+        """The unfinished job behind a task id."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

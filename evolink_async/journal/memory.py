@@ -5,62 +5,90 @@ It forgets a job when its end has been told, so its size follows the jobs in fli
 
 from __future__ import annotations
 
-from ..errors import JournalConflictError
-from ..outcome import Accepted, Job, Outcome, Unknown
-from ..outcome import digest as digest_of
+import attrs
+
+from ..errors import JournalConflictError, JournalError
+from ..outcome import Accepted, Job, Outcome, Unknown, digest
+from .entries import Intent, Known
+
+
+@attrs.define
+class _Record:
+    intent: Intent
+    standing: Accepted | Unknown | None = None
+    has_ended: bool = False
 
 
 class MemoryJournal:
-    """Unfinished jobs in dictionaries. See `Journal` for what each call means."""
+    """Unfinished jobs in a dictionary. See `Journal` for what each call means."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, tuple[Accepted | Unknown, str]] = {}
-        self._digests: dict[str, str] = {}
+        self._records: dict[str, _Record] = {}
         self._keys: dict[str, str] = {}
-        self._ended: set[str] = set()
 
-    def known(self, job: Job) -> Accepted | Unknown | None:
+    async def open(self) -> None:
+        """Nothing to take hold of."""
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
+
+    def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters."""
-        if job.key not in self._jobs:
+        record = self._records.get(job.key)
+        if record is None or record.standing is None:
             return None
-        if self._digests[job.key] != digest_of(job.params):
+        if record.intent.digest != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
-        return self._jobs[job.key][0]
+        return Known(record.standing, record.intent.session)
 
-    async def submitting(self, job: Job, *, digest: str, idempotency_key: str, session: str) -> None:
-        """Keep the digest; the intent itself matters only to a journal that outlives the process."""
-        self._digests[job.key] = digest
+    async def submitting(self, intent: Intent) -> None:
+        """Keep the intent without its body, which only a journal that outlives the process needs."""
+        self._records[intent.key] = _Record(attrs.evolve(intent, body=b""))
 
     async def refused(self, key: str) -> None:
         """Forget the job: it may be sent again under the same key."""
-        self._digests.pop(key, None)
+        self._records.pop(key, None)
 
-    async def accepted(self, accepted: Accepted, *, session: str) -> None:
+    async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""
-        self._jobs[accepted.key] = accepted, session
+        self._records[accepted.key].standing = accepted
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:
         """Keep the doubt; the user has to settle it."""
-        self._jobs[unknown.key] = unknown, ""
+        self._records[unknown.key].standing = unknown
 
     async def ended(self, outcome: Outcome) -> None:
         """Remember that the job may be forgotten once its outcome is told."""
-        self._ended.add(outcome.key)
+        if outcome.key in self._records:
+            self._records[outcome.key].has_ended = True
 
     def told(self, outcome: Outcome) -> None:
         """Forget the job, if it has ended: a task that only our watching gave up on stays."""
-        if outcome.key in self._ended:
-            self._ended.discard(outcome.key)
-            self._jobs.pop(outcome.key, None)
-            self._digests.pop(outcome.key, None)
-            self._keys.pop(getattr(outcome, "task_id", None) or "", None)
+        record = self._records.get(outcome.key)
+        if record is not None and record.has_ended:
+            self._forget(outcome.key)
 
-    def owner(self, task_id: str) -> tuple[Accepted, str] | None:
+    def _forget(self, key: str) -> None:
+        standing = self._records.pop(key).standing
+        if isinstance(standing, Accepted):
+            self._keys.pop(standing.task_id, None)
+
+    async def settled(self, key: str, how: str) -> None:
+        """Turn the doubt into a task, or forget it."""
+        record = self._records.get(key)
+        if record is None or not isinstance(record.standing, Unknown):
+            raise JournalError(f"no job {key!r} is in doubt")
+        if how in ("resubmit", "abandon"):
+            self._forget(key)
+        else:
+            await self.accepted(record.standing.found(how))
+
+    def owner(self, task_id: str) -> Known | None:
         """Look the task up."""
-        accepted, session = self._jobs.get(self._keys.get(task_id, ""), (None, ""))
-        return (accepted, session) if isinstance(accepted, Accepted) else None
+        record = self._records.get(self._keys.get(task_id, ""))
+        return Known(record.standing, record.intent.session) if record and record.standing else None
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """In the order they were accepted or came in doubt."""
-        return tuple(job for job, _ in self._jobs.values())
+        """In the order they were submitted."""
+        return tuple(record.standing for record in self._records.values() if record.standing is not None)

@@ -1,0 +1,82 @@
+"""Rows of a journal file to the outcomes they record, and back.
+
+No SQL is run here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from ..errors import SubmissionUnknownError
+from ..outcome import Accepted, Completed, Failed, Timing, Unknown
+from ..task import Snapshot, TaskFault, TaskState
+from ..verdict import task_error
+
+
+class Row(Protocol):
+    """A row by column names: an `sqlite3.Row`, or a mapping."""
+
+    def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401  # columns have types of their own
+
+
+DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
+
+
+def snapshot_of(row: Row, state: str) -> Snapshot:
+    """What the row keeps of the last look."""
+    return Snapshot(
+        task_id=row["task_id"],
+        state=state,
+        model=row["model"],
+        urls=tuple(json.loads(row["urls"] or "[]")),
+        fault=TaskFault(**json.loads(row["fault"])) if row["fault"] else None,
+        estimated_seconds=row["estimated_seconds"],
+        credits_reserved=row["credits_reserved"],
+        credits_used=row["credits_used"],
+    )
+
+
+def accepted_of(row: Row) -> Accepted:
+    """A job whose task goes on."""
+    snapshot = snapshot_of(row, TaskState.PENDING)
+    return Accepted(key=row["key"], task_id=row["task_id"], snapshot=snapshot, accepted_at=row["accepted_at"])
+
+
+def unknown_of(row: Row) -> Unknown:
+    """A job in doubt, with all that helps to find its task."""
+    doubt = json.loads(row["doubt"] or "{}")
+    message = doubt.pop("message", "the process ended before the service answered; a task may have been accepted")
+    return Unknown(row["key"], SubmissionUnknownError(message, key=row["key"], **doubt))
+
+
+def doubt_of(error: SubmissionUnknownError) -> str:
+    """What is kept of a doubt."""
+    kept = {name: getattr(error, name) for name in DOUBT_FIELDS if getattr(error, name) is not None}
+    return json.dumps({"message": str(error), **kept})
+
+
+def ended_of(row: Row) -> Completed | Failed:
+    """A job that came to its end in an earlier run."""
+    if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
+        return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"])
+    return Completed(
+        key=row["key"],
+        task_id=row["task_id"],
+        urls=tuple(json.loads(row["urls"])),
+        expires_at=row["expires_at"],
+        snapshot=snapshot_of(row, TaskState.COMPLETED),
+        timing=Timing(
+            accepted_at=row["accepted_at"], finished_at=row["ended_at"], looks=row["looks"], lag=row["lag"] or 0.0
+        ),
+        files=tuple(Path(name) for name in json.loads(row["files"] or "[]")),
+        resumed=True,
+    )
+
+
+def fault_of(fault: TaskFault | None) -> str | None:
+    """What is kept of the service's reason."""
+    return None if fault is None else json.dumps(attrs.asdict(fault))

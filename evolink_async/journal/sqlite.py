@@ -1,0 +1,210 @@
+"""The journal in a file: it survives `kill -9`, and a person can open and query it.
+
+What is written is decided here; how writing is made durable is the `writer`'s business, what a row means that of
+`rows`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import JournalConflictError, JournalError, TaskError
+from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
+from .entries import Intent, Known, Standing
+from .rows import Row, accepted_of, doubt_of, ended_of, fault_of, unknown_of
+from .writer import Change, Writer
+
+FINAL = ("completed", "failed", "cancelled", "downloaded", "abandoned")
+
+
+class SqliteJournal:
+    """Jobs in an SQLite file. See `Journal` for what each call means.
+
+    Args:
+        path: The file; made when missing, kept when done. Beside it stand SQLite's own `-wal` and `-shm`, and an
+            empty `-lock` that keeps a second process away.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
+        self._writer: Writer | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Lock the file; what was being submitted when its last owner died is in doubt."""
+        self._writer = Writer(self._path)
+        await self._writer.open()
+        await self._writer.write(_doubt_what_was_cut_short)
+
+    async def aclose(self) -> None:
+        """Write, unlock."""
+        if self._writer is not None:
+            await self._writer.aclose()
+            self._writer = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def known(self, job: Job) -> Known | None:
+        """Look the key up and compare the parameters; a job that is only planned may change them."""
+        row = self._one("SELECT * FROM jobs WHERE key = ?", job.key)
+        if row is None or row["state"] in ("planned", "submitting"):
+            return None
+        if row["digest"] != digest(job.params):
+            raise JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
+        return Known(_standing(row), row["session"] or "")
+
+    async def submitting(self, intent: Intent) -> None:
+        """Write the intent and the purchase it belongs to."""
+        now = time.time()
+
+        def change(connection: sqlite3.Connection) -> int:
+            connection.execute(
+                "INSERT INTO jobs (key, state, model, path, body, digest, idempotency_key, session, sent_at)"
+                " VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+                " state = 'submitting', model = excluded.model, path = excluded.path, body = excluded.body,"
+                " digest = excluded.digest, idempotency_key = excluded.idempotency_key, session = excluded.session,"
+                " sent_at = excluded.sent_at WHERE state IN ('planned', 'submitting', 'in_doubt')",
+                (
+                    intent.key,
+                    intent.model,
+                    intent.path,
+                    intent.body.decode(),
+                    intent.digest,
+                    intent.idempotency_key,
+                    intent.session,
+                    now,
+                ),
+            )
+            return connection.execute(
+                "INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)",
+                (intent.idempotency_key, intent.key, intent.session, now),
+            ).rowcount
+
+        await self._write(change)
+
+    async def refused(self, key: str) -> None:
+        """Back to the plan."""
+        await self._write(_update(key, "submitting", state="planned"))
+
+    async def accepted(self, accepted: Accepted) -> None:
+        """Write the task id."""
+        snapshot = accepted.snapshot
+        await self._write(
+            _update(
+                accepted.key,
+                "submitting",
+                state="accepted",
+                task_id=accepted.task_id,
+                accepted_at=accepted.accepted_at,
+                estimated_seconds=snapshot.estimated_seconds,
+                credits_reserved=snapshot.credits_reserved,
+                doubt=None,
+            )
+        )
+
+    async def doubted(self, unknown: Unknown) -> None:
+        """Write what is known of the doubt."""
+        await self._write(_update(unknown.key, "submitting", state="in_doubt", doubt=doubt_of(unknown.error)))
+
+    async def ended(self, outcome: Outcome) -> None:
+        """Write how the task ended; if only our watching did, the task stays accepted, and the next run looks again."""
+        if isinstance(outcome, Completed):
+            columns = _columns_of(outcome)
+        elif isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
+            snapshot = outcome.error.snapshot
+            columns = {"state": snapshot.state, "fault": fault_of(snapshot.fault), "ended_at": time.time()}
+        else:
+            return
+        await self._write(_update(outcome.key, "accepted", **columns))
+
+    def told(self, outcome: Outcome) -> None:
+        """Nothing: what was told once is told again after a restart."""
+
+    async def settled(self, key: str, how: str) -> None:
+        """Turn a doubt into a task, a plan, or nothing."""
+        columns: dict[str, Any] = {"state": "accepted", "task_id": how, "doubt": None}
+        if how == "resubmit":
+            columns = {"state": "planned", "idempotency_key": None, "doubt": None}
+        elif how == "abandon":
+            columns = {"state": "abandoned", "ended_at": time.time()}
+        else:
+            columns["accepted_at"] = time.time()
+        if not await self._write(_update(key, "in_doubt", **columns)):
+            raise JournalError(f"no job {key!r} is in doubt in {self._path!r}")
+
+    def owner(self, task_id: str) -> Known | None:
+        """Look the task up."""
+        row = self._one("SELECT * FROM jobs WHERE task_id = ? AND state = 'accepted'", task_id)
+        return Known(accepted_of(row), row["session"] or "") if row is not None else None
+
+    def unfinished(self) -> tuple[Accepted | Unknown, ...]:
+        """Read what is accepted or in doubt, in the order it was sent."""
+        rows = self._read("SELECT * FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at")
+        return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
+
+    async def _write(self, change: Change[int]) -> int:
+        if self._writer is None:
+            raise JournalError(f"the journal {self._path!r} is not open")
+        return await self._writer.write(change)
+
+    def _one(self, query: str, *values: object) -> Row | None:
+        return next(iter(self._read(query, *values)), None)
+
+    def _read(self, query: str, *values: object) -> list[Row]:
+        """Read with a connection of the calling thread; one that lives no longer than we are open."""
+        reader = self._reader
+        try:
+            if reader is None:
+                reader = sqlite3.connect(f"{Path(self._path).absolute().as_uri()}?mode=ro", uri=True)
+                reader.row_factory = sqlite3.Row
+            rows: list[Row] = reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
+        if self._writer is None:
+            reader.close()
+        else:
+            self._reader = reader
+        return rows
+
+
+def _doubt_what_was_cut_short(connection: sqlite3.Connection) -> int:
+    doubt = "json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
+    return connection.execute(
+        f"UPDATE jobs SET state = 'in_doubt', doubt = {doubt} WHERE state = 'submitting'"  # noqa: S608  # constants
+    ).rowcount
+
+
+def _update(key: str, before: str, **columns: object) -> Change[int]:
+    """Change one job, if it is in the state `before`; gives the number of jobs changed."""
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    query = f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608  # names of our own columns
+    values = (*columns.values(), key, before)
+    return lambda connection: connection.execute(query, values).rowcount
+
+
+def _columns_of(completed: Completed) -> dict[str, object]:
+    timing = completed.timing
+    return {
+        "state": "completed",
+        "urls": json.dumps(completed.urls),
+        "expires_at": completed.expires_at,
+        "ended_at": timing.finished_at,
+        "looks": timing.looks,
+        "lag": timing.lag,
+        "credits_used": completed.snapshot.credits_used,
+    }
+
+
+def _standing(row: Row) -> Standing:
+    if row["state"] == "accepted":
+        return accepted_of(row)
+    if row["state"] == "in_doubt":
+        return unknown_of(row)
+    if row["state"] == "abandoned":
+        return Failed(row["key"], unknown_of(row).error)
+    return ended_of(row)
