@@ -13,6 +13,7 @@ from typing import Protocol, Self, TypeAlias
 
 from yarl import URL
 
+from .budget import Purse
 from .channel import Channel
 from .errors import ConfigurationError, EvolinkError, JournalError, ReplyError, TaskNotFoundError
 from .events import Stats
@@ -28,6 +29,7 @@ from .secret import ApiKey
 from .session import AnySession, Session
 from .submitter import Submitter
 from .task import Snapshot
+from .till import Till
 from .transport import AiohttpTransport, HttpOptions
 
 Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
@@ -62,6 +64,7 @@ class Engine:
         limits: Limits,
         cadence: Cadence,
         retry: RetryPolicy,
+        purse: Purse | None = None,
     ) -> None:
         self.sessions = sessions
         self.fetcher = fetcher
@@ -71,8 +74,9 @@ class Engine:
         self.in_flight = Permits(limits.in_flight)
         self.downloads = Permits(limits.downloads)
         self.submits = Permits(limits.submits)
-        self.submitter = Submitter(sessions, retry, journal, self.submits, self.requests)
         self.poller = Poller(cadence, self.requests, limits.requests)
+        self.till = Till(purse, is_watching=lambda: len(self.poller) > 0)
+        self.submitter = Submitter(sessions, retry, journal, self.till, submits=self.submits, requests=self.requests)
         self.runs: set[Work] = set()
         self.channels: set[Channel[Snapshot]] = set()
         self._waiters: set[asyncio.Future[Ended]] = set()
@@ -94,6 +98,7 @@ class Engine:
         cadence: Cadence,
         retry: RetryPolicy,
         http: HttpOptions,
+        purse: Purse | None,
     ) -> Self:
         """Open one session per key. Call it inside the event loop that will use it."""
         sessions = tuple(
@@ -104,7 +109,7 @@ class Engine:
             )
             for key in keys
         )
-        return cls(sessions, Fetcher(http), journal, limits=limits, cadence=cadence, retry=retry)
+        return cls(sessions, Fetcher(http), journal, limits=limits, cadence=cadence, retry=retry, purse=purse)
 
     def check(self) -> None:
         """Refuse to be used after closing, or from another event loop.
@@ -166,6 +171,7 @@ class Engine:
         finally:
             self._waiters.discard(waiter)
             self.poller.unwatch(entry, heard)
+            self.till.reconsider()
 
     def tally(self, outcome: Outcome) -> None:
         """Count an outcome that is about to be told."""
@@ -196,6 +202,7 @@ class Engine:
     async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:
         """Count and write down an end; when only our watching has ended, the task stays unfinished."""
         self.tally(outcome)
+        self.till.settled(outcome)
         if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
             try:
                 await self.journal.ended(outcome)

@@ -5,11 +5,11 @@ The other importer of aiohttp in the core. Where the bytes go is `files.download
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 import attrs
@@ -17,6 +17,7 @@ from yarl import URL
 
 from .errors import DownloadError, LinkExpiredError
 from .transport import HttpOptions
+from .urls import is_public_host
 
 REDIRECTS = 3
 PIECE_BYTES = 1 << 18
@@ -26,7 +27,7 @@ class ForbiddenAddressError(OSError):
     """A link leads to an address that results never come from."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Remote:
     """A result file about to be read: its length if the host names one, its type, its bytes."""
 
@@ -52,7 +53,12 @@ class Fetcher:
         """
         try:
             async with await self._get(url) as reply:
-                yield Remote(reply.content_length, reply.content_type, reply.content.iter_chunked(PIECE_BYTES))
+                is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
+                yield Remote(
+                    size_bytes=reply.content_length if is_plain else None,
+                    content_type=reply.content_type,
+                    pieces=reply.content.iter_chunked(PIECE_BYTES),
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if isinstance(error, DownloadError):
                 raise
@@ -75,16 +81,19 @@ class Fetcher:
         allowed = ("https", "http") if self._options.allow_private_results else ("https",)
         if target.scheme not in allowed or not target.host:
             raise DownloadError(f"results are fetched by {' or '.join(allowed)} only", url=url)
+        if not self._options.allow_private_results and not is_public_host(target.host):
+            raise DownloadError(f"results never come from {target.host}, which is no public host", url=url)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             options = self._options
+            # Behind a proxy every socket leads to the proxy, and only the proxy knows what a name resolves to.
+            has_proxy = options.proxy is not None or (options.trust_env and bool(getproxies()))
+            guard = None if options.allow_private_results or has_proxy else _guarded_socket
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    socket_factory=None if options.allow_private_results else _guarded_socket
-                ),
+                connector=aiohttp.TCPConnector(socket_factory=guard),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": options.agent},
+                headers={"User-Agent": options.agent, "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=options.connect_timeout, sock_read=options.download_read_timeout
                 ),
@@ -111,10 +120,8 @@ def _usable(reply: aiohttp.ClientResponse, url: str) -> aiohttp.ClientResponse:
 def _guarded_socket(address: tuple[Any, ...]) -> socket.socket:
     """Make a socket for a final, resolved address, unless results never come from there: the guard against SSRF."""
     family, kind, protocol, _, target = address
-    host = ipaddress.ip_address(str(target[0]).partition("%")[0])
-    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
-        host = host.ipv4_mapped
-    if not host.is_global or host.is_multicast:
+    host = str(target[0])
+    if not is_public_host(host):
         raise ForbiddenAddressError(f"{host} is no public address; allow_private_results=True is for emulators only")
     return socket.socket(family, kind, protocol)
 

@@ -105,14 +105,22 @@ def after_look(
     if isinstance(seen, Snapshot):
         entry.faults = entry.denials = 0
         return _after_snapshot(entry, seen, now, cadence=cadence, schedule=schedule)
+    delay = _after_fault(entry, seen, now, cadence)
+    if delay is None:
+        return seen
+    asked = seen.retry_after if isinstance(seen, StatusError) else None
+    return Again(max(delay, min(asked or 0.0, MAX_RETRY_AFTER)))
+
+
+def _after_fault(entry: InFlight, seen: EvolinkError, now: float, cadence: Cadence) -> float | None:
+    """Seconds until the next look; None when the fault is the last word."""
     if isinstance(seen, AuthenticationError | InsufficientCreditsError | AccessDeniedError):
         entry.denials += 1
-        return Again(cadence.max_interval / DENIALS) if entry.denials <= DENIALS else seen
+        return cadence.max_interval / DENIALS if entry.denials <= DENIALS else None
     if isinstance(seen, TaskNotFoundError):
         left = entry.since + cadence.not_found_grace - now
-        return Again(min(_back_off(entry, cadence), left)) if left > 0 else seen
-    asked = seen.retry_after if isinstance(seen, StatusError) else None
-    return Again(max(_back_off(entry, cadence), min(asked or 0.0, MAX_RETRY_AFTER)))
+        return min(_back_off(entry, cadence), left) if left > 0 else None
+    return _back_off(entry, cadence)
 
 
 def _after_snapshot(

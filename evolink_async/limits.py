@@ -5,7 +5,6 @@ Nothing is read from the environment here, and nothing waits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -16,14 +15,18 @@ from .errors import ConfigurationError
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
 
 
+MOST = 10**15
+"""More than any of these numbers can mean."""
+
+
 def _number(kind: type, *, least: float, above: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """Make a validator: a `kind`, finite, and at least (or, with `above`, more than) `least`."""
     allowed = (int,) if kind is int else (int, float)
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         where = f"{type(instance).__name__}.{field.name}"
-        if type(value) not in allowed or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {value!r}")
+        if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= MOST:  # NaN is not
+            raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {str(value)[:40]}")
         if value < least or (above and value == least):
             raise ConfigurationError(f"{where} must be {'more than' if above else 'at least'} {least}, not {value!r}")
 
@@ -31,7 +34,8 @@ def _number(kind: type, *, least: float, above: bool = False) -> Callable[[Any, 
 
 
 count = _number(int, least=1)
-seconds = _number(float, least=0, above=True)
+positive = _number(float, least=0, above=True)
+seconds = positive
 seconds_or_none = attrs.validators.optional(seconds)
 
 
@@ -81,7 +85,8 @@ class Cadence:
 
     Attributes:
         polls_per_second: Status requests a second, over all tasks of the pool.
-        first_look: Seconds after acceptance by which every task has been looked at once, whatever was estimated.
+        first_look: Seconds after acceptance by which a task has been looked at once, whatever was estimated; or
+            `max_interval`, if that is longer.
         min_interval: Shortest time between two looks at one task, in seconds.
         max_interval: Longest time between two looks at one task, in seconds; tasks older than ten times this
             are looked at every tenth of their age, so nobody learns of a video more than 10 % late.
@@ -118,6 +123,8 @@ class RetryPolicy:
             before jobs come back after one try each.
         base: Back-off before the second send, in seconds; doubled each time, with full jitter.
         cap: Longest back-off, in seconds. A longer Retry-After is still obeyed, within `patience`.
+        refusals: Equal refusals in a row, no matter of which job, after which a model is not asked for any more for
+            `patience` seconds; its jobs come back unsent.
         grace: Seconds that a submit already on its way gets, when we are cancelled or closed, to tell its task id.
 
     Raises:
@@ -129,4 +136,22 @@ class RetryPolicy:
     patience: float = attrs.field(default=300.0, validator=seconds)
     base: float = attrs.field(default=0.5, validator=seconds)
     cap: float = attrs.field(default=30.0, validator=seconds)
+    refusals: int = attrs.field(default=5, validator=count)
     grace: float = attrs.field(default=10.0, validator=seconds)
+
+
+@attrs.frozen(kw_only=True)
+class Budget:
+    """How much may be spent, over every run of one journal; without a journal file, over the life of the pool.
+
+    Prices are learned from what the service reserves, never known beforehand: the first job of a shape (model,
+    quality, seconds, sound, inputs) is sent alone, and it alone can overshoot, by its own price.
+
+    Attributes:
+        credits: The most that may be reserved and charged together; 68 credits are about one US dollar.
+
+    Raises:
+        ConfigurationError: `credits` is not a finite number above 0.
+    """
+
+    credits: float = attrs.field(validator=positive)

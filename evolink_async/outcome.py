@@ -13,13 +13,18 @@ import attrs
 
 from .errors import ConfigurationError, DownloadError, EvolinkError, SubmissionUnknownError
 from .json_text import dump
-from .params import AnyParams, dump_params
+from .params import AnyParams, Params, RawParams, dump_params
 from .task import Snapshot, TaskState
 
 
 def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
     if not isinstance(key, str) or not key or len(key) > 255 or not key.isprintable():
         raise ConfigurationError(f"a job's key must be 1 to 255 printable characters, not {key!r}")
+
+
+def _check_params(_instance: object, _field: object, params: Any) -> None:  # noqa: ANN401  # as above
+    if not isinstance(params, Params | RawParams):
+        raise ConfigurationError(f"a job needs the parameters of a model, not {type(params).__name__}")
 
 
 @attrs.frozen
@@ -29,10 +34,13 @@ class Job:
     Attributes:
         key: Names the job in every outcome; unique within a run. 1 to 255 printable characters.
         params: What to make.
+
+    Raises:
+        ConfigurationError: The key or the parameters are no such thing.
     """
 
     key: str = attrs.field(validator=_check_key)
-    params: AnyParams
+    params: AnyParams = attrs.field(validator=_check_params)
 
 
 def digest(params: AnyParams) -> str:

@@ -6,7 +6,6 @@ It checks how it is used and hands over to the engine; it decides and waits for 
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 import warnings
 from collections.abc import Sequence
@@ -15,23 +14,22 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 import anyio
-from yarl import URL
 
+from .arguments import check_timeout, journal_of, keys_of, origin_of
+from .budget import Purse
 from .engine import Engine
 from .errors import ConfigurationError, EvolinkError
 from .events import Stats
 from .files.download import Downloads
 from .jobs import check_list
-from .journal import Journal, MemoryJournal
-from .journal.sqlite import SqliteJournal
-from .limits import Cadence, Limits, RetryPolicy
+from .journal import Journal
+from .limits import Budget, Cadence, Limits, RetryPolicy
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
 from .run import Run, Wishes, conclude, deadline
-from .secret import ApiKey
 from .streams import OutcomeStream, SnapshotStream, UrlStream
 from .task import Snapshot
-from .transport import HttpOptions, base_url
+from .transport import HttpOptions
 from .wire import Credits, encode_poll
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
@@ -53,6 +51,8 @@ class SessionPool:
         journal: Where jobs are written down: the path of a file (SQLite), or a `Journal`. With a file, the same jobs
             run again cost nothing again: finished ones come straight back, accepted ones are looked at, what was
             being submitted when the process died is `Unknown`. Default: memory, which forgets when the process ends.
+        budget: The most that may be spent, over all runs of the journal; jobs beyond it come back unsent, as `Failed`
+            with a BudgetError.
         http: Time-outs, proxies, caps.
 
     Raises:
@@ -77,12 +77,14 @@ class SessionPool:
         cadence: Cadence = Cadence(),  # noqa: B008
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         journal: str | Path | Journal | None = None,
+        budget: Budget | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
-        self._keys = _keys(api_key)
-        self._origin = _origin(base_url)
+        self._keys = keys_of(api_key)
+        self._origin = origin_of(base_url)
         self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
-        self._journal = MemoryJournal() if journal is None else _journal(journal)
+        self._budget = budget
+        self._journal = journal_of(journal)
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self._engine else "not opened"
@@ -99,6 +101,7 @@ class SessionPool:
         if self._engine is not None:
             raise ConfigurationError("this pool was opened before; make a new one")
         await self._journal.open()
+        purse = Purse(self._budget.credits, await self._journal.ledger()) if self._budget is not None else None
         self._engine = Engine.open(
             self._origin,
             self._keys,
@@ -107,6 +110,7 @@ class SessionPool:
             cadence=self._cadence,
             retry=self._retry,
             http=self._http,
+            purse=purse,
         )
         return self
 
@@ -156,7 +160,7 @@ class SessionPool:
             raise ConfigurationError(f"run takes an iterable of jobs, not a single {type(jobs).__name__}")
         if isinstance(jobs, Sequence):
             check_list(jobs)
-        _check_timeout(timeout)
+        check_timeout(timeout)
         save = None
         if download_to is not None:
             limit = self._http.max_download_bytes
@@ -239,7 +243,7 @@ class SessionPool:
         """
         engine = self._open_engine()
         encode_poll(task_id)  # refuses what can be no id
-        _check_timeout(timeout)
+        check_timeout(timeout)
         owner = self._journal.owner(task_id)
         accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
         ended = await engine.wait(task_id, accepted, timeout)
@@ -278,6 +282,24 @@ class SessionPool:
         encode_poll(task_id)
         return SnapshotStream(self._open_engine(), task_id)
 
+    async def settle(self, key: str, how: str) -> None:
+        """Resolve a doubt, after a look in the dashboard.
+
+        Args:
+            key: The key of a job that came back as `Unknown`.
+            how: The id of its task, if there is one: it is watched by the next run. Or "resubmit", if there is none:
+                the next run buys it anew, under a new idempotency key. Or "abandon": the job is over.
+
+        Raises:
+            JournalError: No job of this key is in doubt.
+            ParamsError: `how` is none of these.
+            ConfigurationError: The pool is not open here.
+        """
+        self._open_engine()
+        if how not in ("resubmit", "abandon"):
+            encode_poll(how)
+        await self._journal.settled(key, how)
+
     # --- what is going on
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
@@ -307,11 +329,6 @@ class SessionPool:
         return self._engine
 
 
-def _check_timeout(timeout: float | None) -> None:
-    if timeout is not None and not timeout >= 0:  # NaN is neither
-        raise ConfigurationError(f"timeout must be seconds, at least 0, or None for no limit, not {timeout!r}")
-
-
 async def _unshaken(task: asyncio.Task[None]) -> None:
     """Wait for `task` to the end, however often we are cancelled meanwhile, then obey."""
     cancelled: asyncio.CancelledError | None = None
@@ -324,25 +341,3 @@ async def _unshaken(task: asyncio.Task[None]) -> None:
     if cancelled is not None:
         raise cancelled
     task.result()
-
-
-def _keys(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
-    texts = [given] if isinstance(given, str) else list(given) if given is not None else []
-    if given is None and (text := os.environ.get("EVOLINK_API_KEY")):
-        texts = [text]
-    if not texts:
-        raise ConfigurationError(
-            "no API key: pass api_key=, or set EVOLINK_API_KEY (https://evolink.ai/dashboard/keys)"
-        )
-    keys = tuple(ApiKey(text) for text in texts)
-    if len({key.fingerprint for key in keys}) < len(keys):
-        raise ConfigurationError("the same API key was given twice")
-    return keys
-
-
-def _journal(given: str | Path | Journal) -> Journal:
-    return SqliteJournal(given) if isinstance(given, str | Path) else given
-
-
-def _origin(given: str | None) -> URL:
-    return base_url(given or os.environ.get("EVOLINK_BASE_URL") or DEFAULT_BASE_URL)

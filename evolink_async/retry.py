@@ -79,12 +79,13 @@ class Gate:
         self._first: float | None = None
         self._last = 0.0
         self._until = 0.0
+        self._asked_until = 0.0
         self._prober = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
         """Whether everybody may pass: also when the outage outlasted our patience, for one try each."""
-        return self._first is None or self.outage > self._patience
+        return self._wait() <= 0 and (self._first is None or self.outage > self._patience)
 
     @property
     def outage(self) -> float:
@@ -92,16 +93,24 @@ class Gate:
         return 0.0 if self._first is None else self._last - self._first
 
     def open(self) -> None:
-        """The service took a request: let everybody pass."""
+        """The service took a request: let everybody pass, though not before the time it asked us to wait for."""
         self._first = None
+        self._until = 0.0
 
-    def shut(self, delay: float) -> None:
-        """The service did not take a request: nobody may try for `delay` seconds, then one at a time."""
+    def shut(self, delay: float, *, asked: bool = False) -> None:
+        """The service did not take a request: nobody may try for `delay` seconds, then one at a time.
+
+        Args:
+            delay: Seconds.
+            asked: Whether the service itself named that time, which then holds whatever happens meanwhile.
+        """
         now = self._now()
         if self._first is None or now - self._last > self._patience:
             self._first = now  # whatever went wrong long ago is another story
         self._last = now
         self._until = max(self._until, now + delay)
+        if asked:
+            self._asked_until = max(self._asked_until, now + delay)
 
     @asynccontextmanager
     async def passage(self) -> AsyncGenerator[None, None]:
@@ -115,4 +124,5 @@ class Gate:
             yield
 
     def _wait(self) -> float:
-        return 0.0 if self.is_open else self._until - self._now()
+        patient = self._first is not None and self.outage <= self._patience
+        return max(self._asked_until, self._until if patient else 0.0) - self._now()

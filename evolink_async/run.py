@@ -20,7 +20,7 @@ from .outcome import Accepted, Completed, Failed, Job, Outcome, Timing
 from .params import AnyParams
 from .permits import Permits
 from .poller import Poller
-from .submitter import Submitted, result_of
+from .submission import Submitted, result_of
 from .task import Snapshot, TaskState
 from .verdict import task_error
 
@@ -197,6 +197,13 @@ class Run:
         """Whether jobs have been read and not all outcomes told."""
         return self in self._engine.runs
 
+    def drain(self) -> None:
+        """Read and submit nothing more, and let what is in flight come to its end."""
+        if self._feeder is not None:
+            self._feeder.cancel()
+        for future in list(self._submitting):
+            self._engine.submitter.withdraw(future)
+
     async def aclose(self) -> None:
         """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids."""
         self._closed = True
@@ -206,6 +213,7 @@ class Run:
             watch.cancel()
             self._engine.in_flight.release()
         self._watched.clear()
+        self._engine.till.reconsider()
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
             task.cancel()

@@ -70,8 +70,8 @@ class Schedule:
             pressure: 1 when looks are affordable; more spreads them out.
 
         Returns:
-            At least `min_interval`; at most `max_interval`, or what is left until `first_look`, or a tenth of the
-            elapsed time, whichever is longest.
+            At least `min_interval`; at most `max_interval` times `pressure`, or what is left until `first_look`, or a
+            tenth of the elapsed time, whichever is longest.
         """
         cadence = self._cadence
         longest = max(cadence.max_interval * pressure, cadence.first_look - elapsed, 0.1 * elapsed)

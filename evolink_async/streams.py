@@ -69,6 +69,13 @@ class OutcomeStream(Stream[Outcome]):
         self._run.start()
         return self
 
+    def drain(self) -> None:
+        """Read and submit nothing more, and go on to yield the outcomes of what is in flight.
+
+        Jobs read and not yet sent come back as `Failed` with a ConfigurationError; nothing was charged for them.
+        """
+        self._run.drain()
+
     async def aclose(self) -> None:
         """Read and submit nothing more; drop what was not taken."""
         self._done = True

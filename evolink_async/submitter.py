@@ -1,67 +1,38 @@
 """Turning a job into a paid task, at most once: the shell that acts on the submit table.
 
-What an answer means is decided in `verdict`, whether there is another send in `retry`. Here is the order of things:
-permit, journal, POST, journal. From the first journal entry to the last, a submit is never cut short by our own
-cancellation; it gets a grace period to learn its task id, and is recorded as unknown if it does not.
+What an answer means is decided in `verdict`, whether there is another send in `retry`, what is affordable in `budget`.
+Here is the order of things: credits, permit, journal, POST, journal. From the first journal entry to the last, a submit
+is never cut short by our own cancellation; it gets a grace period to learn its task id, and is recorded as unknown if
+it does not.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-import uuid
 from collections.abc import Awaitable
-from typing import TypeAlias
 
-import attrs
-
+from .circuit import Circuits
 from .errors import (
-    ConfigurationError,
+    BudgetError,
     EvolinkError,
     JournalConflictError,
     JournalError,
     StatusError,
     SubmissionUnknownError,
 )
-from .journal import Intent, Journal, Known
+from .journal import Journal, Known
 from .limits import RetryPolicy
-from .outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
+from .outcome import Accepted, Failed, Job, Unknown
 from .permits import Permits
-from .retry import Resend
 from .session import Session, benched_error, choose
+from .submission import Submission, Submitted, result_of, withdrawn
 from .task import Snapshot
+from .till import Till
 from .verdict import may_send_again
-from .wire import Request, encode_submit
 
-Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
-
-
-@attrs.define(eq=False)
-class Submission:
-    """One job on its way: the state that its sends share."""
-
-    job: Job
-    request: Request
-    idempotency_key: str
-    resend: Resend
-    session: Session | None = None
-    doubt: SubmissionUnknownError | None = None
-    callers: int = 1
-    under_way: bool = False
-    """Whether a send is between its journal entries, and must not be cut short."""
-
-    def intent(self, session: str) -> Intent:
-        """What the journal is told before the first byte is sent."""
-        body = self.request.body or b""
-        return Intent(
-            key=self.job.key,
-            model=self.job.params.model,
-            path=self.request.path,
-            body=body,
-            digest=body_digest(body),
-            idempotency_key=self.idempotency_key,
-            session=session,
-        )
+_log = logging.getLogger("evolink_async")
 
 
 class Submitter:
@@ -71,6 +42,7 @@ class Submitter:
         sessions: One per API key.
         policy: When a submit may be sent again.
         journal: Told before and after each send.
+        till: Where jobs get their credits.
         submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
         requests: Permits for HTTP calls; held for one call.
     """
@@ -80,19 +52,25 @@ class Submitter:
         sessions: tuple[Session, ...],
         policy: RetryPolicy,
         journal: Journal,
+        till: Till,
+        *,
         submits: Permits,
         requests: Permits,
     ) -> None:
         self._sessions = sessions
         self._policy = policy
         self._journal = journal
+        self._till = till
         self._submits = submits
         self._requests = requests
+        self._circuits = Circuits(policy.refusals, policy.patience)
         self._tasks: dict[asyncio.Future[Submitted], Submission] = {}
         self._by_key: dict[str, asyncio.Future[Submitted]] = {}
         self._closing = False
         self.sends = 0
         self.faults = 0
+
+    # --- whoever wants a job submitted
 
     def start(self, job: Job) -> asyncio.Future[Submitted]:
         """Begin to submit `job`, unless it is under way or done already; the future returned always gets a result.
@@ -100,40 +78,34 @@ class Submitter:
         It belongs to the submitter: give it up with `withdraw`, not `cancel`.
 
         Raises:
-            JournalConflictError: The key belongs to an unfinished job with other parameters.
+            JournalConflictError: The key belongs to a job with other parameters.
+            JournalError: The journal cannot be read.
         """
         running = self._by_key.get(job.key)
         if running is not None:
             return self._join(running, job)
         known = self._journal.known(job)
-        if known is None:
-            submission = self._new(job)
-        elif (resumed := self._resumed(job, known)) is not None:
-            submission = resumed
-        else:
+        submission = Submission.of(job, self._policy) if known is None else self._resumed(job, known)
+        if not isinstance(submission, Submission):
             done: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
-            done.set_result(known.standing)
+            done.set_result(submission)
             return done
         task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
         self._tasks[task], self._by_key[job.key] = submission, task
         task.add_done_callback(self._ended)
         return task
 
-    def _new(self, job: Job) -> Submission:
-        key = f"ev-{uuid.uuid4().hex}"
-        return Submission(job, encode_submit(job.params, key), key, Resend(self._policy))
-
-    def _resumed(self, job: Job, known: Known) -> Submission | None:
-        """A job left in doubt may present its old key to the same account again, if the policy says so."""
-        error = known.standing.error if isinstance(known.standing, Unknown) else None
-        session = next((s for s in self._sessions if s.fingerprint == known.session), None)
-        if error is None or session is None or error.idempotency_key is None:
-            return None
-        if not may_send_again(error, self._policy.resubmit):
-            return None
-        key = error.idempotency_key
-        request = encode_submit(job.params, key)
-        return Submission(job, request, key, Resend(self._policy), session=session, doubt=error)
+    def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
+        """What became of the job; one in doubt may present its old key to the same account, if the policy says so."""
+        standing = known.standing
+        session = next((session for session in self._sessions if session.fingerprint == known.session), None)
+        if not isinstance(standing, Unknown) or session is None or standing.error.idempotency_key is None:
+            return standing
+        if not may_send_again(standing.error, self._policy.resubmit):
+            return standing
+        submission = Submission.of(job, self._policy, idempotency_key=standing.error.idempotency_key)
+        submission.session, submission.doubt = session, standing.error
+        return submission
 
     def _join(self, running: asyncio.Future[Submitted], job: Job) -> asyncio.Future[Submitted]:
         if self._tasks[running].job != job:
@@ -153,7 +125,7 @@ class Submitter:
                 future.cancel()
 
     async def submit(self, job: Job) -> Submitted:
-        """Submit and wait. Cancelled, it withdraws the job, or leaves a request on its way to `close`."""
+        """Submit and wait. Cancelled, it withdraws the job, or leaves a request on its way to `aclose`."""
         future = self.start(job)
         try:
             await asyncio.wait([future])
@@ -175,21 +147,35 @@ class Submitter:
         if self._tasks:
             await asyncio.wait(list(self._tasks))
 
+    # --- one submission
+
     async def _submit(self, submission: Submission) -> Submitted:
         """Run one submission to its end; being cancelled is an end too, so this task always has a result."""
+        self._till.enter()
         try:
-            async with self._submits:
-                return await self._send_until_settled(submission)
+            return await self._send_when_affordable(submission)
         except asyncio.CancelledError:
             if submission.doubt is not None:
                 return await self._doubt(submission, submission.doubt)
-            return _withdrawn(submission.job)
+            self._till.released(submission.job.key)
+            return withdrawn(submission.job)
+        finally:
+            self._till.leave()
+
+    async def _send_when_affordable(self, submission: Submission) -> Submitted:
+        if submission.doubt is None:  # a doubt holds its credits since it was first sent
+            answer = await self._till.afford(submission.job.key, submission.shape)
+            if isinstance(answer, BudgetError):
+                return await self._leave(submission, answer)
+            submission.price = answer
+        async with self._submits:
+            return await self._send_until_settled(submission)
 
     async def _send_until_settled(self, submission: Submission) -> Submitted:
         while True:
-            session = submission.session if submission.doubt else choose(self._sessions)
-            if session is None:
-                return Failed(submission.job.key, benched_error(self._sessions))
+            session = self._session_for(submission)
+            if not isinstance(session, Session):
+                return await self._leave(submission, session)
             submission.session = session
             session.busy += 1
             try:
@@ -202,33 +188,50 @@ class Submitter:
             if not self._goes_on(submission, session, verdict):
                 return await self._give_up(submission, verdict)
 
+    def _session_for(self, submission: Submission) -> Session | StatusError:
+        """Where to send, or why nowhere. What is in doubt stays with the account that may have taken it."""
+        if submission.doubt is not None and submission.session is not None:
+            return submission.session
+        refusal = self._circuits.refusal(submission.model, time.monotonic())
+        return refusal or choose(self._sessions) or benched_error(self._sessions)
+
     async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
         """Send once, between two journal entries."""
         submission.under_way = True
         try:
             try:
-                await self._journal.submitting(submission.intent(session.fingerprint))
+                await self._journal.submitting(submission.intent(session))
             except JournalError as error:
                 return error  # what the journal does not hold is not sent
-            submission.resend.sent(time.monotonic())
-            self.sends += 1
-            try:
-                verdict = await session.submit(submission.request)
-            except asyncio.CancelledError:
-                submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=time.time())
-                raise
-            if not isinstance(verdict, Snapshot):
-                self.faults += 1
-                if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
-                    await self._record(self._journal.refused(submission.job.key))
-                return verdict
-            job = submission.job.key
-            accepted = Accepted(key=job, task_id=verdict.task_id, snapshot=verdict, accepted_at=time.time())
-            await self._record(self._journal.accepted(accepted))
-            session.gate.open()
-            return accepted
+            verdict = await self._post(submission, session)
+            if isinstance(verdict, Snapshot):
+                return await self._take(submission, session, verdict)
+            self.faults += 1
+            if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
+                await self._record(self._journal.refused(submission.job.key))
+            return verdict
         finally:
             submission.under_way = False
+
+    async def _post(self, submission: Submission, session: Session) -> Snapshot | EvolinkError:
+        submission.resend.sent(time.monotonic())
+        self.sends += 1
+        sent_at = time.time()
+        try:
+            return await session.submit(submission.request)
+        except asyncio.CancelledError:
+            submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=sent_at)
+            raise
+
+    async def _take(self, submission: Submission, session: Session, snapshot: Snapshot) -> Accepted:
+        """Write the task id down before anybody is told."""
+        key = submission.job.key
+        accepted = Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time())
+        await self._record(self._journal.accepted(accepted))
+        self._till.accepted(key, snapshot.credits_reserved)
+        self._circuits.took(submission.model)
+        session.gate.open()
+        return accepted
 
     def _goes_on(self, submission: Submission, session: Session, error: EvolinkError) -> bool:
         """Whether there is another send; the gate says when."""
@@ -239,20 +242,33 @@ class Submitter:
             session.gate.open()
         delay = submission.resend.after(error, time.monotonic(), outage=session.gate.outage)
         if delay is not None:
-            session.gate.shut(delay)
+            asked = isinstance(error, StatusError) and error.retry_after is not None
+            session.gate.shut(delay, asked=asked)
             return not self._closing
         # The same job may go to another key: this one certainly did not accept it.
         return session.benched is error and submission.doubt is None and choose(self._sessions) is not None
 
+    # --- ends without a task
+
     async def _give_up(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
-        """End without a task. What was once in doubt stays in doubt, whatever a later send was told."""
+        """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
         if submission.doubt is not None:
             return await self._doubt(submission, submission.doubt)
+        self._till.released(submission.job.key)
+        if isinstance(error, StatusError) and self._circuits.refused(submission.model, error, time.monotonic()):
+            _log.warning("no more jobs for %s for a while, as all are refused alike: %s", submission.model, error)
+        return Failed(submission.job.key, error)
+
+    async def _leave(self, submission: Submission, error: EvolinkError) -> Failed:
+        """End unsent; the job stays planned."""
+        self._till.released(submission.job.key)
+        await self._record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
 
     async def _doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
         """Record that a task may exist, with all that helps to find it."""
         error.key, error.idempotency_key = submission.job.key, submission.idempotency_key
+        self._till.doubted(submission.job.key)
         unknown = Unknown(submission.job.key, error)
         await self._record(self._journal.doubted(unknown))
         return unknown
@@ -266,12 +282,3 @@ class Submitter:
             await entry
         except JournalError:
             self.faults += 1
-
-
-def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:
-    """How a submission ended; one cancelled before its first step was never sent."""
-    return _withdrawn(job) if future.cancelled() else future.result()
-
-
-def _withdrawn(job: Job) -> Failed:
-    return Failed(job.key, ConfigurationError("withdrawn before it was sent; nothing was charged"))

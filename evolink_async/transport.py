@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import attrs
@@ -33,6 +33,25 @@ _NOT_DELIVERED = (
 )
 
 
+class _Progress:
+    """Whether anything of a request has gone out; aiohttp tells us before it writes the first byte."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+async def _note_sent(_: aiohttp.ClientSession, context: Any, __: object) -> None:  # noqa: ANN401  # aiohttp's type
+    context.trace_request_ctx.sent = True
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_note_sent)
+    return trace
+
+
 class Transport(Protocol):
     """What a session needs of the network; tests and other HTTP libraries may bring their own."""
 
@@ -50,12 +69,31 @@ class Transport(Protocol):
         ...
 
 
+def _proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # attrs types validators so
+    url = _url_or_none(value) if isinstance(value, str) else None
+    if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
+        raise ConfigurationError("HttpOptions.proxy must be an absolute URL, as http://proxy.example:3128")
+
+
+def _printable(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # as above
+    if value is not None and not (isinstance(value, str) and value and value.isascii() and value.isprintable()):
+        raise ConfigurationError(f"HttpOptions.user_agent must be printable ASCII, not {value!r}")
+
+
+def _url_or_none(text: str) -> URL | None:
+    try:
+        return URL(text)
+    except ValueError:
+        return None
+
+
 @attrs.frozen(kw_only=True)
 class HttpOptions:
     """How the library speaks HTTP. Times are seconds.
 
     Attributes:
-        connect_timeout: For DNS, TCP and TLS together; the request was not delivered when it ends.
+        connect_timeout: For TCP and TLS together; the request was not delivered when it ends. Looking a name up
+            counts towards the whole.
         submit_timeout: For a whole submit. Long, because a submit cut short is one whose outcome is unknown.
         poll_timeout: For a whole look.
         download_read_timeout: Between two pieces of a result file; its whole length has no limit in time.
@@ -80,8 +118,8 @@ class HttpOptions:
     max_body_bytes: int = attrs.field(default=8 << 20, validator=count)
     max_download_bytes: int = attrs.field(default=4 << 30, validator=count)
     trust_env: bool = False
-    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
-    user_agent: str | None = None
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_proxy)  # may hold a password
+    user_agent: str | None = attrs.field(default=None, validator=_printable)
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     allow_private_results: bool = False
 
@@ -95,13 +133,6 @@ class HttpOptions:
     def agent(self) -> str:
         """The User-Agent sent."""
         return f"{self.user_agent} {USER_AGENT}" if self.user_agent else USER_AGENT
-
-
-def _url_or_none(text: str) -> URL | None:
-    try:
-        return URL(text)
-    except ValueError:
-        return None
 
 
 def base_url(text: str) -> URL:
@@ -146,7 +177,10 @@ class AiohttpTransport:
 
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=self._options.trust_env
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self._options.trust_env,
+            trace_configs=[_tracing()],
         )
         self._own.append(session)
         return session
@@ -156,6 +190,8 @@ class AiohttpTransport:
         session = self._submits if request.kind == "submit" else self._reads
         if session.closed:
             raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
+        progress = _Progress()
+        progress.sent = session not in self._own  # a session handed to us does not tell
         try:
             async with session.request(
                 request.method,
@@ -165,17 +201,18 @@ class AiohttpTransport:
                 timeout=self._options.timeout(request.kind),
                 proxy=self._options.proxy,
                 allow_redirects=False,
+                trace_request_ctx=progress,
             ) as reply:
                 return Response(
                     status=reply.status,
                     headers=self._readable(reply.headers),
                     body=self._key.scrub(await self._read(reply)),
                 )
-        except _NOT_DELIVERED as error:
-            raise NotDeliveredError(f"no connection to {self._prefix}: {_reason(error)}", kind=request.kind) from None
-        except TimeoutError:
-            raise TransportError(f"no answer from {self._prefix} in time", kind=request.kind) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, _NOT_DELIVERED) or not progress.sent:
+                raise NotDeliveredError(
+                    f"no connection to {self._prefix}: {_reason(error)}", kind=request.kind
+                ) from None
             raise TransportError(f"no whole answer from {self._prefix}: {_reason(error)}", kind=request.kind) from None
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
@@ -207,6 +244,8 @@ def _reason(error: BaseException) -> str:
     """What went wrong, without aiohttp's own text where that could hold the request."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error) or type(error.os_error).__name__
+    if isinstance(error, TimeoutError):
+        return "timed out"
     if isinstance(error, aiohttp.ClientPayloadError | OSError):
         return str(error) or type(error).__name__
     return type(error).__name__

@@ -6,13 +6,14 @@ Plain text in, verdicts out: no name is resolved and nothing is fetched here.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
 # RFC 3986 allows these and percent-encoding; a backslash or a quote also makes parsers disagree on the host.
 _FOREIGN = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 _HOME_NAMES = ("localhost", "local", "internal")
 _LOOKS_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_V4_INSIDE = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
 _NUMBER = re.compile(r"0x(?P<hex>[0-9a-f]{0,16})|0(?P<octal>[0-7]{0,16})|(?P<decimal>[1-9][0-9]{0,16})")
 
 
@@ -44,7 +45,8 @@ def is_public_host(host: str) -> bool:
 
     Refused are names of this house (`localhost`, `*.localhost`, `*.local`, `*.internal`) and every address
     that is loopback, private, link-local, multicast or reserved, however it is spelled: `127.1`,
-    `0x7f000001`, `2130706433`, `::ffff:127.0.0.1`. Other names pass: what they resolve to is not known here.
+    `0x7f000001`, `2130706433`, `::ffff:127.0.0.1`, `64:ff9b::7f00:1`. Other names pass: what they resolve to
+    is not known here.
     """
     name = host.lower().removesuffix(".")
     if "%" in name or not name:  # an IPv6 zone is link-local; an encoded host has no honest use
@@ -61,10 +63,17 @@ def _is_public(address: IPv4Address | IPv6Address | None) -> bool:
     if address is None:
         return False
     if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        inner = _embedded(address)
         if inner is not None:
             return _is_public(inner)
     return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that a gateway would make of an IPv6 one: mapped, 6to4, NAT64, or translated."""
+    if any(address in network for network in _V4_INSIDE):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
 
 
 def _ipv6(name: str) -> IPv6Address | None:

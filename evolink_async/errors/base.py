@@ -10,6 +10,7 @@ from typing import Any
 
 def _revive(cls: type[EvolinkError], args: tuple[Any, ...], state: dict[str, Any]) -> EvolinkError:
     error = cls.__new__(cls, *args)
+    error.args = args  # an OSError takes them in __init__ only, which keyword-only constructors bypass
     error.__dict__.update(state)
     return error
 

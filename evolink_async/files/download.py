@@ -85,6 +85,8 @@ class Downloads:
     async def _copy(self, remote: Remote, part: IO[bytes], url: str) -> None:
         """Write every byte, in few hops to a thread; refuse a file that is too long or not whole."""
         total, pending = 0, bytearray()
+        if remote.content_type.startswith("text/"):
+            raise DownloadError(f"the result's host sent {remote.content_type} in place of the result", url=url)
         async for piece in remote.pieces:
             total += len(piece)
             if total > self._max_bytes:
@@ -93,6 +95,8 @@ class Downloads:
             if len(pending) >= SPILL_BYTES:
                 full, pending = bytes(pending), bytearray()
                 await _on_disk(partial(part.write, full), url)
+        if not total:
+            raise DownloadError("the result is empty", url=url)
         if remote.size_bytes is not None and total != remote.size_bytes:
             raise DownloadError(f"the result has {total} bytes, not the {remote.size_bytes} announced", url=url)
         await _on_disk(lambda: _flush(part, bytes(pending)), url)
@@ -141,7 +145,11 @@ def _link(part: Path, name: Path) -> None:
         raise
     except OSError:  # a file system without hard links: take the name first, then put the file there
         os.close(os.open(name, os.O_CREAT | os.O_EXCL))
-        part.replace(name)
+        try:
+            part.replace(name)
+        except OSError:
+            name.unlink(missing_ok=True)
+            raise
 
 
 async def _on_disk(act: Callable[[], T], url: str) -> T:
@@ -166,5 +174,5 @@ def file_stem(key: str) -> str:
     stem = re.sub(r"[^\w.-]+", "_", key).strip("._ ")
     while len(stem.encode()) > 120:
         stem = stem[:-1]
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem, re.IGNORECASE)
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", stem, re.IGNORECASE)
     return f"_{stem}" if reserved or not stem else stem

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..budget import Ledger
 from ..outcome import Accepted, Job, Outcome, Unknown
 from .entries import Intent, Known
 from .memory import MemoryJournal
@@ -41,6 +42,14 @@ class Journal(Protocol):
         Raises:
             JournalConflictError: The key is known with other parameters.
         """
+        ...
+
+    async def planned(self, intent: Intent) -> None:
+        """The job will not be sent now; a later run may."""
+        ...
+
+    async def ledger(self) -> Ledger:
+        """What earlier runs spent and hold, and the prices they met."""
         ...
 
     async def submitting(self, intent: Intent) -> None:

@@ -26,6 +26,8 @@ class Intent:
         digest: The digest of those.
         idempotency_key: What this purchase goes by at the service.
         session: Fingerprint of the API key.
+        shape: What its price goes by; see `budget.price_shape`.
+        price: Credits held for it in the budget, if there is one and the price is known.
     """
 
     key: str
@@ -35,6 +37,8 @@ class Intent:
     digest: str
     idempotency_key: str
     session: str
+    shape: str
+    price: float | None = None
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError
 from ..outcome import Accepted, Job, Outcome, Unknown, digest
 from .entries import Intent, Known
@@ -40,6 +41,13 @@ class MemoryJournal:
         if record.intent.digest != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
         return Known(record.standing, record.intent.session)
+
+    async def planned(self, intent: Intent) -> None:
+        """Nothing to keep."""
+
+    async def ledger(self) -> Ledger:
+        """Nothing from before."""
+        return Ledger()
 
     async def submitting(self, intent: Intent) -> None:
         """Keep the intent without its body, which only a journal that outlives the process needs."""

@@ -22,6 +22,7 @@ MIGRATIONS = (
         path TEXT NOT NULL,
         body TEXT NOT NULL,
         digest TEXT NOT NULL,
+        shape TEXT NOT NULL,
         idempotency_key TEXT,
         session TEXT,
         task_id TEXT,
@@ -41,6 +42,7 @@ MIGRATIONS = (
     );
     CREATE INDEX jobs_by_task ON jobs (task_id) WHERE task_id IS NOT NULL;
     CREATE INDEX jobs_open ON jobs (state) WHERE state IN ('planned', 'submitting', 'accepted', 'in_doubt');
+    CREATE INDEX jobs_by_price ON jobs (shape, credits_reserved);
     CREATE TABLE purchases (
         idempotency_key TEXT PRIMARY KEY NOT NULL,
         key TEXT NOT NULL,

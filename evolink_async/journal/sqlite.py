@@ -10,15 +10,16 @@ import json
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
 from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known, Standing
 from .rows import Row, accepted_of, doubt_of, ended_of, fault_of, unknown_of
 from .writer import Change, Writer
 
-FINAL = ("completed", "failed", "cancelled", "downloaded", "abandoned")
+T = TypeVar("T")
 
 
 class SqliteJournal:
@@ -58,28 +59,21 @@ class SqliteJournal:
             raise JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
         return Known(_standing(row), row["session"] or "")
 
+    async def planned(self, intent: Intent) -> None:
+        """Write the job down, so that the file shows what is still to do."""
+        await self._write(_upsert(intent, "planned", ("planned",), sent_at=None))
+
+    async def ledger(self) -> Ledger:
+        """Add up the rows."""
+        return await self._write(_add_up)
+
     async def submitting(self, intent: Intent) -> None:
         """Write the intent and the purchase it belongs to."""
         now = time.time()
+        upsert = _upsert(intent, "submitting", ("planned", "submitting", "in_doubt"), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
-            connection.execute(
-                "INSERT INTO jobs (key, state, model, path, body, digest, idempotency_key, session, sent_at)"
-                " VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-                " state = 'submitting', model = excluded.model, path = excluded.path, body = excluded.body,"
-                " digest = excluded.digest, idempotency_key = excluded.idempotency_key, session = excluded.session,"
-                " sent_at = excluded.sent_at WHERE state IN ('planned', 'submitting', 'in_doubt')",
-                (
-                    intent.key,
-                    intent.model,
-                    intent.path,
-                    intent.body.decode(),
-                    intent.digest,
-                    intent.idempotency_key,
-                    intent.session,
-                    now,
-                ),
-            )
+            upsert(connection)
             return connection.execute(
                 "INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)",
                 (intent.idempotency_key, intent.key, intent.session, now),
@@ -147,7 +141,7 @@ class SqliteJournal:
         rows = self._read("SELECT * FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at")
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
 
-    async def _write(self, change: Change[int]) -> int:
+    async def _write(self, change: Change[T]) -> T:
         if self._writer is None:
             raise JournalError(f"the journal {self._path!r} is not open")
         return await self._writer.write(change)
@@ -177,6 +171,42 @@ def _doubt_what_was_cut_short(connection: sqlite3.Connection) -> int:
     return connection.execute(
         f"UPDATE jobs SET state = 'in_doubt', doubt = {doubt} WHERE state = 'submitting'"  # noqa: S608  # constants
     ).rowcount
+
+
+def _upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: float | None) -> Change[int]:
+    """Write a job's row as `intent` has it, unless it has gone beyond the states `before`."""
+    columns = {
+        "state": state,
+        "model": intent.model,
+        "path": intent.path,
+        "body": intent.body.decode(),
+        "digest": intent.digest,
+        "shape": intent.shape,
+        "credits_reserved": intent.price,
+        "idempotency_key": intent.idempotency_key or None,
+        "session": intent.session or None,
+        "sent_at": sent_at,
+    }
+    marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
+    query = (
+        f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)} WHERE state IN ({states})"
+    )
+    return lambda connection: connection.execute(query, (intent.key, *columns.values())).rowcount
+
+
+def _add_up(connection: sqlite3.Connection) -> Ledger:
+    [spent] = connection.execute(
+        "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
+        " WHERE state IN ('completed', 'downloaded')"
+    ).fetchone()
+    held = connection.execute(
+        "SELECT key, coalesce(credits_reserved, 0) FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+    )
+    prices = connection.execute(
+        "SELECT shape, max(credits_reserved) FROM jobs WHERE credits_reserved IS NOT NULL GROUP BY shape"
+    )
+    return Ledger(spent=spent, held=dict(held.fetchall()), prices=dict(prices.fetchall()))
 
 
 def _update(key: str, before: str, **columns: object) -> Change[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from ..errors import (
@@ -22,6 +23,8 @@ from ..errors import (
 from ..json_text import Json, parse
 from .messages import Response
 
+LONGEST_WISH = 1e12
+"""Seconds; stands for every longer wish."""
 ERRORS_BY_STATUS: dict[int, type[StatusError]] = {
     401: AuthenticationError,
     402: InsufficientCreditsError,
@@ -46,7 +49,10 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         message = f"redirected to {location!r}, which is never followed" if location else response.excerpt.strip()
     default = ServerError if status >= 500 else InvalidRequestError if status >= 400 else StatusError
     param, request_id = error.get("param"), error.get("request_id")
-    return ERRORS_BY_STATUS.get(status, default)(
+    kind = ERRORS_BY_STATUS.get(status, default)
+    if kind is TaskNotFoundError and asked is None:
+        kind = InvalidRequestError  # a submit that meets 404 knows no task
+    return kind(
         status,
         message or "no text",
         code=code if isinstance(code, str) or type(code) is int else None,
@@ -88,12 +94,15 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if number is not None or text is None:
         return number
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:  # HTTP dates are in UTC, whatever they leave out
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError, OSError):
         return None
 
 
 def _plain_number(text: str | None) -> float | None:
-    if text is None or not re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", text, re.ASCII):
+    if text is None or not re.fullmatch(r"\s*\d+(\.\d+)?\s*", text, re.ASCII):
         return None
-    return float(text)
+    return min(float(text), LONGEST_WISH)

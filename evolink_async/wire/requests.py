@@ -6,6 +6,7 @@ Nothing is sent here.
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from ..errors import Fault, ParamsError
 from ..json_text import dump
@@ -27,8 +28,9 @@ def encode_poll(task_id: str) -> Request:
     Raises:
         ParamsError: No task can have this id: 1 to 128 of letters, digits and `._:-`.
     """
-    if not TASK_ID.fullmatch(task_id):
-        raise ParamsError([Fault("task_id", f"must be 1 to 128 letters, digits or ._:-, not {task_id[:200]!r}")])
+    given = cast("object", task_id)  # callers without a type checker
+    if not isinstance(given, str) or not TASK_ID.fullmatch(given):
+        raise ParamsError([Fault("task_id", f"must be 1 to 128 letters, digits or ._:-, not {str(given)[:200]!r}")])
     return Request(kind="poll", method="GET", path=f"/v1/tasks/{task_id}")
 
 

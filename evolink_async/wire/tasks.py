@@ -15,6 +15,8 @@ from .requests import TASK_ID
 
 T = TypeVar("T")
 
+FAULT_WORDS = ("code", "message", "type", "suggestion")
+
 
 def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
     """Read a 2xx reply that describes one task: the answer to a submit, or to a look at the task `asked` about.
@@ -107,11 +109,7 @@ def _fault(row: dict[str, Json], taken: set[str]) -> TaskFault | None:
     error = row.get("error")
     if not isinstance(error, dict):
         return None
-    taken.add("error")
-    words = {name: value for name, value in error.items() if isinstance(value, str)}
-    return TaskFault(
-        code=words.get("code"),
-        message=words.get("message"),
-        type=words.get("type"),
-        suggestion=words.get("suggestion"),
-    )
+    words = {name: value for name in FAULT_WORDS if isinstance(value := error.get(name), str)}
+    if len(words) == len(error):
+        taken.add("error")  # else it stays in `extra` too, with what we could not read
+    return TaskFault(**words)

@@ -21,7 +21,6 @@ from evolink_async import (
     RetryPolicy,
     ServerError,
     SubmissionUnknownError,
-    TaskNotFoundError,
     Unknown,
 )
 from evolink_async.emulator import Emulator, faults
@@ -92,7 +91,7 @@ REFUSED = {
     401: AuthenticationError,
     402: InsufficientCreditsError,
     403: AccessDeniedError,
-    404: TaskNotFoundError,
+    404: InvalidRequestError,
     405: InvalidRequestError,
     410: InvalidRequestError,
     413: InvalidRequestError,

@@ -1,0 +1,92 @@
+"""One job on its way to the service: the state that its sends share.
+
+Nothing is sent here; that is the submitter's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TypeAlias
+
+import attrs
+
+from .budget import Shape, price_shape
+from .errors import ConfigurationError, SubmissionUnknownError
+from .journal import Intent
+from .limits import RetryPolicy
+from .outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
+from .params import dump_params
+from .retry import Resend
+from .session import Session
+from .wire import Request, encode_submit
+
+Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
+
+
+@attrs.define(eq=False)
+class Submission:
+    """A job, its request, and what has become of its sends.
+
+    Attributes:
+        job: The job.
+        request: The paid request; the same bytes at every send.
+        idempotency_key: What the purchase goes by at the service.
+        resend: The sends so far.
+        session: The account it is sent to; fixed once it is in doubt.
+        doubt: Why it may have been accepted, once a send left that open.
+        price: Credits held for it in the budget.
+        callers: How many wait for it.
+        under_way: Whether a send is between its journal entries, and must not be cut short.
+    """
+
+    job: Job
+    request: Request
+    idempotency_key: str
+    resend: Resend
+    session: Session | None = None
+    doubt: SubmissionUnknownError | None = None
+    price: float | None = None
+    callers: int = 1
+    under_way: bool = False
+
+    @classmethod
+    def of(cls, job: Job, policy: RetryPolicy, *, idempotency_key: str | None = None) -> Submission:
+        """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
+        key = idempotency_key or f"ev-{uuid.uuid4().hex}"
+        return cls(job, encode_submit(job.params, key), key, Resend(policy))
+
+    @property
+    def model(self) -> str:
+        """What is asked for."""
+        return self.job.params.model
+
+    @property
+    def shape(self) -> Shape:
+        """What its price goes by."""
+        return price_shape(dump_params(self.job.params))
+
+    def intent(self, session: Session | None) -> Intent:
+        """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
+        body = self.request.body or b""
+        return Intent(
+            key=self.job.key,
+            model=self.model,
+            path=self.request.path,
+            body=body,
+            digest=body_digest(body),
+            idempotency_key=self.idempotency_key if session else "",
+            session=session.fingerprint if session else "",
+            shape=self.shape,
+            price=self.price,
+        )
+
+
+def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:
+    """How a submission ended; one cancelled before its first step was never sent."""
+    return withdrawn(job) if future.cancelled() else future.result()
+
+
+def withdrawn(job: Job) -> Failed:
+    """The outcome of a job that was given up before it was sent."""
+    return Failed(job.key, ConfigurationError("withdrawn before it was sent; nothing was charged"))
