@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
 from typing import Protocol, Self, TypeAlias
 
 from yarl import URL
@@ -204,10 +204,18 @@ class Engine:
         self.tally(outcome)
         self.till.settled(outcome)
         if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
-            try:
-                await self.journal.ended(outcome)
-            except JournalError:  # the caller must learn the outcome all the more; the next run looks again
-                self.submitter.faults += 1
+            await self._record(self.journal.ended(outcome))
+
+    async def saved(self, completed: Completed) -> None:
+        """Write down where the files of a job are."""
+        await self._record(self.journal.saved(completed))
+
+    async def _record(self, entry: Awaitable[None]) -> None:
+        """Write down what has happened; if the disk refuses, the caller must learn it all the more."""
+        try:
+            await entry
+        except JournalError:
+            self.submitter.faults += 1
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""

@@ -112,6 +112,10 @@ class Completed:
     resumed: bool = False
     download_error: DownloadError | None = None
 
+    def has_files(self) -> bool:
+        """Whether every result is saved, and still where it was saved."""
+        return len(self.files) == len(self.urls) and all(path.is_file() for path in self.files)
+
     @property
     def url(self) -> str:
         """The first result link; a video task has one."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from typing import TypeAlias, cast
 
@@ -149,9 +149,12 @@ class Run:
         self._finish_if_done()
 
     def _tell(self, outcome: Outcome) -> None:
-        """Hand over the outcome of a job that is not watched: never sent, in doubt, or long finished."""
+        """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""
         self._engine.tally(outcome)
-        self.outcomes.put(outcome)
+        if self._save is not None and isinstance(outcome, Completed) and not outcome.has_files():
+            self._conclude(self._hand_over(outcome))
+        else:
+            self.outcomes.put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
         watch = self._watched[job.key] = _Watch(job.key, self._engine.poller, self._concluded)
@@ -162,14 +165,23 @@ class Run:
     def _concluded(self, watch: _Watch, last: Snapshot | EvolinkError) -> None:
         del self._watched[watch.key]
         self._engine.in_flight.release()
-        task = asyncio.create_task(self._conclude(conclude(watch.key, watch.entry, last), last))
+        self._conclude(self._end(conclude(watch.key, watch.entry, last), last))
+
+    def _conclude(self, act: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(act)
         self._concluding.add(task)
         task.add_done_callback(self._delivered)
 
-    async def _conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
+    async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
         await self._engine.ended(outcome, last)
+        await self._hand_over(outcome)
+
+    async def _hand_over(self, outcome: Outcome) -> None:
+        """Save the files, then put the outcome where the caller takes it."""
         if self._save is not None and isinstance(outcome, Completed):
             outcome = await self._save(outcome)
+            if outcome.download_error is None:
+                await self._engine.saved(outcome)
         self.outcomes.put(outcome)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:

@@ -2,7 +2,7 @@
 
 The protocol only; one file per kind of journal. A journal never talks to the service.
 
-    planned -> submitting -> accepted -> completed | failed | cancelled
+    planned -> submitting -> accepted -> completed (-> downloaded) | failed | cancelled
                  |    ^         ^
                  v    |         |  settled by hand, or by the same key
                in_doubt --------+-> abandoned
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..budget import Ledger
-from ..outcome import Accepted, Job, Outcome, Unknown
+from ..outcome import Accepted, Completed, Job, Outcome, Unknown
 from .entries import Intent, Known
 from .memory import MemoryJournal
 
@@ -70,6 +70,10 @@ class Journal(Protocol):
 
     async def ended(self, outcome: Outcome) -> None:
         """A job has come to an end, which is about to be told."""
+        ...
+
+    async def saved(self, completed: Completed) -> None:
+        """The files of a completed job are on the disk."""
         ...
 
     def told(self, outcome: Outcome) -> None:

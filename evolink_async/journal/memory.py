@@ -9,7 +9,7 @@ import attrs
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError
-from ..outcome import Accepted, Job, Outcome, Unknown, digest
+from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known
 
 
@@ -70,6 +70,9 @@ class MemoryJournal:
         """Remember that the job may be forgotten once its outcome is told."""
         if outcome.key in self._records:
             self._records[outcome.key].has_ended = True
+
+    async def saved(self, completed: Completed) -> None:
+        """Nothing to keep: the job is forgotten as soon as it is told."""
 
     def told(self, outcome: Outcome) -> None:
         """Forget the job, if it has ended: a task that only our watching gave up on stays."""

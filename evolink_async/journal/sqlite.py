@@ -37,9 +37,14 @@ class SqliteJournal:
 
     async def open(self) -> None:
         """Lock the file; what was being submitted when its last owner died is in doubt."""
-        self._writer = Writer(self._path)
-        await self._writer.open()
-        await self._writer.write(_doubt_what_was_cut_short)
+        writer = Writer(self._path)
+        await writer.open()
+        try:
+            await writer.write(_doubt_what_was_cut_short)
+        except BaseException:
+            await writer.aclose()
+            raise
+        self._writer = writer
 
     async def aclose(self) -> None:
         """Write, unlock."""
@@ -53,7 +58,7 @@ class SqliteJournal:
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters; a job that is only planned may change them."""
         row = self._one("SELECT * FROM jobs WHERE key = ?", job.key)
-        if row is None or row["state"] in ("planned", "submitting"):
+        if row is None or row["state"] == "planned":
             return None
         if row["digest"] != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
@@ -73,13 +78,12 @@ class SqliteJournal:
         upsert = _upsert(intent, "submitting", ("planned", "submitting", "in_doubt"), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
-            upsert(connection)
-            return connection.execute(
-                "INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)",
-                (intent.idempotency_key, intent.key, intent.session, now),
-            ).rowcount
+            purchase = (intent.idempotency_key, intent.key, intent.session, now)
+            connection.execute("INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)", purchase)
+            return upsert(connection)
 
-        await self._write(change)
+        if not await self._write(change):
+            raise JournalError(f"the job {intent.key!r} has been accepted, or has ended; it is not sent again")
 
     async def refused(self, key: str) -> None:
         """Back to the plan."""
@@ -115,6 +119,12 @@ class SqliteJournal:
         else:
             return
         await self._write(_update(outcome.key, "accepted", **columns))
+
+    async def saved(self, completed: Completed) -> None:
+        """Write where the files are."""
+        files = json.dumps([str(path.absolute()) for path in completed.files])
+        for before in ("completed", "downloaded"):
+            await self._write(_update(completed.key, before, state="downloaded", files=files))
 
     def told(self, outcome: Outcome) -> None:
         """Nothing: what was told once is told again after a restart."""
@@ -152,6 +162,8 @@ class SqliteJournal:
     def _read(self, query: str, *values: object) -> list[Row]:
         """Read with a connection of the calling thread; one that lives no longer than we are open."""
         reader = self._reader
+        if self._writer is None and not Path(self._path).exists():
+            return []  # nothing was ever written
         try:
             if reader is None:
                 reader = sqlite3.connect(f"{Path(self._path).absolute().as_uri()}?mode=ro", uri=True)
@@ -233,7 +245,7 @@ def _columns_of(completed: Completed) -> dict[str, object]:
 def _standing(row: Row) -> Standing:
     if row["state"] == "accepted":
         return accepted_of(row)
-    if row["state"] == "in_doubt":
+    if row["state"] in ("in_doubt", "submitting"):
         return unknown_of(row)
     if row["state"] == "abandoned":
         return Failed(row["key"], unknown_of(row).error)

@@ -10,6 +10,8 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from ..errors import JournalError
@@ -21,6 +23,8 @@ _Order: TypeAlias = "tuple[Change[Any], asyncio.Future[Any]]"
 
 GROUP = 1000
 """Changes in one commit at most; a commit waits for the disk, so those that came meanwhile share the next one."""
+PATIENCE = 60.0
+"""Seconds that a write waits for a person who writes into the open file; then the journal is given up."""
 
 
 class Writer:
@@ -35,7 +39,7 @@ class Writer:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread: threading.Thread | None = None
-        self._broken: JournalError | None = None
+        self._broken: str | None = None
 
     async def open(self) -> None:
         """Lock the file and make it ready.
@@ -46,7 +50,11 @@ class Writer:
         opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, args=(opened,), name="evolink_async journal", daemon=True)
         self._thread.start()
-        await opened
+        try:
+            await opened
+        except BaseException:  # also cancelled: the thread must not keep the lock
+            self._stop("was not opened")
+            raise
 
     async def write(self, change: Change[T]) -> T:
         """Make a change; returns when it is durable. Cancelled, the change is made all the same.
@@ -55,42 +63,39 @@ class Writer:
             JournalError: The disk refused; nothing of the change is in the file, and no later change is taken.
         """
         if self._broken is not None:
-            raise self._broken
+            raise JournalError(self._broken)
         done: asyncio.Future[T] = self._loop.create_future()
         self._orders.put((change, done))
         return await done
 
     async def aclose(self) -> None:
         """Write what was ordered, then let go of the file."""
+        self._stop("is closed")
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _stop(self, state: str) -> None:
+        """Take no further order."""
+        self._broken = self._broken or f"the journal {self._path!r} {state}"
         self._orders.put(None)
-        thread = self._thread
-        if thread is not None:
-            await asyncio.to_thread(thread.join)
 
     # --- in the thread
 
     def _run(self, opened: asyncio.Future[None]) -> None:
         try:
             lock, connection = _open(self._path)
-        except (sqlite3.Error, JournalError) as error:
-            self._tell([(opened, None)], _readable(error, self._path))
+        except Exception as error:  # noqa: BLE001  # whoever waits must be told
+            self._tell([(opened, None)], str(_readable(error, self._path)))
             return
         self._tell([(opened, None)], None)
-        try:
-            while self._write_group(connection):
-                pass
-        finally:
-            connection.close()
-            lock.close()
-
-    def _write_group(self, connection: sqlite3.Connection) -> bool:
-        group, goes_on = self._take_group()
-        if group:
-            results, error = _commit(connection, [change for change, _ in group])
-            if error is not None:
-                self._broken = _readable(error, self._path)
-            self._tell(list(zip((done for _, done in group), results, strict=True)), self._broken)
-        return goes_on
+        failure: str | None = None
+        with closing(lock), closing(connection):
+            goes_on = True
+            while goes_on:
+                group, goes_on = self._take_group()
+                results, failure = _commit(connection, [change for change, _ in group], failure, self._path)
+                self._broken = failure or self._broken
+                self._tell(list(zip((done for _, done in group), results, strict=True)), failure)
 
     def _take_group(self) -> tuple[list[_Order], bool]:
         group, order = list[_Order](), self._orders.get()
@@ -101,59 +106,75 @@ class Writer:
             order = self._orders.get()
         return group, False
 
-    def _tell(self, results: list[tuple[asyncio.Future[Any], Any]], error: JournalError | None) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, results, error)
+    def _tell(self, results: list[tuple[asyncio.Future[Any], Any]], failure: str | None) -> None:
+        with suppress(RuntimeError):  # the loop was closed without us: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, results, failure)
 
 
 def _open(path: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """The lock and the file. The lock is a file of its own, so that a person can read the journal while we write."""
-    lock = sqlite3.connect(f"{path}-lock", isolation_level=None, timeout=0)
+    """The lock and the file. The lock is a file of its own, so that a person can read the journal while we write.
+
+    It stands beside the file itself, so that a link to the file is locked out as well.
+    """
+    real = str(Path(path).resolve())
+    lock = sqlite3.connect(f"{real}-lock", isolation_level=None, timeout=0)
     try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" in str(error):
-            raise JournalError(f"the journal {path!r} is in use by another process") from None
-        raise
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=5)
-        version = check(connection, path)  # before anything of the file is changed
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection, version)
+        _lock(lock, path)
+        connection = sqlite3.connect(real, isolation_level=None, timeout=5)
+        try:
+            version = check(connection, path)  # before anything of the file is changed
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection, version)
+            connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+        except BaseException:
+            connection.close()
+            raise
     except BaseException:
         lock.close()
         raise
     return lock, connection
 
 
-def _commit(connection: sqlite3.Connection, changes: list[Change[Any]]) -> tuple[list[Any], sqlite3.Error | None]:
-    """Make changes together: all of them or none."""
+def _lock(lock: sqlite3.Connection, path: str) -> None:
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        results = [change(connection) for change in changes]
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        return [None] * len(changes), error
-    return results, None
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise JournalError(f"the journal {path!r} is in use by another process") from None
+        raise
 
 
-def _resolve(results: list[tuple[asyncio.Future[Any], Any]], error: JournalError | None) -> None:
+def _commit(
+    connection: sqlite3.Connection, changes: list[Change[Any]], failure: str | None, path: str
+) -> tuple[list[Any], str | None]:
+    """Make changes together, all of them or none; after a failure none ever."""
+    if failure is None and changes:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results = [change(connection) for change in changes]
+            connection.execute("COMMIT")
+            return results, None
+        except Exception as error:  # noqa: BLE001  # whoever waits must be told
+            failure = str(_readable(error, path))
+            with suppress(sqlite3.Error):
+                connection.rollback()
+    return [None] * len(changes), failure
+
+
+def _resolve(results: list[tuple[asyncio.Future[Any], Any]], failure: str | None) -> None:
     for done, result in results:
         if done.done():
             continue  # whoever waited was cancelled
-        if error is None:
+        if failure is None:
             done.set_result(result)
         else:
-            done.set_exception(error)
+            done.set_exception(JournalError(failure))
 
 
-def _readable(error: sqlite3.Error | JournalError, path: str) -> JournalError:
+def _readable(error: Exception, path: str) -> JournalError:
     if isinstance(error, JournalError):
         return error
-    reason = "it is no SQLite file, or damaged" if isinstance(error, sqlite3.DatabaseError) else ""
-    reason = str(error) if isinstance(error, sqlite3.OperationalError) else reason or str(error)
+    is_damage = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    reason = "it is no SQLite file, or damaged" if is_damage else str(error) or type(error).__name__
     return JournalError(f"the journal {path!r} cannot be used: {reason}; nothing in it was overwritten")
