@@ -1,0 +1,258 @@
+"""Parts of the pages that are written by the package itself: tables of models, of errors, of commands.
+
+A page asks for one with a comment on a line of its own, as `<!-- generated: models -->`. What is registered when the
+pages are built is what they show, so a new model needs no edit here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, get_args, get_type_hints
+
+import attrs
+
+import evolink_async as ev
+import evolink_async.models
+from evolink_async import errors
+from evolink_async.params import ParamField, Params, fields_of, registered_models
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+_SECTION = re.compile(r"^(Attributes|Args|Raises|Source|Example|Warns)\b.*:", re.MULTILINE)
+_ADDRESS = re.compile(r"(?<![(<`])https://\S+[\w/]")
+
+
+def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Replace each comment `<!-- generated: NAME -->` in a page by what its function writes."""
+    source[0] = re.sub(
+        r"^<!-- generated: (\w+) -->$", lambda found: _WRITERS[found[1]](), source[0], flags=re.MULTILINE
+    )
+
+
+# --- models
+
+
+def models() -> str:
+    """Return a section for every registered model, grouped by endpoint."""
+    assert evolink_async.models.__all__  # noqa: S101  # importing it is what registers them
+    by_path: dict[str, list[type[Params]]] = {}
+    for cls in registered_models().values():
+        by_path.setdefault(cls.path, []).append(cls)
+    parts = [f"## POST {path}\n\n" + "\n\n".join(map(model, classes)) for path, classes in by_path.items()]
+    return "\n\n".join([_overview(cls for classes in by_path.values() for cls in classes), *parts])
+
+
+def _overview(classes: Iterable[type[Params]]) -> str:
+    rows = [
+        (
+            f"[`{cls.model}`](#{_anchor(cls)})",
+            f"`{cls.__name__}`",
+            _code_list(f.path for f in fields_of(cls) if f.required),
+        )
+        for cls in classes
+    ]
+    return _table(("Model", "Class", "Required"), rows)
+
+
+def model(cls: type[Params]) -> str:
+    """Return the section of one model: what it makes, its parameters, its example."""
+    text = inspect.getdoc(cls) or ""
+    found = _SECTION.search(text)
+    home = evolink_async.models.__name__ if cls.__name__ in evolink_async.models.__all__ else cls.__module__
+    parts = [f"({_anchor(cls)})=", f"### {cls.model}", f"`{home}.{cls.__qualname__}`"]
+    parts += [(text[: found.start()] if found else text).strip()]
+    parts += [f"The vendor's page: <{cls.source}>"] if cls.source else []
+    parts += [_table(("Parameter", "What it is", "Must be", "Default"), _rows(cls, text)), *_examples(text)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _rows(cls: type[Params], text: str) -> Iterator[tuple[str, ...]]:
+    told = {**attributes(inspect.getdoc(Params) or ""), **attributes(text)}
+    for field in fields_of(cls):
+        yield f"`{field.path}`", told.get(field.name, ""), field.text, _default(field)
+
+
+def _default(field: ParamField) -> str:
+    if field.required:
+        return "**required**"
+    return "not sent" if field.default is None else f"`{json.dumps(field.default)}`"
+
+
+def attributes(text: str) -> dict[str, str]:
+    """Return what the section "Attributes" of a docstring says, by name."""
+    _, _, rest = text.partition("Attributes:\n")
+    told: dict[str, str] = {}
+    name = ""
+    for line in rest.splitlines():
+        if not line.startswith("    "):
+            break
+        found = re.match(r"    (\w+): (.*)", line)
+        if found:
+            name, told[found[1]] = found[1], found[2]
+        elif name:
+            told[name] += " " + line.strip()
+    return told
+
+
+def _examples(text: str) -> list[str]:
+    lines = text.splitlines()
+    first = next((index for index, line in enumerate(lines) if line.startswith(">>>")), None)
+    return [] if first is None else ["```{doctest}\n" + "\n".join(lines[first:]) + "\n```"]
+
+
+def _anchor(cls: type[Params]) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", cls.model.lower())
+
+
+# --- errors
+
+
+def error_tree() -> str:
+    """Return the tree that the errors' own docstring draws."""
+    lines = (inspect.getdoc(errors) or "").splitlines()
+    return "```text\n" + "\n".join(line.removeprefix("    ") for line in lines if line.startswith("    ")) + "\n```"
+
+
+def error_table() -> str:
+    """Return what each error says may be done now."""
+    rows = [
+        (
+            f"{{py:exc}}`~evolink_async.errors.{cls.__name__}`",
+            "yes" if cls.may_resubmit else "**no**",
+            _linked(cls.advice),
+        )
+        for cls in _error_classes()[1:]  # all but the base
+    ]
+    return _table(("Error", "May resubmit", "Advice"), rows)
+
+
+def error_classes() -> str:
+    """Return a description of every error, with what its docstring says."""
+    names = [f".. autoexception:: {cls.__name__}\n" for cls in _error_classes()]
+    head = ".. currentmodule:: evolink_async.errors\n"
+    return "\n".join(["```{eval-rst}", head, *names, ".. autoclass:: Fault", "```"])
+
+
+def _error_classes() -> list[type[errors.EvolinkError]]:
+    """Every public error, in the order of the tree."""
+    tree = re.findall(r"\w+", inspect.getdoc(errors) or "")
+    classes = [getattr(errors, name) for name in errors.__all__]
+    found = [cls for cls in classes if isinstance(cls, type) and issubclass(cls, errors.EvolinkError)]
+    return sorted(found, key=lambda cls: tree.index(cls.__name__))
+
+
+def task_codes() -> str:
+    """Return the advice for each code a failed task may carry."""
+    from evolink_async.verdict import _ADVICE_BY_CODE  # pyright: ignore[reportPrivateUsage]
+
+    return _table(("Code of the task", "Advice"), [(f"`{code}`", text) for code, text in _ADVICE_BY_CODE.items()])
+
+
+# --- commands
+
+
+def commands() -> str:
+    """Return the help of every command, as the terminal shows it."""
+    from evolink_async.cli.app import app
+
+    names = [name for name in app if not name.startswith("-")]
+    return "\n\n".join([_help(()), *(f"## {name}\n\n{_help((name,))}" for name in names)])
+
+
+def _help(words: tuple[str, ...]) -> str:
+    from rich.console import Console
+
+    from evolink_async.cli.app import app
+
+    told = io.StringIO()
+    app.help_print(list(words), console=Console(file=told, width=96, force_terminal=False, color_system=None))
+    text = "\n".join(line.rstrip() for line in told.getvalue().strip().splitlines())
+    return f"```text\n{text}\n```"
+
+
+# --- the emulator
+
+
+def fault_functions() -> str:
+    """Return what each function makes that makes a fault."""
+    from evolink_async.emulator import faults
+
+    rows: list[tuple[str, ...]] = []
+    for name, function in vars(faults).items():
+        if name.startswith("_") or not inspect.isfunction(function) or function.__module__ != faults.__name__:
+            continue
+        if function.__annotations__["return"] == "Fault":
+            words = [str(one).partition(":")[0] for one in inspect.signature(function).parameters.values()]
+            rows.append((f"`{name}({', '.join(words)})`", _first_sentence(function)))
+    return _table(("Function", "Returns"), rows)
+
+
+def _first_sentence(function: Callable[..., object]) -> str:
+    text = (inspect.getdoc(function) or "").partition("\n\n")[0].removeprefix("Return ")
+    return " ".join(text.split())
+
+
+# --- settings
+
+
+def settings() -> str:
+    """Return the fields of every settings class, with their defaults and the reasons for them."""
+    return "\n\n".join(f"### {cls.__name__}\n\n{_fields(cls)}" for cls in _settings())
+
+
+def settings_classes() -> str:
+    """Return a description of every settings class, with what its docstring says."""
+    names = (f"{'' if cls.__name__ in ev.__all__ else cls.__module__ + '.'}{cls.__name__}" for cls in _settings())
+    return "\n".join(["```{eval-rst}", *(f".. autoclass:: {name}\n" for name in names), "```"])
+
+
+def _settings() -> list[type[attrs.AttrsInstance]]:
+    """The classes of ours that a pool is made with, in the order of its arguments."""
+    hints = get_type_hints(ev.SessionPool.__init__)
+    classes = [cls for name, hint in hints.items() if name != "return" for cls in (*get_args(hint), hint)]
+    ours = [cls for cls in classes if isinstance(cls, type) and cls.__module__.startswith("evolink_async")]
+    return list(dict.fromkeys(cls for cls in ours if attrs.has(cls)))
+
+
+def _fields(cls: type[attrs.AttrsInstance]) -> str:
+    told = attributes(inspect.getdoc(cls) or "")
+    rows = [(f"`{field.name}`", _set_by_us(field.default), told.get(field.name, "")) for field in attrs.fields(cls)]
+    return _table(("Field", "Default", "Meaning"), rows)
+
+
+def _set_by_us(default: object) -> str:
+    return "**required**" if default is attrs.NOTHING else f"`{default!r}`"
+
+
+# --- Markdown
+
+
+def _code_list(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "none"
+
+
+def _linked(text: str) -> str:
+    return _ADDRESS.sub(lambda found: f"<{found[0]}>", text)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_WRITERS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "error_classes": error_classes,
+    "error_table": error_table,
+    "error_tree": error_tree,
+    "fault_functions": fault_functions,
+    "models": models,
+    "settings": settings,
+    "settings_classes": settings_classes,
+    "task_codes": task_codes,
+}

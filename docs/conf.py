@@ -1,0 +1,84 @@
+"""How the pages are built. Samples are run by `sphinx-build -b doctest`; see `_support/stage.py` for their stage."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_support"))
+
+from generated import fill_in
+from names import attrs_signature, find_by_last_name, keep_first_line
+from sphinx.domains.python import PyObject
+
+from evolink_async.version import __version__
+
+project = "evolink_async"
+author = "The evolink_async authors"
+copyright = "The evolink_async authors. MIT licence"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "_support"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Single backticks in the package's docstrings mark code. Where they name an object, they become a link to it.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [
+    (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
+    # Names of other projects: builds have no network, so there is no intersphinx.
+    (r"py:.*", r"(asyncio|collections|contextlib|pathlib|types|aiohttp|attr)\..*"),
+    (
+        r"py:class",
+        r"Wishes|Json|Path|Journal|Standing",
+    ),  # as signatures write them; the text beside them says what they stand for
+    # What faults and tasks of the emulator are made of; users meet the constants, functions and figures.
+    (r"py:class", r"evolink_async\.emulator\.(faults|task)\.\w+"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_class_signature = "mixed"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # else every field of an attrs class would be described twice
+
+# Every page runs with `asyncio` and `ev` at hand, as if its reader had typed the imports of the first sample.
+doctest_global_setup = f"""
+__name__ = "__main__"
+import sys
+sys.path.insert(0, {str(Path(__file__).parent / "_support")!r})
+import asyncio
+import evolink_async as ev
+import stage
+stage.set_up()
+"""
+doctest_global_cleanup = "stage.clear()"
+doctest_test_doctest_blocks = "default"
+trim_doctest_flags = True
+
+html_theme = "furo"
+html_title = f"evolink_async {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+
+def setup(app):
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
+    app.connect("source-read", fill_in)
+    app.connect("missing-reference", find_by_last_name)
+    app.connect("autodoc-process-docstring", keep_first_line, priority=400)  # napoleon's is 500
+    app.connect("autodoc-process-signature", attrs_signature)
