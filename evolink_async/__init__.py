@@ -13,7 +13,6 @@ from .errors import (
     EvolinkError,
     InsufficientCreditsError,
     InvalidRequestError,
-    JournalConflictError,
     NotDeliveredError,
     ParamsError,
     RateLimitError,
@@ -26,7 +25,7 @@ from .errors import (
     TaskNotFoundError,
     TransportError,
 )
-from .limits import Cadence, Limits, RetryPolicy
+from .limits import Budget, Cadence, Limits, RetryPolicy
 from .models import Wan26ImageToVideoFlash, Wan26ReferenceVideo, Wan26ReferenceVideoFlash, Wan27ReferenceVideo
 from .outcome import Accepted, Completed, Failed, Job, Unknown
 from .params import Params, RawParams, dump_params, load_params
@@ -39,6 +38,7 @@ __all__ = (
     "Accepted",
     "AccessDeniedError",
     "AuthenticationError",
+    "Budget",
     "Cadence",
     "Completed",
     "ConfigurationError",
@@ -50,7 +50,6 @@ __all__ = (
     "InsufficientCreditsError",
     "InvalidRequestError",
     "Job",
-    "JournalConflictError",
     "Limits",
     "NotDeliveredError",
     "Params",

@@ -7,6 +7,7 @@ nothing of it is tied to the caller's cancel scopes.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Hashable
 from typing import Protocol, Self, TypeAlias
@@ -21,18 +22,46 @@ from .fetch import Fetcher
 from .inflight import Account, InFlight, Watcher
 from .journal import Journal
 from .limits import Cadence, Limits, RetryPolicy
-from .outcome import Accepted, Completed, Failed, Outcome, Unknown
+from .outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from .permits import Permits
 from .poller import Poller
 from .retry import Gate
 from .secret import ApiKey
 from .session import AnySession, Session
 from .submitter import Submitter
-from .task import Snapshot
+from .task import Snapshot, TaskState
 from .till import Till
 from .transport import AiohttpTransport, HttpOptions
+from .verdict import task_error
+
+LINK_LIFE = 24 * 3600.0
+"""Seconds a result link works. Source: every model page (read 2026-11-20)."""
+LOOK_WITHIN = 0.7
+"""Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
 
 Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
+
+
+def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Completed | Failed:
+    """The outcome of a task whose watching has ended with `last`."""
+    timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.looks, lag=entry.lag)
+    return last_look(key, entry.task_id, last, timing)
+
+
+def last_look(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
+    """The outcome that the last look at a task amounts to."""
+    if isinstance(last, EvolinkError):
+        return Failed(key, last, task_id)
+    if last.state != TaskState.COMPLETED:
+        return Failed(key, task_error(last), task_id)
+    return Completed(
+        key=key,
+        task_id=task_id,
+        urls=last.urls,
+        expires_at=timing.finished_at - timing.lag + LINK_LIFE,
+        snapshot=last,
+        timing=timing,
+    )
 
 
 class Work(Protocol):
@@ -141,7 +170,13 @@ class Engine:
         return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
 
     def follow(
-        self, task_id: str, watcher: Watcher, *, shape: Hashable = None, accepted: Accepted | None = None
+        self,
+        task_id: str,
+        watcher: Watcher,
+        *,
+        shape: Hashable = None,
+        accepted: Accepted | None = None,
+        within: float | None = None,
     ) -> InFlight:
         """Watch a task: by the schedule when we know when it was accepted, else at once."""
         return self.poller.watch(
@@ -151,19 +186,25 @@ class Engine:
             shape=shape,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
-            at_once=accepted is None,
+            credits_reserved=accepted.credits_reserved if accepted else None,
+            within=within if accepted else 0.0,
         )
 
-    async def wait(self, task_id: str, accepted: Accepted | None, timeout: float | None) -> Ended | None:
-        """How the watching of a task ends; None when `timeout` seconds were not enough."""
+    async def wait(
+        self, task_id: str, accepted: Accepted | None, timeout: float | None, shape: Hashable
+    ) -> Ended | None:
+        """How the watching of a task ends; None when `timeout` seconds were not enough.
+
+        A look falls within that time in any case: whoever waits in small steps learns of the end too.
+        """
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def heard(entry: InFlight, seen: Snapshot | EvolinkError) -> None:
             if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
                 waiter.set_result((entry, seen))
 
-        shape = (accepted.snapshot.model,) if accepted else None
-        entry = self.follow(task_id, heard, shape=shape, accepted=accepted)
+        within = timeout * LOOK_WITHIN if timeout is not None else None
+        entry = self.follow(task_id, heard, shape=shape, accepted=accepted, within=within)
         self._waiters.add(waiter)
         try:
             await asyncio.wait([waiter], timeout=timeout)
@@ -181,7 +222,6 @@ class Engine:
 
     def stats(self) -> Stats:
         """Figures of this moment."""
-        unfinished = self.journal.unfinished()
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.submits.used,
@@ -192,7 +232,7 @@ class Engine:
             submits=self.submitter.sends,
             looks=self.poller.looks,
             faults=self.submitter.faults + self.poller.faults,
-            credits_reserved=sum(job.credits_reserved or 0.0 for job in unfinished if isinstance(job, Accepted)),
+            credits_reserved=self.poller.credits_reserved,
             credits_used=self._credits_used,
             requests=self.requests.used,
             requests_peak=self.requests.peak,
@@ -205,6 +245,17 @@ class Engine:
         self.till.settled(outcome)
         if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
             await self._record(self.journal.ended(outcome))
+
+    async def noticed(self, seen: Snapshot) -> None:
+        """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
+        owner = self.journal.owner(seen.task_id)
+        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+            return
+        accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
+        timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
+        outcome = last_look(owner.standing.key, seen.task_id, seen, timing)
+        await self.ended(outcome, seen)
+        self.journal.told(outcome)
 
     async def saved(self, completed: Completed) -> None:
         """Write down where the files of a job are."""

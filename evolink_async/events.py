@@ -22,7 +22,7 @@ class Stats:
         submits: Submit requests sent, retries included.
         looks: Status requests sent.
         faults: Requests that brought no usable answer, 429 and 5xx included.
-        credits_reserved: Credits held for tasks accepted and not yet seen to end, now.
+        credits_reserved: Credits held for the tasks being watched, now.
         credits_used: Credits charged for completed tasks, as far as the service said.
         requests: HTTP calls open, now.
         requests_peak: Most HTTP calls open at once.

@@ -54,6 +54,8 @@ class InFlight:
         since: Monotonic seconds of acceptance, or of the first time we were asked about it.
         estimated: The service's estimate in seconds.
         accepted_at: Unix seconds of acceptance; None for a task made elsewhere.
+        credits_reserved: Credits held for it; 0 when the service did not say.
+        due: Monotonic seconds of the next look.
         last_no: Monotonic seconds of the last look that said "not yet".
         finished: Monotonic seconds of the look that said "done".
         looks: Status reads sent.
@@ -67,6 +69,8 @@ class InFlight:
     since: float
     estimated: float | None = None
     accepted_at: float | None = None
+    credits_reserved: float = 0.0
+    due: float = 0.0
     last_no: float = 0.0
     finished: float = 0.0
     looks: int = 0

@@ -130,7 +130,11 @@ class Completed:
 
 @attrs.frozen
 class Failed:
-    """No video, and the reason: `error.advice` says what to do, `error.may_resubmit` whether a new try is safe."""
+    """No video, and the reason.
+
+    `error.advice` says what to do now; `error.may_resubmit` whether the same job may be sent again without paying for
+    this try too. A new try of a task that failed is a new purchase.
+    """
 
     key: str
     error: EvolinkError

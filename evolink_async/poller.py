@@ -59,6 +59,11 @@ class Poller:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def credits_reserved(self) -> float:
+        """Credits held for the tasks watched."""
+        return sum(entry.credits_reserved for entry in self._entries.values())
+
     def watch(
         self,
         task_id: str,
@@ -68,7 +73,8 @@ class Poller:
         shape: Hashable = None,
         accepted_at: float | None = None,
         estimated: float | None = None,
-        at_once: bool = False,
+        credits_reserved: float | None = None,
+        within: float | None = None,
     ) -> InFlight:
         """Tell `watcher` every look at a task from now on, until one ends it. Watchers of one task share its looks.
 
@@ -79,17 +85,19 @@ class Poller:
             shape: What durations are learned by.
             accepted_at: Unix seconds of acceptance, when known.
             estimated: The service's estimate in seconds.
-            at_once: Look now rather than when the schedule says.
+            credits_reserved: Credits held for it.
+            within: Look within so many seconds, if the schedule would look later.
         """
         entry, now = self._entries.get(task_id), self._clock()
         if entry is None:
             age = max(0.0, time.time() - accepted_at) if accepted_at is not None else 0.0
-            entry = InFlight(task_id, session, shape, now - age, estimated, accepted_at)
+            entry = InFlight(task_id, session, shape, now - age, estimated, accepted_at, credits_reserved or 0.0)
             self._entries[task_id] = entry
             session.busy += 1
-            self._put(entry, 0.0 if at_once else first_look(entry, now, self._schedule))
-        elif at_once and entry.bucket is not None:
-            self._put(entry, 0.0)
+            delay = first_look(entry, now, self._schedule)
+            self._put(entry, delay if within is None else min(delay, within))
+        elif within is not None and entry.bucket is not None and entry.due > now + within:
+            self._put(entry, within)
         entry.watchers.append(watcher)
         return entry
 
@@ -182,7 +190,8 @@ class Poller:
             watcher(entry, news)
 
     def _put(self, entry: InFlight, delay: float) -> None:
-        self._agenda.put(entry, self._clock() + delay)
+        entry.due = self._clock() + delay
+        self._agenda.put(entry, entry.due)
         self._sooner.set()
 
     def _forget(self, entry: InFlight) -> None:

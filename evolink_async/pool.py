@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -17,16 +17,16 @@ import anyio
 
 from .arguments import check_timeout, journal_of, keys_of, origin_of
 from .budget import Purse
-from .engine import Engine
+from .engine import Engine, conclude
 from .errors import ConfigurationError, EvolinkError
 from .events import Stats
 from .files.download import Downloads
-from .jobs import check_list
+from .jobs import check_list, shape_of
 from .journal import Journal
 from .limits import Budget, Cadence, Limits, RetryPolicy
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
-from .run import Run, Wishes, conclude, deadline
+from .run import Run, Wishes, deadline
 from .streams import OutcomeStream, SnapshotStream, UrlStream
 from .task import Snapshot
 from .transport import HttpOptions
@@ -88,7 +88,7 @@ class SessionPool:
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self._engine else "not opened"
-        return f"<SessionPool {state}, {len(self._keys)} key(s), {len(self.unfinished())} unfinished>"
+        return f"<SessionPool {state}, {len(self._keys)} key(s)>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SessionPool is not pickled: it holds open connections; build one where it is needed")
@@ -193,7 +193,7 @@ class SessionPool:
         taken = await self._submit(params, key)
         if isinstance(taken, Completed):
             return taken
-        return await self.wait(taken.task_id, timeout=timeout)
+        return await self._wait(taken.task_id, timeout, shape_of(params))
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return as soon as the service has taken it.
@@ -241,12 +241,15 @@ class SessionPool:
             AuthenticationError: Or 402, 403: the key was refused four times over `Cadence.max_interval`.
             ReplyError: The task completed without a result link.
         """
+        return await self._wait(task_id, timeout, None)
+
+    async def _wait(self, task_id: str, timeout: float | None, shape: Hashable) -> Completed:
         engine = self._open_engine()
         encode_poll(task_id)  # refuses what can be no id
         check_timeout(timeout)
         owner = self._journal.owner(task_id)
         accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
-        ended = await engine.wait(task_id, accepted, timeout)
+        ended = await engine.wait(task_id, accepted, timeout, shape)
         if ended is None:
             raise deadline(task_id, timeout or 0.0)
         outcome = conclude(accepted.key if accepted else task_id, *ended)
@@ -271,6 +274,7 @@ class SessionPool:
             seen = await engine.account(task_id).poll(task_id)
         if isinstance(seen, EvolinkError):
             raise seen
+        await engine.noticed(seen)
         return seen
 
     def watch(self, task_id: str) -> SnapshotStream:

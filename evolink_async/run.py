@@ -6,46 +6,24 @@ The work belongs to the pool and goes on beside the caller; the streams in `stre
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from typing import TypeAlias, cast
 
 from .channel import Channel
-from .engine import Engine
+from .engine import Engine, conclude
 from .errors import ConfigurationError, DeadlineError, EvolinkError
 from .inflight import InFlight
 from .jobs import Keys, shape_of
-from .outcome import Accepted, Completed, Failed, Job, Outcome, Timing
+from .outcome import Accepted, Completed, Failed, Job, Outcome
 from .params import AnyParams
 from .permits import Permits
 from .poller import Poller
 from .submission import Submitted, result_of
-from .task import Snapshot, TaskState
-from .verdict import task_error
+from .task import Snapshot
 
 Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
 Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
-
-LINK_LIFE = 24 * 3600.0
-"""Seconds a result link works. Source: every model page (read 2026-11-20)."""
-
-
-def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Completed | Failed:
-    """The outcome of a task whose watching has ended with `last`."""
-    if isinstance(last, EvolinkError):
-        return Failed(key, last, entry.task_id)
-    if last.state != TaskState.COMPLETED:
-        return Failed(key, task_error(last), entry.task_id)
-    seen = time.time()
-    return Completed(
-        key=key,
-        task_id=entry.task_id,
-        urls=last.urls,
-        expires_at=seen - entry.lag + LINK_LIFE,
-        snapshot=last,
-        timing=Timing(accepted_at=entry.accepted_at, finished_at=seen, looks=entry.looks, lag=entry.lag),
-    )
 
 
 class Run:
@@ -129,16 +107,20 @@ class Run:
         try:
             future = self._engine.submitter.start(job)
         except EvolinkError as error:
-            self._read_ahead.release()
-            self._engine.in_flight.release()
-            self._tell(Failed(job.key, error))
-            return
-        self._submitting[future] = job
-        future.add_done_callback(self._submitted)
+            future = Failed(job.key, error)
+        if isinstance(future, asyncio.Future):
+            self._submitting[future] = job
+            future.add_done_callback(self._submitted)
+        else:
+            self._go_on_with(job, future)
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         job = self._submitting.pop(future)
-        submitted = result_of(future, job)
+        self._go_on_with(job, result_of(future, job))
+        self._finish_if_done()
+
+    def _go_on_with(self, job: Job, submitted: Submitted) -> None:
+        """Watch the task of a job, or tell what became of it without one."""
         self._read_ahead.release()
         if isinstance(submitted, Accepted) and not self._closed:
             self._watch(job, submitted)
@@ -146,7 +128,6 @@ class Run:
             self._engine.in_flight.release()
         if not isinstance(submitted, Accepted):
             self._tell(submitted)
-        self._finish_if_done()
 
     def _tell(self, outcome: Outcome) -> None:
         """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""

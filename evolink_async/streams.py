@@ -137,7 +137,10 @@ class SnapshotStream(Stream[Snapshot]):
             self._engine.check()
             self._entry = self._engine.follow(self._task_id, self._heard)
             self._engine.channels.add(self._news)
-        return await self._news.get()
+        seen = await self._news.get()
+        if seen.is_final:
+            await self._engine.noticed(seen)
+        return seen
 
     def _heard(self, _: InFlight, seen: Snapshot | EvolinkError) -> None:
         if isinstance(seen, EvolinkError):

@@ -72,10 +72,12 @@ class Submitter:
 
     # --- whoever wants a job submitted
 
-    def start(self, job: Job) -> asyncio.Future[Submitted]:
-        """Begin to submit `job`, unless it is under way or done already; the future returned always gets a result.
+    def start(self, job: Job) -> asyncio.Future[Submitted] | Submitted:
+        """Begin to submit `job`, unless the journal knows what became of it, or it is under way already.
 
-        It belongs to the submitter: give it up with `withdraw`, not `cancel`.
+        Returns:
+            What became of it; or a future that always gets a result. That belongs to the submitter: give it up with
+            `withdraw`, not `cancel`.
 
         Raises:
             JournalConflictError: The key belongs to a job with other parameters.
@@ -87,9 +89,7 @@ class Submitter:
         known = self._journal.known(job)
         submission = Submission.of(job, self._policy) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
-            done: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
-            done.set_result(submission)
-            return done
+            return submission
         task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
         self._tasks[task], self._by_key[job.key] = submission, task
         task.add_done_callback(self._ended)
@@ -127,6 +127,8 @@ class Submitter:
     async def submit(self, job: Job) -> Submitted:
         """Submit and wait. Cancelled, it withdraws the job, or leaves a request on its way to `aclose`."""
         future = self.start(job)
+        if not isinstance(future, asyncio.Future):
+            return future
         try:
             await asyncio.wait([future])
         except asyncio.CancelledError:

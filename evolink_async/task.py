@@ -75,5 +75,5 @@ class Snapshot:
 
     @property
     def is_final(self) -> bool:
-        """Whether the task has ended: completed, failed or cancelled."""
+        """Whether the task has ended, be it completed, failed or cancelled."""
         return self.state in FINAL_STATES

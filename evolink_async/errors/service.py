@@ -43,8 +43,8 @@ class SubmissionUnknownError(TransportError):
     """
 
     advice = (
-        "Do not simply run it again: look in the dashboard for a task made at this time with these parameters; "
-        "take its id with pool.wait(task_id), or submit again if there is none."
+        "Look in the dashboard for a task made at this time with these parameters; then settle the job by "
+        'pool.settle(key, task_id), or by pool.settle(key, "resubmit") if there is none.'
     )
 
     def __init__(

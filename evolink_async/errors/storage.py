@@ -37,6 +37,7 @@ class JournalError(EvolinkError):
 
 
 class JournalConflictError(JournalError):
-    """The key stands in the journal with other parameters."""
+    """The key stands in the journal with other parameters; nothing was sent."""
 
+    may_resubmit = True
     advice = "Give the changed job a new key, or restore its parameters."

@@ -400,3 +400,35 @@ def test_fast_settings_are_legal():
     """Every number may be made small."""
     assert FAST.min_interval == 0.01
     assert KEY
+
+
+async def test_waiting_in_small_steps_learns_of_the_end(emulator):
+    """Each wait looks within its own time, so the end is seen although the schedule would look later."""
+    slow = ev.Cadence(polls_per_second=1000, first_look=30, min_interval=0.01, max_interval=30)
+    async with open_pool(emulator, cadence=slow) as pool:
+        accepted = await pool.submit(dance())
+        for _ in range(50):
+            try:
+                done = await pool.wait(accepted.task_id, timeout=0.1)
+                break
+            except ev.DeadlineError:
+                continue
+        assert done.url
+
+
+@pytest.mark.parametrize("how", ["poll", "watch"])
+async def test_an_end_seen_with_ones_own_eyes_concludes_the_job(emulator, how):
+    """After a look or a watch that showed the final state, the job is unfinished no more."""
+    async with open_pool(emulator) as pool:
+        accepted = await pool.submit(dance())
+        if how == "watch":
+            assert [snapshot async for snapshot in pool.watch(accepted.task_id)][-1].is_final
+        else:
+            while not (await pool.poll(accepted.task_id)).is_final:
+                await asyncio.sleep(0.01)
+        assert pool.unfinished() == ()
+
+
+def test_a_pool_with_a_journal_can_be_shown_before_it_is_opened(tmp_path):
+    """Its repr reads no file."""
+    assert "not opened" in repr(ev.SessionPool("sk-a", journal=tmp_path / "run.db"))
