@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-import resource
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -22,54 +19,12 @@ from evolink_async.limits import Cadence
 from evolink_async.permits import Permits
 from evolink_async.poller import Poller
 
+from .journal import journals
+from .measure import ROUNDS, WORKERS, Row, lowest
 from .vendor import KEY, vendor
 
-ROUNDS = 5
-CALLS = 1500
-WORKERS = 32
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 SHOT = {"model": "wan2.6-reference-video", "prompt": "A dance", "video_urls": ["https://example.com/a.mp4"]}
-
-
-@attrs.frozen
-class Row:
-    """One line of the table: what was measured, ours and the rival's figure, and the ratio we want at most."""
-
-    what: str
-    ours: float
-    rival: float
-    unit: str
-    goal: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.rival
-
-
-def cpu() -> float:
-    """User and system time of this process, in seconds."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-async def per_call(call: Callable[[int], Awaitable[object]]) -> float:
-    """CPU microseconds of one call, with `WORKERS` under way at once."""
-    numbers = iter(range(CALLS))
-
-    async def work() -> None:
-        for number in numbers:
-            await call(number)
-
-    gc.collect()
-    before = cpu()
-    await asyncio.gather(*(work() for _ in range(WORKERS)))
-    return (cpu() - before) / CALLS * 1e6
-
-
-async def lowest(*calls: Callable[[int], Awaitable[object]]) -> list[float]:
-    """The lowest of several interleaved rounds for each call: what disturbs only ever adds."""
-    rounds = [[await per_call(call) for call in calls] for _ in range(ROUNDS)]
-    return [min(column) for column in zip(*rounds, strict=True)]
 
 
 async def looks(base_url: str) -> list[Row]:
@@ -151,7 +106,8 @@ def imports() -> list[Row]:
 async def measure() -> list[Row]:
     """Every row of the table."""
     with vendor() as base_url:
-        return [*await looks(base_url), *await submits(base_url), *await memory(), *imports()]
+        rows = [*await looks(base_url), *await submits(base_url), *await journals(base_url)]
+    return [*rows, *await memory(), *imports()]
 
 
 def main() -> None:

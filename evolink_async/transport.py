@@ -172,15 +172,15 @@ class AiohttpTransport:
         if options.session is not None:
             self._submits = self._reads = options.session
         else:
-            self._submits = self._open(aiohttp.TCPConnector(limit=limits.requests, force_close=True))
+            self._submits = self._open(aiohttp.TCPConnector(limit=limits.requests, force_close=True), _tracing())
             self._reads = self._open(aiohttp.TCPConnector(limit=limits.requests))
 
-    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _open(self, connector: aiohttp.TCPConnector, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=self._options.trust_env,
-            trace_configs=[_tracing()],
+            trace_configs=list(traces),
         )
         self._own.append(session)
         return session
@@ -191,7 +191,7 @@ class AiohttpTransport:
         if session.closed:
             raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
         progress = _Progress()
-        progress.sent = session not in self._own  # a session handed to us does not tell
+        progress.sent = session is not self._submits or session not in self._own  # only our own submits are traced
         try:
             async with session.request(
                 request.method,

@@ -1,0 +1,74 @@
+"""What a journal in a file costs: CPU of a submit, bytes on the disk, CPU and memory of a run that resumes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import evolink_async as ev
+from evolink_async.outcome import digest
+
+from .measure import WORKERS, Row, cpu, lowest
+from .vendor import KEY
+
+RESUMED = 100_000
+LIMITS = ev.Limits(requests=WORKERS, submits=WORKERS)
+
+
+def shot(number: int) -> ev.Wan26ReferenceVideo:
+    """Parameters unlike any other's."""
+    return ev.Wan26ReferenceVideo(prompt=f"Take {number}", video_urls=["https://example.com/a.mp4"])
+
+
+async def journals(base_url: str) -> list[Row]:
+    """Every row about journals."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [*await submits(base_url, Path(folder)), *await resuming(base_url, Path(folder))]
+
+
+async def submits(base_url: str, folder: Path) -> list[Row]:
+    """A submit with a journal in a file, beside one with the journal in memory."""
+    path = folder / "submits.db"
+    async with (
+        ev.SessionPool(KEY, base_url=base_url, limits=LIMITS) as memory,
+        ev.SessionPool(KEY, base_url=base_url, limits=LIMITS, journal=path) as file,
+    ):
+        in_memory, in_file = await lowest(lambda n: memory.submit(shot(n)), lambda n: file.submit(shot(n)))
+    [jobs, bodies] = sqlite3.connect(path).execute("SELECT count(*), sum(length(body)) FROM jobs").fetchone()
+    beyond = (path.stat().st_size - bodies) / jobs
+    return [
+        Row("one submit, journal in a file / in memory", in_file, in_memory, "us CPU", 1.3),
+        Row("a job in the file beyond its parameters / 1 KB", beyond, 1024, "bytes", 1.0),
+    ]
+
+
+def finished(count: int) -> Iterator[tuple[object, ...]]:
+    """Rows of jobs that came to their end in an earlier run."""
+    for number in range(count):
+        params = shot(number)
+        body, url = json.dumps(ev.dump_params(params)), f"https://files.evolink.ai/{number}.mp4?sig=0123456789abcdef"
+        yield (f"shot-{number}", params.model, params.path, body, digest(params), f"task-{number}", json.dumps([url]))
+
+
+async def resuming(base_url: str, folder: Path, count: int = RESUMED) -> list[Row]:
+    """A run over finished jobs only, without the time it takes to make their parameters."""
+    path = folder / "resume.db"
+    async with ev.SessionPool(KEY, base_url=base_url, journal=path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO jobs (key, state, model, path, body, digest, shape, task_id, urls, session, accepted_at,"
+            " ended_at, expires_at, looks, lag) VALUES (?, 'completed', ?, ?, ?, ?, '', ?, ?, '', 1, 2, 9e9, 3, 1)",
+            finished(count),
+        )
+    connection.close()
+    jobs = [ev.Job(f"shot-{number}", shot(number)) for number in range(count)]
+    async with ev.SessionPool(KEY, base_url=base_url, journal=path) as pool:
+        before = cpu()
+        async with pool.run(iter(jobs)) as stream:
+            told = sum([1 async for _ in stream])
+    assert told == count
+    return [Row("a finished job resumed / 40 us", (cpu() - before) / count * 1e6, 40, "us CPU", 1.0)]
