@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-import anyio
-
 from .arguments import check_timeout, journal_of, keys_of, origin_of
 from .budget import Purse
 from .engine import Engine, conclude
@@ -27,6 +25,7 @@ from .limits import Budget, Cadence, Limits, RetryPolicy
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
 from .run import Run, Wishes, deadline
+from .shield import finish
 from .streams import OutcomeStream, SnapshotStream, UrlStream
 from .task import Snapshot
 from .transport import HttpOptions
@@ -84,6 +83,7 @@ class SessionPool:
         self._origin = origin_of(base_url)
         self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
         self._budget = budget
+        self._was_opened = False
         self._journal = journal_of(journal)
 
     def __repr__(self) -> str:
@@ -98,11 +98,20 @@ class SessionPool:
             warnings.warn(f"{self!r} was never closed; use `async with`", ResourceWarning, source=self, stacklevel=2)
 
     async def __aenter__(self) -> Self:
-        if self._engine is not None:
+        if self._was_opened:
             raise ConfigurationError("this pool was opened before; make a new one")
+        self._was_opened = True
         await self._journal.open()
+        try:
+            self._engine = await self._open()
+        except BaseException:
+            await self._journal.aclose()
+            raise
+        return self
+
+    async def _open(self) -> Engine:
         purse = Purse(self._budget.credits, await self._journal.ledger()) if self._budget is not None else None
-        self._engine = Engine.open(
+        return Engine.open(
             self._origin,
             self._keys,
             self._journal,
@@ -112,7 +121,6 @@ class SessionPool:
             http=self._http,
             purse=purse,
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -131,7 +139,7 @@ class SessionPool:
         self._engine.check_loop()
         if self._closing is None:
             self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
-        await _unshaken(self._closing)
+        await finish(self._closing)
 
     # --- many jobs
 
@@ -331,17 +339,3 @@ class SessionPool:
             raise ConfigurationError("the pool is not open; use `async with SessionPool() as pool:`")
         self._engine.check()
         return self._engine
-
-
-async def _unshaken(task: asyncio.Task[None]) -> None:
-    """Wait for `task` to the end, however often we are cancelled meanwhile, then obey."""
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    task.result()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 FLOORS = {
     0: "agenda body budget circuit errors events fields inflight jobs json_faults json_text limits models outcome "
     "params rules schedule secret task urls verdict wire",
-    1: "arguments channel fetch journal permits retry till transport",
+    1: "arguments channel fetch journal permits retry shield till transport",
     2: "engine files poller pool run session streams submission submitter",
     3: "callbacks cli emulator engines report telemetry",
 }
