@@ -45,11 +45,13 @@ class Ledger:
     Attributes:
         spent: Charged for jobs that have ended.
         held: Reserved for unfinished jobs, by key.
+        unpriced: Shapes of those held for whose price was never learned, by key.
         prices: The most that was ever reserved for a shape.
     """
 
     spent: float = 0.0
     held: Mapping[str, float] = attrs.field(factory=dict[str, float])
+    unpriced: Mapping[str, Shape] = attrs.field(factory=dict[str, str])
     prices: Mapping[Shape, float] = attrs.field(factory=dict[str, float])
 
 
@@ -66,6 +68,7 @@ class Purse:
         self._used = ledger.spent + sum(ledger.held.values())
         self._held = dict(ledger.held)
         self._prices = dict(ledger.prices)
+        self._unpriced = dict(ledger.unpriced)
         self._shapes: dict[str, Shape] = {}
         self._learner: str | None = None
 
@@ -97,22 +100,33 @@ class Purse:
         if credits_reserved is not None and shape is not None:
             self._hold(key, credits_reserved)
             self._prices[shape] = max(self._prices.get(shape, 0.0), credits_reserved)
+            self._price_doubts(shape)
         self._end_lesson(key)
 
     def released(self, key: str) -> None:
         """The job costs nothing: it was not sent, it was refused, or its task failed."""
         self._used -= self._held.pop(key, 0.0)
         self._shapes.pop(key, None)
+        self._unpriced.pop(key, None)
         self._end_lesson(key)
 
     def doubted(self, key: str) -> None:
-        """The job may cost what is held for it, which stays held."""
+        """The job may cost its price, which stays held, or is held as soon as it is learned."""
+        shape = self._shapes.pop(key, None)
+        if shape is not None and shape not in self._prices:
+            self._unpriced[key] = shape
         self._end_lesson(key)
 
     def settled(self, key: str, charged: float | None) -> None:
         """The task was charged for: with what the service said, else with what was held."""
+        self._unpriced.pop(key, None)
         held = self._held.pop(key, 0.0)
         self._used += (held if charged is None else charged) - held
+
+    def _price_doubts(self, shape: Shape) -> None:
+        for key in [key for key, unpriced in self._unpriced.items() if unpriced == shape]:
+            del self._unpriced[key]
+            self._hold(key, self._prices[shape])
 
     def _hold(self, key: str, amount: float) -> None:
         self._used += amount - self._held.get(key, 0.0)

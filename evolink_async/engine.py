@@ -217,7 +217,7 @@ class Engine:
     def tally(self, outcome: Outcome) -> None:
         """Count an outcome that is about to be told."""
         self._counts[type(outcome)] += 1
-        if isinstance(outcome, Completed):
+        if isinstance(outcome, Completed) and not outcome.resumed:
             self._credits_used += outcome.credits or 0.0
 
     def stats(self) -> Stats:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from ..errors import EvolinkError
+from ..errors import ConfigurationError, EvolinkError
 from ..limits import Cadence, Resubmit
 from ..version import __version__
 from .report import INTERRUPTED, OK, READER_GONE, USAGE
@@ -106,11 +106,17 @@ def run(
     resubmit: Resubmit = "if_undelivered",
     timeout: Positive | None = None,
     look_every: Positive | None = None,
+    journal: Path | None = None,
+    no_journal: Annotated[bool, Parameter(negative=())] = False,
+    budget: Positive | None = None,
 ) -> int:
     """Run the jobs of a JSONL file and save their videos.
 
     A line is the service's own request body, plus an optional custom_id. Bad lines are reported, the good ones run.
     In a pipe, one JSON object per job is written to standard output as it ends.
+
+    A journal is kept: the same command again goes on where this one ended, and pays for no job twice.
+    Ctrl-C sends no more jobs and waits for those in flight; a second one stops at once.
 
     Args:
         jobs: The file; - reads standard input.
@@ -124,9 +130,18 @@ def run(
         resubmit: When a submit may be sent again; see RetryPolicy.
         timeout: Seconds a task may take before it is given up; it goes on at the service.
         look_every: Seconds between looks at a task, for services faster than EvoLink, as an emulator.
+        journal: Its file. If none is named: NAME.journal.db beside the videos for jobs in NAME.jsonl; for an
+            emulator none.
+        no_journal: Keep no journal: the same command again buys everything anew.
+        budget: Most credits to spend, over all runs of the journal; jobs beyond it are not sent.
     """
-    from .run import Errand
+    from .run import Errand, journal_beside
     from .run import run as carry_out
+
+    if journal is not None and no_journal:
+        raise ConfigurationError("--journal and --no-journal exclude each other")
+    if journal is None and not no_journal and not emulator:
+        journal = journal_beside(jobs, out)
 
     service = Service(
         base_url=base_url,
@@ -142,8 +157,38 @@ def run(
         service=service,
         emulator_speed=speed if emulator else None,
         timeout=timeout,
+        journal=journal,
+        budget=budget,
     )
     return carry_out(errand, Terminal.here())
+
+
+@app.command
+def doubts(journal: Path, /) -> int:
+    """Show the jobs of a journal that may have been paid for, and what to look for. In a pipe: JSON.
+
+    Needs no key and no network. Exit code 3 if there are any.
+
+    Args:
+        journal: Its file, as films/jobs.journal.db; a run that goes on may be using it.
+    """
+    from .doubts import doubts as show
+
+    return show(journal, Terminal.here())
+
+
+@app.command
+def settle(journal: Path, key: str, how: str, /) -> int:
+    """Resolve the doubt of one job, after a look in the dashboard. Needs no key and no network.
+
+    Args:
+        journal: The file of the journal; no run may be using it.
+        key: The custom_id of the job.
+        how: The id of its task, if there is one; resubmit, if there is none; or abandon.
+    """
+    from .doubts import settle as carry_out
+
+    return carry_out(journal, key, how, Terminal.here())
 
 
 @app.command

@@ -21,10 +21,11 @@ from ..errors import ConfigurationError, ReplyError
 from ..json_text import dump, parse
 from ..outcome import Completed, Outcome
 from . import report
+from .ending import Batch, Ending, explain
 from .footage import Footage, footage_of
 from .jobs_file import read_jobs
 from .media import make_media
-from .running import Batch, Ending, carry_out, explain_stop
+from .running import carry_out
 from .service import Service, emulated
 from .terminal import Terminal, plain
 
@@ -74,8 +75,8 @@ async def _demo(out: Path, speed: float, lines: Sequence[bytes], terminal: Termi
         terminal.note(f"Made and uploaded {len(names)} reference files: clips, pictures, voices.")
         file = read_jobs(dump(with_links(body, links)) for body in bodies)
         terminal.note(f"Running {len(file.jobs)} jobs over {len({job.params.model for job in file.jobs})} models.")
-        ending = await carry_out(service.pool(), Batch(jobs=file.jobs, folder=out), terminal)
-    code = explain_stop(ending, terminal, can_go_on=False)
+        ending = await carry_out(service.pool(), Batch(jobs=file.jobs, folder=out, lives_on=False), terminal)
+    code = explain(ending, terminal)
     models = {job.key: job.params.model for job in file.jobs}
     await _show(ending, models, out, terminal)
     return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code

@@ -101,6 +101,11 @@ class Display:
         self._live = Live(console=terminal.err, auto_refresh=False, transient=True) if terminal.is_live else None
 
     @property
+    def is_live(self) -> bool:
+        """Whether anybody sees it."""
+        return self._live is not None
+
+    @property
     def seconds(self) -> float:
         """Seconds since the display was made."""
         return time.monotonic() - self._started

@@ -40,11 +40,13 @@ class JobsFile:
         jobs: The good lines, in their order.
         bad: The others, each with everything that is wrong with it.
         notes: What the user should know of good lines.
+        lines: The line of each job, by its key.
     """
 
     jobs: tuple[Job, ...]
     bad: tuple[Remark, ...]
     notes: tuple[Remark, ...]
+    lines: Mapping[str, int]
 
 
 def read_jobs(lines: Iterable[bytes]) -> JobsFile:
@@ -53,14 +55,18 @@ def read_jobs(lines: Iterable[bytes]) -> JobsFile:
     A line without a `custom_id` gets a key made of its parameters. Empty lines are skipped, null is "not given".
 
     Args:
-        lines: The lines of a file in UTF-8.
+        lines: A file in UTF-8, split at its newlines: what comes after the last one is a line too, and is no JSON if
+            whoever wrote the file was cut short.
     """
     reader = _Reader()
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
+        reader.is_cut_off = False
         if text:
             reader.read(number, text)
-    return JobsFile(tuple(reader.jobs), tuple(reader.bad), tuple(reader.notes))
+    if reader.is_cut_off:
+        reader.bad[-1] = attrs.evolve(reader.bad[-1], text=f"the last line seems cut off: {reader.bad[-1].text}")
+    return JobsFile(tuple(reader.jobs), tuple(reader.bad), tuple(reader.notes), reader.lines)
 
 
 class _Reader:
@@ -68,6 +74,8 @@ class _Reader:
         self.jobs: list[Job] = []
         self.bad: list[Remark] = []
         self.notes: list[Remark] = []
+        self.lines: dict[str, int] = {}
+        self.is_cut_off = False
         self._keys = Keys()
         self._seen: dict[str, int] = {}
 
@@ -76,20 +84,24 @@ class _Reader:
             body = _body(text)
         except ValueError as error:
             self.bad.append(Remark(number, str(error)))
+            self.is_cut_off = isinstance(error, _NoJsonError)  # if nothing comes after it
             return
         custom_id = body.pop("custom_id", None)
         faults = self._key_faults(number, custom_id)
         params = self._params(number, body, faults)
         if params is not None and not faults:
-            self._accept(params, custom_id, faults)
+            self._accept(number, params, custom_id, faults)
         if faults:
             self.bad.append(Remark(number, "; ".join(faults)))
 
-    def _accept(self, params: Params, custom_id: Json, faults: list[str]) -> None:
+    def _accept(self, number: int, params: Params, custom_id: Json, faults: list[str]) -> None:
         try:
-            self.jobs.append(self._keys.job(Job(custom_id, params) if isinstance(custom_id, str) else params))
+            job = self._keys.job(Job(custom_id, params) if isinstance(custom_id, str) else params)
         except ConfigurationError as error:  # a custom_id that is also a key we made for another line
             faults.append(str(error))
+            return
+        self.jobs.append(job)
+        self.lines[job.key] = number
 
     def _key_faults(self, number: int, custom_id: Json) -> list[str]:
         if custom_id is None:
@@ -111,15 +123,19 @@ class _Reader:
         return params
 
 
+class _NoJsonError(ValueError):
+    """A line that cannot be parsed."""
+
+
 def _body(text: bytes) -> dict[str, Json]:
     try:
         value = parse(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON, {error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}") from None
+        raise _NoJsonError(f"no JSON, {error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"no JSON, not UTF-8 at byte {error.start + 1}") from None
+        raise _NoJsonError(f"no JSON, not UTF-8 at byte {error.start + 1}") from None
     except ValueError as error:
-        raise ValueError(f"no JSON, {error}") from None
+        raise _NoJsonError(f"no JSON, {error}") from None
     if not isinstance(value, dict):
         raise ValueError(f"must be a JSON object, not {json.dumps(value)[:80]}")
     return value

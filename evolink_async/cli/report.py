@@ -5,11 +5,12 @@ Pure; nothing is written here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from ..errors import EvolinkError
+from ..errors import BudgetError, ConfigurationError, EvolinkError, JournalConflictError, SubmissionUnknownError
 from ..outcome import Completed, Failed, Outcome, Unknown
 from .terminal import plain
 
@@ -31,13 +32,14 @@ def outcome_object(outcome: Outcome, model: str | None) -> dict[str, object]:
     error = problem_of(outcome)
     return {
         "custom_id": outcome.key,
-        "status": status_of(outcome),
+        "status": status_of(outcome).replace(" ", "_"),
         "task_id": None if isinstance(outcome, Unknown) else outcome.task_id,
         "model": model,
         "urls": list(done.urls) if done else [],
         "files": [str(path) for path in done.files] if done else [],
         "expires_at": round(done.expires_at, 3) if done else None,
         "credits": done.credits if done else None,
+        "resumed": done.resumed if done else False,
         "error": error_object(error) if error else None,
     }
 
@@ -53,8 +55,23 @@ def error_object(error: EvolinkError) -> dict[str, object]:
 
 
 def status_of(outcome: Outcome) -> str:
-    """Return one word: completed, failed or unknown."""
-    return type(outcome).__name__.lower()
+    """Return one of: completed, failed, not sent, unknown."""
+    return "not sent" if is_unaffordable(outcome) else type(outcome).__name__.lower()
+
+
+def is_unaffordable(outcome: Outcome) -> bool:
+    """Whether the budget kept a job from being sent."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, BudgetError)
+
+
+def is_withdrawn(outcome: Outcome) -> bool:
+    """Whether a job, good as it was read, was taken back before it was sent."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, ConfigurationError)
+
+
+def is_conflict(outcome: Outcome) -> bool:
+    """Whether the parameters of a job are not those the journal has under its key."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, JournalConflictError)
 
 
 def problem_of(outcome: Outcome) -> EvolinkError | None:
@@ -67,6 +84,8 @@ def sentence_of(outcome: Outcome) -> tuple[str, str] | None:
     error = problem_of(outcome)
     if error is None:
         return None
+    if isinstance(outcome, Failed) and isinstance(error, SubmissionUnknownError):
+        return f"{outcome.key} failed: it was abandoned while in doubt", "To have it made, give it another custom_id."
     if not isinstance(outcome, Completed):
         return f"{outcome.key} {status_of(outcome)}: {error}", error.advice
     return f"{outcome.key} is completed but not saved: {error}; its link: {' '.join(outcome.urls)}", error.advice
@@ -83,14 +102,16 @@ def exit_code(outcomes: Iterable[Outcome], *, bad_lines: int = 0) -> int:
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return one sentence about a whole run."""
     done = [outcome for outcome in outcomes if isinstance(outcome, Completed)]
+    now = [outcome for outcome in done if not outcome.resumed]
+    states = Counter(map(status_of, outcomes))
     counts = {
         "completed": len(done),
+        "of them in earlier runs": len(done) - len(now),
         "not saved": sum(outcome.download_error is not None for outcome in done),
-        "failed": sum(isinstance(outcome, Failed) for outcome in outcomes),
-        "unknown": sum(isinstance(outcome, Unknown) for outcome in outcomes),
+        **{word: states[word] for word in ("failed", "not sent", "unknown")},
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count or word in ("completed", "failed"))
-    return f"{told} in {clock(seconds)}; {number(total_credits(done))} credits charged"
+    return f"{told} in {clock(seconds)}; {number(total_credits(now))} credits charged"
 
 
 def total_credits(done: Iterable[Completed]) -> float:

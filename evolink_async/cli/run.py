@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from io import FileIO
 from pathlib import Path
 
 import attrs
 
 from ..errors import ConfigurationError
-from ..outcome import Completed, Outcome
+from ..outcome import Completed
 from . import report
+from .ending import Batch, Ending, explain
 from .jobs_file import JobsFile, read_jobs
-from .running import Batch, Ending, carry_out, explain_stop
+from .results_file import Telling
+from .running import carry_out
 from .service import Service, emulated
-from .terminal import Terminal, json_text
+from .terminal import Terminal
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +34,8 @@ class Errand:
         service: Where to; of an emulator only how to treat it counts.
         emulator_speed: How many times faster than life an emulator of our own is; None to use EvoLink.
         timeout: Seconds a task may take, None for as long as it likes.
+        journal: The file to write jobs down in, None for memory.
+        budget: Credits that may be spent at most, over all runs of the journal; None for no limit.
     """
 
     source: str
@@ -42,6 +44,18 @@ class Errand:
     service: Service
     emulator_speed: float | None
     timeout: float | None
+    journal: Path | None = None
+    budget: float | None = None
+
+
+def journal_beside(source: str, out: Path) -> Path:
+    """Return where the journal of a jobs file is kept: in the folder of its videos, under its name.
+
+    Args:
+        source: The file of jobs; what is no lasting file, as standard input, goes by the name of that.
+        out: The folder for videos.
+    """
+    return out / f"{Path(source).stem if source != '-' and Path(source).is_file() else 'stdin'}.journal.db"
 
 
 def run(errand: Errand, terminal: Terminal) -> int:
@@ -85,68 +99,50 @@ async def _run(errand: Errand, file: JobsFile, terminal: Terminal) -> int:
         if errand.emulator_speed is not None:
             local = await stack.enter_async_context(emulated(errand.emulator_speed))
             service = attrs.evolve(local, in_flight=service.in_flight, resubmit=service.resubmit)
-        pool = service.pool()
-        tell = stack.enter_context(_Telling(errand, models, terminal))
-        batch = Batch(jobs=file.jobs, folder=errand.out, timeout=errand.timeout)
-        ending = await carry_out(pool, batch, terminal, tell)
-    code = explain_stop(ending, terminal, can_go_on=errand.emulator_speed is None)
+        pool = service.pool(journal=errand.journal, budget=errand.budget)
+        _refuse_as_results(errand)
+        tell = stack.enter_context(Telling(errand.results, models, terminal))
+        _make(errand.out)
+        ending = await carry_out(pool, _batch(errand, file), terminal, tell)
+    code = explain(ending, terminal)
     _close(ending, errand.out, models, terminal)
     return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code
+
+
+def _batch(errand: Errand, file: JobsFile) -> Batch:
+    return Batch(
+        jobs=file.jobs,
+        folder=errand.out,
+        timeout=errand.timeout,
+        journal=errand.journal,
+        lines=file.lines,
+        lives_on=errand.emulator_speed is None,
+    )
+
+
+def _refuse_as_results(errand: Errand) -> None:
+    """Keep outcomes from being appended to a file that is something else."""
+    results = errand.results
+    if results is None:
+        return
+    if errand.source != "-" and results.exists() and results.samefile(errand.source):
+        raise ConfigurationError(f"the results file must not be the jobs file {errand.source!r}")
+    if errand.journal is not None and results.resolve() == errand.journal.resolve():
+        raise ConfigurationError(f"the results file must not be the journal {str(errand.journal)!r}")
+
+
+def _make(folder: Path) -> None:
+    """Make the folder, where the journal goes too."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
 
 
 def _close(ending: Ending, out: Path, models: dict[str, str], terminal: Terminal) -> None:
     if terminal.for_eyes and ending.outcomes:
         terminal.say(report.closing_table(ending.outcomes, models))
-    saved = any(isinstance(outcome, Completed) and outcome.files for outcome in ending.outcomes)
+    files = (file for outcome in ending.outcomes if isinstance(outcome, Completed) for file in outcome.files)
+    saved = any(file.absolute().is_relative_to(out.absolute()) for file in files)
     where = f"; videos in {out}" if saved else ""
     terminal.note(report.summary(ending.outcomes, ending.seconds) + where)
-
-
-class _Telling:
-    """Writes outcomes as JSON lines: to the results file, else to standard output if a program reads it."""
-
-    def __init__(self, errand: Errand, models: dict[str, str], terminal: Terminal) -> None:
-        self._errand, self._models, self._terminal = errand, models, terminal
-        self._file: FileIO | None = None
-        self._to_stdout = errand.results is None and not terminal.for_eyes
-
-    def __enter__(self) -> Callable[[Outcome], None]:
-        path = self._errand.results
-        if path is not None:
-            _refuse_input_as_results(self._errand.source, path)
-            try:
-                self._file = FileIO(path, "a")  # unbuffered: a line is there as soon as its job has ended
-            except (OSError, ValueError) as error:
-                reason = (error.strerror if isinstance(error, OSError) else None) or error
-                raise ConfigurationError(f"cannot write the results file {str(path)!r}: {reason}") from None
-        return self._tell
-
-    def _tell(self, outcome: Outcome) -> None:
-        told = report.outcome_object(outcome, self._models.get(outcome.key))
-        if self._file is not None:
-            self._append(self._file, told)
-        if self._to_stdout:
-            self._terminal.json_line(told)
-
-    def _append(self, file: FileIO, told: dict[str, object]) -> None:
-        line = json_text(told).encode()
-        try:
-            reason = "the disk is full" if file.write(line) < len(line) else None
-        except OSError as error:
-            reason = error.strerror or str(error)
-        if reason is not None:
-            self._terminal.complain(
-                f"cannot write to the results file: {reason}",
-                "This outcome and all that follow are on standard output instead.",
-            )
-            self._file, self._to_stdout = None, True
-            file.close()
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _refuse_input_as_results(source: str, results: Path) -> None:
-    if source != "-" and results.exists() and results.samefile(source):
-        raise ConfigurationError(f"the results file must not be the jobs file {source!r}")

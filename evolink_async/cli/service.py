@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ..errors import ConfigurationError
-from ..limits import Cadence, Limits, Resubmit, RetryPolicy
+from ..limits import Budget, Cadence, Limits, Resubmit, RetryPolicy
 from ..pool import SessionPool
 from ..transport import HttpOptions
 
@@ -47,11 +48,15 @@ class Service:
     in_flight: int = 1000
     resubmit: Resubmit = "if_undelivered"
 
-    def pool(self) -> SessionPool:
+    def pool(self, *, journal: Path | None = None, budget: float | None = None) -> SessionPool:
         """Return a pool for it, not yet opened.
 
+        Args:
+            journal: The file to write jobs down in; None for memory.
+            budget: Credits that may be spent at most; None for no limit.
+
         Raises:
-            ConfigurationError: There is no key, or the address is none.
+            ConfigurationError: There is no key, or the address is none, or the budget is no number.
         """
         if self.api_key is None and not os.environ.get("EVOLINK_API_KEY", "").strip():
             raise ConfigurationError(
@@ -64,6 +69,8 @@ class Service:
             limits=Limits(in_flight=self.in_flight),
             cadence=self.cadence,
             retry=RetryPolicy(resubmit=self.resubmit),
+            journal=journal,
+            budget=None if budget is None else Budget(credits=budget),
             http=HttpOptions(allow_private_results=self.allow_private_results),
         )
 

@@ -35,6 +35,11 @@ class JournalError(EvolinkError):
 
     advice = "Check the disk and the file's permissions; nothing was sent that the journal does not hold."
 
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        if advice is not None:
+            self.advice = advice
+        super().__init__(message)
+
 
 class JournalConflictError(JournalError):
     """The key stands in the journal with other parameters; nothing was sent."""

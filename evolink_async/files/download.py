@@ -11,9 +11,10 @@ import re
 import tempfile
 import uuid
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import IO, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 SPILL_BYTES = 1 << 22
 """Bytes gathered before one hop to a writing thread: a hop per piece would cost more than the writing."""
+CLOCK_SLACK = 2.0
+"""Seconds by which a file system may date a file too early: FAT counts in twos."""
 SUFFIXES = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
@@ -65,9 +68,15 @@ class Downloads:
 
     async def save(self, completed: Completed) -> Completed:
         """Fetch every link of a job. What goes wrong is told in `download_error`; the links work on."""
+        stem = file_stem(completed.key)
+        stems = [stem] if len(completed.urls) == 1 else [f"{stem}-{n}" for n, _ in enumerate(completed.urls, 1)]
+        if completed.resumed:  # the run that saved it may have died before the journal heard of that
+            since = completed.timing.finished_at - CLOCK_SLACK
+            found = await anyio.to_thread.run_sync(lambda: [_saved(self._folder, stem, since) for stem in stems])
+            if all(found):
+                return attrs.evolve(completed, files=tuple(path for path in found if path))
         files: list[Path] = []
-        for index, url in enumerate(completed.urls):
-            stem = file_stem(completed.key) + (f"-{index + 1}" if len(completed.urls) > 1 else "")
+        for url, stem in zip(completed.urls, stems, strict=True):
             try:
                 async with self._permits:
                     files.append(await self._save_one(url, stem))
@@ -118,6 +127,17 @@ def _part_in(folder: Path, url: str) -> Generator[IO[bytes], None, None]:
             yield part
     finally:
         path.unlink(missing_ok=True)
+
+
+def _saved(folder: Path, stem: str, since: float) -> Path | None:
+    """The file an earlier run published under this name: whole, as publishing is, and younger than its task's end."""
+    for suffix in (*SUFFIXES.values(), ".bin"):
+        path = folder / (stem + suffix)
+        with suppress(OSError):
+            status = path.stat()
+            if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
+                return path
+    return None
 
 
 def _flush(part: IO[bytes], rest: bytes) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from ..budget import Ledger
-from ..errors import JournalConflictError, JournalError
+from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known
 
@@ -18,6 +18,8 @@ class _Record:
     intent: Intent
     standing: Accepted | Unknown | None = None
     has_ended: bool = False
+    is_sent: bool = False
+    """Whether an answer is awaited."""
 
 
 class MemoryJournal:
@@ -36,11 +38,11 @@ class MemoryJournal:
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters."""
         record = self._records.get(job.key)
-        if record is None or record.standing is None:
+        if record is None:
             return None
         if record.intent.digest != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
-        return Known(record.standing, record.intent.session)
+        return Known(record.standing or _unheard(record.intent), record.intent.session)
 
     async def planned(self, intent: Intent) -> None:
         """Nothing to keep."""
@@ -51,7 +53,11 @@ class MemoryJournal:
 
     async def submitting(self, intent: Intent) -> None:
         """Keep the intent without its body, which only a journal that outlives the process needs."""
-        self._records[intent.key] = _Record(attrs.evolve(intent, body=b""))
+        before = self._records.get(intent.key)
+        if before is not None and isinstance(before.standing, Accepted):
+            raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
+        doubt = before.standing if before is not None else None
+        self._records[intent.key] = _Record(attrs.evolve(intent, body=b""), doubt, is_sent=True)
 
     async def refused(self, key: str) -> None:
         """Forget the job: it may be sent again under the same key."""
@@ -59,12 +65,14 @@ class MemoryJournal:
 
     async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""
-        self._records[accepted.key].standing = accepted
+        record = self._records[accepted.key]
+        record.standing, record.is_sent = accepted, False
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:
         """Keep the doubt; the user has to settle it."""
-        self._records[unknown.key].standing = unknown
+        record = self._records[unknown.key]
+        record.standing, record.is_sent = unknown, False
 
     async def ended(self, outcome: Outcome) -> None:
         """Remember that the job may be forgotten once its outcome is told."""
@@ -88,7 +96,7 @@ class MemoryJournal:
     async def settled(self, key: str, how: str) -> None:
         """Turn the doubt into a task, or forget it."""
         record = self._records.get(key)
-        if record is None or not isinstance(record.standing, Unknown):
+        if record is None or record.is_sent or not isinstance(record.standing, Unknown):
             raise JournalError(f"no job {key!r} is in doubt")
         if how in ("resubmit", "abandon"):
             self._forget(key)
@@ -103,3 +111,9 @@ class MemoryJournal:
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """In the order they were submitted."""
         return tuple(record.standing for record in self._records.values() if record.standing is not None)
+
+
+def _unheard(intent: Intent) -> Unknown:
+    """A job that was about to be sent, and nothing after that: something broke in between."""
+    message = "the service was not heard to answer; a task may have been accepted and charged"
+    return Unknown(intent.key, SubmissionUnknownError(message, key=intent.key, idempotency_key=intent.idempotency_key))

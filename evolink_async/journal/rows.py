@@ -48,8 +48,8 @@ def accepted_of(row: Row) -> Accepted:
 
 def unknown_of(row: Row) -> Unknown:
     """A job in doubt, with all that helps to find its task."""
-    doubt = json.loads(row["doubt"] or "{}")
-    message = doubt.pop("message", "the process ended before the service answered; a task may have been accepted")
+    doubt = {"idempotency_key": row["idempotency_key"], "sent_at": row["sent_at"]} | json.loads(row["doubt"] or "{}")
+    message = doubt.pop("message", "the service was not heard to answer; a task may have been accepted and charged")
     return Unknown(row["key"], SubmissionUnknownError(message, key=row["key"], **doubt))
 
 

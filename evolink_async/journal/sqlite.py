@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ class SqliteJournal:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
+        self._file = Path(path).absolute()
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
 
@@ -48,12 +50,12 @@ class SqliteJournal:
 
     async def aclose(self) -> None:
         """Write, unlock."""
-        if self._writer is not None:
-            await self._writer.aclose()
-            self._writer = None
+        writer, self._writer = self._writer, None
         if self._reader is not None:
-            self._reader.close()
+            self._reader.close()  # before the writer, which as the last one tidies SQLite's own files away
             self._reader = None
+        if writer is not None:
+            await writer.aclose()
 
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters; a job that is only planned may change them."""
@@ -78,9 +80,11 @@ class SqliteJournal:
         upsert = _upsert(intent, "submitting", ("planned", "submitting", "in_doubt"), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
+            if not upsert(connection):
+                return 0
             purchase = (intent.idempotency_key, intent.key, intent.session, now)
             connection.execute("INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)", purchase)
-            return upsert(connection)
+            return 1
 
         if not await self._write(change):
             raise JournalError(f"the job {intent.key!r} has been accepted, or has ended; it is not sent again")
@@ -92,18 +96,16 @@ class SqliteJournal:
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
         snapshot = accepted.snapshot
-        await self._write(
-            _update(
-                accepted.key,
-                "submitting",
-                state="accepted",
-                task_id=accepted.task_id,
-                accepted_at=accepted.accepted_at,
-                estimated_seconds=snapshot.estimated_seconds,
-                credits_reserved=snapshot.credits_reserved,
-                doubt=None,
-            )
-        )
+        columns: dict[str, object] = {
+            "state": "accepted",
+            "task_id": accepted.task_id,
+            "accepted_at": accepted.accepted_at,
+            "estimated_seconds": snapshot.estimated_seconds,
+            "doubt": None,
+        }
+        if snapshot.credits_reserved is not None:  # else what the budget holds stays
+            columns["credits_reserved"] = snapshot.credits_reserved
+        await self._write(_update(accepted.key, "submitting", **columns))
 
     async def doubted(self, unknown: Unknown) -> None:
         """Write what is known of the doubt."""
@@ -160,22 +162,29 @@ class SqliteJournal:
         return next(iter(self._read(query, *values)), None)
 
     def _read(self, query: str, *values: object) -> list[Row]:
-        """Read with a connection of the calling thread; one that lives no longer than we are open."""
-        reader = self._reader
-        if self._writer is None and not Path(self._path).exists():
-            return []  # nothing was ever written
+        """Read with a connection of the calling thread, kept while we are open and all goes well."""
+        if self._writer is None and not self._file.exists():
+            return []
+        reader: sqlite3.Connection | None = None
         try:
-            if reader is None:
-                reader = sqlite3.connect(f"{Path(self._path).absolute().as_uri()}?mode=ro", uri=True)
-                reader.row_factory = sqlite3.Row
+            reader = self._reader or self._connect()
+            self._reader = None
             rows: list[Row] = reader.execute(query, values).fetchall()
+            if self._writer is not None:
+                self._reader = reader
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
-        if self._writer is None:
-            reader.close()
-        else:
-            self._reader = reader
+        finally:
+            if reader is not None and self._reader is None:
+                reader.close()
         return rows
+
+    def _connect(self) -> sqlite3.Connection:
+        # Nothing is written by it. Yet "ro" does not tidy SQLite's own files away, which is only right beside a writer.
+        mode = "rw" if self._writer is None else "ro"
+        connection = sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
+        connection.row_factory = sqlite3.Row
+        return connection
 
 
 def _doubt_what_was_cut_short(connection: sqlite3.Connection) -> int:
@@ -199,12 +208,19 @@ def _upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: flo
         "session": intent.session or None,
         "sent_at": sent_at,
     }
-    marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
-    query = (
-        f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
-        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)} WHERE state IN ({states})"
-    )
+    query = _upsert_query(tuple(columns), before)
     return lambda connection: connection.execute(query, (intent.key, *columns.values())).rowcount
+
+
+@cache
+def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
+    marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
+    return (
+        f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns if name != 'credits_reserved')},"
+        " credits_reserved = iif(shape = excluded.shape, coalesce(excluded.credits_reserved, credits_reserved),"
+        f" excluded.credits_reserved) WHERE state IN ({states})"
+    )
 
 
 def _add_up(connection: sqlite3.Connection) -> Ledger:
@@ -212,21 +228,31 @@ def _add_up(connection: sqlite3.Connection) -> Ledger:
         "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
         " WHERE state IN ('completed', 'downloaded')"
     ).fetchone()
-    held = connection.execute(
-        "SELECT key, coalesce(credits_reserved, 0) FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+    prices: dict[str, float] = dict(
+        connection.execute(
+            "SELECT shape, max(credits_reserved) FROM jobs WHERE credits_reserved IS NOT NULL GROUP BY shape"
+        ).fetchall()
     )
-    prices = connection.execute(
-        "SELECT shape, max(credits_reserved) FROM jobs WHERE credits_reserved IS NOT NULL GROUP BY shape"
-    )
-    return Ledger(spent=spent, held=dict(held.fetchall()), prices=dict(prices.fetchall()))
+    held, unpriced = dict[str, float](), dict[str, str]()
+    open_jobs = "SELECT key, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+    for key, shape, reserved in connection.execute(open_jobs):
+        if reserved is None and shape not in prices:
+            unpriced[key] = shape
+        held[key] = prices.get(shape, 0.0) if reserved is None else reserved
+    return Ledger(spent=spent, held=held, unpriced=unpriced, prices=prices)
 
 
 def _update(key: str, before: str, **columns: object) -> Change[int]:
     """Change one job, if it is in the state `before`; gives the number of jobs changed."""
-    assignments = ", ".join(f"{name} = ?" for name in columns)
-    query = f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608  # names of our own columns
+    query = _update_query(tuple(columns))
     values = (*columns.values(), key, before)
     return lambda connection: connection.execute(query, values).rowcount
+
+
+@cache
+def _update_query(columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608  # names of our own columns
 
 
 def _columns_of(completed: Completed) -> dict[str, object]:

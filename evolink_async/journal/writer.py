@@ -120,9 +120,9 @@ def _open(path: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     lock = sqlite3.connect(f"{real}-lock", isolation_level=None, timeout=0)
     try:
         _lock(lock, path)
+        version = _look(real, path)
         connection = sqlite3.connect(real, isolation_level=None, timeout=5)
         try:
-            version = check(connection, path)  # before anything of the file is changed
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, version)
@@ -141,8 +141,19 @@ def _lock(lock: sqlite3.Connection, path: str) -> None:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise JournalError(f"the journal {path!r} is in use by another process") from None
+            raise JournalError(
+                f"the journal {path!r} is in use by another process",
+                advice="Wait until that process has ended, or stop it.",
+            ) from None
         raise
+
+
+def _look(real: str, path: str) -> int:
+    """The version of the file, found without a right to write: closing what is no journal may change nothing of it."""
+    if not Path(real).exists():
+        return 0
+    with closing(sqlite3.connect(f"{Path(real).as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+        return check(connection, path)
 
 
 def _commit(

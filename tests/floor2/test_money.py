@@ -166,3 +166,17 @@ async def test_draining_finishes_what_is_in_flight_and_submits_no_more(emulator)
         completed = [outcome for outcome in outcomes if isinstance(outcome, ev.Completed)]
         assert len(completed) == bought
         assert pool.unfinished() == ()
+
+
+async def test_doubts_of_an_unlearned_price_are_held_once_it_is_known(emulator, journal):
+    """The first three submits are lost: with the money of four jobs, four are bought, and not one more."""
+    emulator.faults.on("submit", range(1, 4), faults.DROP_AFTER_ACCEPT)
+    budget = Budget(credits=4 * PRICE + 0.001)
+    for _ in range(2):
+        async with open_pool(emulator, budget=budget, limits=ev.Limits(submits=1), journal=journal) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        if journal is None:
+            break
+    assert emulator.ledger.accepted == 4
+    kinds = [type(outcome) for outcome in outcomes]
+    assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [1, 3, 6]

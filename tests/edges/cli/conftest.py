@@ -120,5 +120,15 @@ def spawn(*words: object, env: dict[str, str] | None = None, **options: Any) -> 
 def finish(process: subprocess.Popen[str], stdin: str | None = None) -> Ran:
     """Wait for a process and take what it wrote."""
     out, err = process.communicate(stdin, timeout=40)
-    assert "Traceback" not in err, err
+    assert "Traceback" not in (err or ""), err
     return Ran(process.returncode, out, err)
+
+
+def videos(folder: Path) -> list[str]:
+    """The names of the videos in a folder."""
+    return sorted(path.name for path in folder.glob("*.mp4"))
+
+
+def submits(emulator: Emulator) -> int:
+    """How many paid requests arrived."""
+    return len([one for one in emulator.received if one.kind == "submit"])

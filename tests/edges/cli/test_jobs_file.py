@@ -99,6 +99,21 @@ def test_what_editors_leave():
     assert [bad.line for bad in file.bad] == [4]
 
 
+def test_a_last_line_cut_off():
+    """Only a last line that no newline follows, and that is no JSON, is said to be cut off."""
+    for torn in (b'{"model": "wan', b"", b"{}", b"[1]"):
+        file = read_jobs([*lines(GOOD, b"{"), torn])
+        assert [job.params for job in file.jobs] == [Wan26ReferenceVideo(**{k: GOOD[k] for k in GOOD if k != "model"})]
+        assert "cut off" not in file.bad[0].text
+        assert ("cut off" in file.bad[-1].text) == (torn == b'{"model": "wan')
+
+
+def test_lines_of_jobs():
+    """Every job knows its line, with a key of its own or one of ours."""
+    file = read_jobs(lines(b"", GOOD, b"{", {**GOOD, "custom_id": "a"}))
+    assert {job.key: file.lines[job.key] for job in file.jobs} == {file.jobs[0].key: 2, "a": 4}
+
+
 def test_notes():
     """What the service would cut is noted by line, and the job is kept."""
     body = {**GOOD, "model": "wan2.7-reference-video", "prompt": "x" * 5001}

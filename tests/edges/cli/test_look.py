@@ -102,13 +102,21 @@ def test_help(cli):
     """Help names every command and the environment; each command explains its options."""
     ran = cli("--help")
     assert ran.code == 0
-    words = ["demo", "run", "models", "status", "emulator", "EVOLINK_API_KEY", "EVOLINK_BASE_URL", "Exit codes"]
+    commands = ["demo", "run", "doubts", "settle", "models", "status", "emulator"]
+    words = [*commands, "EVOLINK_API_KEY", "EVOLINK_BASE_URL", "Exit codes"]
     assert [word for word in words if word not in ran.out] == []
     assert cli().code == 0
-    for command in words[:5]:
+    for command in commands:
         ran = cli(command, "--help")
         assert ran.code == 0
         assert "Args:" not in ran.out
+
+
+def test_help_on_running_again(cli):
+    """The help of `run` says what the journal is for, and what Ctrl-C does."""
+    told = " ".join(cli("run", "--help").out.split())
+    for words in ("the same command again goes on", "pays for no job twice", "Ctrl-C", "--journal", "--no-journal"):
+        assert words in told
 
 
 def test_version(cli):

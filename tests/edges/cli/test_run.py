@@ -13,7 +13,7 @@ from evolink_async.emulator import faults
 
 from .conftest import QUICK, dance, environment, finish, spawn, write_jobs
 
-FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "error"]
+FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed", "error"]
 
 
 def test_videos(cli, service, tmp_path):
@@ -36,9 +36,9 @@ def test_videos(cli, service, tmp_path):
 
 
 def test_nothing_is_overwritten(cli, service, tmp_path):
-    """A second run saves beside the first."""
+    """Without a journal a second run buys again, and saves beside the first."""
     jobs = write_jobs(tmp_path, dance())
-    assert [cli("run", jobs, "--out", tmp_path / "out", *QUICK).code for _ in range(2)] == [0, 0]
+    assert [cli("run", jobs, "--out", tmp_path / "out", "--no-journal", *QUICK).code for _ in range(2)] == [0, 0]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["shot-1-2.mp4", "shot-1.mp4"]
 
 
@@ -78,6 +78,11 @@ def test_no_lines(cli, service, tmp_path):
         (["run", "{jobs}", "--out", "{tmp}", "--base-url", "http://example.com"], ["must be https"]),
         (["run", "{jobs}", "--out", "{tmp}", "--results", "{tmp}/no/r.jsonl"], ["results file", "No such file"]),
         (["run", "{jobs}", "--out", "{tmp}", "--results", "{jobs}"], ["must not be the jobs file"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--results", "{tmp}/jobs.journal.db"], ["must not be the journal"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--journal", "{jobs}"], ["no SQLite file", "nothing in it was overwr"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--journal", "{tmp}/no/j.db"], ["no/j.db", "unable to open"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--journal", "j.db", "--no-journal"], ["exclude each other"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--budget", "0"], ["--budget"]),
         (["run", "{jobs}", "--out", "{tmp}", "--in-flight", "0"], ["--in-flight"]),
         (["run", "{jobs}", "--out", "{tmp}", "--timeout", "nan"], ["--timeout"]),
         (["run", "{jobs}", "--out", "{tmp}", "--timeout", "-1"], ["--timeout"]),
@@ -189,7 +194,7 @@ def test_full_disk(service, tmp_path):
     jobs = write_jobs(tmp_path, dance(1), dance(2, duration=10, generate_audio=True), dance(3))
     ran = finish(
         spawn(
-            *("run", jobs, "--out", tmp_path / "out", *QUICK),
+            *("run", jobs, "--out", tmp_path / "out", "--no-journal", *QUICK),
             env=environment(service),
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
         )
@@ -210,10 +215,12 @@ def test_standard_input(service, tmp_path):
     assert ran.code == 1
     assert [line["custom_id"] for line in ran.lines] == ["shot-1"]
     assert "standard input, line 2" in ran.err
+    assert (tmp_path / "stdin.journal.db").exists()
 
 
 def test_own_emulator(cli, tmp_path):
-    """`--emulator` needs neither key nor network."""
+    """`--emulator` needs neither key nor network, and keeps no journal of tasks that die with it."""
     ran = cli("run", write_jobs(tmp_path, dance()), "--out", tmp_path, "--emulator", "--speed", "1000")
     assert ran.code == 0
     assert Path(ran.lines[0]["files"][0]).exists()
+    assert not list(tmp_path.glob("*.db"))

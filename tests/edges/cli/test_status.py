@@ -35,6 +35,7 @@ def test_failed_task(cli, service, tmp_path):
     ran = cli("run", write_jobs(tmp_path, dance()), "--out", tmp_path, *QUICK)
     assert (ran.code, ran.lines[0]["status"]) == (1, "failed")
     assert "no [red] cats" in ran.err
+    assert "not bought again by the same command" in ran.err
     (seen,) = cli("status", ran.lines[0]["task_id"]).lines
     assert seen["fault"]["message"] == "no [red] cats"
 
