@@ -120,9 +120,10 @@ def _open(path: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     lock = sqlite3.connect(f"{real}-lock", isolation_level=None, timeout=0)
     try:
         _lock(lock, path)
-        version = _look(real, path)
+        _look(real, path)
         connection = sqlite3.connect(real, isolation_level=None, timeout=5)
         try:
+            version = check(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, version)
@@ -148,12 +149,14 @@ def _lock(lock: sqlite3.Connection, path: str) -> None:
         raise
 
 
-def _look(real: str, path: str) -> int:
-    """The version of the file, found without a right to write: closing what is no journal may change nothing of it."""
+def _look(real: str, path: str) -> None:
+    """Check the file without a right to write, so that even closing it changes nothing of what is no journal."""
     if not Path(real).exists():
-        return 0
-    with closing(sqlite3.connect(f"{Path(real).as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-        return check(connection, path)
+        return
+    connection = sqlite3.connect(f"{Path(real).as_uri()}?mode=ro", uri=True, timeout=5)
+    # A file whose owner died in its very first moments can only be read by somebody who may roll it back.
+    with closing(connection), suppress(sqlite3.OperationalError):
+        check(connection, path)
 
 
 def _commit(

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from evolink_async.errors import ConfigurationError, DownloadError
-from evolink_async.jobs import Keys, check_list, shape_of
+from evolink_async.jobs import Keys, Seen, check_list, shape_of
 from evolink_async.outcome import Accepted, Completed, Failed, Job, Timing, Unknown, digest
 from evolink_async.params import RawParams
 from evolink_async.task import Snapshot
@@ -130,3 +130,11 @@ def test_what_a_completed_job_costs():
     ]
     assert results == [5.0, 0.0, None]
     assert COMPLETED.url == "https://a/1"
+
+
+def test_a_hundred_thousand_keys_are_told_apart():
+    """Each is new once, and old ever after, however often the table has grown."""
+    seen = Seen()
+    words = [f"shot-{number}" for number in range(100_000)]
+    assert all(seen.add(word) for word in words)
+    assert not any(seen.add(word) for word in words)

@@ -255,6 +255,26 @@ async def test_a_write_while_closing_is_made_or_refused(path):
     await closing_
 
 
+async def test_an_owner_that_died_while_it_made_the_file(path):
+    """A file with SQLite's rollback journal beside it, as a kill during the very first write leaves it, is opened."""
+    with opened(path) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("CREATE TABLE jobs (name TEXT)")
+        connection.commit()
+        connection.execute("DROP TABLE jobs")
+        connection.commit()
+        connection.executescript("BEGIN; CREATE TABLE half (name TEXT); CREATE TABLE made (name TEXT);")
+        connection.execute("INSERT INTO half SELECT zeroblob(100000)")
+        left = {file.name: read_elsewhere(file) for file in path.parent.iterdir()}
+    assert left.keys() == {"run.db", "run.db-journal"}
+    for name, content in left.items():
+        path.with_name(name).write_bytes(content)
+    journal = SqliteJournal(path)
+    await journal.open()
+    await journal.aclose()
+    assert rows(path) == {}
+
+
 # --- the disk
 
 

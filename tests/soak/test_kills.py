@@ -191,6 +191,28 @@ def test_killed_at_any_moment_with_keys_that_are_honoured(tmp_path, kills):
     assert toll.paid == toll.jobs
 
 
+@pytest.mark.parametrize("kills", [40, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
+def test_killed_while_the_journal_is_made(tmp_path, kills):
+    """Whatever a worker leaves behind that dies in its first moments, the next one opens it."""
+    dice = random.Random(kills)
+    with service() as emulator, nursery() as born:
+        for number in range(kills):
+            life = Life(
+                base_url=emulator.base_url,
+                journal=str(tmp_path / f"{number}.db"),
+                diary=str(tmp_path / f"{number}.jsonl"),
+                batch="new",
+                count=0,
+            )
+            worker = born.bear(life)
+            until(Path(f"{life.journal}-lock").exists)
+            time.sleep(dice.uniform(0, 0.004))
+            born.kill(worker)
+            born.bear(life)
+            assert born.bury() == 0
+            assert read_diary(Path(life.diary))[-1] == {"found": {"Accepted": 0, "Unknown": 0}}
+
+
 def test_a_stopped_worker_keeps_its_journal(tmp_path):
     """While it sleeps a second worker is refused and sends nothing; awake again, it finishes."""
     with service() as emulator, nursery() as first, nursery() as second:
