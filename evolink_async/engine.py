@@ -16,7 +16,7 @@ from yarl import URL
 
 from .budget import Purse
 from .channel import Channel
-from .errors import ConfigurationError, EvolinkError, JournalError, ReplyError, TaskNotFoundError
+from .errors import ConfigurationError, EvolinkError, JournalError
 from .events import Stats
 from .fetch import Fetcher
 from .inflight import Account, InFlight, Watcher
@@ -165,7 +165,10 @@ class Engine:
 
     def account(self, task_id: str) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
-        known = self.journal.owner(task_id)
+        try:
+            known = self.journal.owner(task_id)
+        except JournalError:
+            known = None  # looking is worth more than knowing where
         owner = next((s for s in self.sessions if known and s.fingerprint == known.session), None)
         return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
 
@@ -243,7 +246,7 @@ class Engine:
         """Count and write down an end; when only our watching has ended, the task stays unfinished."""
         self.tally(outcome)
         self.till.settled(outcome)
-        if isinstance(last, Snapshot | TaskNotFoundError | ReplyError):
+        if isinstance(last, Snapshot):
             await self._record(self.journal.ended(outcome))
 
     async def noticed(self, seen: Snapshot) -> None:

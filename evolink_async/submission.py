@@ -35,6 +35,7 @@ class Submission:
         resend: The sends so far.
         session: The account it is sent to; fixed once it is in doubt.
         doubt: Why it may have been accepted, once a send left that open.
+        accepted: Its task, as soon as the service has named it.
         price: Credits held for it in the budget.
         callers: How many wait for it.
         under_way: Whether a send is between its journal entries, and must not be cut short.
@@ -46,6 +47,7 @@ class Submission:
     resend: Resend
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
+    accepted: Accepted | None = None
     price: float | None = None
     callers: int = 1
     under_way: bool = False

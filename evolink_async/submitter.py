@@ -157,6 +157,8 @@ class Submitter:
         try:
             return await self._send_when_affordable(submission)
         except asyncio.CancelledError:
+            if submission.accepted is not None:
+                return submission.accepted  # the journal's disk was slower than our patience; the id is known
             if submission.doubt is not None:
                 return await self._doubt(submission, submission.doubt)
             self._till.released(submission.job.key)
@@ -229,10 +231,11 @@ class Submitter:
         """Write the task id down before anybody is told."""
         key = submission.job.key
         accepted = Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time())
-        await self._record(self._journal.accepted(accepted))
+        submission.accepted = accepted
         self._till.accepted(key, snapshot.credits_reserved)
         self._circuits.took(submission.model)
         session.gate.open()
+        await self._record(self._journal.accepted(accepted))
         return accepted
 
     def _goes_on(self, submission: Submission, session: Session, error: EvolinkError) -> bool:

@@ -100,6 +100,8 @@ class MemoryJournal:
             raise JournalError(f"no job {key!r} is in doubt")
         if how in ("resubmit", "abandon"):
             self._forget(key)
+        elif how in self._keys:
+            raise JournalError(f"the task {how} belongs to the job {self._keys[how]!r}")
         else:
             await self.accepted(record.standing.found(how))
 

@@ -22,6 +22,8 @@ from .writer import Change, Writer
 
 T = TypeVar("T")
 
+CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
+
 
 class SqliteJournal:
     """Jobs in an SQLite file. See `Journal` for what each call means.
@@ -138,6 +140,8 @@ class SqliteJournal:
             columns = {"state": "planned", "idempotency_key": None, "doubt": None}
         elif how == "abandon":
             columns = {"state": "abandoned", "ended_at": time.time()}
+        elif self._one("SELECT key FROM jobs WHERE task_id = ?", how) is not None:
+            raise JournalError(f"the task {how} belongs to another job in {self._path!r}", advice=CHECK_ID)
         else:
             columns["accepted_at"] = time.time()
         if not await self._write(_update(key, "in_doubt", **columns)):
@@ -259,6 +263,7 @@ def _columns_of(completed: Completed) -> dict[str, object]:
     timing = completed.timing
     return {
         "state": "completed",
+        "accepted_at": timing.accepted_at,
         "urls": json.dumps(completed.urls),
         "expires_at": completed.expires_at,
         "ended_at": timing.finished_at,

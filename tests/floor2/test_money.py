@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import attrs
 import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalError
+from evolink_async.journal import MemoryJournal
 from evolink_async.limits import Budget
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import PATIENT, dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
@@ -180,3 +182,43 @@ async def test_doubts_of_an_unlearned_price_are_held_once_it_is_known(emulator, 
     assert emulator.ledger.accepted == 4
     kinds = [type(outcome) for outcome in outcomes]
     assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [1, 3, 6]
+
+
+async def test_one_task_settles_one_job(emulator, journal):
+    """An id that belongs to another job is refused: two jobs would share one film."""
+    async with open_pool(emulator, journal=journal) as pool:
+        await in_doubt(emulator, pool)
+        other = await pool.submit(dance(7), key="other")
+        with pytest.raises(JournalError, match="belongs to"):
+            await pool.settle("shot-1", other.task_id)
+
+
+class Slow(MemoryJournal):
+    """A disk that takes its time with what was accepted."""
+
+    async def accepted(self, accepted: ev.Accepted) -> None:
+        await super().accepted(accepted)
+        await asyncio.sleep(3600)
+
+
+async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
+    """Closed while the entry is being written: the caller gets the id of what was paid for."""
+    retry = attrs.evolve(PATIENT, grace=0.05)
+    async with open_pool(emulator, journal=Slow(), retry=retry) as pool:
+        task = asyncio.create_task(pool.submit(dance()))
+        await until(lambda: emulator.ledger.accepted == 1)
+    assert (await task).task_id in emulator.tasks
+
+
+class Blind(MemoryJournal):
+    """A journal that cannot be read any more."""
+
+    def owner(self, task_id: str) -> None:
+        raise JournalError("the disk is gone")
+
+
+async def test_a_journal_that_cannot_be_read_ends_no_stream(emulator):
+    """Every job that was bought is watched to its end."""
+    async with open_pool(emulator, journal=Blind()) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(3))]
+    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)

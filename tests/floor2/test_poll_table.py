@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 import pytest
 
@@ -131,11 +133,12 @@ async def test_not_found_is_tolerated_for_the_grace_period(emulator):
 async def test_not_found_is_final_after_the_grace_period(emulator):
     """An id nobody knows ends in TaskNotFoundError, not in endless waiting."""
     async with open_pool(emulator) as pool:
+        started = time.monotonic()
         with pytest.raises(TaskNotFoundError) as caught:
             await pool.wait(NO_TASK)
+        assert time.monotonic() - started >= FAST.not_found_grace
         assert caught.value.task_id == NO_TASK
-        looks = arrivals(emulator, "poll")
-        assert looks[-1] - looks[0] >= FAST.not_found_grace * 0.9
+        assert len(emulator.received) > 1
 
 
 async def test_completed_without_a_link_ends_as_a_reply_error(emulator):
@@ -205,13 +208,13 @@ async def test_a_stream_with_a_timeout_gives_up_each_task_by_itself(emulator):
 
 async def test_429_pauses_every_look(emulator):
     """Retry-After on one look holds back the looks at all other tasks too."""
-    emulator.faults.on("poll", 1, faults.error(429, headers={"Retry-After-Ms": "200"}))
+    emulator.faults.on("poll", 1, faults.error(429, headers={"Retry-After-Ms": "600"}))
     cadence = attrs.evolve(FAST, polls_per_second=50)
     async with open_pool(emulator, cadence=cadence) as pool:
         assert len([outcome async for outcome in pool.run(jobs(20))]) == 20
     looks = arrivals(emulator, "poll")
     assert len(looks) > 20
-    assert not [look for look in looks if 0.1 < look - looks[0] < 0.19]  # the first burst was on its way already
+    assert not [look for look in looks if 0.3 < look - looks[0] < 0.59]  # the first burst was on its way already
 
 
 async def test_a_task_is_asked_for_with_the_key_that_made_it():
