@@ -125,6 +125,8 @@ def freeze(value: object) -> Any:  # noqa: ANN401  # as above
 
 def thaw(value: object) -> Json:
     """Undo `freeze`: plain lists and dicts, ready to be written as JSON."""
+    if value is None or isinstance(value, str | int | float):  # nearly all are; asking for a Mapping is slow
+        return value
     if isinstance(value, Mapping):
         return {name: thaw(item) for name, item in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple | list):

@@ -32,12 +32,16 @@ def snapshot_of(row: Row, state: str) -> Snapshot:
         task_id=row["task_id"],
         state=state,
         model=row["model"],
-        urls=tuple(json.loads(row["urls"] or "[]")),
+        urls=_texts(row["urls"]),
         fault=TaskFault(**json.loads(row["fault"])) if row["fault"] else None,
         estimated_seconds=row["estimated_seconds"],
         credits_reserved=row["credits_reserved"],
         credits_used=row["credits_used"],
     )
+
+
+def _texts(column: str | None) -> tuple[str, ...]:
+    return tuple(json.loads(column)) if column else ()
 
 
 def accepted_of(row: Row) -> Accepted:
@@ -63,16 +67,17 @@ def ended_of(row: Row) -> Completed | Failed:
     """A job that came to its end in an earlier run."""
     if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
         return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"])
+    snapshot = snapshot_of(row, TaskState.COMPLETED)
     return Completed(
         key=row["key"],
         task_id=row["task_id"],
-        urls=tuple(json.loads(row["urls"])),
+        urls=snapshot.urls,
         expires_at=row["expires_at"],
-        snapshot=snapshot_of(row, TaskState.COMPLETED),
+        snapshot=snapshot,
         timing=Timing(
             accepted_at=row["accepted_at"], finished_at=row["ended_at"], looks=row["looks"], lag=row["lag"] or 0.0
         ),
-        files=tuple(Path(name) for name in json.loads(row["files"] or "[]")),
+        files=tuple(map(Path, _texts(row["files"]))),
         resumed=True,
     )
 
