@@ -13,7 +13,6 @@ from yarl import URL
 
 from .errors import ConfigurationError
 from .journal import Journal, MemoryJournal
-from .journal.sqlite import SqliteJournal
 from .secret import ApiKey
 from .transport import base_url
 
@@ -53,6 +52,8 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
     """The journal given, one in the file given, or one in memory; not opened yet."""
     if given is None:
         return MemoryJournal()
+    from .journal.sqlite import SqliteJournal  # here, for those who need no file: it brings SQLite along
+
     return SqliteJournal(given) if isinstance(given, str | Path) else given
 
 

@@ -32,6 +32,7 @@ class Submission:
         job: The job.
         request: The paid request; the same bytes at every send.
         idempotency_key: What the purchase goes by at the service.
+        shape: What its price goes by.
         resend: The sends so far.
         session: The account it is sent to; fixed once it is in doubt.
         doubt: Why it may have been accepted, once a send left that open.
@@ -44,6 +45,7 @@ class Submission:
     job: Job
     request: Request
     idempotency_key: str
+    shape: Shape
     resend: Resend
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
@@ -56,17 +58,13 @@ class Submission:
     def of(cls, job: Job, policy: RetryPolicy, *, idempotency_key: str | None = None) -> Submission:
         """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{uuid.uuid4().hex}"
-        return cls(job, encode_submit(job.params, key), key, Resend(policy))
+        shape = price_shape(dump_params(job.params))
+        return cls(job, encode_submit(job.params, key), key, shape, Resend(policy))
 
     @property
     def model(self) -> str:
         """What is asked for."""
         return self.job.params.model
-
-    @property
-    def shape(self) -> Shape:
-        """What its price goes by."""
-        return price_shape(dump_params(self.job.params))
 
     def intent(self, session: Session | None) -> Intent:
         """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
