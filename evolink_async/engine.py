@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Hashable
+from collections.abc import Hashable
 from typing import Protocol, Self, TypeAlias
 
 from yarl import URL
@@ -247,7 +247,7 @@ class Engine:
         self.tally(outcome)
         self.till.settled(outcome)
         if isinstance(last, Snapshot):
-            await self._record(self.journal.ended(outcome))
+            await self.submitter.record(self.journal.ended(outcome))
 
     async def noticed(self, seen: Snapshot) -> None:
         """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
@@ -262,14 +262,7 @@ class Engine:
 
     async def saved(self, completed: Completed) -> None:
         """Write down where the files of a job are."""
-        await self._record(self.journal.saved(completed))
-
-    async def _record(self, entry: Awaitable[None]) -> None:
-        """Write down what has happened; if the disk refuses, the caller must learn it all the more."""
-        try:
-            await entry
-        except JournalError:
-            self.submitter.faults += 1
+        await self.submitter.record(self.journal.saved(completed))
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""

@@ -212,7 +212,7 @@ class Submitter:
                 return await self._take(submission, session, verdict)
             self.faults += 1
             if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
-                await self._record(self._journal.refused(submission.job.key))
+                await self.record(self._journal.refused(submission.job.key))
             return verdict
         finally:
             submission.under_way = False
@@ -235,7 +235,7 @@ class Submitter:
         self._till.accepted(key, snapshot.credits_reserved)
         self._circuits.took(submission.model)
         session.gate.open()
-        await self._record(self._journal.accepted(accepted))
+        await self.record(self._journal.accepted(accepted))
         return accepted
 
     def _goes_on(self, submission: Submission, session: Session, error: EvolinkError) -> bool:
@@ -267,7 +267,7 @@ class Submitter:
     async def _leave(self, submission: Submission, error: EvolinkError) -> Failed:
         """End unsent; the job stays planned."""
         self._till.released(submission.job.key)
-        await self._record(self._journal.planned(submission.intent(None)))
+        await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
 
     async def _doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
@@ -275,10 +275,10 @@ class Submitter:
         error.key, error.idempotency_key = submission.job.key, submission.idempotency_key
         self._till.doubted(submission.job.key)
         unknown = Unknown(submission.job.key, error)
-        await self._record(self._journal.doubted(unknown))
+        await self.record(self._journal.doubted(unknown))
         return unknown
 
-    async def _record(self, entry: Awaitable[None]) -> None:
+    async def record(self, entry: Awaitable[None]) -> None:
         """Write down what has happened. If the disk refuses, the caller must learn it all the more: nothing is raised.
 
         The journal takes no further intent after that, so nothing more is sent.
