@@ -114,6 +114,16 @@ class FrozenMap(Mapping[str, Any]):
         return FrozenMap, (self._items,)
 
 
+NOTHING_MORE = FrozenMap()
+
+
+def frozen(items: Mapping[str, Any]) -> FrozenMap:
+    """Make a mapping unchangeable; one that is so already, or empty, costs nothing."""
+    if not items:
+        return NOTHING_MORE
+    return items if isinstance(items, FrozenMap) else FrozenMap(items)
+
+
 def freeze(value: object) -> Any:  # noqa: ANN401  # as above
     """Turn lists into tuples and mappings into `FrozenMap`, at every level."""
     if isinstance(value, Mapping):

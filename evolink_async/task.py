@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from .json_text import FrozenMap
+from .json_text import NOTHING_MORE, frozen
 
 
 class TaskState(StrEnum):
@@ -71,7 +71,7 @@ class Snapshot:
     credits_reserved: float | None = None
     credits_used: float | None = None
     request_id: str | None = attrs.field(default=None, eq=False)
-    extra: Mapping[str, Any] = attrs.field(factory=FrozenMap, converter=FrozenMap, repr=False)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING_MORE, converter=frozen, repr=False)
 
     @property
     def is_final(self) -> bool:

@@ -23,6 +23,11 @@ class Row(Protocol):
     def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401  # columns have types of their own
 
 
+COLUMNS = (
+    "key, state, digest, session, model, task_id, urls, files, accepted_at, ended_at, expires_at, looks, lag,"
+    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at"
+)
+"""What an outcome is made of: all but the parameters, which the caller has."""
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
 
 

@@ -17,7 +17,8 @@ from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
 from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known, Standing
-from .rows import Row, accepted_of, doubt_of, ended_of, fault_of, unknown_of
+from .reader import Reader
+from .rows import COLUMNS, Row, accepted_of, doubt_of, ended_of, fault_of, unknown_of
 from .writer import Change, Writer
 
 T = TypeVar("T")
@@ -35,9 +36,8 @@ class SqliteJournal:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
-        self._file = Path(path).absolute()
         self._writer: Writer | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._reader = Reader(self._path)
 
     async def open(self) -> None:
         """Lock the file; what was being submitted when its last owner died is in doubt."""
@@ -49,19 +49,18 @@ class SqliteJournal:
             await writer.aclose()
             raise
         self._writer = writer
+        self._reader.open()
 
     async def aclose(self) -> None:
         """Write, unlock."""
         writer, self._writer = self._writer, None
-        if self._reader is not None:
-            self._reader.close()  # before the writer, which as the last one tidies SQLite's own files away
-            self._reader = None
+        self._reader.close()
         if writer is not None:
             await writer.aclose()
 
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters; a job that is only planned may change them."""
-        row = self._one("SELECT * FROM jobs WHERE key = ?", job.key)
+        row = self._reader.job(job.key)
         if row is None or row["state"] == "planned":
             return None
         if row["digest"] != digest(job.params):
@@ -127,6 +126,7 @@ class SqliteJournal:
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""
         files = json.dumps([str(path.absolute()) for path in completed.files])
+        self._reader.forget(completed.key)
         for before in ("completed", "downloaded"):
             await self._write(_update(completed.key, before, state="downloaded", files=files))
 
@@ -140,7 +140,7 @@ class SqliteJournal:
             columns = {"state": "planned", "idempotency_key": None, "doubt": None}
         elif how == "abandon":
             columns = {"state": "abandoned", "ended_at": time.time()}
-        elif self._one("SELECT key FROM jobs WHERE task_id = ?", how) is not None:
+        elif self._reader.rows("SELECT key FROM jobs WHERE task_id = ?", how):
             raise JournalError(f"the task {how} belongs to another job in {self._path!r}", advice=CHECK_ID)
         else:
             columns["accepted_at"] = time.time()
@@ -149,46 +149,21 @@ class SqliteJournal:
 
     def owner(self, task_id: str) -> Known | None:
         """Look the task up."""
-        row = self._one("SELECT * FROM jobs WHERE task_id = ? AND state = 'accepted'", task_id)
-        return Known(accepted_of(row), row["session"] or "") if row is not None else None
+        query = f"SELECT {COLUMNS} FROM jobs WHERE task_id = ? AND state = 'accepted'"  # noqa: S608  # our own names
+        return next((Known(accepted_of(row), row["session"] or "") for row in self._reader.rows(query, task_id)), None)
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read what is accepted or in doubt, in the order it was sent."""
-        rows = self._read("SELECT * FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at")
+        rows = self._reader.rows(
+            f"SELECT {COLUMNS} FROM jobs"  # noqa: S608  # our own names
+            " WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at"
+        )
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
 
     async def _write(self, change: Change[T]) -> T:
         if self._writer is None:
             raise JournalError(f"the journal {self._path!r} is not open")
         return await self._writer.write(change)
-
-    def _one(self, query: str, *values: object) -> Row | None:
-        return next(iter(self._read(query, *values)), None)
-
-    def _read(self, query: str, *values: object) -> list[Row]:
-        """Read with a connection of the calling thread, kept while we are open and all goes well."""
-        if self._writer is None and not self._file.exists():
-            return []
-        reader: sqlite3.Connection | None = None
-        try:
-            reader = self._reader or self._connect()
-            self._reader = None
-            rows: list[Row] = reader.execute(query, values).fetchall()
-            if self._writer is not None:
-                self._reader = reader
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
-        finally:
-            if reader is not None and self._reader is None:
-                reader.close()
-        return rows
-
-    def _connect(self) -> sqlite3.Connection:
-        # Nothing is written by it. Yet "ro" does not tidy SQLite's own files away, which is only right beside a writer.
-        mode = "rw" if self._writer is None else "ro"
-        connection = sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
-        connection.row_factory = sqlite3.Row
-        return connection
 
 
 def _doubt_what_was_cut_short(connection: sqlite3.Connection) -> int:

@@ -319,7 +319,7 @@ class SqliteJournalLaws(JournalLaws):
     @rule()
     def every_key_ever_used_is_kept(self) -> None:
         """No purchase is forgotten, also when the job was bought anew."""
-        rows = self.journal._read("SELECT key, idempotency_key FROM purchases")
+        rows = self.journal._reader.rows("SELECT key, idempotency_key FROM purchases")
         kept: dict[str, set[str]] = {}
         for row in rows:
             kept.setdefault(row["key"], set()).add(row["idempotency_key"])
