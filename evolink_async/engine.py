@@ -16,52 +16,31 @@ from yarl import URL
 
 from .budget import Purse
 from .channel import Channel
+from .ending import conclude, last_look
 from .errors import ConfigurationError, EvolinkError, JournalError
-from .events import Stats
+from .events import Emit, JobEnded, Observer
 from .fetch import Fetcher
 from .inflight import Account, InFlight, Watcher
 from .journal import Journal
 from .limits import Cadence, Limits, RetryPolicy
+from .observers import Telling
 from .outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from .permits import Permits
 from .poller import Poller
 from .retry import Gate
+from .schedule import Schedule
 from .secret import ApiKey
 from .session import AnySession, Session
+from .stats import Stats
 from .submitter import Submitter
 from .task import Snapshot, TaskState
 from .till import Till
 from .transport import AiohttpTransport, HttpOptions
-from .verdict import task_error
 
-LINK_LIFE = 24 * 3600.0
-"""Seconds a result link works. Source: every model page (read 2026-11-20)."""
 LOOK_WITHIN = 0.7
 """Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
 
 Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
-
-
-def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Completed | Failed:
-    """The outcome of a task whose watching has ended with `last`."""
-    timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.looks, lag=entry.lag)
-    return last_look(key, entry.task_id, last, timing)
-
-
-def last_look(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
-    """The outcome that the last look at a task amounts to."""
-    if isinstance(last, EvolinkError):
-        return Failed(key, last, task_id)
-    if last.state != TaskState.COMPLETED:
-        return Failed(key, task_error(last), task_id)
-    return Completed(
-        key=key,
-        task_id=task_id,
-        urls=last.urls,
-        expires_at=timing.finished_at - timing.lag + LINK_LIFE,
-        snapshot=last,
-        timing=timing,
-    )
 
 
 class Work(Protocol):
@@ -93,7 +72,9 @@ class Engine:
         limits: Limits,
         cadence: Cadence,
         retry: RetryPolicy,
-        purse: Purse | None = None,
+        schedule: Schedule,
+        purse: Purse | None,
+        emit: Emit | None,
     ) -> None:
         self.sessions = sessions
         self.fetcher = fetcher
@@ -103,9 +84,12 @@ class Engine:
         self.in_flight = Permits(limits.in_flight)
         self.downloads = Permits(limits.downloads)
         self.submits = Permits(limits.submits)
-        self.poller = Poller(cadence, self.requests, limits.requests)
+        self.emit = emit
+        self.poller = Poller(cadence, self.requests, schedule=schedule, emit=emit)
         self.till = Till(purse, is_watching=lambda: len(self.poller) > 0)
-        self.submitter = Submitter(sessions, retry, journal, self.till, submits=self.submits, requests=self.requests)
+        self.submitter = Submitter(
+            sessions, retry, journal, self.till, submits=self.submits, requests=self.requests, emit=emit
+        )
         self.runs: set[Work] = set()
         self.channels: set[Channel[Snapshot]] = set()
         self._waiters: set[asyncio.Future[Ended]] = set()
@@ -128,17 +112,39 @@ class Engine:
         retry: RetryPolicy,
         http: HttpOptions,
         purse: Purse | None,
+        observer: Observer | None,
     ) -> Self:
         """Open one session per key. Call it inside the event loop that will use it."""
+        emit = Telling(observer) if observer is not None else None
+        schedule = Schedule(cadence, journal.durations())
         sessions = tuple(
             Session(
-                AiohttpTransport(origin, key, limits=limits, options=http),
+                AiohttpTransport(origin, key, options=http),
                 key.fingerprint,
                 gate=Gate(retry.patience),
+                emit=emit,
             )
             for key in keys
         )
-        return cls(sessions, Fetcher(http), journal, limits=limits, cadence=cadence, retry=retry, purse=purse)
+        return cls(
+            sessions,
+            Fetcher(http),
+            journal,
+            limits=limits,
+            cadence=cadence,
+            retry=retry,
+            schedule=schedule,
+            purse=purse,
+            emit=emit,
+        )
+
+    def retune(self, limits: Limits) -> None:
+        """Change how much may go on at once; what goes on already is not cut short."""
+        self.limits = limits
+        self.requests.resize(limits.requests)
+        self.in_flight.resize(limits.in_flight)
+        self.downloads.resize(limits.downloads)
+        self.submitter.retune(limits.submits)
 
     def check(self) -> None:
         """Refuse to be used after closing, or from another event loop.
@@ -193,13 +199,24 @@ class Engine:
             within=within if accepted else 0.0,
         )
 
-    async def wait(
+    async def wait(self, task_id: str, timeout: float | None, shape: Hashable) -> Completed | Failed | None:
+        """How a task ends, written down; None when `timeout` seconds were not enough."""
+        owner = self.journal.owner(task_id)
+        accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
+        if shape is None and accepted is not None:
+            shape = (accepted.snapshot.model, None, None)
+        ended = await self._end_of(task_id, accepted, timeout, shape)
+        if ended is None:
+            return None
+        outcome = conclude(accepted.key if accepted else task_id, *ended)
+        await self.ended(outcome, ended[1])
+        self.journal.told(outcome)
+        return outcome
+
+    async def _end_of(
         self, task_id: str, accepted: Accepted | None, timeout: float | None, shape: Hashable
     ) -> Ended | None:
-        """How the watching of a task ends; None when `timeout` seconds were not enough.
-
-        A look falls within that time in any case: whoever waits in small steps learns of the end too.
-        """
+        """How the watching of a task ends. A look falls within `timeout`: who waits in small steps learns of it too."""
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def heard(entry: InFlight, seen: Snapshot | EvolinkError) -> None:
@@ -220,6 +237,8 @@ class Engine:
     def tally(self, outcome: Outcome) -> None:
         """Count an outcome that is about to be told."""
         self._counts[type(outcome)] += 1
+        if self.emit is not None:
+            self.emit(JobEnded(at=time.time(), outcome=outcome))
         if isinstance(outcome, Completed) and not outcome.resumed:
             self._credits_used += outcome.credits or 0.0
 
@@ -234,7 +253,13 @@ class Engine:
             unknown=self._counts[Unknown],
             submits=self.submitter.sends,
             looks=self.poller.looks,
+            status_requests=self.poller.requests_sent,
             faults=self.submitter.faults + self.poller.faults,
+            refused_for_load=self.submitter.refused + self.poller.refused,
+            lag_p50=self.poller.lags.at(0.5),
+            lag_p95=self.poller.lags.at(0.95),
+            pressure=self.poller.pressure,
+            submits_limit=self.submits.total,
             credits_reserved=self.poller.credits_reserved,
             credits_used=self._credits_used,
             requests=self.requests.used,

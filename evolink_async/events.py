@@ -1,45 +1,174 @@
-"""What has happened so far, in figures, for operators and progress displays.
+"""What happens in a pool, one value each, for observers.
 
-Counting is the pool's business; this is only what it shows.
+Nothing is counted or sent here. No event holds a prompt or an API key; links are in the outcome that ends a job only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
 import attrs
+
+from .errors import EvolinkError
+from .outcome import Outcome
 
 
 @attrs.frozen(kw_only=True)
-class Stats:
-    """A pool's figures at one moment. All counts are since the pool was opened unless said otherwise.
+class JobStarted:
+    """A job was taken up: it is about to be submitted, or found to be submitted already.
 
     Attributes:
-        waiting: Jobs read from the input and not yet submitted, now.
-        submitting: Submits on their way, now.
-        in_flight: Tasks being watched, now.
-        completed: Tasks seen to end with a result.
-        failed: Jobs that ended without one.
-        unknown: Submits that may have been accepted; each needs a decision.
-        submits: Submit requests sent, retries included.
-        looks: Status requests sent.
-        faults: Requests that brought no usable answer, 429 and 5xx included.
-        credits_reserved: Credits held for the tasks being watched, now.
-        credits_used: Credits charged for completed tasks, as far as the service said.
-        requests: HTTP calls open, now.
-        requests_peak: Most HTTP calls open at once.
-        in_flight_peak: Most jobs alive at the service at once.
+        at: Unix seconds.
+        key: The job's key.
+        model: What is asked for.
+        task_id: Its task, if an earlier run has submitted it.
     """
 
-    waiting: int = 0
-    submitting: int = 0
-    in_flight: int = 0
-    completed: int = 0
-    failed: int = 0
-    unknown: int = 0
-    submits: int = 0
-    looks: int = 0
-    faults: int = 0
-    credits_reserved: float = 0.0
-    credits_used: float = 0.0
-    requests: int = 0
-    requests_peak: int = 0
-    in_flight_peak: int = 0
+    at: float
+    key: str
+    model: str
+    task_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SubmitAnswered:
+    """One paid request has ended, with a task or an error.
+
+    Attributes:
+        at: Unix seconds when it was sent.
+        seconds: How long it took.
+        key: The job's key.
+        model: What was asked for.
+        send: 1 for the first request of this job, 2 for the second ...
+        session: Fingerprint of the API key.
+        task_id: The task, if the service took the job.
+        credits_reserved: What it holds for the task, if it said so.
+        error: Why there is none.
+        is_repeated: Whether the request is sent again.
+    """
+
+    at: float
+    seconds: float
+    key: str
+    model: str
+    send: int
+    session: str
+    task_id: str | None = None
+    credits_reserved: float | None = None
+    error: EvolinkError | None = None
+    is_repeated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Looked:
+    """One status request has ended, be it for one task or for many.
+
+    Attributes:
+        at: Unix seconds when it was sent.
+        seconds: How long it took.
+        task_ids: The tasks asked for.
+        states: What was said of them, in the same order; None for a task without an answer.
+        error: Why there was no answer at all.
+    """
+
+    at: float
+    seconds: float
+    task_ids: tuple[str, ...]
+    states: tuple[str | None, ...] = ()
+    error: EvolinkError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Downloaded:
+    """Fetching one result file has ended.
+
+    Attributes:
+        at: Unix seconds when it began.
+        seconds: How long it took.
+        key: The job's key.
+        path: The file.
+        size_bytes: Its size.
+        error: Why there is no file.
+    """
+
+    at: float
+    seconds: float
+    key: str
+    path: str | None = None
+    size_bytes: int = 0
+    error: EvolinkError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class JobEnded:
+    """A job has come to its end, which is about to be told.
+
+    Attributes:
+        at: Unix seconds.
+        outcome: The end.
+    """
+
+    at: float
+    outcome: Outcome
+
+
+@attrs.frozen(kw_only=True)
+class Benched:
+    """A key may submit nothing more: its jobs go to other keys, or come back unsent.
+
+    Attributes:
+        at: Unix seconds.
+        session: Fingerprint of the API key.
+        error: What the service said.
+    """
+
+    at: float
+    session: str
+    error: EvolinkError
+
+
+@attrs.frozen(kw_only=True)
+class SubmitsLimited:
+    """The service refused for load, or took everything for a while: the number of submits at once was changed.
+
+    Attributes:
+        at: Unix seconds.
+        limit: Submits at once from now on; `Limits.submits` at most.
+    """
+
+    at: float
+    limit: int
+
+
+@attrs.frozen(kw_only=True)
+class BatchReadsOff:
+    """Tasks of an account are read one by one from now on.
+
+    Attributes:
+        at: Unix seconds.
+        reason: What was wrong with the batch reads.
+    """
+
+    at: float
+    reason: str
+
+
+Event: TypeAlias = (
+    JobStarted | SubmitAnswered | Looked | Downloaded | JobEnded | Benched | SubmitsLimited | BatchReadsOff
+)
+
+
+Emit: TypeAlias = Callable[[Event], None]
+
+
+class Observer(Protocol):
+    """Hears of every event of a pool: any callable that takes one. `telemetry` has some ready-made.
+
+    It is called in the event loop, at once and in order, so it must not wait. What it raises is logged, once for each
+    class of exception, and harms nothing.
+    """
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of one event."""
+        ...

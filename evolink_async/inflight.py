@@ -1,36 +1,22 @@
-"""A task being watched, and what a look at it leads to.
+"""A task being watched, and whom to ask about it.
 
-Plain decisions: the clock is an argument, nothing waits, nothing is sent.
+Values only; what a look at it leads to is decided in `looking`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
 
-from .errors import (
-    AccessDeniedError,
-    AuthenticationError,
-    EvolinkError,
-    InsufficientCreditsError,
-    ReplyError,
-    StatusError,
-    TaskNotFoundError,
-)
-from .limits import Cadence
-from .schedule import Schedule
-from .task import Snapshot, TaskState
+from .errors import EvolinkError
+from .task import Snapshot
 
 Watcher: TypeAlias = "Callable[[InFlight, Snapshot | EvolinkError], None]"
 
-MAX_RETRY_AFTER = 3600.0
-"""Seconds; a longer wish is taken for a mistake, lest a task be forgotten."""
-DENIALS = 3
-"""How often a look that the key is refused for is repeated, over `max_interval`."""
-BLANKS = 3
-"""How often a completed task without a link is looked at again."""
+
+PollMany: TypeAlias = "Callable[[Sequence[str]], Awaitable[Mapping[str, Snapshot] | EvolinkError]]"
 
 
 class Account(Protocol):
@@ -40,6 +26,11 @@ class Account(Protocol):
 
     async def poll(self, task_id: str) -> Snapshot | EvolinkError:
         """Look once."""
+        ...
+
+    @property
+    def poll_many(self) -> PollMany | None:
+        """Look at many tasks with one request; None when it is not known that they are all its own."""
         ...
 
 
@@ -59,6 +50,9 @@ class InFlight:
         last_no: Monotonic seconds of the last look that said "not yet".
         finished: Monotonic seconds of the look that said "done".
         looks: Status reads sent.
+        misses: Batch answers that did not tell of it.
+        claim: The end that a batch read told of, before such reads were trusted.
+        cost: Requests a second that it would be worth.
         watchers: Who is told; a task without watchers is not looked at.
         bucket: Its place in the agenda.
     """
@@ -78,72 +72,26 @@ class InFlight:
     denials: int = 0
     blanks: int = 0
     progress: int | None = None
+    misses: int = 0
+    claim: str | None = None
+    cost: float = 0.0
     watchers: list[Watcher] = attrs.field(factory=list[Watcher])
     bucket: int | None = None
 
     @property
+    def last_news(self) -> float:
+        """Monotonic seconds of the last look that said "not yet", or of the beginning."""
+        return max(self.last_no, self.since)
+
+    @property
     def lag(self) -> float:
         """Seconds between the last "not yet" and the first "done"."""
-        return self.finished - max(self.last_no, self.since)
+        return self.finished - self.last_news
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is to be read by itself: to confirm a batch read, or as those do not tell of it.
 
-@attrs.frozen
-class Again:
-    """Look again in `delay` seconds."""
-
-    delay: float
-
-
-def first_look(entry: InFlight, now: float, schedule: Schedule) -> float:
-    """Seconds until the first look."""
-    return schedule.next_look(entry.shape, now - entry.since, entry.estimated)
-
-
-def after_look(
-    entry: InFlight, seen: Snapshot | EvolinkError, now: float, *, cadence: Cadence, schedule: Schedule
-) -> Again | Snapshot | EvolinkError:
-    """What follows from a look: another one, the end of the task, or an error that ends the watching.
-
-    Reading is free, so nothing but a lasting refusal ends it: see the table in `verdict`.
-    """
-    if isinstance(seen, Snapshot):
-        entry.faults = entry.denials = 0
-        return _after_snapshot(entry, seen, now, cadence=cadence, schedule=schedule)
-    delay = _after_fault(entry, seen, now, cadence)
-    if delay is None:
-        return seen
-    asked = seen.retry_after if isinstance(seen, StatusError) else None
-    return Again(max(delay, min(asked or 0.0, MAX_RETRY_AFTER)))
-
-
-def _after_fault(entry: InFlight, seen: EvolinkError, now: float, cadence: Cadence) -> float | None:
-    """Seconds until the next look; None when the fault is the last word."""
-    if isinstance(seen, AuthenticationError | InsufficientCreditsError | AccessDeniedError):
-        entry.denials += 1
-        return cadence.max_interval / DENIALS if entry.denials <= DENIALS else None
-    if isinstance(seen, TaskNotFoundError):
-        left = entry.since + cadence.not_found_grace - now
-        return min(_back_off(entry, cadence), left) if left > 0 else None
-    return _back_off(entry, cadence)
-
-
-def _after_snapshot(
-    entry: InFlight, seen: Snapshot, now: float, *, cadence: Cadence, schedule: Schedule
-) -> Again | Snapshot | EvolinkError:
-    if not seen.is_final:
-        moved = seen.progress_percent if seen.progress_percent != entry.progress else None
-        entry.progress, entry.last_no = seen.progress_percent, now
-        entry.estimated = seen.estimated_seconds or entry.estimated
-        return Again(schedule.next_look(entry.shape, now - entry.since, entry.estimated, moved))
-    if seen.state == TaskState.COMPLETED and not seen.urls:
-        entry.blanks += 1
-        if entry.blanks <= BLANKS:
-            return Again(min(cadence.min_interval * 2**entry.blanks, cadence.max_interval))
-        return ReplyError(f"task {entry.task_id} is completed, yet has no result link", task_id=entry.task_id)
-    entry.finished = now
-    return seen
-
-
-def _back_off(entry: InFlight, cadence: Cadence) -> float:
-    entry.faults += 1
-    return min(cadence.min_interval * 2.0 ** min(entry.faults, 30), cadence.max_interval)
+        One batch answer without it may have come too soon after its submit; two are a habit.
+        """
+        return self.claim is not None or self.misses in (1, 3)

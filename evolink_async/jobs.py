@@ -8,10 +8,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import TypeAlias
 
 from .errors import ConfigurationError
 from .outcome import Job, digest
 from .params import AnyParams, Params, RawParams
+
+Shape: TypeAlias = tuple[str, Hashable, Hashable]
 
 
 class Seen:
@@ -102,6 +105,8 @@ def check_list(wishes: Sequence[object]) -> None:
         raise ConfigurationError("; ".join(faults))
 
 
-def shape_of(params: AnyParams) -> Hashable:
-    """What durations are learned by: model, quality and seconds."""
+def shape_of(params: AnyParams) -> Shape:
+    """What durations are learned by: model, quality and seconds, where they stand in the wire body."""
+    if isinstance(params, RawParams):
+        return params.model, params.body.get("quality"), params.body.get("duration")
     return params.model, getattr(params, "quality", None), getattr(params, "duration", None)

@@ -116,6 +116,11 @@ class Completed:
         """Whether every result is saved, and still where it was saved."""
         return len(self.files) == len(self.urls) and all(path.is_file() for path in self.files)
 
+    def as_accepted(self) -> Accepted:
+        """The same job as it was when it had just been submitted."""
+        accepted_at = self.timing.accepted_at or self.timing.finished_at
+        return Accepted(key=self.key, task_id=self.task_id, snapshot=self.snapshot, accepted_at=accepted_at)
+
     @property
     def url(self) -> str:
         """The first result link; a video task has one."""

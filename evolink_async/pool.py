@@ -5,36 +5,32 @@ It checks how it is used and hands over to the engine; it decides and waits for 
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
 
 from .arguments import check_timeout, journal_of, keys_of, origin_of
 from .budget import Purse
-from .engine import Engine, conclude
+from .ending import deadline
+from .engine import Engine
 from .errors import ConfigurationError, EvolinkError
-from .events import Stats
+from .events import Observer
 from .files.download import Downloads
 from .jobs import check_list, shape_of
 from .journal import Journal
+from .lifetime import Lifetime
 from .limits import Budget, Cadence, Limits, RetryPolicy
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
-from .run import Run, Wishes, deadline
-from .shield import finish
+from .run import Run, Wishes
+from .stats import Stats
 from .streams import OutcomeStream, SnapshotStream, UrlStream
 from .task import Snapshot
 from .transport import HttpOptions
 from .wire import Credits, encode_poll
 
-DEFAULT_BASE_URL = "https://api.evolink.ai"
 
-
-class SessionPool:
+class SessionPool(Lifetime):
     """Runs many generations over one or more API keys.
 
     Use it as an async context manager, one per process, and share it: all its methods may be called from any number
@@ -52,6 +48,8 @@ class SessionPool:
             being submitted when the process died is `Unknown`. Default: memory, which forgets when the process ends.
         budget: The most that may be spent, over all runs of the journal; jobs beyond it come back unsent, as `Failed`
             with a BudgetError.
+        observer: Told of all that happens, as typed values: see `evolink_async.events`, and `evolink_async.telemetry`
+            for ready-made ones.
         http: Time-outs, proxies, caps.
 
     Raises:
@@ -64,9 +62,6 @@ class SessionPool:
         ...             print(outcome.key, outcome)
     """
 
-    _engine: Engine | None = None  # here, so that a pool whose construction failed can still be dropped
-    _closing: asyncio.Task[None] | None = None
-
     def __init__(
         self,
         api_key: str | Sequence[str] | None = None,
@@ -77,37 +72,17 @@ class SessionPool:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         journal: str | Path | Journal | None = None,
         budget: Budget | None = None,
+        observer: Observer | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
+        super().__init__(journal_of(journal))
         self._keys = keys_of(api_key)
         self._origin = origin_of(base_url)
         self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
-        self._budget = budget
-        self._was_opened = False
-        self._journal = journal_of(journal)
+        self._budget, self._observer = budget, observer
 
     def __repr__(self) -> str:
-        state = "closed" if self._closing else "open" if self._engine else "not opened"
-        return f"<SessionPool {state}, {len(self._keys)} key(s)>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a SessionPool is not pickled: it holds open connections; build one where it is needed")
-
-    def __del__(self) -> None:
-        if self._engine is not None and self._closing is None:
-            warnings.warn(f"{self!r} was never closed; use `async with`", ResourceWarning, source=self, stacklevel=2)
-
-    async def __aenter__(self) -> Self:
-        if self._was_opened:
-            raise ConfigurationError("this pool was opened before; make a new one")
-        self._was_opened = True
-        await self._journal.open()
-        try:
-            self._engine = await self._open()
-        except BaseException:
-            await self._journal.aclose()
-            raise
-        return self
+        return f"<SessionPool {self._state}, {len(self._keys)} key(s)>"
 
     async def _open(self) -> Engine:
         purse = Purse(self._budget.credits, await self._journal.ledger()) if self._budget is not None else None
@@ -120,26 +95,8 @@ class SessionPool:
             retry=self._retry,
             http=self._http,
             purse=purse,
+            observer=self._observer,
         )
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the pool: submit no more, learn the task ids of submits on their way, close every connection.
-
-        A submit on its way gets `RetryPolicy.grace` seconds and is recorded as unknown after that. Tasks already
-        accepted go on at the service; `unfinished` names them, also afterwards. Cancelling this call does not cut
-        it short. Closing twice is harmless.
-        """
-        if self._engine is None:
-            return
-        self._engine.check_loop()
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
-        await finish(self._closing)
 
     # --- many jobs
 
@@ -172,7 +129,8 @@ class SessionPool:
         save = None
         if download_to is not None:
             limit = self._http.max_download_bytes
-            save = Downloads(Path(download_to), engine.fetcher, engine.downloads, max_bytes=limit).save
+            folder = Path(download_to)
+            save = Downloads(folder, engine.fetcher, engine.downloads, max_bytes=limit, emit=engine.emit).save
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 
     def urls(self, jobs: Wishes, *, timeout: float | None = None) -> UrlStream:
@@ -221,8 +179,7 @@ class SessionPool:
         taken = await self._submit(params, key)
         if isinstance(taken, Accepted):
             return taken
-        accepted_at = taken.timing.accepted_at or taken.timing.finished_at
-        return Accepted(key=taken.key, task_id=taken.task_id, snapshot=taken.snapshot, accepted_at=accepted_at)
+        return taken.as_accepted()
 
     async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()
@@ -255,14 +212,9 @@ class SessionPool:
         engine = self._open_engine()
         encode_poll(task_id)  # refuses what can be no id
         check_timeout(timeout)
-        owner = self._journal.owner(task_id)
-        accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
-        ended = await engine.wait(task_id, accepted, timeout, shape)
-        if ended is None:
+        outcome = await engine.wait(task_id, timeout, shape)
+        if outcome is None:
             raise deadline(task_id, timeout or 0.0)
-        outcome = conclude(accepted.key if accepted else task_id, *ended)
-        await engine.ended(outcome, ended[1])
-        self._journal.told(outcome)
         if isinstance(outcome, Completed):
             return outcome
         raise outcome.error
@@ -328,14 +280,20 @@ class SessionPool:
         async with engine.requests:
             return tuple([await session.credits() for session in engine.sessions])
 
+    def hint(self, task_id: str) -> bool:
+        """Say that there may be news of a task, as when its callback came: it is looked at soon. Free of charge.
+
+        Looks at one task never come closer than `Cadence.min_interval`, however many hints there are.
+
+        Returns:
+            Whether anybody waits for that task here.
+        """
+        return self._open_engine().poller.hint(task_id)
+
+    def retune(self, limits: Limits) -> None:
+        """Change how much may go on at once, while it goes on; nothing on its way is cut short."""
+        self._open_engine().retune(limits)
+
     def stats(self) -> Stats:
         """Figures of this moment; all zero before the pool is opened."""
         return self._engine.stats() if self._engine is not None else Stats()
-
-    # --- used rightly?
-
-    def _open_engine(self) -> Engine:
-        if self._engine is None:
-            raise ConfigurationError("the pool is not open; use `async with SessionPool() as pool:`")
-        self._engine.check()
-        return self._engine

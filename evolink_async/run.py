@@ -11,8 +11,9 @@ from contextlib import aclosing
 from typing import TypeAlias, cast
 
 from .channel import Channel
-from .engine import Engine, conclude
-from .errors import ConfigurationError, DeadlineError, EvolinkError
+from .ending import conclude, deadline
+from .engine import Engine
+from .errors import ConfigurationError, EvolinkError
 from .inflight import InFlight
 from .jobs import Keys, shape_of
 from .outcome import Accepted, Completed, Failed, Job, Outcome
@@ -244,11 +245,6 @@ class _Watch:
         if self.timer is not None:
             self.timer.cancel()
         self._poller.unwatch(self.entry, self)
-
-
-def deadline(task_id: str, waited: float) -> DeadlineError:
-    """Our patience ended, the task goes on."""
-    return DeadlineError(f"task {task_id} did not end within {waited:g} s; it goes on", task_id=task_id, waited=waited)
 
 
 async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:

@@ -6,22 +6,24 @@ Nothing is repeated here and nothing is scheduled; that is the submitter's and t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from .errors import (
     ConfigurationError,
+    EvolinkError,
     NotDeliveredError,
     ReplyError,
     StatusError,
     SubmissionUnknownError,
     TransportError,
 )
+from .events import Benched, Emit
 from .retry import Gate
 from .task import Snapshot
 from .transport import Transport
-from .verdict import benches, on_poll, on_submit
-from .wire import Credits, Request, decode_credits, decode_error, encode_credits, encode_poll
+from .verdict import benches, on_batch, on_poll, on_submit
+from .wire import Credits, Request, decode_credits, decode_error, encode_batch, encode_credits, encode_poll
 
 
 class Session:
@@ -35,13 +37,20 @@ class Session:
     """
 
     def __init__(
-        self, transport: Transport, fingerprint: str, *, gate: Gate, clock: Callable[[], float] = time.time
+        self,
+        transport: Transport,
+        fingerprint: str,
+        *,
+        gate: Gate,
+        emit: Emit | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.fingerprint = fingerprint
         self.benched: StatusError | None = None
         self.gate = gate
         self.busy = 0
         self._transport = transport
+        self._emit = emit
         self._clock = clock
 
     def __repr__(self) -> str:
@@ -76,6 +85,17 @@ class Session:
         self._bench_on(verdict)
         return verdict
 
+    async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
+        """Look at up to 50 tasks with one request: what it tells of each, by id. Free of charge and repeatable.
+
+        A refusal does not bench the key: it may be the route alone that is refused.
+        """
+        try:
+            response = await self._transport.send(encode_batch(task_ids))
+        except TransportError as error:
+            return error
+        return on_batch(response, asked=frozenset(task_ids), now=self._clock())
+
     async def credits(self) -> Credits:
         """Read what the account has left. Free of charge.
 
@@ -91,6 +111,8 @@ class Session:
 
     def _bench_on(self, verdict: object) -> None:
         if isinstance(verdict, StatusError) and benches(verdict):
+            if self._emit is not None and self.benched is None:
+                self._emit(Benched(at=self._clock(), session=self.fingerprint, error=verdict))
             self.benched = verdict
 
     async def aclose(self) -> None:
@@ -114,6 +136,8 @@ def benched_error(sessions: tuple[Session, ...]) -> StatusError:
 
 class AnySession:
     """All accounts of a pool, asked in turn about a task that none is remembered to have made."""
+
+    poll_many = None
 
     def __init__(self, sessions: tuple[Session, ...]) -> None:
         self.busy = 0

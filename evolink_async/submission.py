@@ -39,6 +39,8 @@ class Submission:
         accepted: Its task, as soon as the service has named it.
         price: Credits held for it in the budget.
         callers: How many wait for it.
+        sent_at: Unix seconds of the last send.
+        seconds: How long that took.
         under_way: Whether a send is between its journal entries, and must not be cut short.
     """
 
@@ -51,6 +53,8 @@ class Submission:
     doubt: SubmissionUnknownError | None = None
     accepted: Accepted | None = None
     price: float | None = None
+    sent_at: float = 0.0
+    seconds: float = 0.0
     callers: int = 1
     under_way: bool = False
 

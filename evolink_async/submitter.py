@@ -19,9 +19,12 @@ from .errors import (
     EvolinkError,
     JournalConflictError,
     JournalError,
+    RateLimitError,
+    ServerError,
     StatusError,
     SubmissionUnknownError,
 )
+from .events import Emit, JobStarted, SubmitAnswered, SubmitsLimited
 from .journal import Journal, Known
 from .limits import RetryPolicy
 from .outcome import Accepted, Failed, Job, Unknown
@@ -29,6 +32,7 @@ from .permits import Permits
 from .session import Session, benched_error, choose
 from .submission import Submission, Submitted, result_of, withdrawn
 from .task import Snapshot
+from .throttle import Throttle
 from .till import Till
 from .verdict import may_send_again
 
@@ -45,6 +49,7 @@ class Submitter:
         till: Where jobs get their credits.
         submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
         requests: Permits for HTTP calls; held for one call.
+        emit: Told what happens.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Submitter:
         *,
         submits: Permits,
         requests: Permits,
+        emit: Emit | None = None,
     ) -> None:
         self._sessions = sessions
         self._policy = policy
@@ -63,12 +69,15 @@ class Submitter:
         self._till = till
         self._submits = submits
         self._requests = requests
+        self._emit = emit
+        self._throttle = Throttle(submits.total)
         self._circuits = Circuits(policy.refusals, policy.patience)
         self._tasks: dict[asyncio.Future[Submitted], Submission] = {}
         self._by_key: dict[str, asyncio.Future[Submitted]] = {}
         self._closing = False
         self.sends = 0
         self.faults = 0
+        self.refused = 0
 
     # --- whoever wants a job submitted
 
@@ -87,6 +96,8 @@ class Submitter:
         if running is not None:
             return self._join(running, job)
         known = self._journal.known(job)
+        if self._emit is not None:
+            self._emit(_started(job, known))
         submission = Submission.of(job, self._policy) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
@@ -187,9 +198,12 @@ class Submitter:
                     verdict = await self._send(submission, session)
             finally:
                 session.busy -= 1
+            goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
+            if self._emit is not None and not isinstance(verdict, JournalError):
+                self._emit(_answered(submission, session, verdict, is_repeated=goes_on))
             if isinstance(verdict, Accepted):
                 return verdict
-            if not self._goes_on(submission, session, verdict):
+            if not goes_on:
                 return await self._give_up(submission, verdict)
 
     def _session_for(self, submission: Submission) -> Session | StatusError:
@@ -218,14 +232,37 @@ class Submitter:
             submission.under_way = False
 
     async def _post(self, submission: Submission, session: Session) -> Snapshot | EvolinkError:
-        submission.resend.sent(time.monotonic())
+        began = time.monotonic()
+        submission.resend.sent(began)
         self.sends += 1
-        sent_at = time.time()
+        submission.sent_at = time.time()
         try:
-            return await session.submit(submission.request)
+            verdict = await session.submit(submission.request)
         except asyncio.CancelledError:
-            submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=sent_at)
+            submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=submission.sent_at)
             raise
+        submission.seconds = time.monotonic() - began
+        self._tune(verdict, began)
+        return verdict
+
+    def _tune(self, verdict: Snapshot | EvolinkError, began: float) -> None:
+        """Find out how many submits at once the service bears."""
+        if isinstance(verdict, Snapshot):
+            has_changed = self._throttle.took(all_out=self._submits.used >= self._submits.total)
+        elif isinstance(verdict, RateLimitError | ServerError):
+            self.refused += isinstance(verdict, RateLimitError)
+            has_changed = self._throttle.refused(began, time.monotonic())
+        else:
+            return
+        if has_changed:
+            self._submits.resize(self._throttle.limit)
+            if self._emit is not None:
+                self._emit(SubmitsLimited(at=time.time(), limit=self._throttle.limit))
+
+    def retune(self, submits: int) -> None:
+        """Change how many submits there may be at once."""
+        self._throttle.retune(submits)
+        self._submits.resize(submits)
 
     async def _take(self, submission: Submission, session: Session, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
@@ -287,3 +324,27 @@ class Submitter:
             await entry
         except JournalError:
             self.faults += 1
+
+
+def _started(job: Job, known: Known | None) -> JobStarted:
+    standing = known.standing if known is not None else None
+    task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
+    return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
+
+
+def _answered(
+    submission: Submission, session: Session, verdict: Accepted | EvolinkError, *, is_repeated: bool
+) -> SubmitAnswered:
+    accepted = verdict if isinstance(verdict, Accepted) else None
+    return SubmitAnswered(
+        at=submission.sent_at,
+        seconds=submission.seconds,
+        key=submission.job.key,
+        model=submission.model,
+        send=submission.resend.sends,
+        session=session.fingerprint,
+        task_id=accepted.task_id if accepted else None,
+        credits_reserved=accepted.credits_reserved if accepted else None,
+        error=verdict if isinstance(verdict, EvolinkError) else None,
+        is_repeated=is_repeated,
+    )

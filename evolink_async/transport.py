@@ -16,7 +16,7 @@ import attrs
 from yarl import URL
 
 from .errors import ConfigurationError, NotDeliveredError, TransportError
-from .limits import Limits, count, seconds
+from .limits import count, seconds
 from .secret import ApiKey
 from .version import __version__
 from .wire import READ_HEADERS, Kind, Request, Response
@@ -159,7 +159,7 @@ class AiohttpTransport:
     once per paid job. Reads keep their connections. Redirects are never followed: a 307 would repeat a paid POST.
     """
 
-    def __init__(self, origin: URL, key: ApiKey, *, limits: Limits, options: HttpOptions) -> None:
+    def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions) -> None:
         self._prefix = str(origin).rstrip("/")
         self._key = key
         self._options = options
@@ -172,8 +172,9 @@ class AiohttpTransport:
         if options.session is not None:
             self._submits = self._reads = options.session
         else:
-            self._submits = self._open(aiohttp.TCPConnector(limit=limits.requests, force_close=True), _tracing())
-            self._reads = self._open(aiohttp.TCPConnector(limit=limits.requests))
+            # Calls are counted by permits, which can be retuned; a second limit here would only hide a queue.
+            self._submits = self._open(aiohttp.TCPConnector(limit=0, force_close=True), _tracing())
+            self._reads = self._open(aiohttp.TCPConnector(limit=0))
 
     def _open(self, connector: aiohttp.TCPConnector, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(

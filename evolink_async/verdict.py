@@ -17,6 +17,8 @@ anything else                                                       look again l
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .errors import (
     EvolinkError,
     NotDeliveredError,
@@ -31,7 +33,7 @@ from .errors import (
 )
 from .limits import Resubmit
 from .task import Snapshot, TaskState
-from .wire import Response, decode_error, decode_task, vendor_error
+from .wire import Response, decode_batch, decode_error, decode_task, vendor_error
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
 """403 codes about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
@@ -99,6 +101,18 @@ def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | Statu
         return decode_error(response, now=now, asked=task_id)
     try:
         return decode_task(response, asked=task_id)
+    except ReplyError as error:
+        return error
+
+
+def on_batch(
+    response: Response, *, asked: Collection[str], now: float
+) -> dict[str, Snapshot] | StatusError | ReplyError:
+    """Judge the answer to a look at many tasks: what it tells of each, or why it tells nothing."""
+    if not 200 <= response.status < 300:
+        return decode_error(response, now=now)
+    try:
+        return decode_batch(response, asked=asked)
     except ReplyError as error:
         return error
 

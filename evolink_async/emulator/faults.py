@@ -78,10 +78,10 @@ class Flood:
 
 @frozen
 class Rewrite:
-    """Accept, then change every task of the honest JSON reply; replies of other forms stay as they are."""
+    """Accept, then change every task of the honest JSON reply; None leaves its row out of a batch answer."""
 
     name: str
-    change: Callable[[JsonObject], JsonObject]
+    change: Callable[[JsonObject], JsonObject | None]
 
 
 @frozen
@@ -218,6 +218,15 @@ def state(status: str) -> Fault:
     )
 
 
+def lost_rows(share: float) -> Fault:
+    """Return the honest batch answer without about `share` of its rows: always the same tasks are missing."""
+    return Rewrite(f"lost {share:.0%} of the rows", lambda task: task if _draw(task) >= share else None)
+
+
+def _draw(task: JsonObject) -> float:
+    return random.Random(str(task.get("id"))).random()  # noqa: S311 - reproducible
+
+
 def wrong_task_id(task_id: str = "task-unified-1757169743-another1") -> Fault:
     """Return the honest answer about another task's id."""
     return Rewrite("wrong task id", lambda task: task | {"id": task_id})
@@ -297,10 +306,10 @@ class FaultScript:
         return None
 
 
-def rewritten(body: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
+def rewritten(body: JsonObject, change: Callable[[JsonObject], JsonObject | None]) -> JsonObject:
     """Return `body` with `change` applied: to each row of a batch answer, else to the whole."""
     rows = body.get("data")
     if not isinstance(rows, list):
-        return change(dict(body))
+        return change(dict(body)) or {}
     changed: list[Json] = [change(dict(row)) if isinstance(row, dict) else row for row in rows]
-    return {**body, "data": changed}
+    return {**body, "data": [row for row in changed if row is not None]}

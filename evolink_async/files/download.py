@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ import anyio.to_thread
 import attrs
 
 from ..errors import ConfigurationError, DownloadError
+from ..events import Downloaded, Emit
 from ..fetch import Fetcher, Remote
 from ..outcome import Completed
 from ..permits import Permits
@@ -49,16 +51,20 @@ class Downloads:
         fetcher: Reads the links.
         permits: How many files are fetched at once.
         max_bytes: Longest file saved.
+        emit: Told of every file.
 
     Raises:
         ConfigurationError: The folder cannot be made or written to.
     """
 
-    def __init__(self, folder: Path, fetcher: Fetcher, permits: Permits, *, max_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, fetcher: Fetcher, permits: Permits, *, max_bytes: int, emit: Emit | None = None
+    ) -> None:
         self._folder = folder
         self._fetcher = fetcher
         self._permits = permits
         self._max_bytes = max_bytes
+        self._emit = emit
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -77,12 +83,22 @@ class Downloads:
                 return attrs.evolve(completed, files=tuple(path for path in found if path))
         files: list[Path] = []
         for url, stem in zip(completed.urls, stems, strict=True):
-            try:
-                async with self._permits:
-                    files.append(await self._save_one(url, stem))
-            except DownloadError as error:
-                return attrs.evolve(completed, files=tuple(files), download_error=error)
+            saved = await self._save_and_tell(url, stem, completed.key)
+            if isinstance(saved, DownloadError):
+                return attrs.evolve(completed, files=tuple(files), download_error=saved)
+            files.append(saved)
         return attrs.evolve(completed, files=tuple(files))
+
+    async def _save_and_tell(self, url: str, stem: str, key: str) -> Path | DownloadError:
+        async with self._permits:
+            at = time.time()
+            try:
+                saved: Path | DownloadError = await self._save_one(url, stem)
+            except DownloadError as error:
+                saved = error
+        if self._emit is not None:
+            self._emit(_downloaded(key, saved, at=at, seconds=time.time() - at))
+        return saved
 
     async def _save_one(self, url: str, stem: str) -> Path:
         with _part_in(self._folder, url) as part:
@@ -196,3 +212,9 @@ def file_stem(key: str) -> str:
         stem = stem[:-1]
     reserved = re.fullmatch(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", stem, re.IGNORECASE)
     return f"_{stem}" if reserved or not stem else stem
+
+
+def _downloaded(key: str, saved: Path | DownloadError, *, at: float, seconds: float) -> Downloaded:
+    if isinstance(saved, DownloadError):
+        return Downloaded(at=at, seconds=seconds, key=key, error=saved)
+    return Downloaded(at=at, seconds=seconds, key=key, path=str(saved), size_bytes=saved.stat().st_size)

@@ -12,9 +12,11 @@ The protocol only; one file per kind of journal. A journal never talks to the se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..budget import Ledger
+from ..jobs import Shape
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown
 from .entries import Intent, Known
 from .memory import MemoryJournal
@@ -50,6 +52,10 @@ class Journal(Protocol):
 
     async def ledger(self) -> Ledger:
         """What earlier runs spent and hold, and the prices they met."""
+        ...
+
+    def durations(self) -> Sequence[tuple[Shape, float]]:
+        """How long tasks took lately, the oldest first: their shape, as `jobs.shape_of` has it, and seconds."""
         ...
 
     async def submitting(self, intent: Intent) -> None:

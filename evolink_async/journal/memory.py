@@ -9,6 +9,7 @@ import attrs
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
+from ..jobs import Shape
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known
 
@@ -50,6 +51,10 @@ class MemoryJournal:
     async def ledger(self) -> Ledger:
         """Nothing from before."""
         return Ledger()
+
+    def durations(self) -> tuple[tuple[Shape, float], ...]:
+        """Nothing from before."""
+        return ()
 
     async def submitting(self, intent: Intent) -> None:
         """Keep the intent without its body, which only a journal that outlives the process needs."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
+from ..jobs import Shape
 from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known, Standing
 from .reader import Reader
@@ -23,6 +24,14 @@ from .writer import Change, Writer
 
 T = TypeVar("T")
 
+LEARNED = 1000
+"""Tasks that teach how long tasks take; what was longer ago says little."""
+DURATIONS = """
+    SELECT model, json_extract(body, '$.quality') AS quality, json_extract(body, '$.duration') AS duration,
+        ended_at - lag / 2 - accepted_at AS seconds
+    FROM jobs WHERE state IN ('completed', 'downloaded') AND accepted_at IS NOT NULL AND looks > 0
+    ORDER BY rowid DESC LIMIT ?
+"""
 CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
@@ -74,6 +83,11 @@ class SqliteJournal:
     async def ledger(self) -> Ledger:
         """Add up the rows."""
         return await self._write(_add_up)
+
+    def durations(self) -> tuple[tuple[Shape, float], ...]:
+        """Read the rows written last; parameters stand in them as they were sent."""
+        rows = self._reader.rows(DURATIONS, LEARNED)
+        return tuple([((row["model"], row["quality"], row["duration"]), row["seconds"]) for row in reversed(rows)])
 
     async def submitting(self, intent: Intent) -> None:
         """Write the intent and the purchase it belongs to."""

@@ -8,8 +8,8 @@ Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail an
 from .account import Credits, decode_credits
 from .messages import READ_HEADERS, Kind, Request, Response
 from .refusals import decode_error, retry_after, vendor_error
-from .requests import encode_credits, encode_poll, encode_submit
-from .tasks import decode_task, read_task
+from .requests import encode_batch, encode_credits, encode_poll, encode_submit
+from .tasks import decode_batch, decode_task, read_task
 
 __all__ = (
     "READ_HEADERS",
@@ -17,9 +17,11 @@ __all__ = (
     "Kind",
     "Request",
     "Response",
+    "decode_batch",
     "decode_credits",
     "decode_error",
     "decode_task",
+    "encode_batch",
     "encode_credits",
     "encode_poll",
     "encode_submit",

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-Kind: TypeAlias = Literal["submit", "poll", "credits"]
+Kind: TypeAlias = Literal["submit", "poll", "batch", "credits"]
 
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")

@@ -5,6 +5,8 @@ It serves the answer to a submit and the answer to a look alike.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from ..errors import ReplyError
@@ -35,6 +37,38 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
             task_id=asked,
         ) from None
     return snapshot
+
+
+def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Snapshot]:
+    """Read a 2xx reply about many tasks: those it tells of, by id. Rows that describe no task are left out.
+
+    Raises:
+        ReplyError: Not JSON, no list of rows, or it tells of a task that was not `asked` for, or of one twice.
+    """
+    try:
+        rows = _by_id(parse(response.body), response.request_id, asked)
+    except ValueError as error:
+        raise ReplyError(
+            f"the service answered HTTP {response.status} with something else than the tasks asked for: {error}",
+            status=response.status,
+            excerpt=response.excerpt,
+            request_id=response.request_id,
+        ) from None
+    return rows
+
+
+def _by_id(reply: Json, request_id: str | None, asked: Collection[str]) -> dict[str, Snapshot]:
+    rows = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(rows, list):
+        raise ValueError("no list `data`")
+    found = dict[str, Snapshot]()
+    for row in rows:
+        task_id = row.get("id") if isinstance(row, dict) else None
+        if not isinstance(task_id, str) or task_id not in asked or task_id in found:
+            raise ValueError(f"a row about {str(task_id)[:80]!r}")
+        with suppress(ValueError):  # a task without a state is one that the answer does not tell of
+            found[task_id] = read_task(row, request_id=request_id, asked=task_id)
+    return found
 
 
 def read_task(row: Json, *, request_id: str | None = None, asked: str | None = None) -> Snapshot:

@@ -84,10 +84,10 @@ def test_a_list_is_refused_as_a_whole():
 
 
 def test_durations_are_learnt_by_model_quality_and_seconds():
-    """Equal shapes share their history; raw parameters have a model only."""
+    """Equal shapes share their history; raw parameters are read like any other body."""
     assert shape_of(dance(1)) == shape_of(dance(2)) == ("wan2.6-reference-video", "720p", None)
     assert shape_of(dance(duration=5, quality="1080p")) == ("wan2.6-reference-video", "1080p", 5)
-    assert shape_of(RawParams("wan9", {"duration": 5})) == ("wan9", None, None)
+    assert shape_of(RawParams("wan9", {"duration": 5})) == ("wan9", None, 5)
 
 
 SNAPSHOT = Snapshot(task_id="t", state="completed", credits_reserved=5.0, extra={"a": [1, {"b": 2}]})

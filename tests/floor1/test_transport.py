@@ -15,7 +15,6 @@ import aiohttp
 import pytest
 
 from evolink_async.errors import ConfigurationError, EvolinkError, NotDeliveredError, TransportError
-from evolink_async.limits import Limits
 from evolink_async.secret import ApiKey
 from evolink_async.transport import USER_AGENT, AiohttpTransport, HttpOptions, base_url
 from evolink_async.wire import Request, Response, decode_error
@@ -32,7 +31,7 @@ MIB = 1 << 20
 
 async def send(url: str, request: Request = POLL, options: HttpOptions = HASTY) -> Response:
     """Send once over a transport made for it."""
-    transport = AiohttpTransport(base_url(url), ApiKey(CANARY), limits=Limits(), options=options)
+    transport = AiohttpTransport(base_url(url), ApiKey(CANARY), options=options)
     try:
         return await transport.send(request)
     finally:
@@ -198,7 +197,7 @@ async def test_random_answers_give_a_response_or_our_error():
             yield bytes(raw)
 
     async with serving(answers()) as server:
-        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), limits=Limits(), options=HASTY)
+        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), options=HASTY)
         for _ in range(400):
             try:
                 seen.add(type(await transport.send(SUBMIT)))
@@ -215,7 +214,7 @@ async def test_random_answers_give_a_response_or_our_error():
 async def test_a_request_carries_what_it_should():
     """Key, User-Agent, our own headers and the exact body; no cookies."""
     async with serving(reply(b'{"id":"a"}', Set_Cookie="a=b")) as server:
-        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), limits=Limits(), options=HASTY)
+        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), options=HASTY)
         for _ in range(2):
             assert (await transport.send(SUBMIT)).body == b'{"id":"a"}'
         await transport.aclose()
@@ -368,7 +367,7 @@ async def test_closing_leaves_no_connection():
         closed.set()
 
     async with serving(keep_alive) as server:
-        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), limits=Limits(), options=HASTY)
+        transport = AiohttpTransport(base_url(server.url), ApiKey(CANARY), options=HASTY)
         await transport.send(POLL)
         assert not closed.is_set()
         await transport.aclose()

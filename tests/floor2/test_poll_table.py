@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import attrs
@@ -209,7 +210,7 @@ async def test_a_stream_with_a_timeout_gives_up_each_task_by_itself(emulator):
 async def test_429_pauses_every_look(emulator):
     """Retry-After on one look holds back the looks at all other tasks too."""
     emulator.faults.on("poll", 1, faults.error(429, headers={"Retry-After-Ms": "600"}))
-    cadence = attrs.evolve(FAST, polls_per_second=50)
+    cadence = attrs.evolve(FAST, polls_per_second=50, batch="never")
     async with open_pool(emulator, cadence=cadence) as pool:
         assert len([outcome async for outcome in pool.run(jobs(20))]) == 20
     looks = arrivals(emulator, "poll")
@@ -217,12 +218,20 @@ async def test_429_pauses_every_look(emulator):
     assert not [look for look in looks if 0.3 < look - looks[0] < 0.59]  # the first burst was on its way already
 
 
+def asked_for(request) -> tuple[str, ...]:
+    """The tasks that a status request names."""
+    if request.kind == "batch":
+        return tuple(json.loads(request.body)["task_ids"])
+    return (request.path.rpartition("/")[2],) if request.kind == "poll" else ()
+
+
 async def test_a_task_is_asked_for_with_the_key_that_made_it():
-    """Two keys: every look at a task carries the key of its submit."""
+    """Two keys: every look at a task carries the key of its submit, also where many share a request."""
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         async with open_pool(emulator, api_key=[KEY, "sk-second"]) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(20))]
         assert all(isinstance(outcome, Completed) for outcome in outcomes)
         submits = [request.headers["Authorization"] for request in emulator.received if request.kind == "submit"]
         assert len(set(submits)) == 2
-        assert len({(r.path, r.headers["Authorization"]) for r in emulator.received if r.kind == "poll"}) == 20
+        looks = {(task, r.headers["Authorization"]) for r in emulator.received for task in asked_for(r)}
+        assert len(looks) == 20

@@ -22,6 +22,7 @@ from tests.shape.house import MODULES, PACKAGE
 
 MUTABLE = {
     "InFlight": "a hundred thousand of them, changed at each look",
+    "Tempo": "the one place that all of a pool's looks take their pace from",
     "Submission": "the state that the sends of one submit share",
     "Resend": "counts the sends of one submit",
     "_Record": "how a job stands in the journal that lives in memory",

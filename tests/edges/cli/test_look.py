@@ -19,7 +19,7 @@ from evolink_async import __version__
 from evolink_async.cli import main
 from evolink_async.cli.display import Progress, board
 from evolink_async.cli.terminal import plain
-from evolink_async.events import Stats
+from evolink_async.stats import Stats
 
 from .conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
 

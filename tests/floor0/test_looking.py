@@ -18,13 +18,14 @@ from evolink_async.errors import (
     TaskNotFoundError,
     TransportError,
 )
-from evolink_async.inflight import BLANKS, DENIALS, MAX_RETRY_AFTER, Again, InFlight, after_look, first_look
+from evolink_async.inflight import InFlight
 from evolink_async.limits import Cadence
+from evolink_async.looking import BLANKS, DENIALS, MAX_RETRY_AFTER, Again, Tempo, after_look
 from evolink_async.schedule import Schedule
 from evolink_async.task import Snapshot
 
 CADENCE = Cadence()
-SCHEDULE = Schedule(CADENCE)
+TEMPO = Tempo(CADENCE, Schedule(CADENCE))
 
 
 @attrs.define
@@ -32,6 +33,7 @@ class Nobody:
     """An account that is never asked."""
 
     busy: int = 0
+    poll_many = None
 
     async def poll(self, task_id):
         raise AssertionError
@@ -43,9 +45,9 @@ def entry() -> InFlight:
     return InFlight("t", Nobody(), None, 1000.0, estimated=120.0)
 
 
-def look(entry: InFlight, seen, now: float = 1010.0):
+def look(entry: InFlight, seen, now: float = 1010.0, *, in_haste: bool = True):
     """One look's consequence."""
-    return after_look(entry, seen, now, cadence=CADENCE, schedule=SCHEDULE)
+    return after_look(entry, seen, now, TEMPO, in_haste=in_haste)
 
 
 def seen(state: str, **fields) -> Snapshot:
@@ -152,6 +154,20 @@ def test_everything_else_is_looked_at_again_for_ever(entry, error):
     assert set(delays[5:]) == {30.0}
 
 
+def test_without_haste_a_failed_look_is_repeated_at_the_next_turn(entry):
+    """A service that fails often is not asked more often for it, nor less often than a task that goes on."""
+    turn = TEMPO.gap(entry, 1010.0)
+    assert turn > 2.0
+    assert look(entry, ServerError(500, "x"), in_haste=False).delay == turn
+
+
+@pytest.mark.parametrize(("misses", "is_alone"), [(0, False), (1, True), (2, False), (3, True)])
+def test_a_task_that_batch_answers_do_not_tell_of_is_read_alone(entry, misses, is_alone):
+    """Once for an answer that may have come too soon, for good from the second on (it is in no batch after that)."""
+    entry.misses = misses
+    assert entry.is_alone is is_alone
+
+
 @pytest.mark.parametrize(("asked", "expected"), [(0.0, 2.0), (1.0, 2.0), (100.0, 100.0), (1e9, MAX_RETRY_AFTER)])
 @pytest.mark.parametrize("error_class", [RateLimitError, ServerError, InvalidRequestError])
 def test_retry_after_is_not_undercut(entry, error_class, asked, expected):
@@ -162,4 +178,4 @@ def test_retry_after_is_not_undercut(entry, error_class, asked, expected):
 def test_the_first_look_comes_by_first_look(entry):
     """However long the estimate."""
     entry.estimated = 86_400.0
-    assert first_look(entry, 1000.0, SCHEDULE) == CADENCE.first_look
+    assert TEMPO.gap(entry, 1000.0) == CADENCE.first_look

@@ -1,0 +1,9 @@
+"""Other vendors' released clients, making the same reads as we do, in the same run.
+
+They run as they are installed, with their default settings; only address and key are given.
+"""
+
+from .looks import rival_looks, rivals
+from .waits import rival_requests
+
+__all__ = ["rival_looks", "rival_requests", "rivals"]

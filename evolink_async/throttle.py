@@ -1,0 +1,55 @@
+"""How many submits at once the service bears: one more after a full round that went well, half after a refusal.
+
+It decides and does not wait; the permits are the submitter's.
+"""
+
+from __future__ import annotations
+
+
+class Throttle:
+    """Additive increase, multiplicative decrease. A Retry-After is another matter: it says when, this says how many.
+
+    Args:
+        ceiling: Submits at once at most.
+
+    Attributes:
+        limit: Submits at once now.
+    """
+
+    def __init__(self, ceiling: int) -> None:
+        self.limit = ceiling
+        self._ceiling = ceiling
+        self._in_a_row = 0
+        self._cut_at = float("-inf")
+
+    def retune(self, ceiling: int) -> None:
+        """Change the most there may be; it begins anew from there."""
+        self.limit = self._ceiling = ceiling
+        self._in_a_row = 0
+
+    def took(self, *, all_out: bool) -> bool:
+        """The service took a job; tells whether `limit` has changed.
+
+        Args:
+            all_out: Whether as many were under way as may be. If not, nothing is known of one more.
+        """
+        if not all_out or self.limit == self._ceiling:
+            return False
+        self._in_a_row += 1
+        if self._in_a_row < self.limit:
+            return False
+        self._in_a_row = 0
+        self.limit += 1
+        return True
+
+    def refused(self, sent_at: float, now: float) -> bool:
+        """The service refused for load what was sent at `sent_at`; tells whether `limit` has changed.
+
+        What was sent before the last cut says nothing of it: a burst of refusals is one reason to slow down, not ten.
+        """
+        self._in_a_row = 0
+        if sent_at <= self._cut_at or self.limit == 1:
+            return False
+        self._cut_at = now
+        self.limit = max(1, self.limit // 2)
+        return True
