@@ -68,17 +68,20 @@ async def memory(count: int = 100_000) -> list[Row]:
 
     class Nobody:
         busy = 0
+        poll_many = None
 
         async def poll(self, task_id: str) -> ev.EvolinkError:
             raise NotImplementedError
 
     def heard(_: InFlight, __: object) -> None: ...
 
-    poller, account = Poller(Cadence(), Permits(1), 1), Nobody()
+    poller, account = Poller(Cadence(), Permits(1)), Nobody()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(count):
-        poller.watch(f"task-unified-1757169743-{number:08}", account, heard, shape=("wan", None, None), accepted_at=0.0)
+        poller.tasks.watch(
+            f"task-unified-1757169743-{number:08}", account, heard, shape=("wan", None, None), accepted_at=0.0
+        )
     ours = (tracemalloc.get_traced_memory()[0] - before) / count
     sleepers = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(count // 10)]
     await asyncio.sleep(0)

@@ -57,7 +57,7 @@ class BatchRoute:
         """A batch read did not work; tells whether that is the fault of the route, and single reads take over."""
         status = error.status if isinstance(error, StatusError) else None
         if status in _ABSENT or isinstance(error, ReplyError):
-            self.distrust(str(error))
+            self.distrust(f"the route answers HTTP {status}" if status in _ABSENT else "it tells of something else")
         elif self._single_works or (status is not None and status < 500 and status not in _PASSING):
             self._rests_until = now + REST
             self._failures, self._single_works, self.fill = 0, False, 1.0

@@ -86,7 +86,8 @@ class Engine:
         self.submits = Permits(limits.submits)
         self.emit = emit
         self.poller = Poller(cadence, self.requests, schedule=schedule, emit=emit)
-        self.till = Till(purse, is_watching=lambda: len(self.poller) > 0)
+        self.tasks = self.poller.tasks
+        self.till = Till(purse, is_watching=lambda: len(self.tasks) > 0)
         self.submitter = Submitter(
             sessions, retry, journal, self.till, submits=self.submits, requests=self.requests, emit=emit
         )
@@ -188,11 +189,12 @@ class Engine:
         within: float | None = None,
     ) -> InFlight:
         """Watch a task: by the schedule when we know when it was accepted, else at once."""
-        return self.poller.watch(
+        return self.tasks.watch(
             task_id,
             self.account(task_id),
             watcher,
             shape=shape,
+            age=max(0.0, time.time() - accepted.accepted_at) if accepted else 0.0,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
             credits_reserved=accepted.credits_reserved if accepted else None,
@@ -231,7 +233,7 @@ class Engine:
             return waiter.result() if waiter.done() else None
         finally:
             self._waiters.discard(waiter)
-            self.poller.unwatch(entry, heard)
+            self.tasks.unwatch(entry, heard)
             self.till.reconsider()
 
     def tally(self, outcome: Outcome) -> None:
@@ -247,7 +249,7 @@ class Engine:
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.submits.used,
-            in_flight=len(self.poller),
+            in_flight=len(self.tasks),
             completed=self._counts[Completed],
             failed=self._counts[Failed],
             unknown=self._counts[Unknown],
@@ -256,11 +258,11 @@ class Engine:
             status_requests=self.poller.requests_sent,
             faults=self.submitter.faults + self.poller.faults,
             refused_for_load=self.submitter.refused + self.poller.refused,
-            lag_p50=self.poller.lags.at(0.5),
-            lag_p95=self.poller.lags.at(0.95),
-            pressure=self.poller.pressure,
+            lag_p50=self.tasks.lags.at(0.5),
+            lag_p95=self.tasks.lags.at(0.95),
+            pressure=self.tasks.pressure,
             submits_limit=self.submits.total,
-            credits_reserved=self.poller.credits_reserved,
+            credits_reserved=self.tasks.credits_reserved,
             credits_used=self._credits_used,
             requests=self.requests.used,
             requests_peak=self.requests.peak,

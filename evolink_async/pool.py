@@ -288,7 +288,7 @@ class SessionPool(Lifetime):
         Returns:
             Whether anybody waits for that task here.
         """
-        return self._open_engine().poller.hint(task_id)
+        return self._open_engine().tasks.hint(task_id)
 
     def retune(self, limits: Limits) -> None:
         """Change how much may go on at once, while it goes on; nothing on its way is cut short."""

@@ -19,9 +19,9 @@ from .jobs import Keys, shape_of
 from .outcome import Accepted, Completed, Failed, Job, Outcome
 from .params import AnyParams
 from .permits import Permits
-from .poller import Poller
 from .submission import Submitted, result_of
 from .task import Snapshot
+from .watchlist import Watchlist
 
 Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
 Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
@@ -139,7 +139,7 @@ class Run:
             self.outcomes.put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
-        watch = self._watched[job.key] = _Watch(job.key, self._engine.poller, self._concluded)
+        watch = self._watched[job.key] = _Watch(job.key, self._engine.tasks, self._concluded)
         watch.entry = self._engine.follow(accepted.task_id, watch, shape=shape_of(job.params), accepted=accepted)
         if self._timeout is not None:
             watch.timer = asyncio.get_running_loop().call_later(self._timeout, watch.expire, self._timeout)
@@ -218,16 +218,16 @@ class Run:
 
 
 class _Watch:
-    """One job's ear in the poller: hears every look, passes on the end."""
+    """One job's ear in the watchlist: hears every look, passes on the end."""
 
-    __slots__ = ("_poller", "_tell", "entry", "key", "timer")
+    __slots__ = ("_tasks", "_tell", "entry", "key", "timer")
 
     entry: InFlight  # set by whoever begins to watch
 
-    def __init__(self, key: str, poller: Poller, tell: Callable[[_Watch, Snapshot | EvolinkError], None]) -> None:
+    def __init__(self, key: str, tasks: Watchlist, tell: Callable[[_Watch, Snapshot | EvolinkError], None]) -> None:
         self.key = key
         self.timer: asyncio.TimerHandle | None = None
-        self._poller = poller
+        self._tasks = tasks
         self._tell = tell
 
     def __call__(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
@@ -244,7 +244,7 @@ class _Watch:
         """Hear nothing more."""
         if self.timer is not None:
             self.timer.cancel()
-        self._poller.unwatch(self.entry, self)
+        self._tasks.unwatch(self.entry, self)
 
 
 async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:

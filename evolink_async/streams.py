@@ -158,4 +158,4 @@ class SnapshotStream(Stream[Snapshot]):
         self._news.finish()
         self._engine.channels.discard(self._news)
         if self._entry is not None:
-            self._engine.poller.unwatch(self._entry, self._heard)
+            self._engine.tasks.unwatch(self._entry, self._heard)
