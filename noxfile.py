@@ -22,7 +22,7 @@ def install(session: nox.Session, *groups: str, extras: str = "") -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite, then without orjson what could notice; warnings are errors. Arguments go to pytest."""
-    install(session, "test", extras="[demo,fast]")
+    install(session, "test", extras="[demo,fast,otel]")
     session.run("pytest", "-n", "2", *session.posargs)
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")
     session.run_install(*uninstall, "orjson", silent=True)
@@ -45,7 +45,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def typing(session: nox.Session) -> None:
     """Mypy --strict and pyright over the package, and over the public types in use."""
-    install(session, "test", "typing", extras="[demo,fast]")
+    install(session, "test", "typing", extras="[demo,fast,otel]")
     session.run("mypy", "evolink_async", "tests/typing")
     session.run("pyright")
 
@@ -53,7 +53,7 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
     """Build the pages; a warning is an error, and so is a sample that does not run."""
-    install(session, "docs", extras="[demo]")
+    install(session, "docs", extras="[demo,otel]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
 
@@ -68,5 +68,5 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def soak(session: nox.Session) -> None:
     """The promises at full size."""
-    install(session, "test", extras="[demo,fast]")
+    install(session, "test", extras="[demo,fast,otel]")
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)

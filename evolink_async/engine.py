@@ -26,7 +26,7 @@ from .limits import Cadence, Limits, RetryPolicy
 from .observers import Telling
 from .outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from .permits import Permits
-from .poller import Poller
+from .poller import Poller, looked
 from .retry import Gate
 from .schedule import Schedule
 from .secret import ApiKey
@@ -212,6 +212,7 @@ class Engine:
             return None
         outcome = conclude(accepted.key if accepted else task_id, *ended)
         await self.ended(outcome, ended[1])
+        self.say_ended(outcome)
         self.journal.told(outcome)
         return outcome
 
@@ -237,10 +238,8 @@ class Engine:
             self.till.reconsider()
 
     def tally(self, outcome: Outcome) -> None:
-        """Count an outcome that is about to be told."""
+        """Count an outcome."""
         self._counts[type(outcome)] += 1
-        if self.emit is not None:
-            self.emit(JobEnded(at=time.time(), outcome=outcome))
         if isinstance(outcome, Completed) and not outcome.resumed:
             self._credits_used += outcome.credits or 0.0
 
@@ -276,6 +275,22 @@ class Engine:
         if isinstance(last, Snapshot):
             await self.submitter.record(self.journal.ended(outcome))
 
+    def say_ended(self, outcome: Outcome) -> None:
+        """Let the observer know of an outcome just before the caller does."""
+        if self.emit is not None:
+            self.emit(JobEnded(at=time.time(), outcome=outcome))
+
+    async def look(self, task_id: str) -> Snapshot | EvolinkError:
+        """Look at a task once, now."""
+        at = time.time()
+        async with self.requests:
+            seen = await self.account(task_id).poll(task_id)
+        if self.emit is not None:
+            self.emit(looked(at, time.time() - at, [task_id], seen))
+        if isinstance(seen, Snapshot) and seen.is_final:
+            await self.noticed(seen)
+        return seen
+
     async def noticed(self, seen: Snapshot) -> None:
         """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
         owner = self.journal.owner(seen.task_id)
@@ -285,6 +300,7 @@ class Engine:
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         outcome = last_look(owner.standing.key, seen.task_id, seen, timing)
         await self.ended(outcome, seen)
+        self.say_ended(outcome)
         self.journal.told(outcome)
 
     async def saved(self, completed: Completed) -> None:

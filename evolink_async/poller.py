@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
@@ -147,7 +147,7 @@ class Poller:
             self.faults += 1
             self.refused += isinstance(seen, StatusError) and seen.status == 429
         if self._emit is not None:
-            self._emit(_looked(at, self._clock() - began, entries, seen))
+            self._emit(looked(at, self._clock() - began, [entry.task_id for entry in entries], seen))
         if lane.is_in_outage:
             self._sooner.set()  # all the lane waited for this answer
         was_off = lane.route.off
@@ -174,8 +174,9 @@ class Poller:
             _log.warning("tasks are read one by one from now on: %s", reason)
 
 
-def _looked(at: float, seconds: float, entries: list[InFlight], seen: Answer) -> Looked:
-    task_ids = tuple([entry.task_id for entry in entries])
+def looked(at: float, seconds: float, asked: Sequence[str], seen: Answer) -> Looked:
+    """What an observer is told of a status request."""
+    task_ids = tuple(asked)
     states: tuple[str | None, ...] = ()
     if isinstance(seen, Snapshot):
         states = (seen.state,)

@@ -187,6 +187,7 @@ class SessionPool(Lifetime):
         if isinstance(submitted, Accepted | Completed):
             return submitted
         engine.tally(submitted)
+        engine.say_ended(submitted)
         raise submitted.error
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> Completed:
@@ -230,11 +231,9 @@ class SessionPool(Lifetime):
         """
         engine = self._open_engine()
         encode_poll(task_id)
-        async with engine.requests:
-            seen = await engine.account(task_id).poll(task_id)
+        seen = await engine.look(task_id)
         if isinstance(seen, EvolinkError):
             raise seen
-        await engine.noticed(seen)
         return seen
 
     def watch(self, task_id: str) -> SnapshotStream:

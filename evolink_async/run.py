@@ -136,7 +136,7 @@ class Run:
         if self._save is not None and isinstance(outcome, Completed) and not outcome.has_files():
             self._conclude(self._hand_over(outcome))
         else:
-            self.outcomes.put(outcome)
+            self._put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
         watch = self._watched[job.key] = _Watch(job.key, self._engine.tasks, self._concluded)
@@ -164,6 +164,10 @@ class Run:
             outcome = await self._save(outcome)
             if outcome.download_error is None:
                 await self._engine.saved(outcome)
+        self._put(outcome)
+
+    def _put(self, outcome: Outcome) -> None:
+        self._engine.say_ended(outcome)
         self.outcomes.put(outcome)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:

@@ -6,14 +6,16 @@ Nothing is sent here; that is the submitter's work.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import TypeAlias
 
 import attrs
 
 from .budget import Shape, price_shape
-from .errors import ConfigurationError, SubmissionUnknownError
-from .journal import Intent
+from .errors import ConfigurationError, EvolinkError, SubmissionUnknownError
+from .events import JobStarted, SubmitAnswered
+from .journal import Intent, Known
 from .limits import RetryPolicy
 from .outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
 from .params import dump_params
@@ -70,6 +72,22 @@ class Submission:
         """What is asked for."""
         return self.job.params.model
 
+    def answered(self, verdict: Accepted | EvolinkError, *, is_repeated: bool) -> SubmitAnswered:
+        """What an observer is told of the last send."""
+        accepted = verdict if isinstance(verdict, Accepted) else None
+        return SubmitAnswered(
+            at=self.sent_at,
+            seconds=self.seconds,
+            key=self.job.key,
+            model=self.model,
+            send=self.resend.sends,
+            session=self.session.fingerprint if self.session else "",
+            task_id=accepted.task_id if accepted else None,
+            credits_reserved=accepted.credits_reserved if accepted else None,
+            error=verdict if isinstance(verdict, EvolinkError) else None,
+            is_repeated=is_repeated,
+        )
+
     def intent(self, session: Session | None) -> Intent:
         """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
         body = self.request.body or b""
@@ -84,6 +102,13 @@ class Submission:
             shape=self.shape,
             price=self.price,
         )
+
+
+def started(job: Job, known: Known | None) -> JobStarted:
+    """What an observer is told of a job that is taken up."""
+    standing = known.standing if known is not None else None
+    task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
+    return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
 
 
 def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:

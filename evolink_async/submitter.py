@@ -24,13 +24,13 @@ from .errors import (
     StatusError,
     SubmissionUnknownError,
 )
-from .events import Emit, JobStarted, SubmitAnswered, SubmitsLimited
+from .events import Emit, SubmitsLimited
 from .journal import Journal, Known
 from .limits import RetryPolicy
 from .outcome import Accepted, Failed, Job, Unknown
 from .permits import Permits
 from .session import Session, benched_error, choose
-from .submission import Submission, Submitted, result_of, withdrawn
+from .submission import Submission, Submitted, result_of, started, withdrawn
 from .task import Snapshot
 from .throttle import Throttle
 from .till import Till
@@ -97,7 +97,7 @@ class Submitter:
             return self._join(running, job)
         known = self._journal.known(job)
         if self._emit is not None:
-            self._emit(_started(job, known))
+            self._emit(started(job, known))
         submission = Submission.of(job, self._policy) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
@@ -200,7 +200,7 @@ class Submitter:
                 session.busy -= 1
             goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
             if self._emit is not None and not isinstance(verdict, JournalError):
-                self._emit(_answered(submission, session, verdict, is_repeated=goes_on))
+                self._emit(submission.answered(verdict, is_repeated=goes_on))
             if isinstance(verdict, Accepted):
                 return verdict
             if not goes_on:
@@ -298,7 +298,9 @@ class Submitter:
             return await self._doubt(submission, submission.doubt)
         self._till.released(submission.job.key)
         if isinstance(error, StatusError) and self._circuits.refused(submission.model, error, time.monotonic()):
-            _log.warning("no more jobs for %s for a while, as all are refused alike: %s", submission.model, error)
+            _log.warning(
+                "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
+            )
         return Failed(submission.job.key, error)
 
     async def _leave(self, submission: Submission, error: EvolinkError) -> Failed:
@@ -324,27 +326,3 @@ class Submitter:
             await entry
         except JournalError:
             self.faults += 1
-
-
-def _started(job: Job, known: Known | None) -> JobStarted:
-    standing = known.standing if known is not None else None
-    task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
-    return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
-
-
-def _answered(
-    submission: Submission, session: Session, verdict: Accepted | EvolinkError, *, is_repeated: bool
-) -> SubmitAnswered:
-    accepted = verdict if isinstance(verdict, Accepted) else None
-    return SubmitAnswered(
-        at=submission.sent_at,
-        seconds=submission.seconds,
-        key=submission.job.key,
-        model=submission.model,
-        send=submission.resend.sends,
-        session=session.fingerprint,
-        task_id=accepted.task_id if accepted else None,
-        credits_reserved=accepted.credits_reserved if accepted else None,
-        error=verdict if isinstance(verdict, EvolinkError) else None,
-        is_repeated=is_repeated,
-    )

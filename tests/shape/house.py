@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 # Floor 0 decides, floor 1 waits for network or disk, floor 2 moves values, floor 3 is the edge. A package's name
 # stands for all of its modules. The root and `version` are no floor: a table of contents, and a leaf.
 FLOORS = {
-    0: "agenda batching body budget circuit errors events fields hazard inflight jobs json_faults json_text lane limits "
-    "looking models outcome params rules schedule secret stats task throttle urls verdict watchlist wire",
+    0: "agenda batching body budget circuit errors events fields hazard inflight jobs json_faults json_text lane "
+    "limits looking models outcome params rules schedule secret stats task throttle urls verdict watchlist wire",
     1: "arguments channel fetch journal observers permits retry shield till transport",
     2: "ending engine files lifetime poller pool run session streams submission submitter",
     3: "callbacks cli emulator engines report telemetry",
