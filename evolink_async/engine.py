@@ -51,6 +51,10 @@ class Work(Protocol):
         """Jobs read and not yet submitted."""
         ...
 
+    def retune(self, limits: Limits) -> None:
+        """Keep to other limits from now on."""
+        ...
+
     def stop(self, error: BaseException | None) -> None:
         """Come to an end, with `error` if there is one."""
         ...
@@ -146,6 +150,8 @@ class Engine:
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
         self.submitter.retune(limits.submits)
+        for run in self.runs:
+            run.retune(limits)
 
     def check(self) -> None:
         """Refuse to be used after closing, or from another event loop.

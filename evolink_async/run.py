@@ -16,6 +16,7 @@ from .engine import Engine
 from .errors import ConfigurationError, EvolinkError
 from .inflight import InFlight
 from .jobs import Keys, shape_of
+from .limits import Limits
 from .outcome import Accepted, Completed, Failed, Job, Outcome
 from .params import AnyParams
 from .permits import Permits
@@ -179,6 +180,11 @@ class Run:
     def _finish_if_done(self) -> None:
         if not (self._reading or self._submitting or self._watched or self._concluding):
             self.stop(self._failure)
+
+    def retune(self, limits: Limits) -> None:
+        """Read as far ahead as other limits say."""
+        self._room.resize(limits.in_flight)
+        self._read_ahead.resize(limits.submits)
 
     def stop(self, error: BaseException | None) -> None:
         """Let the consumer come to its end."""

@@ -163,3 +163,56 @@ async def test_a_cancelled_wait_takes_no_permit():
     permits.release()
     async with permits:
         assert permits.used == 1
+
+
+async def test_permits_can_be_made_more_and_fewer_while_they_are_out():
+    """More lets those in line in at once; fewer cuts nobody short, and lets nobody in until there is room."""
+    permits, inside, release = Permits(1), [], asyncio.Event()
+
+    async def work(name: int) -> None:
+        async with permits:
+            inside.append(name)
+            await release.wait()
+
+    tasks = [asyncio.create_task(work(name)) for name in range(4)]
+    await turns()
+    assert inside == [0]
+    permits.resize(3)
+    await turns()
+    assert inside == [0, 1, 2]
+    permits.resize(1)
+    assert (permits.used, permits.total, permits.peak) == (3, 1, 3)
+    release.set()
+    await asyncio.gather(*tasks)
+    assert inside == [0, 1, 2, 3]
+    assert permits.used == 0
+
+
+async def test_a_permit_that_comes_in_the_moment_of_a_cancellation_is_not_lost():
+    """It goes to the next in line."""
+    permits = Permits(1)
+    await permits.acquire()
+    first, second = (asyncio.create_task(permits.acquire()) for _ in range(2))
+    await turns()
+    permits.release()  # handed to the first ...
+    first.cancel()  # ... who is cancelled before it runs
+    await asyncio.wait([first, second])
+    assert first.cancelled()
+    assert second.result() is None
+    assert permits.used == 1
+
+
+async def test_those_who_gave_up_waiting_are_in_nobodys_way():
+    """A permit passes them by."""
+    permits = Permits(1)
+    await permits.acquire()
+    waiters = [asyncio.create_task(permits.acquire()) for _ in range(5)]
+    await turns()
+    for waiter in waiters[:4]:
+        waiter.cancel()
+    permits.release()
+    await asyncio.wait(waiters)
+    assert [waiter.cancelled() for waiter in waiters] == [True] * 4 + [False]
+    permits.release()
+    assert permits.used == 0
+    await permits.acquire()
