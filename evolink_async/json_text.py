@@ -95,8 +95,18 @@ class FrozenMap(Mapping[str, Any]):
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
         self._items: dict[str, Any] = {name: freeze(value) for name, value in (items or {}).items()}
 
+    @classmethod
+    def around(cls, items: dict[str, Any]) -> FrozenMap:
+        """Take over a dictionary that nobody else holds; what lies deeper is frozen when somebody asks for it."""
+        made = cls.__new__(cls)
+        made._items = items
+        return made
+
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # the values are JSON of any shape
-        return self._items[name]
+        value = self._items[name]
+        if isinstance(value, dict | list):  # only in one made by `around`
+            value = self._items[name] = freeze(value)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -108,7 +118,7 @@ class FrozenMap(Mapping[str, Any]):
         return hash(frozenset(self._items.items()))
 
     def __repr__(self) -> str:
-        return repr(self._items)
+        return repr(dict(self))
 
     def __reduce__(self) -> tuple[type[FrozenMap], tuple[dict[str, Any]]]:
         return FrozenMap, (self._items,)

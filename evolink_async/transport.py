@@ -168,6 +168,7 @@ class AiohttpTransport:
             "User-Agent": options.agent,
             "Accept": "application/json",
         }
+        self._submit_timeout, self._read_timeout = options.timeout("submit"), options.timeout("poll")
         self._own: list[aiohttp.ClientSession] = []
         if options.session is not None:
             self._submits = self._reads = options.session
@@ -188,7 +189,8 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Response:
         """Send once; see `Transport.send`."""
-        session = self._submits if request.kind == "submit" else self._reads
+        is_submit = request.kind == "submit"
+        session = self._submits if is_submit else self._reads
         if session.closed:
             raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
         progress = _Progress()
@@ -199,7 +201,7 @@ class AiohttpTransport:
                 URL(self._prefix + request.path, encoded=True),
                 data=request.body,
                 headers={**self._headers, **request.headers},
-                timeout=self._options.timeout(request.kind),
+                timeout=self._submit_timeout if is_submit else self._read_timeout,
                 proxy=self._options.proxy,
                 allow_redirects=False,
                 trace_request_ctx=progress,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 from ..errors import ReplyError
-from ..json_text import Json, parse
+from ..json_text import FrozenMap, Json, parse
 from ..task import Snapshot, TaskFault, TaskState
 from .messages import Response
 from .requests import TASK_ID
@@ -104,7 +104,7 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
         credits_reserved=_amount(usage.get("credits_reserved")),
         credits_used=_amount(usage.get("credits_used")),
         request_id=request_id or _take(row, "request_id", str, taken),
-        extra={name: value for name, value in row.items() if name not in taken},
+        extra=FrozenMap.around({name: value for name, value in row.items() if name not in taken}),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import pickle
@@ -143,6 +144,18 @@ def test_freezing_and_thawing():
     assert type(thaw(frozen)) is dict
     assert freeze(frozen) is frozen
     assert json.loads(dump(thaw(frozen))) == NESTED
+
+
+def test_a_map_around_a_fresh_dictionary_is_frozen_when_asked():
+    """The same value as one that was frozen at once, and what it gives out cannot be changed."""
+    lazy = FrozenMap.around(copy.deepcopy(NESTED))
+    assert lazy["a"][1]["b"] == (None, "x")
+    assert lazy["a"] is lazy["a"]
+    assert lazy == FrozenMap(NESTED)
+    assert hash(lazy) == hash(FrozenMap(NESTED))
+    assert thaw(lazy) == NESTED
+    assert repr(lazy) == repr(FrozenMap(NESTED))
+    assert pickle.loads(pickle.dumps(FrozenMap.around(copy.deepcopy(NESTED)))) == lazy
 
 
 def test_a_frozen_map_is_a_value():

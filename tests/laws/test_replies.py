@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evolink_async.errors import EvolinkError, ReplyError, StatusError, SubmissionUnknownError
 from evolink_async.json_text import FrozenMap, parse, thaw
 from evolink_async.task import Snapshot, TaskFault
-from evolink_async.verdict import on_poll, on_submit
+from evolink_async.verdict import on_batch, on_poll, on_submit
 from evolink_async.wire import Response
 from tests.floor0.samples import TASK_ID, body, names, sample
 
@@ -204,3 +204,34 @@ TASKS = st.fixed_dictionaries({"id": st.just(TASK_ID) | VALUES}, optional=dict.f
 def test_replies_that_nobody_thought_of(raw, status, headers):
     """Any bytes, any status, any text in a header."""
     check(raw, status, headers)
+
+
+OTHER_ID = "task-unified-1757169743-another1"
+
+
+def batches(count: int, seed: int) -> Iterator[bytes]:
+    """So many answers about two tasks: rows as the service sends them, spoilt ones, and what is no list at all."""
+    dice = random.Random(seed)
+    for number in range(count):
+        rows = [spoilt_values(dice) if dice.random() < 0.5 else dice.choice(SAMPLES) for _ in range(dice.randint(0, 3))]
+        rows = [row.replace(TASK_ID.encode(), OTHER_ID.encode()) if dice.random() < 0.5 else row for row in rows]
+        honest = b'{"data": [' + b", ".join(rows) + b"]}"
+        yield honest if number % 4 else dice.choice([some_json(dice), spoilt_bytes(dice), *PAGES])
+
+
+def test_any_answer_about_many_tasks_tells_of_those_asked_for_or_is_an_error():
+    """What it tells of a task is what a look at that task alone would have told; nothing is told of any other."""
+    told = 0
+    for raw in batches(20_000, seed=5):
+        response = Response(status=200, headers={}, body=raw)
+        verdict = on_batch(response, asked={TASK_ID, OTHER_ID}, now=1.8e9)
+        if isinstance(verdict, EvolinkError):
+            check_error(verdict, response)
+            continue
+        rows = {row["id"]: row for row in parse(raw)["data"]}
+        assert set(verdict) <= set(rows) <= {TASK_ID, OTHER_ID}
+        for task_id, snapshot in verdict.items():
+            alone = Response(status=200, headers={}, body=json.dumps(rows[task_id]).encode())
+            assert on_poll(alone, task_id=task_id, now=1.8e9) == snapshot
+            told += 1
+    assert told > 1_000
