@@ -34,7 +34,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
     # Names of other projects: builds have no network, so there is no intersphinx.
-    (r"py:.*", r"(asyncio|collections|contextlib|pathlib|types|aiohttp|attr)\..*"),
+    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|types|aiohttp|attr)\..*"),
+    (r"py:class", r"TracerProvider|MeterProvider"),
     (
         r"py:class",
         r"Wishes|Json|Path|Journal|Standing",
