@@ -5,6 +5,7 @@ The other importer of aiohttp in the core. Where the bytes go is `files.download
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from .transport import HttpOptions
 from .urls import is_public_host
 
 REDIRECTS = 3
+RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
 PIECE_BYTES = 1 << 18
 
 
@@ -27,12 +29,34 @@ class ForbiddenAddressError(OSError):
     """A link leads to an address that results never come from."""
 
 
+class InterruptedDownloadError(DownloadError):
+    """The way to the host, or the host itself, failed: what is missing may be asked for again."""
+
+
+@attrs.frozen
+class Mark:
+    """Where a transfer stopped: bytes already here, and the host's word for the version they are of."""
+
+    offset: int
+    version: str
+
+
 @attrs.frozen(kw_only=True)
 class Remote:
-    """A result file about to be read: its length if the host names one, its type, its bytes."""
+    """A result file about to be read.
 
+    Attributes:
+        offset: Where the bytes begin: the mark's, or 0 if the host sends the file anew.
+        size_bytes: The whole file's length, if the host names it.
+        content_type: Its type.
+        version: A strong ETag, or else the date of its last change; None if the host names neither.
+        pieces: The bytes.
+    """
+
+    offset: int
     size_bytes: int | None
     content_type: str
+    version: str | None
     pieces: AsyncIterator[bytes]
 
 
@@ -44,35 +68,33 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, url: str) -> AsyncGenerator[Remote, None]:
-        """Ask for a file and hold it open.
+    async def open(self, url: str, *, after: Mark | None = None) -> AsyncGenerator[Remote, None]:
+        """Ask for a file, or for what comes after a mark if the file is still the same one, and hold it open.
 
         Raises:
             LinkExpiredError: The host no longer serves it (403, 404, 410).
-            DownloadError: Anything else that keeps the bytes from us, also while they are being read.
+            InterruptedDownloadError: The network failed, or the host did (408, 429, 5xx), also while bytes are read.
+            DownloadError: Anything else that keeps the bytes from us.
         """
         try:
-            async with await self._get(url) as reply:
-                is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
-                yield Remote(
-                    size_bytes=reply.content_length if is_plain else None,
-                    content_type=reply.content_type,
-                    pieces=reply.content.iter_chunked(PIECE_BYTES),
-                )
+            async with await self._get(url, after) as reply:
+                yield _remote(reply, url, after)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if isinstance(error, DownloadError):
                 raise
-            raise DownloadError(f"the result could not be read: {_reason(error)}", url=url) from None
+            kind = DownloadError if _is_final(error) else InterruptedDownloadError
+            raise kind(f"the result could not be read: {_reason(error)}", url=url) from None
 
-    async def _get(self, url: str) -> aiohttp.ClientResponse:
+    async def _get(self, url: str, after: Mark | None) -> aiohttp.ClientResponse:
         """Follow redirects ourselves, so that each hop passes the same checks."""
         target = URL(url, encoded=True)
+        headers = {"Range": f"bytes={after.offset}-", "If-Range": after.version} if after is not None else {}
         for _ in range(REDIRECTS + 1):
             self._check(target, url)
-            reply = await self._open_session().get(target, allow_redirects=False)
+            reply = await self._open_session().get(target, headers=headers, allow_redirects=False)
             location = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or location is None:
-                return _usable(reply, url)
+                return _usable(reply, url, after)
             reply.release()
             target = target.join(URL(location, encoded=True))
         raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
@@ -108,13 +130,41 @@ class Fetcher:
             await self._session.close()
 
 
-def _usable(reply: aiohttp.ClientResponse, url: str) -> aiohttp.ClientResponse:
-    if reply.status == 200:
+def _usable(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> aiohttp.ClientResponse:
+    status = reply.status
+    if status == 200 or (status == 206 and after is not None):
         return reply
     reply.release()
-    if reply.status in (403, 404, 410):
-        raise LinkExpiredError(f"the result's host answered HTTP {reply.status}", url=url)
-    raise DownloadError(f"the result's host answered HTTP {reply.status}", url=url)
+    kind = DownloadError
+    if status in (403, 404, 410):
+        kind = LinkExpiredError
+    elif status in (408, 416, 429) or status >= 500:  # 416: the file has changed; without a mark it is sent anew
+        kind = InterruptedDownloadError
+    raise kind(f"the result's host answered HTTP {status}", url=url)
+
+
+def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remote:
+    offset, size_bytes = 0, reply.content_length
+    if reply.status == 206:
+        named = RANGE.fullmatch(reply.headers.get("Content-Range", ""))
+        if after is None or named is None or int(named[1]) != after.offset:
+            raise DownloadError("the result's host sent another part than the one asked for", url=url)
+        offset, size_bytes = after.offset, int(named[2])
+    is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
+    tag = reply.headers.get("ETag", "")
+    return Remote(
+        offset=offset,
+        size_bytes=size_bytes if is_plain else None,
+        content_type=reply.content_type,
+        version=(tag if tag.startswith('"') else reply.headers.get("Last-Modified")) if is_plain else None,
+        pieces=reply.content.iter_chunked(PIECE_BYTES),
+    )
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether asking again leads to the same end: a forbidden address, a certificate, a URL that is none."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return isinstance(cause, ForbiddenAddressError | aiohttp.ClientSSLError | ValueError)
 
 
 def _guarded_socket(address: tuple[Any, ...]) -> socket.socket:

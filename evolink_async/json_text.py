@@ -105,7 +105,7 @@ class FrozenMap(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # the values are JSON of any shape
         value = self._items[name]
         if isinstance(value, dict | list):  # only in one made by `around`
-            value = self._items[name] = freeze(value)
+            value = self._items[name] = freeze(cast("object", value))
         return value
 
     def __iter__(self) -> Iterator[str]:

@@ -130,7 +130,9 @@ class SessionPool(Lifetime):
         if download_to is not None:
             limit = self._http.max_download_bytes
             folder = Path(download_to)
-            save = Downloads(folder, engine.fetcher, engine.downloads, max_bytes=limit, emit=engine.emit).save
+            save = Downloads(
+                folder, engine.fetcher, engine.downloads, policy=self._retry, max_bytes=limit, emit=engine.emit
+            ).save
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 
     def urls(self, jobs: Wishes, *, timeout: float | None = None) -> UrlStream:

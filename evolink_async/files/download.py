@@ -11,12 +11,11 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import IO, TypeVar
+from typing import IO
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -24,14 +23,12 @@ import attrs
 
 from ..errors import ConfigurationError, DownloadError
 from ..events import Downloaded, Emit
-from ..fetch import Fetcher, Remote
+from ..fetch import Fetcher
+from ..limits import RetryPolicy
 from ..outcome import Completed
 from ..permits import Permits
+from .transfer import Transfer, on_disk, unsaved
 
-T = TypeVar("T")
-
-SPILL_BYTES = 1 << 22
-"""Bytes gathered before one hop to a writing thread: a hop per piece would cost more than the writing."""
 CLOCK_SLACK = 2.0
 """Seconds by which a file system may date a file too early: FAT counts in twos."""
 SUFFIXES = {
@@ -50,6 +47,7 @@ class Downloads:
         folder: Made when missing.
         fetcher: Reads the links.
         permits: How many files are fetched at once.
+        policy: How often, and when, a transfer that broke off is taken up again.
         max_bytes: Longest file saved.
         emit: Told of every file.
 
@@ -58,11 +56,19 @@ class Downloads:
     """
 
     def __init__(
-        self, folder: Path, fetcher: Fetcher, permits: Permits, *, max_bytes: int, emit: Emit | None = None
+        self,
+        folder: Path,
+        fetcher: Fetcher,
+        permits: Permits,
+        *,
+        policy: RetryPolicy,
+        max_bytes: int,
+        emit: Emit | None = None,
     ) -> None:
         self._folder = folder
         self._fetcher = fetcher
         self._permits = permits
+        self._policy = policy
         self._max_bytes = max_bytes
         self._emit = emit
         try:
@@ -102,29 +108,10 @@ class Downloads:
 
     async def _save_one(self, url: str, stem: str) -> Path:
         with _part_in(self._folder, url) as part:
-            async with self._fetcher.open(url) as remote:
-                await self._copy(remote, part, url)
-                target = self._folder / (stem + _suffix(url, remote.content_type))
-            return await _on_disk(lambda: _publish(Path(part.name), target), url)
-
-    async def _copy(self, remote: Remote, part: IO[bytes], url: str) -> None:
-        """Write every byte, in few hops to a thread; refuse a file that is too long or not whole."""
-        total, pending = 0, bytearray()
-        if remote.content_type.startswith("text/"):
-            raise DownloadError(f"the result's host sent {remote.content_type} in place of the result", url=url)
-        async for piece in remote.pieces:
-            total += len(piece)
-            if total > self._max_bytes:
-                raise DownloadError(f"the result is longer than {self._max_bytes} bytes", url=url)
-            pending += piece
-            if len(pending) >= SPILL_BYTES:
-                full, pending = bytes(pending), bytearray()
-                await _on_disk(partial(part.write, full), url)
-        if not total:
-            raise DownloadError("the result is empty", url=url)
-        if remote.size_bytes is not None and total != remote.size_bytes:
-            raise DownloadError(f"the result has {total} bytes, not the {remote.size_bytes} announced", url=url)
-        await _on_disk(lambda: _flush(part, bytes(pending)), url)
+            transfer = Transfer(url, part, max_bytes=self._max_bytes)
+            await transfer.run(self._fetcher, self._policy)
+            target = self._folder / (stem + _suffix(url, transfer.content_type))
+            return await on_disk(lambda: _publish(Path(part.name), target), url)
 
 
 @contextmanager
@@ -137,7 +124,7 @@ def _part_in(folder: Path, url: str) -> Generator[IO[bytes], None, None]:
     try:
         part = path.open("xb")
     except OSError as error:
-        raise _unsaved(error, url) from None
+        raise unsaved(error, url) from None
     try:
         with part:
             yield part
@@ -154,12 +141,6 @@ def _saved(folder: Path, stem: str, since: float) -> Path | None:
             if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
                 return path
     return None
-
-
-def _flush(part: IO[bytes], rest: bytes) -> None:
-    part.write(rest)
-    part.flush()
-    os.fsync(part.fileno())
 
 
 def _publish(part: Path, target: Path) -> Path:
@@ -186,18 +167,6 @@ def _link(part: Path, name: Path) -> None:
         except OSError:
             name.unlink(missing_ok=True)
             raise
-
-
-async def _on_disk(act: Callable[[], T], url: str) -> T:
-    """Do something that blocks in a thread."""
-    try:
-        return await anyio.to_thread.run_sync(act)
-    except OSError as error:
-        raise _unsaved(error, url) from None
-
-
-def _unsaved(error: OSError, url: str) -> DownloadError:
-    return DownloadError(f"the result could not be saved: {error.strerror or error}", url=url)
 
 
 def _suffix(url: str, content_type: str) -> str:
