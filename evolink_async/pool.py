@@ -128,10 +128,14 @@ class SessionPool(Lifetime):
         check_timeout(timeout)
         save = None
         if download_to is not None:
-            limit = self._http.max_download_bytes
-            folder = Path(download_to)
             save = Downloads(
-                folder, engine.fetcher, engine.downloads, policy=self._retry, max_bytes=limit, emit=engine.emit
+                Path(download_to),
+                engine.fetcher,
+                engine.downloads,
+                policy=self._retry,
+                look=engine.look,
+                max_bytes=self._http.max_download_bytes,
+                emit=engine.emit,
             ).save
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 

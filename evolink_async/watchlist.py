@@ -189,7 +189,7 @@ class Watchlist:
         """What an answer about many does not tell of, or is not believed, is read singly at once."""
         for entry in entries:
             row = rows.get(entry.task_id)
-            if row is not None and (lane.route.is_trusted or not row.is_final):
+            if row is not None and _is_believed(row, lane):
                 self._digest(lane, entry, row, now)
                 continue
             if row is not None:
@@ -227,6 +227,13 @@ class Watchlist:
     def _tell(self, entry: InFlight, news: Seen) -> None:
         for watcher in list(entry.watchers):
             watcher(entry, news)
+
+
+def _is_believed(row: Snapshot, lane: Lane) -> bool:
+    """Whether a row of a batch answer is as good as a single read: a first end is not, nor one without its links."""
+    if not row.is_final:
+        return True
+    return lane.route.is_trusted and (row.state != TaskState.COMPLETED or bool(row.urls))
 
 
 def _compare(lane: Lane, entry: InFlight, seen: Snapshot) -> None:

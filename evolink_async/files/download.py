@@ -11,23 +11,26 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import IO
+from typing import IO, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 import attrs
 
-from ..errors import ConfigurationError, DownloadError
+from ..errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError
 from ..events import Downloaded, Emit
 from ..fetch import Fetcher
 from ..limits import RetryPolicy
 from ..outcome import Completed
 from ..permits import Permits
+from ..task import Snapshot
 from .transfer import Transfer, on_disk, unsaved
+
+Look: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 
 CLOCK_SLACK = 2.0
 """Seconds by which a file system may date a file too early: FAT counts in twos."""
@@ -48,6 +51,7 @@ class Downloads:
         fetcher: Reads the links.
         permits: How many files are fetched at once.
         policy: How often, and when, a transfer that broke off is taken up again.
+        look: Reads a task again, when its links have expired.
         max_bytes: Longest file saved.
         emit: Told of every file.
 
@@ -62,6 +66,7 @@ class Downloads:
         permits: Permits,
         *,
         policy: RetryPolicy,
+        look: Look,
         max_bytes: int,
         emit: Emit | None = None,
     ) -> None:
@@ -69,6 +74,7 @@ class Downloads:
         self._fetcher = fetcher
         self._permits = permits
         self._policy = policy
+        self._look = look
         self._max_bytes = max_bytes
         self._emit = emit
         try:
@@ -88,12 +94,22 @@ class Downloads:
             if all(found):
                 return attrs.evolve(completed, files=tuple(path for path in found if path))
         files: list[Path] = []
-        for url, stem in zip(completed.urls, stems, strict=True):
-            saved = await self._save_and_tell(url, stem, completed.key)
+        for number, stem in enumerate(stems):
+            saved = await self._save_and_tell(completed.urls[number], stem, completed.key)
+            if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
+                completed = fresh
+                saved = await self._save_and_tell(completed.urls[number], stem, completed.key)
             if isinstance(saved, DownloadError):
                 return attrs.evolve(completed, files=tuple(files), download_error=saved)
             files.append(saved)
         return attrs.evolve(completed, files=tuple(files))
+
+    async def _fresh_links(self, completed: Completed) -> Completed | None:
+        """Read the task again, as the service may hand out new links; None when it has no others."""
+        seen = await self._look(completed.task_id)
+        if not isinstance(seen, Snapshot) or len(seen.urls) != len(completed.urls) or seen.urls == completed.urls:
+            return None
+        return attrs.evolve(completed, urls=seen.urls, snapshot=seen)
 
     async def _save_and_tell(self, url: str, stem: str, key: str) -> Path | DownloadError:
         async with self._permits:

@@ -86,8 +86,7 @@ class Transfer:
         try:
             async for piece in remote.pieces:
                 pending += piece
-                if self.size_bytes + len(pending) > self._max_bytes:
-                    raise self._error(f"the result is longer than {self._max_bytes} bytes")
+                self._check_room(len(pending))
                 if len(pending) >= SPILL_BYTES:
                     full, pending = pending, bytearray()
                     await on_disk(partial(self._write, full), self._url)
@@ -103,6 +102,10 @@ class Transfer:
             self._write(rest)
         except OSError as error:
             raise unsaved(error, self._url) from None
+
+    def _check_room(self, more: int) -> None:
+        if self.size_bytes + more > self._max_bytes:
+            raise self._error(f"the result is longer than {self._max_bytes} bytes")
 
     def _check(self, announced: int | None) -> None:
         if not self.size_bytes:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from evolink_async import fetch
-from evolink_async.errors import ConfigurationError, DownloadError, LinkExpiredError
+from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
 from evolink_async.fetch import Fetcher, ForbiddenAddressError
 from evolink_async.files.download import Downloads
 from evolink_async.limits import RetryPolicy
@@ -40,6 +40,11 @@ async def text_of(url: str, options: HttpOptions = PRIVATE_TOO) -> bytes:
         await fetcher.aclose()
 
 
+async def nobody(task_id: str) -> EvolinkError:
+    """A service that cannot be asked for a fresh link."""
+    return ServerError(500, "x")
+
+
 async def save(folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 64 * MIB) -> Completed:
     """Save the links of one job."""
     fetcher = Fetcher(PRIVATE_TOO)
@@ -52,7 +57,8 @@ async def save(folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 6
         timing=Timing(accepted_at=None, finished_at=0.0, looks=1, lag=0.0),
     )
     try:
-        return await Downloads(folder, fetcher, Permits(2), policy=HASTY, max_bytes=max_bytes).save(completed)
+        downloads = Downloads(folder, fetcher, Permits(2), policy=HASTY, look=nobody, max_bytes=max_bytes)
+        return await downloads.save(completed)
     finally:
         await fetcher.aclose()
 
@@ -372,7 +378,7 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path):
 
     async with serving(half) as server:
         fetcher = Fetcher(HttpOptions(allow_private_results=True))
-        downloads = Downloads(tmp_path, fetcher, Permits(1), policy=HASTY, max_bytes=MIB)
+        downloads = Downloads(tmp_path, fetcher, Permits(1), policy=HASTY, look=nobody, max_bytes=MIB)
         task = asyncio.create_task(downloads._save_one(f"{server.url}/film.mp4", "shot"))
         while not server.heads:
             await asyncio.sleep(0)
@@ -405,7 +411,7 @@ async def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path):
     (tmp_path / "file").write_text("x")
     for folder in (tmp_path / "file", tmp_path / "file" / "inner", Path("/proc/nowhere")):
         with pytest.raises(ConfigurationError, match="cannot write to the folder"):
-            Downloads(folder, Fetcher(PRIVATE_TOO), Permits(1), policy=HASTY, max_bytes=1)
+            Downloads(folder, Fetcher(PRIVATE_TOO), Permits(1), policy=HASTY, look=nobody, max_bytes=1)
 
 
 async def test_a_long_film_costs_little_memory(tmp_path):

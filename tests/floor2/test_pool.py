@@ -13,6 +13,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
+from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
 from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, until
 
@@ -432,3 +433,29 @@ async def test_an_end_seen_with_ones_own_eyes_concludes_the_job(emulator, how):
 def test_a_pool_with_a_journal_can_be_shown_before_it_is_opened(tmp_path):
     """Its repr reads no file."""
     assert "not opened" in repr(ev.SessionPool("sk-a", journal=tmp_path / "run.db"))
+
+
+async def test_an_expired_link_that_the_task_still_has_is_not_tried_twice(emulator, tmp_path):
+    """The task is read again, free of charge, and names no other."""
+    emulator.faults.on("result", 1, faults.reply(403))
+    async with open_pool(emulator) as pool:
+        [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
+    assert isinstance(outcome.download_error, LinkExpiredError)
+    assert sum(request.kind == "result" for request in emulator.received) == 1
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path):
+    """The first answer names a link that has expired, the next look a fresh one, which the outcome holds."""
+    gone = f"{emulator.results_url}/results/gone/0.mp4"
+
+    def old(task):
+        was_tried = any(request.kind == "result" for request in emulator.received)
+        return task if was_tried or "results" not in task else task | {"results": [gone]}
+
+    emulator.faults.on("poll", faults.ALWAYS, faults.rewrite("old link", old))
+    async with open_pool(emulator, cadence=SINGLY) as pool:
+        [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
+    assert outcome.download_error is None
+    assert outcome.url != gone
+    assert outcome.has_files()
