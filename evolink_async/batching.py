@@ -56,13 +56,15 @@ class BatchRoute:
     def failed(self, error: EvolinkError, now: float) -> bool:
         """A batch read did not work; tells whether that is the fault of the route, and single reads take over."""
         status = error.status if isinstance(error, StatusError) else None
+        if status in _PASSING:
+            return False
         if status in _ABSENT or isinstance(error, ReplyError):
             self.distrust(f"the route answers HTTP {status}" if status in _ABSENT else "it tells of something else")
-        elif self._single_works or (status is not None and status < 500 and status not in _PASSING):
+        elif self._single_works or (status is not None and status < 500):
             self._rests_until = now + REST
             self._failures, self._single_works, self.fill = 0, False, 1.0
         else:
-            self._failures += status not in _PASSING
+            self._failures += 1
             return False
         return True
 
@@ -81,5 +83,5 @@ class BatchRoute:
 
     def distrust(self, reason: str) -> None:
         """Never use it again."""
-        self.off = reason
+        self.off = self.off or reason
         self.fill = 1.0

@@ -75,7 +75,7 @@ class InFlight:
     misses: int = 0
     claim: str | None = None
     cost: float = 0.0
-    watchers: list[Watcher] = attrs.field(factory=list[Watcher])
+    watchers: tuple[Watcher, ...] = ()
     bucket: int | None = None
 
     @property
@@ -89,9 +89,6 @@ class InFlight:
         return self.finished - self.last_news
 
     @property
-    def is_alone(self) -> bool:
-        """Whether it is to be read by itself: to confirm a batch read, or as those do not tell of it.
-
-        One batch answer without it may have come too soon after its submit; two are a habit.
-        """
-        return self.claim is not None or self.misses in (1, 3)
+    def is_missed(self) -> bool:
+        """Whether batch reads do not tell of it: one answer without it may have come too soon, two are a habit."""
+        return self.misses in (1, 3)

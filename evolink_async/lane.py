@@ -77,7 +77,11 @@ class Lane:
 
     def fill(self, entry: InFlight) -> float:
         """How many tasks share a request that asks for this one."""
-        return 1.0 if entry.is_alone else self.route.fill
+        return 1.0 if self._is_alone(entry) else self.route.fill
+
+    def _is_alone(self, entry: InFlight) -> bool:
+        """Whether it is to be read by itself: to confirm a first end that a batch told of, or as they miss it."""
+        return entry.is_missed or (entry.claim is not None and not self.route.is_trusted)
 
     # --- what to ask for
 
@@ -99,7 +103,7 @@ class Lane:
         if first is None:
             return []
         self._under_way += 1
-        if first.is_alone or not self.route.is_open(now):
+        if self._is_alone(first) or not self.route.is_open(now):
             return [first]
         company = self._company(now)
         if not company:
@@ -110,7 +114,7 @@ class Lane:
         reach, fresh = now + self._cadence.max_interval / 3, now - self._cadence.min_interval
         company, left = list[InFlight](), list[InFlight]()
         while len(company) < MOST - 1 and len(left) < MOST and (entry := self._agenda.take(reach)) is not None:
-            (left if entry.is_alone or entry.last_news > fresh else company).append(entry)
+            (left if self._is_alone(entry) or entry.last_news > fresh else company).append(entry)
         for entry in left:
             self._agenda.put(entry, entry.due)
         return company

@@ -22,7 +22,6 @@ from .params import AnyParams
 from .permits import Permits
 from .submission import Submitted, result_of
 from .task import Snapshot
-from .watchlist import Watchlist
 
 Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
 Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
@@ -47,7 +46,9 @@ class Run:
         self._room = Permits(engine.limits.in_flight)
         self._read_ahead = Permits(engine.limits.submits)
         self._submitting: dict[asyncio.Future[Submitted], Job] = {}
-        self._watched: dict[str, _Watch] = {}
+        self._ear = self._heard  # one object for all jobs: see `Watchlist`
+        self._watched: dict[InFlight, tuple[str, ...]] = {}
+        self._timers: dict[InFlight, asyncio.TimerHandle] = {}
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
         self._failure: BaseException | None = None
@@ -140,15 +141,36 @@ class Run:
             self._put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
-        watch = self._watched[job.key] = _Watch(job.key, self._engine.tasks, self._concluded)
-        watch.entry = self._engine.follow(accepted.task_id, watch, shape=shape_of(job.params), accepted=accepted)
-        if self._timeout is not None:
-            watch.timer = asyncio.get_running_loop().call_later(self._timeout, watch.expire, self._timeout)
+        entry = self._engine.follow(accepted.task_id, self._ear, shape=shape_of(job.params), accepted=accepted)
+        keys = self._watched.get(entry, ())
+        self._watched[entry] = (*keys, job.key)
+        if keys:  # the service has answered two submits with one task: one ear is enough for it
+            self._engine.tasks.unwatch(entry, self._ear)
+        elif self._timeout is not None:
+            timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, entry, self._timeout)
+            self._timers[entry] = timer
 
-    def _concluded(self, watch: _Watch, last: Snapshot | EvolinkError) -> None:
-        del self._watched[watch.key]
-        self._engine.in_flight.release()
-        self._conclude(self._end(conclude(watch.key, watch.entry, last), last))
+    def _heard(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+        if isinstance(seen, EvolinkError) or seen.is_final:
+            self._ended(entry, seen)
+
+    def _expire(self, entry: InFlight, timeout: float) -> None:
+        self._ended(entry, deadline(entry.task_id, timeout))
+
+    def _ended(self, entry: InFlight, last: Snapshot | EvolinkError) -> None:
+        for key in self._unwatch(entry):
+            self._conclude(self._end(conclude(key, entry, last), last))
+
+    def _unwatch(self, entry: InFlight) -> tuple[str, ...]:
+        """Hear nothing more of a task; gives the jobs it was for."""
+        keys = self._watched.pop(entry)
+        timer = self._timers.pop(entry, None)
+        if timer is not None:
+            timer.cancel()
+        self._engine.tasks.unwatch(entry, self._ear)
+        for _ in keys:
+            self._engine.in_flight.release()
+        return keys
 
     def _conclude(self, act: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(act)
@@ -213,10 +235,8 @@ class Run:
         self._closed = True
         for future in list(self._submitting):
             self._engine.submitter.withdraw(future)
-        for watch in list(self._watched.values()):
-            watch.cancel()
-            self._engine.in_flight.release()
-        self._watched.clear()
+        for entry in list(self._watched):
+            self._unwatch(entry)
         self._engine.till.reconsider()
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
@@ -225,36 +245,6 @@ class Run:
             await asyncio.wait(pending)
         self.outcomes.clear()
         self.stop(None)
-
-
-class _Watch:
-    """One job's ear in the watchlist: hears every look, passes on the end."""
-
-    __slots__ = ("_tasks", "_tell", "entry", "key", "timer")
-
-    entry: InFlight  # set by whoever begins to watch
-
-    def __init__(self, key: str, tasks: Watchlist, tell: Callable[[_Watch, Snapshot | EvolinkError], None]) -> None:
-        self.key = key
-        self.timer: asyncio.TimerHandle | None = None
-        self._tasks = tasks
-        self._tell = tell
-
-    def __call__(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
-        if isinstance(seen, EvolinkError) or seen.is_final:
-            self.cancel()
-            self._tell(self, seen)
-
-    def expire(self, timeout: float) -> None:
-        """Give the task up after `timeout` seconds."""
-        self.cancel()
-        self._tell(self, deadline(self.entry.task_id, timeout))
-
-    def cancel(self) -> None:
-        """Hear nothing more."""
-        if self.timer is not None:
-            self.timer.cancel()
-        self._tasks.unwatch(self.entry, self)
 
 
 async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:

@@ -50,6 +50,7 @@ class Watchlist:
         self._entries: dict[str, InFlight] = {}
         self._lanes: dict[Account | None, Lane] = {}
         self._planned_under = 1.0
+        self._last: tuple[Watcher, ...] = ()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -101,20 +102,28 @@ class Watchlist:
             self._put(entry, delay if within is None else min(delay, within), is_planned=True)
         elif within is not None and entry.bucket is not None and entry.due > now + within:
             self._put(entry, within)
-        entry.watchers.append(watcher)
+        entry.watchers = (*entry.watchers, watcher) if entry.watchers else self._alone(watcher)
         return entry
+
+    def _alone(self, watcher: Watcher) -> tuple[Watcher, ...]:
+        """The watcher by itself: one tuple for all the tasks that it watches in a row."""
+        if not self._last or self._last[0] is not watcher:
+            self._last = (watcher,)
+        return self._last
 
     def unwatch(self, entry: InFlight, watcher: Watcher) -> None:
         """Tell `watcher` nothing more; a task that nobody watches is not looked at."""
-        if watcher in entry.watchers:
-            entry.watchers.remove(watcher)
+        left = list(entry.watchers)
+        if watcher in left:
+            left.remove(watcher)
+            entry.watchers = tuple(left)
         if not entry.watchers:
             self._forget(entry)
 
     def hint(self, task_id: str) -> bool:
         """Look at a task soon, as there may be news of it; tells whether it is watched. Too many hints do no harm."""
         entry = self._entries.get(task_id)
-        if entry is not None and entry.bucket is not None:
+        if entry is not None and entry.bucket is not None and not (entry.faults or entry.denials):
             soon = max(0.0, entry.last_news + self._cadence.min_interval - self._clock())
             if self._clock() + soon < entry.due:
                 self._put(entry, soon)
@@ -192,21 +201,21 @@ class Watchlist:
             if row is not None and _is_believed(row, lane):
                 self._digest(lane, entry, row, now)
                 continue
-            if row is not None:
-                entry.claim = row.state
-            else:
+            if row is None or lane.route.is_trusted:
                 entry.misses += 1
+            else:
+                entry.claim = row.state
             self._put_back(entry)
 
     def _put_back(self, entry: InFlight) -> None:
-        """Look at a task again as soon as the budget allows."""
+        """Look at a task again, before all that has become due since."""
         if entry.watchers:
-            self._put(entry, 0.0)
+            self._put(entry, min(0.0, entry.due - self._clock()))
 
     def _digest(self, lane: Lane, entry: InFlight, seen: Seen, now: float, *, in_haste: bool = True) -> None:
         if not entry.watchers:
             return
-        if entry.is_alone and isinstance(seen, Snapshot):
+        if isinstance(seen, Snapshot):
             _compare(lane, entry, seen)
         step = after_look(entry, seen, now, self._tempo, fill=lane.fill(entry), in_haste=in_haste)
         if not isinstance(step, Again):
@@ -225,7 +234,7 @@ class Watchlist:
         self._forget(entry)
 
     def _tell(self, entry: InFlight, news: Seen) -> None:
-        for watcher in list(entry.watchers):
+        for watcher in entry.watchers:
             watcher(entry, news)
 
 

@@ -11,16 +11,39 @@ from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
 from ..jobs import Shape
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
+from ..task import Snapshot, TaskState
 from .entries import Intent, Known
 
 
 @attrs.define
 class _Record:
-    intent: Intent
-    standing: Accepted | Unknown | None = None
+    """One small object a job, of which there may be a hundred thousand: the collector walks all there are."""
+
+    digest: str
+    session: str
+    idempotency_key: str
+    doubt: Unknown | None = None
+    task_id: str | None = None
+    model: str | None = None
+    accepted_at: float = 0.0
+    estimated_seconds: float | None = None
+    credits_reserved: float | None = None
     has_ended: bool = False
     is_sent: bool = False
     """Whether an answer is awaited."""
+
+    def standing(self, key: str) -> Accepted | Unknown | None:
+        """What is known of the job; None while its first answer is awaited."""
+        if self.task_id is None:
+            return self.doubt
+        snapshot = Snapshot(
+            task_id=self.task_id,
+            state=TaskState.PENDING,
+            model=self.model,
+            estimated_seconds=self.estimated_seconds,
+            credits_reserved=self.credits_reserved,
+        )
+        return Accepted(key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at)
 
 
 class MemoryJournal:
@@ -41,9 +64,9 @@ class MemoryJournal:
         record = self._records.get(job.key)
         if record is None:
             return None
-        if record.intent.digest != digest(job.params):
+        if record.digest != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
-        return Known(record.standing or _unheard(record.intent), record.intent.session)
+        return Known(record.standing(job.key) or _unheard(job.key, record), record.session)
 
     async def planned(self, intent: Intent) -> None:
         """Nothing to keep."""
@@ -57,12 +80,13 @@ class MemoryJournal:
         return ()
 
     async def submitting(self, intent: Intent) -> None:
-        """Keep the intent without its body, which only a journal that outlives the process needs."""
+        """Keep what the job goes by; its body is needed only by a journal that outlives the process."""
         before = self._records.get(intent.key)
-        if before is not None and isinstance(before.standing, Accepted):
+        if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
-        doubt = before.standing if before is not None else None
-        self._records[intent.key] = _Record(attrs.evolve(intent, body=b""), doubt, is_sent=True)
+        doubt = before.doubt if before is not None else None
+        record = _Record(intent.digest, intent.session, intent.idempotency_key, doubt, is_sent=True)
+        self._records[intent.key] = record
 
     async def refused(self, key: str) -> None:
         """Forget the job: it may be sent again under the same key."""
@@ -70,14 +94,16 @@ class MemoryJournal:
 
     async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""
-        record = self._records[accepted.key]
-        record.standing, record.is_sent = accepted, False
+        record, snapshot = self._records[accepted.key], accepted.snapshot
+        record.task_id, record.accepted_at, record.is_sent = accepted.task_id, accepted.accepted_at, False
+        record.model, record.estimated_seconds = snapshot.model, snapshot.estimated_seconds
+        record.credits_reserved = snapshot.credits_reserved
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:
         """Keep the doubt; the user has to settle it."""
         record = self._records[unknown.key]
-        record.standing, record.is_sent = unknown, False
+        record.doubt, record.is_sent = unknown, False
 
     async def ended(self, outcome: Outcome) -> None:
         """Remember that the job may be forgotten once its outcome is told."""
@@ -94,33 +120,36 @@ class MemoryJournal:
             self._forget(outcome.key)
 
     def _forget(self, key: str) -> None:
-        standing = self._records.pop(key).standing
-        if isinstance(standing, Accepted):
-            self._keys.pop(standing.task_id, None)
+        task_id = self._records.pop(key).task_id
+        if task_id is not None:
+            self._keys.pop(task_id, None)
 
     async def settled(self, key: str, how: str) -> None:
         """Turn the doubt into a task, or forget it."""
         record = self._records.get(key)
-        if record is None or record.is_sent or not isinstance(record.standing, Unknown):
+        if record is None or record.is_sent or record.task_id is not None or record.doubt is None:
             raise JournalError(f"no job {key!r} is in doubt")
         if how in ("resubmit", "abandon"):
             self._forget(key)
         elif how in self._keys:
             raise JournalError(f"the task {how} belongs to the job {self._keys[how]!r}")
         else:
-            await self.accepted(record.standing.found(how))
+            await self.accepted(record.doubt.found(how))
 
     def owner(self, task_id: str) -> Known | None:
         """Look the task up."""
-        record = self._records.get(self._keys.get(task_id, ""))
-        return Known(record.standing, record.intent.session) if record and record.standing else None
+        key = self._keys.get(task_id, "")
+        record = self._records.get(key)
+        standing = record.standing(key) if record is not None else None
+        return Known(standing, record.session) if record is not None and standing is not None else None
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """In the order they were submitted."""
-        return tuple(record.standing for record in self._records.values() if record.standing is not None)
+        found = (record.standing(key) for key, record in self._records.items())
+        return tuple(standing for standing in found if standing is not None)
 
 
-def _unheard(intent: Intent) -> Unknown:
+def _unheard(key: str, record: _Record) -> Unknown:
     """A job that was about to be sent, and nothing after that: something broke in between."""
     message = "the service was not heard to answer; a task may have been accepted and charged"
-    return Unknown(intent.key, SubmissionUnknownError(message, key=intent.key, idempotency_key=intent.idempotency_key))
+    return Unknown(key, SubmissionUnknownError(message, key=key, idempotency_key=record.idempotency_key))

@@ -76,8 +76,9 @@ def test_a_line_of_jsonl_may_ask_for_it(tmp_path, capsys):
     assert "duration" in said
 
 
-def test_the_docs_have_a_table_of_it():
+def test_the_docs_have_a_table_of_it(monkeypatch):
     """The page of models is made from the registry."""
+    monkeypatch.syspath_prepend(DOCS / "_support")
     spec = importlib.util.spec_from_file_location("generated", DOCS / "_support" / "generated.py")
     generated = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generated)

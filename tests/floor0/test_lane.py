@@ -235,3 +235,13 @@ def test_the_fill_is_what_requests_told_of_lately(route):
     for _ in range(60):
         route.filled(1)
     assert route.fill < 1.1
+
+
+def test_once_an_end_was_confirmed_claims_are_no_reason_to_read_singly(lane):
+    """A thousand tasks that ended at once are not read one by one: the first that is settles it for all."""
+    entries = fill(lane, [100.0] * 10)
+    for entry in entries:
+        entry.claim = "completed"
+    assert len(lane.take(100.0)) == 1
+    lane.route.confirmed("completed", "completed")
+    assert len(lane.take(100.0)) == 9

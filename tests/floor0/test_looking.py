@@ -165,7 +165,7 @@ def test_without_haste_a_failed_look_is_repeated_at_the_next_turn(entry):
 def test_a_task_that_batch_answers_do_not_tell_of_is_read_alone(entry, misses, is_alone):
     """Once for an answer that may have come too soon, for good from the second on (it is in no batch after that)."""
     entry.misses = misses
-    assert entry.is_alone is is_alone
+    assert entry.is_missed is is_alone
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(0.0, 2.0), (1.0, 2.0), (100.0, 100.0), (1e9, MAX_RETRY_AFTER)])

@@ -459,3 +459,20 @@ async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path
     assert outcome.download_error is None
     assert outcome.url != gone
     assert outcome.has_files()
+
+
+async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(emulator):
+    """Whatever it means by that, each job ends once, and nothing is watched for ever."""
+    first = []
+
+    def same(task):
+        first.append(task["id"])
+        return task | {"id": first[0]}
+
+    emulator.faults.on("submit", faults.ALWAYS, faults.rewrite("same task", same))
+    async with open_pool(emulator) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(3))]
+        stats = pool.stats()
+    assert sorted(outcome.key for outcome in outcomes) == ["shot-1", "shot-2", "shot-3"]
+    assert {outcome.task_id for outcome in outcomes} == {first[0]}
+    assert stats.in_flight == 0
