@@ -60,9 +60,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """Speed, beside a rival in the same run."""
-    install(session, extras="[demo,fast]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    """Speed, beside rivals in the same run; see `--help`. With `micro` first, pytest-benchmark over the small steps."""
+    install(session, "bench", extras="[demo,fast]")
+    if session.posargs[:1] == ["micro"]:
+        session.run("pytest", "-c", "benchmarks/pytest.ini", "benchmarks/test_micro.py", *session.posargs[1:])
+    else:
+        session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -5,45 +5,36 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import evolink_async as ev
 from evolink_async.outcome import digest
 
-from .measure import WORKERS, Row, cpu, lowest, peak_bytes
+from .cpu import LIMITS, shot
+from .measure import MIB, Row, cpu, lowest, peak_bytes
+from .service import Lives
+from .stub import stub
 from .vendor import KEY
 
 RESUMED = 1_000_000
-LIMITS = ev.Limits(requests=WORKERS, submits=WORKERS)
 
 
-def shot(number: int) -> ev.Wan26ReferenceVideo:
-    """Parameters unlike any other's."""
-    return ev.Wan26ReferenceVideo(prompt=f"Take {number}", video_urls=["https://example.com/a.mp4"])
-
-
-async def journals(base_url: str) -> list[Row]:
-    """Every row about journals."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [*await submits(base_url, Path(folder)), *await resuming(base_url, Path(folder))]
-
-
-async def submits(base_url: str, folder: Path) -> list[Row]:
+async def journal() -> AsyncIterator[Row]:
     """A submit with a journal in a file, beside one with the journal in memory."""
-    path = folder / "submits.db"
-    async with (
-        ev.SessionPool(KEY, base_url=base_url, limits=LIMITS) as memory,
-        ev.SessionPool(KEY, base_url=base_url, limits=LIMITS, journal=path) as file,
-    ):
-        in_memory, in_file = await lowest(lambda n: memory.submit(shot(n)), lambda n: file.submit(shot(n)))
-    [jobs, bodies] = sqlite3.connect(path).execute("SELECT count(*), sum(length(body)) FROM jobs").fetchone()
-    beyond = (path.stat().st_size - bodies) / jobs
-    return [
-        Row("one submit, journal in a file / in memory", in_file, in_memory, "us CPU", 1.3),
-        Row("a job in the file beyond its parameters / 1 KB", beyond, 1024, "bytes", 1.0),
-    ]
+    with tempfile.TemporaryDirectory() as folder, stub(Lives()) as url:
+        path = Path(folder) / "submits.db"
+        async with (
+            ev.SessionPool(KEY, base_url=url, limits=LIMITS) as memory,
+            ev.SessionPool(KEY, base_url=url, limits=LIMITS, journal=path) as file,
+        ):
+            kept, written = await lowest(lambda n: memory.submit(shot(n)), lambda n: file.submit(shot(n)))
+        with closing(sqlite3.connect(path)) as connection:
+            [jobs, bodies] = connection.execute("SELECT count(*), sum(length(body)) FROM jobs").fetchone()
+        beyond = (path.stat().st_size - bodies) / jobs
+    yield Row("one submit, journal in a file / in memory", written, kept, "us CPU", 1.3)
+    yield Row("a job in the file beyond its parameters / 1 KB", beyond, 1024, "bytes", 1.0)
 
 
 def finished(count: int) -> Iterator[tuple[object, ...]]:
@@ -60,10 +51,28 @@ def jobs(count: int) -> Iterator[ev.Job]:
         yield ev.Job(f"shot-{number}", shot(number))
 
 
-async def resuming(base_url: str, folder: Path, count: int = RESUMED) -> list[Row]:
+async def resume(count: int = RESUMED) -> AsyncIterator[Row]:
     """A run over finished jobs only; what making their parameters takes is measured by itself and taken off."""
-    path = folder / "resume.db"
-    async with ev.SessionPool(KEY, base_url=base_url, journal=path):
+    with tempfile.TemporaryDirectory() as folder, stub(Lives()) as url:
+        path = Path(folder) / "resume.db"
+        await _fill(path, url, count)
+        making = -cpu()
+        for _ in jobs(count):
+            pass
+        making += cpu()
+        async with ev.SessionPool(KEY, base_url=url, journal=path) as pool:
+            before, size = cpu(), peak_bytes()
+            async with pool.run(jobs(count)) as stream:
+                told = sum([1 async for _ in stream])
+            each = (cpu() - before - making) / count * 1e6
+    assert told == count
+    yield Row(f"a finished job of {count:,} resumed / 40 us", each, 40, "us CPU", 1.0)
+    yield Row("memory that grew by, resuming them / 32 MiB", (peak_bytes() - size) / MIB, 32, "MiB", 1.0)
+
+
+async def _fill(path: Path, url: str, count: int) -> None:
+    """Write a journal full of jobs that an earlier run has finished."""
+    async with ev.SessionPool(KEY, base_url=url, journal=path):
         pass
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany(
@@ -71,17 +80,3 @@ async def resuming(base_url: str, folder: Path, count: int = RESUMED) -> list[Ro
             " ended_at, expires_at, looks, lag) VALUES (?, 'completed', ?, ?, ?, ?, '', ?, ?, '', 1, 2, 9e9, 3, 1)",
             finished(count),
         )
-    before = cpu()
-    for _ in jobs(count):
-        pass
-    making = cpu() - before
-    async with ev.SessionPool(KEY, base_url=base_url, journal=path) as pool:
-        before, size = cpu(), peak_bytes()
-        async with pool.run(jobs(count)) as stream:
-            told = sum([1 async for _ in stream])
-        each = (cpu() - before - making) / count * 1e6
-    assert told == count
-    return [
-        Row(f"a finished job of {count:,} resumed / 40 us", each, 40, "us CPU", 1.0),
-        Row("memory that grew by, resuming them / 32 MiB", (peak_bytes() - size) / 2**20, 32, "MiB", 1.0),
-    ]

@@ -1,6 +1,6 @@
-"""A vendor that answers each client's status call in the shape that client reads, from bytes made beforehand.
+"""A vendor that costs next to nothing: HTTP on a bare protocol, in a process of its own, so that its work is not ours.
 
-It checks no key and runs in a process of its own, so that its work is not counted as the client's.
+It checks no key. What it answers is somebody else's business.
 """
 
 from __future__ import annotations
@@ -8,151 +8,83 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
+from typing import TypeAlias
 
-TASK_ID = "task-unified-1757169743-7cvnl5zw"
-"""The one task the vendor has, whoever asks for it."""
-
-PROMPT = "A person dancing in the rain under a street lamp, slow dolly shot, 35 mm"
-CREATED = "2025-09-06T14:42:23.417Z"
-FAL = f"https://queue.fal.run/fal-ai/wan/requests/{TASK_ID}"
-REPLICATE = f"https://api.replicate.com/v1/predictions/{TASK_ID}"
-
-PROCESSING: dict[str, dict[str, object]] = {
-    "evolink": {
-        "created": 1757169743,
-        "id": TASK_ID,
-        "model": "wan2.6-reference-video",
-        "object": "video.generation.task",
-        "progress": 45,
-        "status": "processing",
-        "task_info": {"can_cancel": True},
-        "type": "video",
-    },
-    "openai": {
-        "id": TASK_ID,
-        "object": "video",
-        "created_at": 1757169743,
-        "completed_at": None,
-        "error": None,
-        "expires_at": None,
-        "model": "sora-2",
-        "progress": 45,
-        "prompt": PROMPT,
-        "remixed_from_video_id": None,
-        "seconds": "8",
-        "size": "1280x720",
-        "status": "in_progress",
-    },
-    "replicate": {
-        "id": TASK_ID,
-        "model": "wan-video/wan-2.6-i2v",
-        "version": "hidden",
-        "input": {"prompt": PROMPT, "image": "https://example.com/a.jpg", "duration": 5, "resolution": "720p"},
-        "logs": "Running prediction...\nGenerating video...\n",
-        "output": None,
-        "data_removed": False,
-        "error": None,
-        "source": "api",
-        "status": "processing",
-        "created_at": CREATED,
-        "started_at": CREATED,
-        "urls": {"cancel": f"{REPLICATE}/cancel", "get": REPLICATE},
-    },
-    "runwayml": {
-        "id": TASK_ID,
-        "status": "RUNNING",
-        "createdAt": CREATED,
-        "progress": 0.45,
-        "estimatedCost": {"credits": 25},
-    },
-    "fal": {
-        "status": "IN_PROGRESS",
-        "request_id": TASK_ID,
-        "response_url": FAL,
-        "status_url": f"{FAL}/status",
-        "cancel_url": f"{FAL}/cancel",
-        "logs": None,
-        "metrics": {},
-    },
-    "fal result": {"video": {"url": "https://v3.fal.media/files/a.mp4", "content_type": "video/mp4"}},
-}
-"""What each vendor says of a task under way; the fields are those of EvoLink's pages and of the clients' own types."""
-
-DONE: dict[str, dict[str, object]] = {
-    "openai": {"status": "completed", "progress": 100, "completed_at": 1757169908},
-    "replicate": {"status": "succeeded", "output": "https://replicate.delivery/a.mp4", "completed_at": CREATED},
-    "runwayml": {"status": "SUCCEEDED", "output": ["https://example.com/a.mp4"], "cost": {"credits": 25}},
-    "fal": {"status": "COMPLETED", "metrics": {"inference_time": 164.2}},
-}
-"""What is different once the task is done."""
+Answer: TypeAlias = Callable[[str, bytes], bytes]
+"""From a path and a body to all the bytes of a reply."""
 
 
-def _reply(body: dict[str, object]) -> bytes:
-    text = json.dumps(body, separators=(",", ":")).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
-    return f"{head}Server: stub\r\nX-Request-Id: req_0123456789abcdef\r\n\r\n".encode() + text
+def reply(body: Mapping[str, object]) -> bytes:
+    """All the bytes of an answer."""
+    return framed(json.dumps(body, separators=(",", ":")).encode())
 
 
-_PROCESSING = {vendor: _reply(body) for vendor, body in PROCESSING.items()}
-_DONE = {vendor: _reply(PROCESSING[vendor] | body) for vendor, body in DONE.items()}
-
-
-def _vendor(head: bytes) -> str:
-    path = head.split(b" ", 2)[1].partition(b"?")[0].decode()
-    first = path.split("/", 2)[1]
-    if first == "fal" and not path.endswith("/status"):
-        return "fal result"
-    return "evolink" if first == "v1" else first
+def framed(text: bytes) -> bytes:
+    """JSON text with the head of an answer before it."""
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+        b"Server: stub\r\nX-Request-Id: req_0123456789abcdef\r\n\r\n" % len(text)
+    ) + text
 
 
 class Stub(asyncio.Protocol):
-    """One connection of the vendor. `is_done` tells whether the task is; `asked` counts requests by vendor."""
+    """One connection of the vendor."""
 
-    def __init__(self, is_done: Callable[[], bool], asked: Counter[str]) -> None:
-        self._is_done, self._asked = is_done, asked
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
-        for head in heads:
-            vendor = _vendor(head)
-            self._asked[vendor] += 1
-            done = _DONE.get(vendor) if self._is_done() else None
-            self._transport.write(done or _PROCESSING[vendor])
+        self._unread += data
+        while (request := self._next()) is not None:
+            self._transport.write(self._answer(*request))
+
+    def _next(self) -> tuple[str, bytes] | None:
+        """The path and the body of the next request, if all of it is here."""
+        head, blank, rest = self._unread.partition(b"\r\n\r\n")
+        length = _length(head)
+        if not blank or len(rest) < length:
+            return None
+        self._unread = rest[length:]
+        return head.split(b" ", 2)[1].decode(), rest[:length]
 
 
-async def listen(is_done: Callable[[], bool], asked: Counter[str]) -> tuple[asyncio.Server, str]:
+def _length(head: bytes) -> int:
+    _, named, rest = head.lower().partition(b"\r\ncontent-length:")
+    return int(rest.partition(b"\r\n")[0]) if named else 0
+
+
+async def listen(answer: Answer) -> tuple[asyncio.Server, str]:
     """Start the vendor in this event loop, on a free port; the second value is its base URL."""
-    server = await asyncio.get_running_loop().create_server(lambda: Stub(is_done, asked), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Stub(answer), "127.0.0.1", 0, backlog=1000)
     return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def _serve(pipe: Connection, stop: Event) -> None:
-    server, url = await listen(lambda: False, Counter())
+async def _serve(pipe: Connection, stop: Event, answer: Answer) -> None:
+    server, url = await listen(answer)
     pipe.send(url)
     await asyncio.to_thread(stop.wait)
     server.close()
 
 
-def _main(pipe: Connection, stop: Event) -> None:
-    asyncio.run(_serve(pipe, stop))
+def _main(pipe: Connection, stop: Event, made_by: Callable[[], Answer]) -> None:
+    asyncio.run(_serve(pipe, stop, made_by()))
 
 
 @contextmanager
-def stub() -> Iterator[str]:
-    """Start the vendor in its own process; yields its base URL. The task it knows of never ends."""
+def stub(made_by: Callable[[], Answer]) -> Iterator[str]:
+    """Start a vendor in its own process, with the answers that `made_by` makes there; yields its base URL."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     stop = context.Event()
-    process = context.Process(target=_main, args=(theirs, stop), daemon=True)
+    process = context.Process(target=_main, args=(theirs, stop, made_by), daemon=True)
     process.start()
     try:
         yield ours.recv()

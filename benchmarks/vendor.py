@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -15,9 +16,11 @@ KEY = "sk-emulator"
 
 
 async def _serve(pipe: Connection, stop: Event, speed: float) -> None:
+    began = time.time()
     async with Emulator(speed=speed, credits=1e9) as emulator:
         pipe.send(emulator.base_url)
         await asyncio.to_thread(stop.wait)
+        pipe.send({task_id: began + (task.life.ends_at - began) / speed for task_id, task in emulator.tasks.items()})
 
 
 def _main(pipe: Connection, stop: Event, speed: float) -> None:
@@ -25,15 +28,16 @@ def _main(pipe: Connection, stop: Event, speed: float) -> None:
 
 
 @contextmanager
-def vendor(speed: float = 1.0) -> Iterator[str]:
-    """Start an emulator; yields its base URL. At speed 1 no task ends while a benchmark runs."""
+def vendor(speed: float) -> Iterator[tuple[str, dict[str, float]]]:
+    """Start an emulator; yields its base URL and, once it has stopped, when each task really ended, in Unix seconds."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    stop = context.Event()
+    stop, ends = context.Event(), dict[str, float]()
     process = context.Process(target=_main, args=(theirs, stop, speed), daemon=True)
     process.start()
     try:
-        yield ours.recv()
+        yield ours.recv(), ends
     finally:
         stop.set()
+        ends.update(ours.recv())
         process.join(10)

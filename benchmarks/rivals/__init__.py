@@ -2,8 +2,3 @@
 
 They run as they are installed, with their default settings; only address and key are given.
 """
-
-from .looks import rival_looks, rivals
-from .waits import rival_requests
-
-__all__ = ["rival_looks", "rival_requests", "rivals"]

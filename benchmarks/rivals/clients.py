@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ..stub import TASK_ID
+from .shapes import TASK_ID
 
 KEY = "key-for-a-stub"
 FAL_APPLICATION = "fal-ai/wan"

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 
 from ..stub import listen
 from .clients import RIVALS, enter
+from .shapes import shapes
 
 JOB_SECONDS = 165.0
 QUIET = 0.002
@@ -60,7 +61,7 @@ async def _count(package: str, seconds: float) -> tuple[str, int] | None:
     loop, asked = asyncio.get_running_loop(), Counter[str]()
     began = math.inf
     # Rounded: a sum of many short sleeps is off by less than a millisecond.
-    server, stub_url = await listen(lambda: round(loop.time() - began, 3) >= seconds, asked)
+    server, stub_url = await listen(shapes(lambda: round(loop.time() - began, 3) >= seconds, asked))
     async with server, AsyncExitStack() as stack:
         entered = await enter(stack, package, stub_url)
         if entered is None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import attrs
+import speed
 
 import evolink_async as ev
 import evolink_async.models
@@ -229,6 +230,14 @@ def _set_by_us(default: object) -> str:
     return "**required**" if default is attrs.NOTHING else f"`{default!r}`"
 
 
+# --- speed
+
+
+def speed_table() -> str:
+    """Return what was measured, each beside what it is compared with."""
+    return _table(speed.HEAD, speed.cells())
+
+
 # --- Markdown
 
 
@@ -254,5 +263,8 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "models": models,
     "settings": settings,
     "settings_classes": settings_classes,
+    "speed_machine": speed.machine,
+    "speed_missed": speed.missed,
+    "speed_table": speed_table,
     "task_codes": task_codes,
 }
