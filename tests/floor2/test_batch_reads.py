@@ -76,7 +76,7 @@ def check_all_completed_once(outcomes: list[ev.Completed], emulator: Emulator, c
 # --- what it is for
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_thousand_tasks_cost_less_than_a_request_each():
     """All are found done, by less than one status request a task, half of them at most 3 % of their time late."""
     speed, count = 20, 1000
@@ -381,6 +381,7 @@ def closest(times: list[float]) -> float:
     return min((later - earlier for earlier, later in pairwise(times)), default=math.inf)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("batch", ["never", "auto"])
 async def test_the_budget_holds_over_any_second(batch):
     """Sixty tasks that all could be looked at now: in no second more requests are sent, or arrive, than allowed."""

@@ -56,12 +56,14 @@ def test_no_task_is_given_up(course):
     assert any(STORM.total <= at < STORM.end for at in rough.failed)
 
 
+@pytest.mark.soak
 def test_a_storm_adds_no_requests(course):
     """At most a tenth more status requests arrive than in calm."""
     calm, rough = course
     assert rough.requests <= 1.1 * calm.requests
 
 
+@pytest.mark.soak
 def test_in_a_full_outage_one_request_at_a_time_finds_out(course):
     """After its first seconds: as many as doublings up to `max_interval`, which a reset may have aiohttp send twice."""
     _, rough = course
@@ -69,6 +71,7 @@ def test_in_a_full_outage_one_request_at_a_time_finds_out(course):
     assert len(probes) <= 2 * (5 + (STORM.end - STORM.total) / 30)
 
 
+@pytest.mark.soak
 def test_no_herd_comes_after_a_storm(course):
     """What is overdue is read within the budget, in the first seconds as in any others."""
     _, rough = course
@@ -79,6 +82,7 @@ def test_no_herd_comes_after_a_storm(course):
     assert most_within(after, 10) <= 1.5 * 10 * STORM.budget
 
 
+@pytest.mark.soak
 def test_reads_that_fail_all_the_time_are_not_sent_until_they_work(courses):
     """Three of ten fail from beginning to end: that costs less than if each were sent again until it is answered."""
     calm, rough = courses["drizzle"]
