@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolink_async.journal.reader import AHEAD, Reader
@@ -23,6 +23,7 @@ asked = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     states=st.lists(st.sampled_from(STATES), min_size=COUNT, max_size=COUNT),
     asked=asked,
