@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from evolink_async.emulator import Emulator
+
+settings.register_profile("suite", deadline=None)  # a timing is never a test
+settings.load_profile("suite")
 
 
 @pytest.fixture
