@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from .errors import ConfigurationError
@@ -108,5 +109,11 @@ def check_list(wishes: Sequence[object]) -> None:
 def shape_of(params: AnyParams) -> Shape:
     """What durations are learned by: model, quality and seconds, where they stand in the wire body."""
     if isinstance(params, RawParams):
-        return params.model, params.body.get("quality"), params.body.get("duration")
-    return params.model, getattr(params, "quality", None), getattr(params, "duration", None)
+        return _shared((params.model, params.body.get("quality"), params.body.get("duration")))
+    return _shared((params.model, getattr(params, "quality", None), getattr(params, "duration", None)))
+
+
+@lru_cache
+def _shared(shape: Shape) -> Shape:
+    """One object for all jobs of a shape, of which there may be a hundred thousand."""
+    return shape

@@ -162,9 +162,11 @@ class Lane:
 
     def _is_ill(self, error: EvolinkError, now: float) -> None:
         """After some faults in a row all tasks wait for one at a time to find out more."""
-        self._faults += 1
         if isinstance(error, StatusError) and error.retry_after:
             self._asked_until = max(self._asked_until, now + min(error.retry_after, MAX_RETRY_AFTER))
+        if self.is_in_outage and now < self._shut_until:
+            return  # sent before that was known: a burst of requests that fail together tells one thing
+        self._faults += 1
         if self.is_in_outage:
             pause = self._cadence.min_interval * 2.0 ** min(self._faults - OUTAGE + 1, 30)
             self._shut_until = now + min(pause, self._cadence.max_interval)

@@ -47,7 +47,8 @@ class Run:
         self._read_ahead = Permits(engine.limits.submits)
         self._submitting: dict[asyncio.Future[Submitted], Job] = {}
         self._ear = self._heard  # one object for all jobs: see `Watchlist`
-        self._watched: dict[InFlight, tuple[str, ...]] = {}
+        self._watched: dict[InFlight, str] = {}
+        self._twins: dict[InFlight, tuple[str, ...]] = {}
         self._timers: dict[InFlight, asyncio.TimerHandle] = {}
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
@@ -142,11 +143,12 @@ class Run:
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
         entry = self._engine.follow(accepted.task_id, self._ear, shape=shape_of(job.params), accepted=accepted)
-        keys = self._watched.get(entry, ())
-        self._watched[entry] = (*keys, job.key)
-        if keys:  # the service has answered two submits with one task: one ear is enough for it
+        if entry in self._watched:  # the service has answered two submits with one task: one ear is enough for it
+            self._twins[entry] = (*self._twins.get(entry, ()), job.key)
             self._engine.tasks.unwatch(entry, self._ear)
-        elif self._timeout is not None:
+            return
+        self._watched[entry] = job.key
+        if self._timeout is not None:
             timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, entry, self._timeout)
             self._timers[entry] = timer
 
@@ -163,7 +165,7 @@ class Run:
 
     def _unwatch(self, entry: InFlight) -> tuple[str, ...]:
         """Hear nothing more of a task; gives the jobs it was for."""
-        keys = self._watched.pop(entry)
+        keys = (self._watched.pop(entry), *self._twins.pop(entry, ()))
         timer = self._timers.pop(entry, None)
         if timer is not None:
             timer.cancel()

@@ -22,9 +22,9 @@ class _Record:
     digest: str
     session: str
     idempotency_key: str
+    model: str | None
     doubt: Unknown | None = None
     task_id: str | None = None
-    model: str | None = None
     accepted_at: float = 0.0
     estimated_seconds: float | None = None
     credits_reserved: float | None = None
@@ -85,7 +85,7 @@ class MemoryJournal:
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
         doubt = before.doubt if before is not None else None
-        record = _Record(intent.digest, intent.session, intent.idempotency_key, doubt, is_sent=True)
+        record = _Record(intent.digest, intent.session, intent.idempotency_key, intent.model, doubt, is_sent=True)
         self._records[intent.key] = record
 
     async def refused(self, key: str) -> None:
@@ -96,8 +96,10 @@ class MemoryJournal:
         """Keep the task id."""
         record, snapshot = self._records[accepted.key], accepted.snapshot
         record.task_id, record.accepted_at, record.is_sent = accepted.task_id, accepted.accepted_at, False
-        record.model, record.estimated_seconds = snapshot.model, snapshot.estimated_seconds
-        record.credits_reserved = snapshot.credits_reserved
+        record.estimated_seconds, record.credits_reserved = snapshot.estimated_seconds, snapshot.credits_reserved
+        record.idempotency_key = ""  # of use to doubts only
+        if snapshot.model != record.model:  # else one string for all jobs
+            record.model = snapshot.model
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:

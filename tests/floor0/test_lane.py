@@ -101,12 +101,15 @@ def test_demand_is_the_sum_over_tasks(lane):
 
 
 def test_an_outage_is_found_out_about_by_one_request_at_a_time():
-    """After some faults in a row everybody waits, ever longer; one answer, and all go on at once."""
+    """After some faults in a row everybody waits, ever longer; one answer, and all go on at once.
+
+    Requests that were under way together make it no longer.
+    """
     lane = Lane(CADENCE, batches=False)
     fill(lane, [100.0] * 300)
-    for _ in range(OUTAGE):
+    for _ in range(OUTAGE + 10):
         assert lane.take(100.0)
-    for _ in range(OUTAGE):
+    for _ in range(OUTAGE + 10):
         lane.heard(TransportError("x"), 100.0, is_batch=False)
     assert lane.is_in_outage
     waits, now = [], 100.0
