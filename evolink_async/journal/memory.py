@@ -5,7 +5,8 @@ It forgets a job when its end has been told, so its size follows the jobs in fli
 
 from __future__ import annotations
 
-import attrs
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
@@ -15,9 +16,8 @@ from ..task import Snapshot, TaskState
 from .entries import Intent, Known
 
 
-@attrs.define
-class _Record:
-    """One small object a job, of which there may be a hundred thousand: the collector walks all there are."""
+class _Record(NamedTuple):
+    """What is kept of a job."""
 
     digest: str
     session: str
@@ -46,11 +46,37 @@ class _Record:
         return Accepted(key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at)
 
 
+class _Records:
+    """Records by key, of which there may be a hundred thousand.
+
+    They are kept as plain tuples: the collector walks each object there is, and leaves alone only those.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, ...]] = {}
+
+    def __getitem__(self, key: str) -> _Record:
+        return _Record._make(self._kept[key])
+
+    def get(self, key: str) -> _Record | None:
+        return self[key] if key in self._kept else None
+
+    def __setitem__(self, key: str, record: _Record) -> None:
+        self._kept[key] = tuple(record)
+
+    def pop(self, key: str) -> _Record | None:
+        kept = self._kept.pop(key, None)
+        return None if kept is None else _Record._make(kept)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+
 class MemoryJournal:
     """Unfinished jobs in a dictionary. See `Journal` for what each call means."""
 
     def __init__(self) -> None:
-        self._records: dict[str, _Record] = {}
+        self._records = _Records()
         self._keys: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -85,32 +111,37 @@ class MemoryJournal:
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
         doubt = before.doubt if before is not None else None
-        record = _Record(intent.digest, intent.session, intent.idempotency_key, intent.model, doubt, is_sent=True)
-        self._records[intent.key] = record
+        self._records[intent.key] = _Record(
+            intent.digest, intent.session, intent.idempotency_key, intent.model, doubt, is_sent=True
+        )
 
     async def refused(self, key: str) -> None:
         """Forget the job: it may be sent again under the same key."""
-        self._records.pop(key, None)
+        self._records.pop(key)
 
     async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""
         record, snapshot = self._records[accepted.key], accepted.snapshot
-        record.task_id, record.accepted_at, record.is_sent = accepted.task_id, accepted.accepted_at, False
-        record.estimated_seconds, record.credits_reserved = snapshot.estimated_seconds, snapshot.credits_reserved
-        record.idempotency_key = ""  # of use to doubts only
-        if snapshot.model != record.model:  # else one string for all jobs
-            record.model = snapshot.model
+        self._records[accepted.key] = record._replace(
+            idempotency_key="",  # of use to doubts only
+            model=record.model if record.model == snapshot.model else snapshot.model,  # one string for all jobs
+            task_id=accepted.task_id,
+            accepted_at=accepted.accepted_at,
+            estimated_seconds=snapshot.estimated_seconds,
+            credits_reserved=snapshot.credits_reserved,
+            is_sent=False,
+        )
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:
         """Keep the doubt; the user has to settle it."""
-        record = self._records[unknown.key]
-        record.doubt, record.is_sent = unknown, False
+        self._records[unknown.key] = self._records[unknown.key]._replace(doubt=unknown, is_sent=False)
 
     async def ended(self, outcome: Outcome) -> None:
         """Remember that the job may be forgotten once its outcome is told."""
-        if outcome.key in self._records:
-            self._records[outcome.key].has_ended = True
+        record = self._records.get(outcome.key)
+        if record is not None:
+            self._records[outcome.key] = record._replace(has_ended=True)
 
     async def saved(self, completed: Completed) -> None:
         """Nothing to keep: the job is forgotten as soon as it is told."""
@@ -122,9 +153,9 @@ class MemoryJournal:
             self._forget(outcome.key)
 
     def _forget(self, key: str) -> None:
-        task_id = self._records.pop(key).task_id
-        if task_id is not None:
-            self._keys.pop(task_id, None)
+        record = self._records.pop(key)
+        if record is not None and record.task_id is not None:
+            self._keys.pop(record.task_id, None)
 
     async def settled(self, key: str, how: str) -> None:
         """Turn the doubt into a task, or forget it."""
@@ -147,7 +178,7 @@ class MemoryJournal:
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """In the order they were submitted."""
-        found = (record.standing(key) for key, record in self._records.items())
+        found = (self._records[key].standing(key) for key in self._records)
         return tuple(standing for standing in found if standing is not None)
 
 
