@@ -14,6 +14,9 @@ REST = 600.0
 """Seconds after which a route that failed is tried again."""
 FAILURES = 3
 """Batch reads that fail in a row before a single one is tried."""
+DROUGHT = 8
+"""Failures in a row, where single reads work, that make a route rest that has worked before: three of ten that fail by
+chance, as in a storm, do so eight times in a row at one read in fifteen thousand."""
 SMOOTHING = 0.1
 
 _ABSENT = frozenset({404, 405, 501})
@@ -29,13 +32,14 @@ class BatchRoute:
         off: Why it is not used any more; None while it may be.
     """
 
-    __slots__ = ("_failures", "_rests_until", "_single_works", "fill", "is_trusted", "off")
+    __slots__ = ("_failures", "_has_worked", "_rests_until", "_single_works", "fill", "is_trusted", "off")
 
     def __init__(self, *, allowed: bool) -> None:
         self.is_trusted = False
         self.fill = 1.0
         self.off: str | None = None if allowed else "not wanted, or not known whose tasks these are"
         self._failures = 0
+        self._has_worked = False
         self._single_works = False
         self._rests_until = 0.0
 
@@ -46,7 +50,7 @@ class BatchRoute:
 
     def answered(self, count: int) -> None:
         """A batch read told of `count` tasks."""
-        self._failures, self._single_works = 0, False
+        self._failures, self._single_works, self._has_worked = 0, False, True
         self.filled(count)
 
     def filled(self, count: int) -> None:
@@ -60,13 +64,18 @@ class BatchRoute:
             return False
         if status in _ABSENT or isinstance(error, ReplyError):
             self.distrust(f"the route answers HTTP {status}" if status in _ABSENT else "it tells of something else")
-        elif self._single_works or (status is not None and status < 500):
+        elif self._is_broken or (status is not None and status < 500):
             self._rests_until = now + REST
-            self._failures, self._single_works, self.fill = 0, False, 1.0
+            self._failures, self._single_works, self._has_worked, self.fill = 0, False, False, 1.0
         else:
             self._failures += 1
             return False
         return True
+
+    @property
+    def _is_broken(self) -> bool:
+        """Whether one more failure is the route's own."""
+        return self._single_works and self._failures >= (DROUGHT - 1 if self._has_worked else FAILURES)
 
     def single(self, *, works: bool) -> None:
         """A single read worked, or did not, which tells a broken route from a broken service."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from evolink_async.batching import FAILURES, MOST, REST, BatchRoute
+from evolink_async.batching import DROUGHT, FAILURES, MOST, REST, BatchRoute
 from evolink_async.errors import (
     AuthenticationError,
     InvalidRequestError,
@@ -198,6 +198,23 @@ def test_a_route_that_fails_where_single_reads_work_rests(route, error):
     assert route.failed(error, 100.0)
     assert not route.is_open(100.0 + REST - 1)
     assert route.is_open(100.0 + REST)
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
+    """A storm may fail a few reads in a row by chance; afterwards it has to prove itself anew."""
+    route.answered(50)
+    for number in range(1, DROUGHT):
+        assert not route.failed(error, 100.0)
+        if number == FAILURES:
+            assert not route.is_open(100.0)
+            route.single(works=True)
+        assert route.is_open(100.0)
+    assert route.failed(error, 100.0)
+    for _ in range(FAILURES):
+        assert not route.failed(error, 100.0 + REST)
+    route.single(works=True)
+    assert route.failed(error, 100.0 + REST)
 
 
 @pytest.mark.parametrize("error", FAULTS)
