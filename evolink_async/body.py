@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias, cast
 
 import attrs
@@ -15,6 +16,7 @@ from .errors import Fault
 from .fields import ParamField
 from .json_faults import json_faults, shown
 from .json_text import Json, freeze, thaw
+from .media import FILE_SIGN, LocalMedia, changed
 
 _Place: TypeAlias = tuple[str | None, str]
 
@@ -93,6 +95,30 @@ def _path(place: _Place) -> str:
     return ".".join(part for part in place if part)
 
 
+def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None) -> Reading:
+    """Take `file:` and a path for a file of this machine, wherever a parameter has room for one.
+
+    Args:
+        fields: The table of the parameters.
+        reading: What the body holds.
+        base: The folder that relative paths start from; None refuses every file.
+    """
+    faults: list[Fault] = []
+
+    def local(path: str, item: str | LocalMedia) -> str | LocalMedia:
+        if not isinstance(item, str) or not item.startswith(FILE_SIGN):
+            return item
+        try:
+            return LocalMedia.named(item, base)
+        except ValueError as error:
+            faults.append(Fault(path, f"{error}, not {shown(item)}"))
+            return LocalMedia(Path())  # no URL either, but one fault is enough
+
+    places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
+    found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
+    return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
+
+
 def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[Fault]:
     """Name what no parameter takes, each with the parameter that was probably meant."""
     paths = {**{field.name: field.path for field in fields}, **{field.path: field.path for field in fields}}
@@ -116,16 +142,26 @@ def write_body(
         value = values[field.name]
         if field.is_empty(value):
             continue
+        plain = thaw(value) if field.media is None else _as_text(value)
         if field.inside is None:
-            body[field.name] = thaw(value)
+            body[field.name] = plain
         else:
             holder = holders.setdefault(field.inside, {})
-            holder[field.name] = thaw(value)
+            holder[field.name] = plain
             body[field.inside] = holder
     for name, value in extra.items():
         plain = thaw(value)
         body[name] = {**holders[name], **plain} if name in holders and isinstance(plain, dict) else plain
     return body
+
+
+def _as_text(value: object) -> Json:
+    """Write media as they stand in a body: URLs as they are, files by their content or their place."""
+    if isinstance(value, tuple):
+        return [str(item) for item in cast("tuple[object, ...]", value)]
+    if isinstance(value, Mapping):
+        return {name: str(item) for name, item in cast("Mapping[str, object]", value).items()}
+    return str(value)
 
 
 def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Fault]:

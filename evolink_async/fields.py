@@ -5,7 +5,8 @@ Read from the metadata of the attrs fields; no value is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ import attrs
 
 from .json_faults import json_faults
 from .json_text import FrozenMap, Json, thaw
+from .media import LocalMedia, Media, MediaRule
 from .rules import Rule
 
 _RULE = "evolink_rule"
@@ -30,6 +32,7 @@ class ParamField:
         name: Its name, in Python and on the wire.
         inside: The object of the wire body that holds it, as `model_params`; None for the body itself.
         rule: What its value must be.
+        media: What the files behind its URLs must be, and may be given instead; None if it takes none.
         required: Whether it has to be given.
         default: What is sent when it is not given; None when nothing is.
         empty: What the attribute holds when nothing is to be sent; `attrs.NOTHING` when something always is.
@@ -38,6 +41,7 @@ class ParamField:
     name: str
     inside: str | None
     rule: Rule
+    media: MediaRule | None
     required: bool
     default: Json
     empty: object
@@ -67,14 +71,35 @@ def rule(what: Rule, *, inside: str | None = None) -> dict[str, object]:
     return {_RULE: what, _INSIDE: inside}
 
 
-def urls(value: Sequence[str]) -> tuple[str, ...]:
-    """Convert a list of URLs; what is no list stays as it is, for the rule to name."""
-    return tuple(value) if isinstance(value, list) else cast("tuple[str, ...]", value)
+def url(value: Media) -> str | LocalMedia:
+    """Convert a URL or a file of this machine; what is neither stays as it is, for the rule to name."""
+    return LocalMedia(value) if isinstance(value, Path) else value
 
 
-def optional_urls(value: Sequence[str] | None) -> tuple[str, ...]:
-    """Convert a list of URLs that may be missing: None becomes the empty tuple, which is not sent."""
+def optional_url(value: Media | None) -> str | LocalMedia | None:
+    """Convert a URL or a file that may be missing."""
+    return None if value is None else url(value)
+
+
+def urls(value: Sequence[Media]) -> tuple[str | LocalMedia, ...]:
+    """Convert a list of URLs and files; what is no list stays as it is, for the rule to name."""
+    if not isinstance(value, list | tuple):
+        return cast("tuple[str | LocalMedia, ...]", value)
+    return tuple(map(url, cast("Sequence[Media]", value)))
+
+
+def optional_urls(value: Sequence[Media] | None) -> tuple[str | LocalMedia, ...]:
+    """Convert a list of URLs and files that may be missing: None becomes the empty tuple, which is not sent."""
     return () if value is None else urls(value)
+
+
+def optional_voices(value: Mapping[str, Media] | None) -> Mapping[str, str | LocalMedia]:
+    """Convert URLs and files by name that may be missing: None becomes the empty mapping, which is not sent."""
+    if value is None:
+        return FrozenMap()
+    if not isinstance(cast("object", value), Mapping):  # the rule names it
+        return cast("Mapping[str, str | LocalMedia]", value)
+    return FrozenMap({name: url(item) for name, item in value.items()})
 
 
 def fields_of(cls: type[attrs.AttrsInstance]) -> tuple[ParamField, ...]:
@@ -100,6 +125,7 @@ def _described(cls: type[attrs.AttrsInstance], field: attrs.Attribute[object]) -
         name=name,
         inside=field.metadata[_INSIDE],
         rule=field.metadata[_RULE],
+        media=getattr(field.metadata[_RULE], "media", None),  # only rules about media have one
         required=default is attrs.NOTHING,
         default=thaw(default) if is_sent else None,
         empty=default if default in _EMPTY else attrs.NOTHING,

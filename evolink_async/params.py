@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeAlias, cast, overload
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast, overload
 
 import attrs
 
-from .body import body_schema, extra_faults, nearest, read_body, unknown_faults, write_body
+from .body import body_schema, extra_faults, nearest, read_body, unknown_faults, with_files, write_body
 from .errors import Fault, ParamsError
 from .fields import ParamField, fields_of, rule
 from .json_faults import json_faults, shown, text_faults
 from .json_text import FrozenMap, Json, freeze, thaw
+from .media import LocalMedia, MediaFacts, changed, files_in
 from .rules import CallbackUrl, Length
 
 __all__ = (
@@ -30,9 +32,11 @@ __all__ = (
     "fields_of",
     "json_schema",
     "load_params",
+    "local_media",
     "registered_models",
     "rule",
     "unregister",
+    "with_media",
 )
 
 _VIDEOS = "/v1/videos/generations"
@@ -59,6 +63,7 @@ class Params:
         model: The service's name of the model; set by the class.
         path: The endpoint that takes it; set by the class.
         source: The vendor's page that the class follows; set by the class.
+        media_fields: The parameters that take a file of this machine for a URL; found by their rules.
         callback_url: What the service calls when the task has ended: an https URL of up to 2048 characters
             with a public host.
         extra: Fields the class does not know, sent as they are. None of them may be one that it knows.
@@ -73,13 +78,15 @@ class Params:
     model: ClassVar[str]
     path: ClassVar[str] = _VIDEOS
     source: ClassVar[str] = ""
+    media_fields: ClassVar[tuple[ParamField, ...]] = ()
 
     callback_url: str | None = attrs.field(default=None, metadata=rule(CallbackUrl()))
     extra: Mapping[str, Any] = attrs.field(default=FrozenMap(), converter=_frozen_json)
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
-        fields_of(cls)  # a field without a rule is found here, where it is written
+        # A field without a rule is found here, where it is written.
+        cls.media_fields = tuple(field for field in fields_of(cls) if field.media is not None)
         delattr(cls, "__repr__")  # attrs wrote one; ours leaves out what is not sent
         if "model" in vars(cls):
             _register(cls)
@@ -95,6 +102,15 @@ class Params:
 
         A field whose own type is wrong is missing from `self`. Reading it ends the search, so the rules that
         read the fewest fields come first.
+        """
+        return iter(())
+
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+        """Find what is wrong between files, or between files and fields; override it in a model with such rules.
+
+        Args:
+            facts: What was measured, by place in the wire body as in `video_urls[0]`. What is missing there, or None
+                in it, is not known, and breaks no rule.
         """
         return iter(())
 
@@ -132,6 +148,8 @@ class RawParams:
 
 AnyParams: TypeAlias = Params | RawParams
 """What a job can ask for: a model with a class of its own, or any other as it is."""
+
+P = TypeVar("P", bound=AnyParams)
 
 
 def _raw_faults(model: object, body: object, path: object) -> Iterator[Fault]:
@@ -187,17 +205,52 @@ def dump_params(params: AnyParams) -> dict[str, Json]:
     return {"model": params.model, **rest}
 
 
+def local_media(params: AnyParams) -> tuple[LocalMedia, ...]:
+    """Return the files of this machine that parameters name, each once, in the order they are sent."""
+    if isinstance(params, RawParams):
+        return ()
+    found: list[LocalMedia] = []
+    for field in params.media_fields:  # asked of every job, and nearly all hold none
+        value = getattr(params, field.name)
+        if value and not isinstance(value, str):
+            found += files_in(value)
+    return tuple(dict.fromkeys(found)) if found else ()
+
+
+def with_media(params: P, found: Mapping[LocalMedia, LocalMedia | str]) -> P:
+    """Put other files or URLs in the place of files, wherever they stand; the rules are not run again.
+
+    Args:
+        params: What names the files.
+        found: What takes the place of each; a file that is not in it stays.
+    """
+    if isinstance(params, RawParams) or not found:
+        return params
+
+    def replaced(_: str, item: str | LocalMedia) -> str | LocalMedia:
+        return found.get(item, item) if isinstance(item, LocalMedia) else item
+
+    values = _values(params)
+    for field in params.media_fields:
+        values[field.name] = changed(values[field.name], replaced, field.path)
+    return cast("P", _assemble(type(params), values))
+
+
 @overload
-def load_params(mapping: Mapping[str, Any], *, check: Literal[True] = True) -> Params: ...
+def load_params(
+    mapping: Mapping[str, Any], *, check: Literal[True] = True, files_from: Path | None = None
+) -> Params: ...
 @overload
-def load_params(mapping: Mapping[str, Any], *, check: bool) -> AnyParams: ...
-def load_params(mapping: Mapping[str, Any], *, check: bool = True) -> AnyParams:
+def load_params(mapping: Mapping[str, Any], *, check: bool, files_from: Path | None = None) -> AnyParams: ...
+def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: Path | None = None) -> AnyParams:
     """Make parameters of a request body, the class picked by its `model`: the inverse of `dump_params`.
 
     Args:
         mapping: The body, as read from JSON. An optional field given as null counts as not given.
         check: Apply the rules. Without them types and required fields still hold, limits do not; fields that
             the class does not know become `extra`, and a model that has no class becomes `RawParams`.
+        files_from: The folder that relative paths start from where a body has `file:` and a path for a URL. By
+            default such a body is refused: whoever wrote it would choose which files of this machine are uploaded.
 
     Raises:
         ParamsError: It names every fault of the body at once, and for a wrong name the nearest right one.
@@ -211,7 +264,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True) -> AnyParams:
         raise ParamsError(faults or [_unknown_model(model)])
     if cls is None:
         return RawParams(model, mapping)
-    reading = read_body(fields_of(cls), mapping)
+    reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
     values = _with_defaults(cls, reading.values)
     if check:
         found = (*reading.faults, *unknown_faults(fields_of(cls), reading), *_faults(cls, values))

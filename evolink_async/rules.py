@@ -16,6 +16,7 @@ import attrs
 from .errors import Fault
 from .json_faults import number_faults, shown, text_faults
 from .json_text import Json
+from .media import LocalMedia, MediaRule
 from .urls import foreign_sign, is_public_host, web_host
 
 
@@ -140,14 +141,21 @@ class Flag:
 
 @attrs.frozen
 class Url:
-    """An absolute http or https URL with a host, percent-encoded where RFC 3986 demands it."""
+    """An absolute http or https URL with a host, percent-encoded where RFC 3986 demands it.
+
+    With `media`, also a file of this machine that is uploaded first; `media` says what the model takes there. What a
+    file holds is not checked here but in `files.preflight`.
+    """
+
+    media: MediaRule | None = None
 
     def type_faults(self, value: object, path: str) -> Iterator[Fault]:
-        return text_faults(value, path)
+        return text_faults(_place(value) if self.media is not None else value, path)
 
-    def faults(self, value: str, path: str) -> Iterator[Fault]:
-        if web_host(value) is None:
-            yield Fault(path, f"must be {self.describe()}, not {shown(value)}{_encoding_hint(value)}")
+    def faults(self, value: str | LocalMedia, path: str) -> Iterator[Fault]:
+        if isinstance(value, str) and web_host(value) is None:
+            way_out = "" if self.media is None else " or a file as pathlib.Path"
+            yield Fault(path, f"must be {self.describe()}{way_out}, not {shown(value)}{_encoding_hint(value)}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string", "format": "uri"}
@@ -158,23 +166,24 @@ class Url:
 
 @attrs.frozen
 class Urls:
-    """A list of `least` to `most` URLs. An optional list left empty counts as not given."""
+    """A list of `least` to `most` URLs, with `media` also of files. An optional list left empty counts as not given."""
 
     least: int
     most: int
+    media: MediaRule | None = None
 
     def type_faults(self, value: object, path: str) -> Iterator[Fault]:
         if not isinstance(value, list | tuple):
             yield Fault(path, f"must be a list of URLs, not {shown(value)}")
             return
         for index, item in enumerate(cast("tuple[object, ...]", value)):
-            yield from text_faults(item, f"{path}[{index}]")
+            yield from Url(self.media).type_faults(item, f"{path}[{index}]")
 
-    def faults(self, value: tuple[str, ...], path: str) -> Iterator[Fault]:
+    def faults(self, value: tuple[str | LocalMedia, ...], path: str) -> Iterator[Fault]:
         if not self.least <= len(value) <= self.most:
             yield Fault(path, f"must be {self.describe()}, not {len(value)}")
         for index, item in enumerate(value):
-            yield from Url().faults(item, f"{path}[{index}]")
+            yield from Url(self.media).faults(item, f"{path}[{index}]")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "array", "items": Url().schema(), "minItems": self.least, "maxItems": self.most}
@@ -249,9 +258,13 @@ class Size:
 
 @attrs.frozen
 class VoiceBindings:
-    """At most `most` voices: URLs of sounds by who speaks: `image1`, `video2` ... counted from 1."""
+    """At most `most` voices: URLs of sounds by who speaks: `image1`, `video2` ... counted from 1.
+
+    With `media`, also files.
+    """
 
     most: int
+    media: MediaRule | None = None
 
     def type_faults(self, value: object, path: str) -> Iterator[Fault]:
         if not isinstance(value, Mapping):
@@ -261,15 +274,15 @@ class VoiceBindings:
             if not isinstance(name, str):
                 yield Fault(path, f"must have text as keys, not {shown(name)}")
             else:
-                yield from text_faults(url, f"{path}.{name}")
+                yield from Url(self.media).type_faults(url, f"{path}.{name}")
 
-    def faults(self, value: Mapping[str, str], path: str) -> Iterator[Fault]:
+    def faults(self, value: Mapping[str, str | LocalMedia], path: str) -> Iterator[Fault]:
         if len(value) > self.most:
             yield Fault(path, f"must be up to {self.most} voices, not {len(value)}")
         for name, url in value.items():
             if voice_target(name) is None:
                 yield Fault(f"{path}.{name}", "must be named image1, video2 and so on")
-            yield from Url().faults(url, f"{path}.{name}")
+            yield from Url(self.media).faults(url, f"{path}.{name}")
 
     def schema(self) -> dict[str, Json]:
         return {
@@ -281,6 +294,10 @@ class VoiceBindings:
 
     def describe(self) -> str:
         return f"up to {self.most} URLs by image1, video2 and so on"
+
+
+def _place(value: object) -> object:
+    return str(value.path) if isinstance(value, LocalMedia) else value
 
 
 def _encoding_hint(url: str) -> str:

@@ -75,7 +75,12 @@ def model(cls: type[Params]) -> str:
 def _rows(cls: type[Params], text: str) -> Iterator[tuple[str, ...]]:
     told = {**attributes(inspect.getdoc(Params) or ""), **attributes(text)}
     for field in fields_of(cls):
-        yield f"`{field.path}`", told.get(field.name, ""), field.text, _default(field)
+        yield f"`{field.path}`", told.get(field.name, ""), _must_be(field), _default(field)
+
+
+def _must_be(field: ParamField) -> str:
+    """What a value must be; of media also what the file must be, which may be one of this machine."""
+    return field.text if field.media is None else f"{field.text}, or files: {field.media.describe()}"
 
 
 def _default(field: ParamField) -> str:

@@ -12,6 +12,7 @@ import attrs
 
 from ..errors import Fault
 from ..fields import rule, urls
+from ..media import MB, LocalMedia, MediaRule
 from ..params import Params
 from ..rules import Between, Flag, Length, OneOf, Size, Urls
 
@@ -23,6 +24,11 @@ Seconds: TypeAlias = Literal[5, 10]
 _PROMPT = Length(2000)
 _QUALITY = OneOf(*get_args(Quality))
 _DURATION = OneOf(*get_args(Seconds))
+
+_FRAME = MediaRule(
+    kind="image", formats=("jpeg", "png", "bmp", "webp"), max_bytes=10 * MB, sides=(360, 2000), alpha=False
+)
+_SOURCE = attrs.evolve(_FRAME, sides=(384, 5000))
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +92,7 @@ class Wan25ImageToVideo(Params):
     source = "https://docs.evolink.ai/en/api-manual/video-series/wan2.5/wan2.5-image-to-video"
 
     prompt: str = attrs.field(metadata=rule(_PROMPT))
-    image_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1)))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1, _FRAME)))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     duration: Seconds | None = attrs.field(default=None, metadata=rule(_DURATION))
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
@@ -146,5 +152,5 @@ class Wan25ImageToImage(Params):
     source = "https://docs.evolink.ai/en/api-manual/image-series/wan2.5/wan2.5-image-to-image"
 
     prompt: str = attrs.field(metadata=rule(_PROMPT))
-    image_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 2)))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 2, _SOURCE)))
     n: int | None = attrs.field(default=None, metadata=rule(Between(1, 4)))

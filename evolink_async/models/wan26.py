@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias, cast, get_args
 import attrs
 
 from ..errors import Fault, ParamsError
-from ..fields import rule, urls
+from ..fields import optional_url, rule, urls
 from ..json_faults import shown
+from ..media import MB, LocalMedia, MediaRule
 from ..params import Params
 from ..rules import Between, Flag, Length, OneOf, Url, Urls
 
@@ -29,22 +30,28 @@ _SHOT_TYPE = OneOf(*get_args(ShotType))
 # The longest part of each clip that is billed, in seconds, by the number of clips.
 _BILLED_PART = {1: 5.0, 2: 2.5, 3: 1.65}
 
+_FRAME = MediaRule(
+    kind="image", formats=("jpeg", "png", "bmp", "webp"), max_bytes=10 * MB, sides=(360, 2000), alpha=False
+)
+_CLIP = MediaRule(kind="video", formats=("mp4", "mov"), max_bytes=100 * MB, seconds=(2, 30))
+_SOUND = MediaRule(kind="audio", formats=("mp3",), max_bytes=15 * MB, seconds=(3, 30))
+
 
 @attrs.frozen(kw_only=True)
 class _FromImage(Params):
     prompt: str = attrs.field(metadata=rule(_PROMPT))
-    image_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1)))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1, _FRAME)))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     duration: int | None = attrs.field(default=None, metadata=rule(Between(2, 15)))
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
     shot_type: ShotType | None = attrs.field(default=None, metadata=rule(_SHOT_TYPE, inside="model_params"))
-    audio_url: str | None = attrs.field(default=None, metadata=rule(Url()))
+    audio_url: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_SOUND)))
 
 
 @attrs.frozen(kw_only=True)
 class _FromReferences(Params):
     prompt: str = attrs.field(metadata=rule(_PROMPT))
-    video_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 3)))
+    video_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 3, _CLIP)))
     aspect_ratio: AspectRatio = attrs.field(default="16:9", metadata=rule(_ASPECT_RATIO))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     duration: int | None = attrs.field(default=None, metadata=rule(Between(2, 10)))
@@ -114,7 +121,7 @@ class Wan26TextToVideo(Params):
     duration: int | None = attrs.field(default=None, metadata=rule(Between(2, 15)))
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
     shot_type: ShotType | None = attrs.field(default=None, metadata=rule(_SHOT_TYPE, inside="model_params"))
-    audio_url: str | None = attrs.field(default=None, metadata=rule(Url()))
+    audio_url: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_SOUND)))
 
 
 @attrs.frozen(kw_only=True)

@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..fields import optional_urls, rule, urls
-from ..json_text import FrozenMap, freeze
+from ..fields import optional_url, optional_urls, optional_voices, rule, urls
+from ..json_text import FrozenMap
+from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
 from ..params import Params
 from ..rules import Between, Flag, Length, OneOf, Url, Urls, VoiceBindings, voice_target
 
@@ -37,6 +38,21 @@ _MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "first_last_frame": (("image_start", "image_end"), ("video_urls",)),
     "video_continuation": (("video_urls",), ("image_start", "audio_urls")),
 }
+
+_IMAGE = MediaRule(
+    kind="image",
+    formats=("jpeg", "png", "bmp", "webp"),
+    max_bytes=20 * MB,
+    sides=(240, 8000),
+    max_ratio=8,
+    alpha=False,
+)
+_CLIP = MediaRule(
+    kind="video", formats=("mp4", "mov"), max_bytes=100 * MB, seconds=(2, 10), sides=(240, 4096), max_ratio=8
+)
+_REFERENCE_CLIP = attrs.evolve(_CLIP, seconds=(1, 30))
+_SOUND = MediaRule(kind="audio", formats=("wav", "mp3"), max_bytes=15 * MB, seconds=(2, 30))
+_VOICE = attrs.evolve(_SOUND, seconds=(1, 10))
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +86,9 @@ class Wan27TextToVideo(Params):
 
     prompt: str = attrs.field(metadata=rule(_PROMPT))
     negative_prompt: str | None = attrs.field(default=None, metadata=rule(_NEGATIVE_PROMPT))
-    audio_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 1)))
+    audio_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 1, _SOUND))
+    )
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     aspect_ratio: AspectRatio = attrs.field(default="16:9", metadata=rule(_ASPECT_RATIO))
     duration: int = attrs.field(default=5, metadata=rule(_DURATION))
@@ -118,10 +136,14 @@ class Wan27ImageToVideo(Params):
     generation_mode: GenerationMode | None = attrs.field(default=None, metadata=rule(OneOf(*get_args(GenerationMode))))
     prompt: str | None = attrs.field(default=None, metadata=rule(_PROMPT))
     negative_prompt: str | None = attrs.field(default=None, metadata=rule(_NEGATIVE_PROMPT))
-    image_start: str | None = attrs.field(default=None, metadata=rule(Url()))
-    image_end: str | None = attrs.field(default=None, metadata=rule(Url()))
-    video_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 1)))
-    audio_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 1)))
+    image_start: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_IMAGE)))
+    image_end: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_IMAGE)))
+    video_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 1, _CLIP))
+    )
+    audio_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 1, _SOUND))
+    )
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     duration: int = attrs.field(default=5, metadata=rule(_DURATION))
     seed: int | None = attrs.field(default=None, metadata=rule(_SEED))
@@ -140,9 +162,11 @@ class Wan27ImageToVideo(Params):
             if getattr(self, name) not in (None, ()):
                 yield Fault(name, f"cannot be given in mode {mode}")
 
-
-def _voices(value: Mapping[str, str] | None) -> Mapping[str, str]:
-    return FrozenMap() if value is None else freeze(value)
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+        """The whole video is no shorter than the clip it goes on from."""
+        for seconds in lengths(facts, "video_urls"):
+            if self.duration < seconds - SLACK_SECONDS:
+                yield Fault("duration", f"must be at least the clip's {in_seconds(seconds)} s, not {self.duration}")
 
 
 @attrs.frozen(kw_only=True)
@@ -191,12 +215,18 @@ class Wan27ReferenceVideo(Params):
 
     prompt: str = attrs.field(metadata=rule(_PROMPT))
     negative_prompt: str | None = attrs.field(default=None, metadata=rule(_NEGATIVE_PROMPT))
-    image_start: str | None = attrs.field(default=None, metadata=rule(Url()))
-    image_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 5)))
-    video_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 5)))
-    audio_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 5)))
-    voice_bindings: Mapping[str, str] = attrs.field(
-        default=FrozenMap(), converter=_voices, metadata=rule(VoiceBindings(5), inside="model_params")
+    image_start: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_IMAGE)))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _IMAGE))
+    )
+    video_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _REFERENCE_CLIP))
+    )
+    audio_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _VOICE))
+    )
+    voice_bindings: Mapping[str, str | LocalMedia] = attrs.field(
+        default=FrozenMap(), converter=optional_voices, metadata=rule(VoiceBindings(5, _VOICE), inside="model_params")
     )
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     aspect_ratio: AspectRatio = attrs.field(default="16:9", metadata=rule(_ASPECT_RATIO))
@@ -255,8 +285,10 @@ class Wan27VideoEdit(Params):
 
     prompt: str | None = attrs.field(default=None, metadata=rule(_PROMPT))
     negative_prompt: str | None = attrs.field(default=None, metadata=rule(_NEGATIVE_PROMPT))
-    video_urls: tuple[str, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1)))
-    image_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 4)))
+    video_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1, _CLIP)))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 4, _IMAGE))
+    )
     keep_original_sound: bool = attrs.field(default=False, metadata=rule(Flag()))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     aspect_ratio: AspectRatio | None = attrs.field(default=None, metadata=rule(_ASPECT_RATIO))

@@ -5,13 +5,14 @@ Only what the vendor's pages say of them; how rules are applied is in `params`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias, get_args
 
 import attrs
 
 from ..errors import Fault
-from ..fields import optional_urls, rule
+from ..fields import optional_url, optional_urls, rule, url
+from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
 from ..params import Params
 from ..rules import Between, Flag, Length, OneOf, Url, Urls
 
@@ -23,6 +24,28 @@ _DURATION = Between(2, 30, also=(-1,))
 _QUALITY = OneOf(*get_args(Quality))
 _ASPECT_RATIO = OneOf(*get_args(AspectRatio))
 _SEED = Between(0, 2147483647)
+
+_IMAGE = MediaRule(
+    kind="image",
+    formats=("jpeg", "png", "bmp", "webp"),
+    max_bytes=20 * MB,
+    sides=(240, 8000),
+    max_ratio=8,
+    alpha=False,
+)
+_CLIP = MediaRule(
+    kind="video", formats=("mp4", "mov"), max_bytes=100 * MB, seconds=(1, 15), sides=(240, 4096), max_ratio=8
+)
+_SOUND = MediaRule(kind="audio", formats=("wav", "mp3"), max_bytes=15 * MB, seconds=(1, 15))
+_DOCUMENT = MediaRule(
+    kind="file",
+    formats=("docx", "doc", "xlsx", "xls", "pptx", "ppt", "pdf", "txt", "key", "pages", "numbers", "md"),
+    max_bytes=100 * MB,
+    max_pages=50,
+)
+
+_MAX_SECONDS_IN_ALL = 15
+_MAX_SECONDS_WITH_OUTPUT = 30
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +61,8 @@ class _FromText(Params):
 @attrs.frozen(kw_only=True)
 class _FromFrames(Params):
     prompt: str | None = attrs.field(default=None, metadata=rule(_PROMPT))
-    image_start: str = attrs.field(metadata=rule(Url()))
-    image_end: str | None = attrs.field(default=None, metadata=rule(Url()))
+    image_start: str | LocalMedia = attrs.field(converter=url, metadata=rule(Url(_IMAGE)))
+    image_end: str | LocalMedia | None = attrs.field(default=None, converter=optional_url, metadata=rule(Url(_IMAGE)))
     duration: int = attrs.field(default=5, metadata=rule(_DURATION))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
     aspect_ratio: AspectRatio = attrs.field(default="adaptive", metadata=rule(_ASPECT_RATIO))
@@ -50,10 +73,18 @@ class _FromFrames(Params):
 @attrs.frozen(kw_only=True)
 class _FromReferences(Params):
     prompt: str | None = attrs.field(default=None, metadata=rule(_PROMPT))
-    image_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 10)))
-    video_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 5)))
-    audio_urls: tuple[str, ...] = attrs.field(default=(), converter=optional_urls, metadata=rule(Urls(1, 5)))
-    file_url: str | None = attrs.field(default=None, metadata=rule(Url(), inside="model_params"))
+    image_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 10, _IMAGE))
+    )
+    video_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _CLIP))
+    )
+    audio_urls: tuple[str | LocalMedia, ...] = attrs.field(
+        default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _SOUND))
+    )
+    file_url: str | LocalMedia | None = attrs.field(
+        default=None, converter=optional_url, metadata=rule(Url(_DOCUMENT), inside="model_params")
+    )
     link_url: str | None = attrs.field(default=None, metadata=rule(Url(), inside="model_params"))
     duration: int = attrs.field(default=5, metadata=rule(_DURATION))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
@@ -65,6 +96,18 @@ class _FromReferences(Params):
         """Take a document or a web page, not both."""
         if self.file_url is not None and self.link_url is not None:
             yield Fault("model_params.link_url", "cannot be given together with model_params.file_url")
+
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+        """15 s of clips, 15 s of sounds, and 30 s of clips and output together."""
+        for name in ("video_urls", "audio_urls"):
+            known = lengths(facts, name)
+            if len(known) > 1 and sum(known) > _MAX_SECONDS_IN_ALL + SLACK_SECONDS * len(known):
+                yield Fault(name, f"must be up to {_MAX_SECONDS_IN_ALL} s in all, not {in_seconds(sum(known))}")
+        known = lengths(facts, "video_urls")
+        total = sum(known) + max(self.duration, 0)  # -1: the model chooses
+        if known and total > _MAX_SECONDS_WITH_OUTPUT + SLACK_SECONDS * len(known):
+            limit = f"must be up to {_MAX_SECONDS_WITH_OUTPUT} s together with the clips"
+            yield Fault("duration", f"{limit}, not {in_seconds(total)}")
 
 
 @attrs.frozen(kw_only=True)

@@ -10,13 +10,18 @@ import pytest
 
 from evolink_async import models
 from evolink_async.errors import ParamsError
+from evolink_async.media import MB, MediaFacts
 from evolink_async.models import (
     Wan26ImageToVideoFlash,
     Wan26ReferenceVideo,
     Wan26ReferenceVideoFlash,
+    Wan27ImageToVideo,
     Wan27ReferenceVideo,
+    Wan30PrimeReferenceVideo,
+    Wan30ReferenceVideo,
 )
 from evolink_async.params import dump_params, fields_of, load_params, registered_models
+from tests.laws.vendor import VENDOR
 
 OSS = "https://help-static-aliyun-doc.aliyuncs.com/file-manage-files/xxx.mp4"
 URL = "https://example.com/1.png"
@@ -137,6 +142,90 @@ def test_voices_travel_inside_model_params():
     params = Wan27ReferenceVideo(prompt="A", image_urls=[URL], voice_bindings={"image1": URL})
     assert dump_params(params)["model_params"] == {"voice_bindings": {"image1": URL}}
     assert Wan27ReferenceVideo(prompt="A", image_urls=[URL], voice_bindings=None).voice_bindings == {}
+
+
+def as_the_page_has_it(field):
+    """The rule of a parameter of media in the words of the vendor's limits."""
+    rule = field.media
+    formats = [f"{form} (no alpha)" if form == "png" and not rule.alpha else form for form in rule.formats]
+    limits = {"formats": set(formats), "max_mb": rule.max_bytes / MB}
+    if rule.seconds:
+        limits["seconds"] = list(rule.seconds)
+    if rule.sides:
+        limits["width_height_px"] = list(rule.sides)
+    if rule.max_ratio:
+        limits["aspect_ratio"] = [f"1:{rule.max_ratio:g}", f"{rule.max_ratio:g}:1"]
+    if rule.max_pages:
+        limits["max_pages"] = rule.max_pages
+    return limits
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_limit_of_the_vendor_stands_beside_its_parameter(name):
+    """The page's limits and ours are the same, parameter by parameter."""
+    told = VENDOR[name]["x-evolink"].get("media_limits", {})
+    kept = {field.name: as_the_page_has_it(field) for field in fields_of(registered_models()[name]) if field.media}
+    between = {"overflow", "total_seconds"}
+    page = {
+        field: {
+            key: set(value) - {"jpg"} if key == "formats" else value
+            for key, value in limits.items()
+            if key not in between
+        }
+        for field, limits in told.items()
+    }
+    assert kept == page
+
+
+def clip_of(seconds):
+    return MediaFacts(format="mp4", size_bytes=1, seconds=seconds)
+
+
+MATERIAL = [
+    (Wan27ImageToVideo(video_urls=[URL]), {"video_urls[0]": 5}, []),
+    (Wan27ImageToVideo(video_urls=[URL]), {"video_urls[0]": 5.05}, []),
+    (Wan27ImageToVideo(video_urls=[URL]), {"video_urls[0]": None}, []),
+    (
+        Wan27ImageToVideo(video_urls=[URL]),
+        {"video_urls[0]": 6.2},
+        ["must be at least the clip's 6.2 s, not 5 @ duration"],
+    ),
+    (Wan30ReferenceVideo(video_urls=[URL] * 2, duration=15), {"video_urls[0]": 10, "video_urls[1]": 5}, []),
+    (
+        Wan30PrimeReferenceVideo(video_urls=[URL] * 2, duration=14),
+        {"video_urls[0]": 10, "video_urls[1]": 6},
+        ["must be up to 15 s in all, not 16 @ video_urls"],
+    ),
+    (
+        Wan30ReferenceVideo(audio_urls=[URL] * 2, duration=30),
+        {"audio_urls[0]": 10, "audio_urls[1]": 6},
+        ["must be up to 15 s in all, not 16 @ audio_urls"],
+    ),
+    (
+        Wan30ReferenceVideo(video_urls=[URL] * 2, duration=16),
+        {"video_urls[0]": 10, "video_urls[1]": 5},
+        ["must be up to 30 s together with the clips, not 31 @ duration"],
+    ),
+    (Wan30ReferenceVideo(video_urls=[URL], duration=-1), {"video_urls[0]": 15}, []),
+    (Wan30ReferenceVideo(image_urls=[URL], duration=30), {"image_urls[0]": None}, []),
+    (Wan26ReferenceVideo(prompt="A", video_urls=[URL] * 2), {"video_urls[0]": 30, "video_urls[1]": 30}, []),
+]
+
+
+@pytest.mark.parametrize(("params", "seconds", "faults"), MATERIAL)
+def test_rules_between_files(params, seconds, faults):
+    """Each rule that a page states over several files, or over files and the output."""
+    facts = {path: clip_of(length) for path, length in seconds.items()}
+    assert [str(fault) for fault in params.between_media(facts)] == faults
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wherever_a_url_of_media_goes_a_file_goes_too(name):
+    """And nowhere else: callbacks and web pages are for the service to reach."""
+    taking = {field.name for field in fields_of(registered_models()[name]) if field.media}
+    urls = {field.name for field in fields_of(registered_models()[name]) if "URL" in field.text}
+    assert urls - taking <= {"callback_url", "link_url"}
+    assert not taking & {"callback_url", "link_url"}
 
 
 @pytest.mark.parametrize("model", [Wan26ReferenceVideo, Wan26ReferenceVideoFlash])

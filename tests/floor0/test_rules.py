@@ -7,6 +7,7 @@ import math
 import pytest
 
 from evolink_async.json_faults import MAX_DEPTH, json_faults, shown
+from evolink_async.media import LocalMedia, MediaRule
 from evolink_async.rules import (
     Between,
     CallbackUrl,
@@ -21,15 +22,19 @@ from evolink_async.rules import (
 )
 
 URL = "https://example.com/a.mp4"
+CLIP = MediaRule(kind="video", formats=("mp4",), max_bytes=1)
+FILE = LocalMedia("clips/a.mp4")
 RULES = [
     *(Length(3), Length(3, cut=True), Between(2, 10), Between(2, 30, also=(-1,)), OneOf("a", "b"), OneOf(5, 10)),
     *(Flag(), Url(), Urls(1, 2), CallbackUrl(), Size(768 * 768, 1440 * 1440, 4), VoiceBindings(2)),
+    *(Url(CLIP), Urls(1, 2, CLIP), VoiceBindings(2, CLIP)),
 ]
 TAKEN = [
     *((Length(3), "图图图"), (Length(3), ""), (Length(3, cut=True), "abcd")),
     *((Between(2, 10), 2), (Between(2, 10), 10), (Between(2, 30, also=(-1,)), -1)),
     *((OneOf("a", "b"), "b"), (OneOf(5, 10), 10), (Flag(), False), (Url(), "http://example.com")),
     *((Urls(1, 2), (URL,)), (Urls(1, 2), (URL, URL)), (VoiceBindings(2), {"image1": URL, "video12": URL})),
+    *((Url(CLIP), FILE), (Url(CLIP), URL), (Urls(1, 2, CLIP), (FILE, URL)), (VoiceBindings(2, CLIP), {"image1": FILE})),
     *((CallbackUrl(), URL), (CallbackUrl(), URL + "a" * (2048 - len(URL)))),
     *((Size(768 * 768, 1440 * 1440, 4), size) for size in ("768x768", "1440x1440", "512x2048", "2048x512")),
 ]
@@ -43,6 +48,8 @@ REFUSED = [
     (OneOf(5, 10), 6, "must be 5 or 10, not 6 @ x"),
     (Url(), "a.mp4", "must be an http or https URL, not 'a.mp4' @ x"),
     (Url(), URL + " ", f"must be an http or https URL, not '{URL} ' (' ' must be percent-encoded) @ x"),
+    (Url(CLIP), "a.mp4", "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ x"),
+    (Urls(1, 1, CLIP), (FILE, FILE), "must be 1 URL, not 2 @ x"),
     (Urls(1, 2), (), "must be 1 to 2 URLs, not 0 @ x"),
     (Urls(1, 1), (URL, URL), "must be 1 URL, not 2 @ x"),
     (Urls(1, 2), (URL, ""), "must be an http or https URL, not '' @ x[1]"),
@@ -69,6 +76,11 @@ OTHER_TYPES = [
     (Flag(), 1, "must be true or false, not 1 @ x"),
     (Flag(), "true", "must be true or false, not 'true' @ x"),
     (Url(), b"https://a", "must be text, not a Python bytes @ x"),
+    (Url(), FILE, "must be text, not a Python LocalMedia @ x"),
+    (Urls(1, 2), (FILE,), "must be text, not a Python LocalMedia @ x[0]"),
+    (Url(CLIP), LocalMedia("a\udcff"), "must be Unicode that can be sent, not text with lone surrogates @ x"),
+    (Urls(1, 2, CLIP), (FILE, 5), "must be text, not 5 @ x[1]"),
+    (VoiceBindings(1, CLIP), {"image1": b""}, "must be text, not a Python bytes @ x.image1"),
     (Urls(1, 2), URL, f"must be a list of URLs, not '{URL}' @ x"),
     (Urls(1, 2), [URL, None], "must be text, not null @ x[1]"),
     (CallbackUrl(), {}, "must be text, not an object @ x"),

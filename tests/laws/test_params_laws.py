@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import warnings
+from pathlib import Path
 
 import attrs
 import pytest
@@ -14,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from evolink_async.errors import ParamsError
 from evolink_async.fields import rule, urls
+from evolink_async.media import LocalMedia
 from evolink_async.params import (
     Params,
     ParamsWarning,
@@ -21,8 +23,10 @@ from evolink_async.params import (
     dump_params,
     json_schema,
     load_params,
+    local_media,
     registered_models,
     unregister,
+    with_media,
 )
 from evolink_async.rules import Between, Length, Urls
 from tests.laws.bodies import URLS, base, bodies, edges, mixtures
@@ -116,6 +120,40 @@ def test_what_is_sent_is_what_the_vendor_takes_and_loads_again(name, data):
     assert hash(pickle.loads(pickle.dumps(params))) == hash(params)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         params.callback_url = URL  # type: ignore[misc]  # what is tested
+
+
+FILE_NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@quick(25)
+def test_files_in_the_place_of_links_are_loaded_dumped_and_replaced(name, data):
+    """Any file name comes back; refused without leave; and with links put in, nothing is left of the files."""
+    params = load_quietly(data.draw(bodies(VENDOR[name], wild=0)))
+    if params is None or not params.media_fields:
+        return
+    body = json.loads(
+        json.dumps(dump_params(params)), object_hook=lambda each: {key: local(key, each[key], data) for key in each}
+    )
+    files = load_params(body, check=False, files_from=Path())
+    assert dump_params(files) == body
+    assert load_params(body, check=False, files_from=Path()) == files
+    assert pickle.loads(pickle.dumps(files)) == files
+    if local_media(files):
+        with pytest.raises(ParamsError, match="files_from"):
+            load_params(body)
+    sent = with_media(files, {one: LocalMedia(one.path, "00ff") for one in local_media(files)})
+    assert {one.sha256 for one in local_media(sent)} <= {"00ff"}
+    assert local_media(with_media(files, dict.fromkeys(local_media(files), URL))) == ()
+
+
+def local(name: str, value: object, data: st.DataObject) -> object:
+    """A value with a file in the place of each link to media."""
+    if isinstance(value, list):
+        return [local(name, item, data) for item in value]
+    is_link = isinstance(value, str) and value.startswith("http") and name not in ("callback_url", "link_url", "prompt")
+    return str(LocalMedia(data.draw(FILE_NAMES))) if is_link and name != "negative_prompt" else value
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,100 @@
+"""What an mp4 or mov says of itself: how long it plays and the pixels it shows.
+
+The boxes of ISO/IEC 14496-12 are walked over, and only those few are read that answer; no frame is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from .errors import UnreadableError
+from .window import Window
+
+FORMATS = ("mp4", "mov", "m4a", "3gp")
+
+_LEAST_BOX = 8
+_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+
+
+@attrs.frozen
+class Footage:
+    """Seconds and pixels; None where the file does not say, or has no picture."""
+
+    seconds: float | None
+    width: int | None
+    height: int | None
+
+
+@attrs.frozen
+class _Box:
+    kind: bytes
+    start: int
+    end: int
+
+
+def footage(window: Window) -> Footage:
+    """Read what a film says of itself.
+
+    Raises:
+        EOFError: It ends too early.
+        UnreadableError: It has no index, as when a recording was broken off.
+    """
+    movie = _first(window, b"moov", _boxes(window, 0, window.size_bytes))
+    if movie is None:
+        if window.is_whole:
+            raise UnreadableError("is cut off: its index, at the end, is missing")
+        raise EOFError
+    inside = list(_boxes(window, movie.start, movie.end))
+    sizes = [size for track in inside if track.kind == b"trak" and (size := _shown(window, track))]
+    header = _first(window, b"mvhd", inside)
+    width, height = sizes[0] if sizes else (None, None)
+    return Footage(None if header is None else _seconds(window, header), width, height)
+
+
+def _boxes(window: Window, start: int, end: int) -> Iterator[_Box]:
+    while start + _LEAST_BOX <= end:
+        length, kind, body = window.number(start, 4), window.at(start + 4, 4), start + 8
+        if length == 1:
+            length, body = window.number(start + 8, 8), start + 16
+        stop = end if length == 0 else start + length
+        if stop > end:
+            raise EOFError
+        if stop < body:
+            raise UnreadableError("is damaged")
+        yield _Box(kind, body, stop)
+        start = stop
+
+
+def _first(window: Window, kind: bytes, boxes: Iterator[_Box] | list[_Box]) -> _Box | None:
+    """Find a box; of a whole file the rest is walked over too, so that one cut off later is found."""
+    found = None
+    for box in boxes:
+        if box.kind == kind and found is None:
+            found = box
+            if not window.is_whole:
+                break
+    return found
+
+
+def _seconds(window: Window, header: _Box) -> float | None:
+    is_long = window.number(header.start, 1) == 1
+    units = window.number(header.start + (20 if is_long else 12), 4)
+    length = window.number(header.start + (24 if is_long else 16), 8 if is_long else 4)
+    return None if length in _UNKNOWN_LENGTHS or not units else length / units
+
+
+def _shown(window: Window, track: _Box) -> tuple[int, int] | None:
+    """Read the pixels a track is shown with, turned as its matrix says; None if it is no picture."""
+    inside = {box.kind: box for box in _boxes(window, track.start, track.end)}
+    if b"tkhd" not in inside or b"mdia" not in inside:
+        return None
+    media = {box.kind: box for box in _boxes(window, inside[b"mdia"].start, inside[b"mdia"].end)}
+    if b"hdlr" not in media or window.at(media[b"hdlr"].start + 8, 4) != b"vide":
+        return None
+    header = inside[b"tkhd"].start
+    matrix = header + (52 if window.number(header, 1) == 1 else 40)
+    width, height = window.number(matrix + 36, 2), window.number(matrix + 40, 2)  # 16.16 fixed point: whole pixels
+    is_turned = window.number(matrix, 4) == 0 and window.number(matrix + 4, 4) != 0
+    return (height, width) if is_turned else (width, height)

@@ -1,0 +1,110 @@
+"""Which format a file has, told by the bytes it begins with; its name is never asked.
+
+Bytes in, a name out; what the format says of itself further in is for the files beside this one.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNKNOWN = "an unknown format"
+"""Stands where a format is named: the bytes are there, and they are nothing we know."""
+
+HEAD_BYTES = 4096
+"""How much of a file is looked at for its format."""
+
+# At the start of a file. The longer signature comes first where one begins with another.
+_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"8BPS", "psd"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\x1aE\xdf\xa3", "webm or mkv"),
+    (b"0&\xb2u\x8ef\xcf\x11", "wmv"),
+    (b"FLV\x01", "flv"),
+    (b"\0\0\x01\xba", "mpeg"),
+    (b"\0\0\x01\xb3", "mpeg"),
+    (b"ID3", "mp3"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"#!AMR", "amr"),
+    (b"%PDF-", "pdf"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x1f\x8b", "gzip"),
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+)
+_IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
+# Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); what has none of these is an mp4.
+_BRANDS = {
+    b"qt  ": "mov",
+    b"heic": "heic",
+    b"heix": "heic",
+    b"hevc": "heic",
+    b"hevx": "heic",
+    b"avif": "avif",
+    b"avis": "avif",
+    b"M4A ": "m4a",
+    b"M4B ": "m4a",
+    b"3gp4": "3gp",
+    b"3gp5": "3gp",
+    b"3gp6": "3gp",
+    b"3g2a": "3gp",
+}
+_STILL_BRANDS = (b"mif1", b"msf1")  # say that there are pictures, and leave the coding to the compatible brands
+_OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WIDEST_SYNC = 4
+
+
+def format_of(head: bytes) -> str:
+    """Tell the format of a file by its first `HEAD_BYTES`, or fewer if it has no more.
+
+    Containers are named as such, `zip` and `ole`: which document they hold stands further in. Text is `txt`, in any
+    encoding and whatever it is meant to be.
+    """
+    for start, name in _STARTS:
+        if head.startswith(start):
+            return name
+    if head[:4] in (b"RIFF", b"RF64"):
+        return _IN_RIFF.get(head[8:12], UNKNOWN)
+    if head[4:8] == b"ftyp":
+        return _branded(head)
+    if head[4:8] in _OLD_QUICKTIME:
+        return "mov"
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return "bmp"
+    if _begins_mpeg_audio(head):
+        return "mp3"
+    if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
+        return "aac"
+    if head[:1] == b"\x47" and head[188:189] == b"\x47":
+        return "mpeg"
+    return "txt" if head.startswith(_BYTE_ORDER_MARKS) or not _CONTROLS.search(head) else UNKNOWN
+
+
+def _branded(head: bytes) -> str:
+    major, size = head[8:12], int.from_bytes(head[:4])
+    compatible = {head[at : at + 4] for at in range(16, min(size, len(head)), 4)}
+    if major in _STILL_BRANDS:
+        return "avif" if b"avif" in compatible else "heic"
+    return _BRANDS.get(major, "mp4")
+
+
+def _begins_mpeg_audio(head: bytes) -> bool:
+    """Whether a frame header of MPEG audio, layer III, stands here: no value in it may be a forbidden one."""
+    if len(head) < _WIDEST_SYNC or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    version, layer, bitrate, rate = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
+    return version != 1 and layer == 1 and bitrate not in (0, 15) and rate != 3
