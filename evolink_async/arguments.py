@@ -14,9 +14,10 @@ from yarl import URL
 from .errors import ConfigurationError
 from .journal import Journal, MemoryJournal
 from .secret import ApiKey
-from .transport import base_url
+from .transport import base_url, is_loopback
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
+DEFAULT_FILES_URL = "https://files-api.evolink.ai"
 
 
 def check_timeout(timeout: float | None) -> None:
@@ -64,3 +65,19 @@ def origin_of(given: str | None) -> URL:
         ConfigurationError: It is no address that a key may be sent to.
     """
     return base_url(given or os.environ.get("EVOLINK_BASE_URL") or DEFAULT_BASE_URL)
+
+
+def files_origin_of(given: str | None, api: URL) -> URL:
+    """The file service's address given, or the one of EVOLINK_FILES_BASE_URL, or EvoLink's own.
+
+    An API on loopback is an emulator, which takes files too: none goes out into the world unless that is asked for.
+
+    Args:
+        given: An address, or None.
+        api: Where the API is.
+
+    Raises:
+        ConfigurationError: It is no address that a key may be sent to.
+    """
+    default = str(api) if is_loopback(api) else DEFAULT_FILES_URL
+    return base_url(given or os.environ.get("EVOLINK_FILES_BASE_URL") or default)

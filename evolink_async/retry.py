@@ -55,8 +55,12 @@ class Resend:
             now: Monotonic seconds.
             outage: Seconds for which no job at all got through.
         """
+        return self.pause(error, now, outage=outage) if may_send_again(error, self.policy.resubmit) else None
+
+    def pause(self, error: EvolinkError, now: float, *, outage: float = 0.0) -> float | None:
+        """As `after`, for what may be sent again whatever became of it."""
         policy = self.policy
-        if not may_send_again(error, policy.resubmit) or self.sends >= policy.attempts:
+        if self.sends >= policy.attempts:
             return None
         delay = next(self._delays)
         asked = error.retry_after if isinstance(error, StatusError) else None

@@ -1,6 +1,6 @@
-"""The two tables that guard money and patience, as plain functions: what an answer to a submit or a look means.
+"""The tables that guard money and patience, as plain functions: what an answer to a submit, a look or an upload means.
 
-They decide and do not wait; `submitter` and `poller` act on them.
+They decide and do not wait; `submitter`, `poller` and `files.upload` act on them.
 
 Submit                                                              verdict
 2xx with a task id                                                  accepted: a Snapshot
@@ -13,6 +13,13 @@ Look                                                                verdict
 401, 402, 403                                                       denied: the key is at fault
 404                                                                 missing
 anything else                                                       look again later: reading is free
+
+Upload                                                              verdict
+2xx with a link                                                     an Upload
+401, 402, 403                                                       denied: the key is at fault
+408, 425, 429, 5xx; 2xx that cannot be read; no answer              send again: uploading is free
+anything else                                                       refused for good
+A refusal that comes as HTTP 200 counts as the status that its code stands for.
 """
 
 from __future__ import annotations
@@ -30,10 +37,12 @@ from .errors import (
     TaskCancelledError,
     TaskError,
     TaskFailedError,
+    TransportError,
 )
 from .limits import Resubmit
+from .media import Upload
 from .task import Snapshot, TaskState
-from .wire import Response, decode_batch, decode_error, decode_task, vendor_error
+from .wire import Response, decode_batch, decode_error, decode_task, decode_upload, vendor_error
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
 """403 codes about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
@@ -115,6 +124,28 @@ def on_batch(
         return decode_batch(response, asked=asked)
     except ReplyError as error:
         return error
+
+
+def on_upload(
+    response: Response, *, now: float, sha256: str | None, size_bytes: int | None
+) -> Upload | StatusError | ReplyError:
+    """Judge the answer to an upload by the third table above."""
+    try:
+        return decode_upload(response, now=now, sha256=sha256, size_bytes=size_bytes)
+    except (StatusError, ReplyError) as error:
+        return error
+
+
+def may_upload_again(error: EvolinkError) -> bool:
+    """Whether an upload that ended in `error` may end better the next time."""
+    if isinstance(error, StatusError):
+        return error.status in (408, 425, 429) or error.status >= 500
+    return isinstance(error, TransportError | ReplyError)
+
+
+def denies(error: EvolinkError) -> bool:
+    """Whether an upload that ended in `error` may succeed with another key."""
+    return isinstance(error, StatusError) and error.status in (401, 402, 403)
 
 
 def benches(error: EvolinkError) -> bool:

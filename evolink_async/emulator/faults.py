@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
-from .refusals import Generation, Json, JsonObject, error_body
+from .refusals import Generation, Json, JsonObject, error_body, file_error_body
 
 Kind = Literal["submit", "poll", "batch", "credits", "models", "upload", "result", "file"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -167,6 +167,11 @@ def error(
     """Return a refusal in the vendor's words, of the new or the old generation; nothing is accepted."""
     body = error_body(status, generation=generation, code=code, message=message)
     return reply(status, json.dumps(body), headers=headers)
+
+
+def upload_refused(code: int, message: str) -> Fault:
+    """Return a refusal of the file service as it may also come: under HTTP 200. Nothing is accepted."""
+    return reply(200, json.dumps(file_error_body(code, message)))
 
 
 def redirect(status: int, location: str) -> Fault:

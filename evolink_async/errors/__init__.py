@@ -26,6 +26,7 @@ are picklable and never hold the API key.
     |- BudgetError                         refused before submitting
     |- DownloadError                       the video is ready, saving it failed
     |  `- LinkExpiredError
+    |- UploadError                         a file could not be given to the file service
     `- JournalError
        `- JournalConflictError
 """
@@ -45,7 +46,7 @@ from .service import (
     TaskNotFoundError,
     TransportError,
 )
-from .storage import DownloadError, JournalConflictError, JournalError, LinkExpiredError
+from .storage import DownloadError, JournalConflictError, JournalError, LinkExpiredError, UploadError
 from .task import DeadlineError, TaskCancelledError, TaskError, TaskFailedError
 from .usage import BudgetError, ConfigurationError, Fault, ParamsError, PreflightError
 
@@ -76,4 +77,5 @@ __all__ = (
     "TaskFailedError",
     "TaskNotFoundError",
     "TransportError",
+    "UploadError",
 )

@@ -1,4 +1,4 @@
-"""Errors of what we keep: result files and the journal.
+"""Errors of what we keep and hand in: result files, uploads and the journal.
 
 Nothing is read or written here.
 """
@@ -28,6 +28,35 @@ class LinkExpiredError(DownloadError):
     """The result host no longer serves the link; links live for 24 hours."""
 
     advice = "Read the task again with pool.poll(task_id): it may hand out a fresh link; otherwise the video is gone."
+
+
+class UploadError(EvolinkError):
+    """A file could not be given to the file service; nothing was submitted that needs it.
+
+    Attributes:
+        source: The file's path, or what else it goes by.
+        status: The HTTP status, if one arrived.
+        code: The service's code, if it gave one.
+        request_id: The service's id of the request, if one arrived.
+    """
+
+    may_resubmit = True
+    advice = "Correct what the message names and run the job again: uploads are free, and nothing was submitted."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str,
+        status: int | None = None,
+        code: str | int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.source = source
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        super().__init__(message)
 
 
 class JournalError(EvolinkError):

@@ -50,6 +50,17 @@ MIGRATIONS = (
         sent_at REAL NOT NULL
     );
     """,
+    """
+    CREATE TABLE uploads (
+        sha256 TEXT PRIMARY KEY NOT NULL,
+        file_id TEXT,
+        url TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        mime_type TEXT,
+        uploaded_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    );
+    """,
 )
 """Each entry takes a file one version further; never change one that was released, add another."""
 

@@ -6,14 +6,27 @@ Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail an
 """
 
 from .account import Credits, decode_credits
-from .messages import READ_HEADERS, Kind, Request, Response
+from .files import (
+    MAX_FILE_BYTES,
+    MAX_INLINE_BYTES,
+    Envelope,
+    decode_upload,
+    encode_fetch,
+    encode_inline,
+    encode_stream,
+)
+from .messages import KINDS, READ_HEADERS, Kind, Request, Response
 from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 
 __all__ = (
+    "KINDS",
+    "MAX_FILE_BYTES",
+    "MAX_INLINE_BYTES",
     "READ_HEADERS",
     "Credits",
+    "Envelope",
     "Kind",
     "Request",
     "Response",
@@ -21,9 +34,13 @@ __all__ = (
     "decode_credits",
     "decode_error",
     "decode_task",
+    "decode_upload",
     "encode_batch",
     "encode_credits",
+    "encode_fetch",
+    "encode_inline",
     "encode_poll",
+    "encode_stream",
     "encode_submit",
     "read_task",
     "retry_after",

@@ -5,12 +5,13 @@ No path or JSON key of the vendor's stands here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import AsyncIterable, Mapping
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-Kind: TypeAlias = Literal["submit", "poll", "batch", "credits"]
+Kind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")
@@ -19,12 +20,18 @@ READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-aft
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """An HTTP request without host and API key; the transport adds both."""
+    """An HTTP request without host and API key; the transport adds both.
+
+    Attributes:
+        body: What is sent.
+        pieces: What is sent in place of it, piece by piece; only once.
+    """
 
     kind: Kind
     method: str
     path: str
     body: bytes | None = attrs.field(default=None, repr=False)
+    pieces: AsyncIterable[bytes] | None = attrs.field(default=None, repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 

@@ -114,3 +114,14 @@ def test_retry_after_beyond_patience_ends_it():
 def test_the_policy_decides_what_is_sent_again(resubmit, error: EvolinkError, again):
     """By the table in `verdict`."""
     assert (sent(RetryPolicy(resubmit=resubmit), 1).after(error, 100.0) is not None) is again
+
+
+@pytest.mark.parametrize("error", [EvolinkError("x"), SubmissionUnknownError("x"), AuthenticationError(401, "x")])
+def test_what_may_always_be_repeated_knows_no_last_word(error):
+    """Only attempts and patience end it, whatever the policy says of submits."""
+    policy = RetryPolicy(resubmit="never", attempts=3, patience=10, base=4, cap=4)
+    assert sent(policy, 1).after(error, 100.0) is None
+    assert sent(policy, 1).pause(error, 100.0) == 4
+    assert sent(policy, 1).pause(error, 106.1) is None
+    assert sent(policy, 3).pause(error, 100.0) is None
+    assert sent(policy, 1).pause(RateLimitError(429, "x", retry_after=5.0), 100.0) == 9
