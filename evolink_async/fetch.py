@@ -22,7 +22,9 @@ from .urls import is_public_host
 
 REDIRECTS = 3
 RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
-PIECE_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 17
+"""Bytes of a file read ahead: with fewer, reading is halted and begun again all the time. Twice as many may come, and
+are lost when the connection is."""
 
 
 class ForbiddenAddressError(OSError):
@@ -31,6 +33,10 @@ class ForbiddenAddressError(OSError):
 
 class InterruptedDownloadError(DownloadError):
     """The way to the host, or the host itself, failed: what is missing may be asked for again."""
+
+
+class ChangedResultError(InterruptedDownloadError):
+    """The host's file is not the one that was begun: it is to be asked for from its beginning."""
 
 
 @attrs.frozen
@@ -73,6 +79,7 @@ class Fetcher:
 
         Raises:
             LinkExpiredError: The host no longer serves it (403, 404, 410).
+            ChangedResultError: There is nothing after the mark, or it is another file's.
             InterruptedDownloadError: The network failed, or the host did (408, 429, 5xx), also while bytes are read.
             DownloadError: Anything else that keeps the bytes from us.
         """
@@ -121,6 +128,7 @@ class Fetcher:
                 ),
                 trust_env=options.trust_env,
                 proxy=options.proxy,
+                read_bufsize=BUFFER_BYTES,
             )
         return self._session
 
@@ -138,7 +146,9 @@ def _usable(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> aioh
     kind = DownloadError
     if status in (403, 404, 410):
         kind = LinkExpiredError
-    elif status in (408, 416, 429) or status >= 500:  # 416: the file has changed; without a mark it is sent anew
+    elif status == 416 and after is not None:
+        kind = ChangedResultError
+    elif status in (408, 429) or status >= 500:
         kind = InterruptedDownloadError
     raise kind(f"the result's host answered HTTP {status}", url=url)
 
@@ -149,6 +159,11 @@ def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remo
         named = RANGE.fullmatch(reply.headers.get("Content-Range", ""))
         if after is None or named is None or int(named[1]) != after.offset:
             raise DownloadError("the result's host sent another part than the one asked for", url=url)
+        if (
+            reply.headers.get("ETag" if after.version.startswith('"') else "Last-Modified", after.version)
+            != after.version
+        ):
+            raise ChangedResultError("the result's host sent a part of another file", url=url)
         offset, size_bytes = after.offset, int(named[2])
     is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
     tag = reply.headers.get("ETag", "")
@@ -157,7 +172,7 @@ def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remo
         size_bytes=size_bytes if is_plain else None,
         content_type=reply.content_type,
         version=(tag if tag.startswith('"') else reply.headers.get("Last-Modified")) if is_plain else None,
-        pieces=reply.content.iter_chunked(PIECE_BYTES),
+        pieces=reply.content.iter_any(),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeAlias
 
 import attrs
@@ -86,6 +87,32 @@ class Timing:
     lag: float
 
 
+@attrs.frozen
+class SavedFile:
+    """A result on the disk, as it was when it was saved; all but the path is None in what older journals tell.
+
+    Attributes:
+        path: Where it is.
+        size_bytes: Its length.
+        sha256: The digest of its bytes, in hex.
+        mtime_ns: When it was last written to, in nanoseconds of Unix time.
+    """
+
+    path: Path
+    size_bytes: int | None = None
+    sha256: str | None = None
+    mtime_ns: int | None = None
+
+    def is_untouched(self) -> bool:
+        """Whether the file is still there, and looks as if nobody had written to it: size and time are the same."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        is_same = self.size_bytes is None or (self.size_bytes, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
+        return S_ISREG(status.st_mode) and is_same
+
+
 @attrs.frozen(kw_only=True)
 class Completed:
     """The video is there.
@@ -97,7 +124,7 @@ class Completed:
         expires_at: Unix seconds until which the links work: 24 hours after the last look that showed none.
         snapshot: The final look.
         timing: When it moved.
-        files: Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed.
+        saved: The results on the disk, one file a link; fewer when saving failed, none when nothing was to be saved.
         resumed: Whether an earlier run had seen it complete, and the journal told us.
         download_error: Why saving failed; the links still work until `expires_at`.
     """
@@ -108,13 +135,18 @@ class Completed:
     expires_at: float
     snapshot: Snapshot
     timing: Timing
-    files: tuple[Path, ...] = ()
+    saved: tuple[SavedFile, ...] = ()
     resumed: bool = False
     download_error: DownloadError | None = None
 
     def has_files(self) -> bool:
-        """Whether every result is saved, and still where it was saved."""
-        return len(self.files) == len(self.urls) and all(path.is_file() for path in self.files)
+        """Whether every result is saved, and still is where and as it was saved."""
+        return len(self.saved) == len(self.urls) and all(file.is_untouched() for file in self.saved)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed."""
+        return tuple(file.path for file in self.saved)
 
     def as_accepted(self) -> Accepted:
         """The same job as it was when it had just been submitted."""

@@ -6,11 +6,14 @@ Which permits exist and in which order they nest is the pool's business: in_flig
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from heapq import heappop, heappush
+from itertools import count
 
 
 class Permits:
     """A fair semaphore that can tell how many permits are out, and can be retuned.
+
+    First come, first served, unless callers say by when they want a permit: then the soonest goes first.
 
     A free permit is taken without a turn of the event loop, and without an object: looks at tasks are many.
 
@@ -24,20 +27,21 @@ class Permits:
         self.total = total
         self.used = 0
         self.peak = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._ordinals = count()
 
     def resize(self, total: int) -> None:
         """Change how many may be out; permits already out stay out until they are given back."""
         self.total = total
         self._hand_on()
 
-    async def acquire(self) -> None:
-        """Take a permit, waiting in line for it."""
+    async def acquire(self, before: float = 0.0) -> None:
+        """Take a permit, waiting in line for it behind whoever wants one before an earlier time."""
         if self.used < self.total and not self._waiters:
             self._take()
             return
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        heappush(self._waiters, (before, next(self._ordinals), waiter))
         try:
             await waiter
         except asyncio.CancelledError:
@@ -56,7 +60,7 @@ class Permits:
 
     def _hand_on(self) -> None:
         while self._waiters and self.used < self.total:
-            waiter = self._waiters.popleft()
+            _, _, waiter = heappop(self._waiters)
             if not waiter.done():
                 self._take()
                 waiter.set_result(None)

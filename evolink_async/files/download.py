@@ -1,108 +1,125 @@
-"""Saving results: whole or absent, under a name that cannot leave the folder, never over another file.
+"""Saving results: whole or absent, the one whose link expires first before the others.
 
-How bytes are read off a host is `fetch`'s business.
+How bytes are read off a host is the business of `fetch` and `transfer`; what is on the disk that of `folder`, `part`
+and `kept`.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-import re
-import tempfile
+import hashlib
+import logging
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
-from stat import S_ISREG
-from typing import IO, TypeAlias
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import anyio.to_thread
 import attrs
 
-from ..errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError
-from ..events import Downloaded, Emit
+from ..errors import DownloadError, EvolinkError, LinkExpiredError
+from ..events import Downloaded, DownloadsBehind, Emit
 from ..fetch import Fetcher
 from ..limits import RetryPolicy
-from ..outcome import Completed
+from ..outcome import Completed, SavedFile
 from ..permits import Permits
 from ..task import Snapshot
+from .folder import Folder
+from .kept import found, kept
+from .names import Exactly, Name, Template, names_of, suffix_of
+from .pace import Pace
+from .part import Part
 from .transfer import Transfer, on_disk, unsaved
 
 Look: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 
-CLOCK_SLACK = 2.0
-"""Seconds by which a file system may date a file too early: FAT counts in twos."""
-SUFFIXES = {
-    "video/mp4": ".mp4",
-    "video/quicktime": ".mov",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-}
+_log = logging.getLogger("evolink_async")
 
 
 class Downloads:
     """Saves the results of completed jobs in one folder.
 
     Args:
-        folder: Made when missing.
+        folder: Where to.
         fetcher: Reads the links.
         permits: How many files are fetched at once.
+        template: How files are named; None for the job's key, and a number if it has several links.
         policy: How often, and when, a transfer that broke off is taken up again.
         look: Reads a task again, when its links have expired.
         max_bytes: Longest file saved.
         emit: Told of every file.
-
-    Raises:
-        ConfigurationError: The folder cannot be made or written to.
+        clock: Unix time: links expire while a laptop sleeps, too.
     """
 
     def __init__(
         self,
-        folder: Path,
+        folder: Folder,
         fetcher: Fetcher,
         permits: Permits,
         *,
+        template: Template | Exactly | None = None,
         policy: RetryPolicy,
         look: Look,
         max_bytes: int,
         emit: Emit | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._fetcher = fetcher
         self._permits = permits
+        self._template = template
         self._policy = policy
         self._look = look
         self._max_bytes = max_bytes
         self._emit = emit
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
+        self._clock = clock
+        self._pace = Pace()
+        self._is_swept = False
 
     async def save(self, completed: Completed) -> Completed:
-        """Fetch every link of a job. What goes wrong is told in `download_error`; the links work on."""
-        stem = file_stem(completed.key)
-        stems = [stem] if len(completed.urls) == 1 else [f"{stem}-{n}" for n, _ in enumerate(completed.urls, 1)]
-        if completed.resumed:  # the run that saved it may have died before the journal heard of that
-            since = completed.timing.finished_at - CLOCK_SLACK
-            found = await anyio.to_thread.run_sync(lambda: [_saved(self._folder, stem, since) for stem in stems])
-            if all(found):
-                return attrs.evolve(completed, files=tuple(path for path in found if path))
-        files: list[Path] = []
-        for number, stem in enumerate(stems):
-            saved = await self._save_and_tell(completed.urls[number], stem, completed.key)
+        """Have every result of a job on the disk. What goes wrong is told in `download_error`; the links work on.
+
+        What an earlier run saved, and nobody has changed, is not fetched again.
+        """
+        here: Sequence[SavedFile | None] = (None,) * len(completed.urls)
+        if completed.resumed:
+            here = await anyio.to_thread.run_sync(self._of_earlier_runs, completed)
+        return await self._complete(completed, here)
+
+    async def fetch(self, completed: Completed) -> Completed:
+        """Fetch every link of a job, whatever is on the disk already.
+
+        Raises:
+            DownloadError: One cannot be saved; those before it are.
+        """
+        fetched = await self._complete(attrs.evolve(completed, download_error=None), (None,) * len(completed.urls))
+        if fetched.download_error is not None:
+            raise fetched.download_error
+        return fetched
+
+    def _of_earlier_runs(self, completed: Completed) -> Sequence[SavedFile | None]:
+        """The files there are; what the journal knows, and somebody changed, is not looked for under its name."""
+        if completed.saved:
+            return kept(completed)
+        return found(self._folder, names_of(completed, self._template), completed.timing.finished_at)
+
+    async def _complete(self, completed: Completed, here: Sequence[SavedFile | None]) -> Completed:
+        await self._sweep_once()
+        names = names_of(completed, self._template)
+        files: list[SavedFile] = []
+        for number, name in enumerate(names):
+            saved = here[number] or await self._save_and_tell(completed, number, name)
             if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
                 completed = fresh
-                saved = await self._save_and_tell(completed.urls[number], stem, completed.key)
+                saved = await self._save_and_tell(completed, number, name)
             if isinstance(saved, DownloadError):
-                return attrs.evolve(completed, files=tuple(files), download_error=saved)
+                return attrs.evolve(completed, saved=tuple(files), download_error=saved)
             files.append(saved)
-        return attrs.evolve(completed, files=tuple(files))
+        return attrs.evolve(completed, saved=tuple(files))
+
+    async def _sweep_once(self) -> None:
+        if not self._is_swept:
+            self._is_swept = True
+            await anyio.to_thread.run_sync(self._folder.sweep, self._clock())
 
     async def _fresh_links(self, completed: Completed) -> Completed | None:
         """Read the task again, as the service may hand out new links; None when it has no others."""
@@ -111,95 +128,66 @@ class Downloads:
             return None
         return attrs.evolve(completed, urls=seen.urls, snapshot=seen)
 
-    async def _save_and_tell(self, url: str, stem: str, key: str) -> Path | DownloadError:
-        async with self._permits:
-            at = time.time()
+    async def _save_and_tell(self, completed: Completed, number: int, name: Name) -> SavedFile | DownloadError:
+        async with self._turn(completed.expires_at):
+            at = self._clock()
             try:
-                saved: Path | DownloadError = await self._save_one(url, stem)
+                saved: SavedFile | DownloadError = await self._save_one(completed, number, name)
             except DownloadError as error:
                 saved = error
+            seconds = self._clock() - at
+        self._pace.took(seconds)
+        self._warn_once()
         if self._emit is not None:
-            self._emit(_downloaded(key, saved, at=at, seconds=time.time() - at))
+            self._emit(_downloaded(completed.key, saved, at=at, seconds=seconds))
         return saved
 
-    async def _save_one(self, url: str, stem: str) -> Path:
-        with _part_in(self._folder, url) as part:
+    @asynccontextmanager
+    async def _turn(self, expires_at: float) -> AsyncGenerator[None, None]:
+        """Wait until this file may be fetched."""
+        self._pace.joined(expires_at)
+        try:
+            self._warn_once()
+            await self._permits.acquire(before=expires_at)
+        finally:
+            self._pace.left()
+        try:
+            yield
+        finally:
+            self._permits.release()
+
+    def _warn_once(self) -> None:
+        """Somebody has to hear that links will be lost: the observer, or else the log."""
+        late = self._pace.lateness(self._clock(), self._permits.total)
+        if late is None:
+            return
+        if self._emit is not None:
+            self._emit(DownloadsBehind(at=self._clock(), waiting=late.waiting, needed=late.needed, left=late.left))
+        else:
+            text = "%d results wait to be saved; that takes %.0f s, and the last of their links expires in %.0f s."
+            _log.warning(text + " Raise Limits.downloads.", late.waiting, late.needed, late.left)
+
+    async def _save_one(self, completed: Completed, number: int, name: Name) -> SavedFile:
+        url = completed.urls[number]
+        try:
+            part = Part(self._folder, _label(completed, number))
+        except OSError as error:
+            raise unsaved(error, url) from None
+        with part:
+            if part.is_old:
+                started = self._clock() - time.monotonic()  # what a power cut has left of a part is not known
+                await on_disk(lambda: part.take_up(started), url)
             transfer = Transfer(url, part, max_bytes=self._max_bytes)
             await transfer.run(self._fetcher, self._policy)
-            target = self._folder / (stem + _suffix(url, transfer.content_type))
-            return await on_disk(lambda: _publish(Path(part.name), target), url)
+            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), url)
 
 
-@contextmanager
-def _part_in(folder: Path, url: str) -> Generator[IO[bytes], None, None]:
-    """A file under a name nobody looks for, gone at the end; whoever gave it a second name keeps that one.
-
-    Not by `tempfile`: its files can be read by their owner only, whatever the umask says.
-    """
-    path = folder / f".{uuid.uuid4().hex}.part"
-    try:
-        part = path.open("xb")
-    except OSError as error:
-        raise unsaved(error, url) from None
-    try:
-        with part:
-            yield part
-    finally:
-        path.unlink(missing_ok=True)
+def _label(completed: Completed, number: int) -> str:
+    """What the part of a file goes by: the same in every run."""
+    return hashlib.sha256(f"{completed.key}\0{completed.task_id}\0{number}".encode()).hexdigest()[:32]
 
 
-def _saved(folder: Path, stem: str, since: float) -> Path | None:
-    """The file an earlier run published under this name: whole, as publishing is, and younger than its task's end."""
-    for suffix in (*SUFFIXES.values(), ".bin"):
-        path = folder / (stem + suffix)
-        with suppress(OSError):
-            status = path.stat()
-            if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
-                return path
-    return None
-
-
-def _publish(part: Path, target: Path) -> Path:
-    """Give a whole file its name, or the next free one: a link never replaces anything, a rename would."""
-    for ordinal in itertools.count(1):
-        name = target if ordinal == 1 else target.with_name(f"{target.stem}-{ordinal}{target.suffix}")
-        try:
-            _link(part, name)
-        except FileExistsError:
-            continue
-        return name
-    raise AssertionError("unreachable")
-
-
-def _link(part: Path, name: Path) -> None:
-    try:
-        os.link(part, name)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: take the name first, then put the file there
-        os.close(os.open(name, os.O_CREAT | os.O_EXCL))
-        try:
-            part.replace(name)
-        except OSError:
-            name.unlink(missing_ok=True)
-            raise
-
-
-def _suffix(url: str, content_type: str) -> str:
-    named = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return SUFFIXES.get(content_type) or (named if named in SUFFIXES.values() else ".bin")
-
-
-def file_stem(key: str) -> str:
-    """A file name made of a job's key that means the same on Linux, macOS and Windows, and cannot leave its folder."""
-    stem = re.sub(r"[^\w.-]+", "_", key).strip("._ ")
-    while len(stem.encode()) > 120:
-        stem = stem[:-1]
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", stem, re.IGNORECASE)
-    return f"_{stem}" if reserved or not stem else stem
-
-
-def _downloaded(key: str, saved: Path | DownloadError, *, at: float, seconds: float) -> Downloaded:
+def _downloaded(key: str, saved: SavedFile | DownloadError, *, at: float, seconds: float) -> Downloaded:
     if isinstance(saved, DownloadError):
         return Downloaded(at=at, seconds=seconds, key=key, error=saved)
-    return Downloaded(at=at, seconds=seconds, key=key, path=str(saved), size_bytes=saved.stat().st_size)
+    return Downloaded(at=at, seconds=seconds, key=key, path=str(saved.path), size_bytes=saved.size_bytes or 0)

@@ -1,4 +1,4 @@
-"""The bytes of one result file, from a host that may fail midway into a file that is already open.
+"""The bytes of one result file, from a host that may fail midway into a part that is already open.
 
 Names and folders are `download`'s business.
 """
@@ -6,23 +6,23 @@ Names and folders are `download`'s business.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 from collections.abc import Callable
 from functools import partial
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import anyio.to_thread
 
 from ..errors import DownloadError
-from ..fetch import Fetcher, InterruptedDownloadError, Mark, Remote
+from ..fetch import ChangedResultError, Fetcher, InterruptedDownloadError, Mark, Remote
 from ..limits import RetryPolicy
 from ..retry import delays
+from .part import Part
 
 T = TypeVar("T")
 
-SPILL_BYTES = 1 << 22
-"""Bytes gathered before one hop to a writing thread: a hop per piece would cost more than the writing."""
+SPILL_BYTES = 1 << 18
+"""Bytes gathered before one hop to a writing thread: with fewer the hops cost more than the writing, and with more
+it is fresh memory that costs. No more than these are fetched again after `kill -9`."""
 
 
 class Transfer:
@@ -35,102 +35,87 @@ class Transfer:
 
     Attributes:
         content_type: What the host calls it.
-        size_bytes: Bytes written.
     """
 
-    def __init__(self, url: str, part: IO[bytes], *, max_bytes: int) -> None:
+    def __init__(self, url: str, part: Part, *, max_bytes: int) -> None:
         self.content_type = ""
-        self.size_bytes = 0
         self._url = url
         self._part = part
         self._max_bytes = max_bytes
-        self._hash = hashlib.sha256()
-        self._version: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        """The digest of the bytes written, in hex."""
-        return self._hash.hexdigest()
 
     async def run(self, fetcher: Fetcher, policy: RetryPolicy) -> None:
-        """Bring the whole file onto the disk. Tries that bring bytes are not counted.
+        """Bring the whole file into the part. Tries that bring bytes are not counted.
 
         Raises:
             DownloadError: It cannot be had, or not be written.
         """
         tries, waits = 0, delays(policy)
         while True:
-            before = self.size_bytes
+            before = self._part.size_bytes
             try:
                 async with fetcher.open(self._url, after=self._mark()) as remote:
                     await self._take(remote)
+            except ChangedResultError:
+                self._part.version = None  # so that the next try asks for all of it
             except InterruptedDownloadError as error:
-                tries = tries + 1 if self.size_bytes <= before else 1
+                tries = tries + 1 if self._part.size_bytes <= before else 1
                 if tries >= policy.attempts:
                     raise self._error(str(error)) from None
                 await asyncio.sleep(next(waits))
             else:
-                return await on_disk(self._flush, self._url)
+                return
 
     def _mark(self) -> Mark | None:
-        return Mark(self.size_bytes, self._version) if self.size_bytes and self._version else None
+        part = self._part
+        return Mark(part.size_bytes, part.version) if part.size_bytes and part.version else None
 
     async def _take(self, remote: Remote) -> None:
         """Write what comes, in few hops to a thread, also what came before a failure."""
         if remote.content_type.startswith("text/"):
             raise self._error(f"the result's host sent {remote.content_type} in place of the result")
-        self.content_type, self._version = remote.content_type, remote.version
-        if remote.offset != self.size_bytes:
-            await on_disk(self._begin_anew, self._url)
-        pending = bytearray()
+        self._check_room(remote.size_bytes or 0)
+        self.content_type = remote.content_type
+        if remote.offset == 0:  # without a turn of the event loop, in which a drop would cost what has come already
+            self._now(partial(self._part.begin, remote.version))
+        pieces, size_bytes = list[bytes](), 0
         try:
             async for piece in remote.pieces:
-                pending += piece
-                self._check_room(len(pending))
-                if len(pending) >= SPILL_BYTES:
-                    full, pending = pending, bytearray()
-                    await on_disk(partial(self._write, full), self._url)
+                pieces.append(piece)
+                size_bytes += len(piece)
+                self._check_room(self._part.size_bytes + size_bytes)
+                if size_bytes >= SPILL_BYTES:
+                    full, pieces, size_bytes = pieces, [], 0
+                    await on_disk(partial(self._part.write, full), self._url)
         except Exception:  # not a cancellation, after which nothing is wanted any more
-            self._keep(pending)
+            self._now(partial(self._part.write, pieces))
             raise
-        self._keep(pending)
+        self._now(partial(self._part.write, pieces))
         self._check(remote.size_bytes)
 
-    def _keep(self, rest: bytearray) -> None:
-        """Write what is less than a hop is worth."""
+    def _now(self, act: Callable[[], None]) -> None:
+        """Do what is less than a hop is worth."""
         try:
-            self._write(rest)
+            act()
         except OSError as error:
             raise unsaved(error, self._url) from None
 
-    def _check_room(self, more: int) -> None:
-        if self.size_bytes + more > self._max_bytes:
-            raise self._error(f"the result is longer than {self._max_bytes} bytes")
+    def _check_room(self, size_bytes: int) -> None:
+        if size_bytes > self._max_bytes:
+            raise self._error(
+                f"the result has {size_bytes} bytes or more, longer than HttpOptions.max_download_bytes"
+                f" ({self._max_bytes}); allow more to save it"
+            )
 
     def _check(self, announced: int | None) -> None:
-        if not self.size_bytes:
+        size_bytes = self._part.size_bytes
+        if not size_bytes:
             raise self._error("the result is empty")
-        if announced is not None and self.size_bytes != announced:
-            raise self._error(f"the result has {self.size_bytes} bytes, not the {announced} announced")
+        if announced is not None and size_bytes != announced:
+            kind = InterruptedDownloadError if size_bytes < announced else DownloadError
+            raise kind(f"the result has {size_bytes} bytes, not the {announced} announced", url=self._url)
 
     def _error(self, message: str) -> DownloadError:
         return DownloadError(message, url=self._url)
-
-    # --- in a thread
-
-    def _write(self, piece: bytearray) -> None:
-        self._part.write(piece)
-        self._hash.update(piece)
-        self.size_bytes += len(piece)
-
-    def _begin_anew(self) -> None:
-        self._part.seek(0)
-        self._part.truncate()
-        self._hash, self.size_bytes = hashlib.sha256(), 0
-
-    def _flush(self) -> None:
-        self._part.flush()
-        os.fsync(self._part.fileno())
 
 
 async def on_disk(act: Callable[[], T], url: str) -> T:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ..budget import Ledger
 from ..jobs import Shape
+from ..media import Upload
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown
 from .entries import Intent, Known
 from .memory import MemoryJournal
@@ -80,6 +81,14 @@ class Journal(Protocol):
 
     async def saved(self, completed: Completed) -> None:
         """The files of a completed job are on the disk."""
+        ...
+
+    async def uploaded(self, upload: Upload) -> None:
+        """A file of known content is at the file service."""
+        ...
+
+    def hosted(self, sha256: str) -> Upload | None:
+        """The latest upload of this content, be it expired or not."""
         ...
 
     def told(self, outcome: Outcome) -> None:

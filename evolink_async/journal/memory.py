@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
 from ..jobs import Shape
+from ..media import Upload
 from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
 from ..task import Snapshot, TaskState
 from .entries import Intent, Known
@@ -78,6 +79,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._records = _Records()
         self._keys: dict[str, str] = {}
+        self._uploads: dict[str, Upload] = {}
 
     async def open(self) -> None:
         """Nothing to take hold of."""
@@ -145,6 +147,19 @@ class MemoryJournal:
 
     async def saved(self, completed: Completed) -> None:
         """Nothing to keep: the job is forgotten as soon as it is told."""
+
+    async def uploaded(self, upload: Upload) -> None:
+        """Keep the link, and forget the oldest ones that work no more."""
+        if upload.sha256 is None:
+            return
+        self._uploads.pop(upload.sha256, None)  # so that the order is that of the uploads
+        self._uploads[upload.sha256] = upload
+        while (oldest := next(iter(self._uploads.values()))).expires_at <= upload.uploaded_at < upload.expires_at:
+            self._uploads.pop(str(oldest.sha256))
+
+    def hosted(self, sha256: str) -> Upload | None:
+        """Look the content up."""
+        return self._uploads.get(sha256)
 
     def told(self, outcome: Outcome) -> None:
         """Forget the job, if it has ended: a task that only our watching gave up on stays."""

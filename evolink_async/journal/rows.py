@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import attrs
 
 from ..errors import SubmissionUnknownError
-from ..outcome import Accepted, Completed, Failed, Timing, Unknown
+from ..media import Upload
+from ..outcome import Accepted, Completed, Failed, SavedFile, Timing, Unknown
 from ..task import Snapshot, TaskFault, TaskState
 from ..verdict import task_error
 
@@ -28,6 +29,7 @@ COLUMNS = (
     " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at"
 )
 """What an outcome is made of: all but the parameters, which the caller has."""
+UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
 
 
@@ -82,11 +84,30 @@ def ended_of(row: Row) -> Completed | Failed:
         timing=Timing(
             accepted_at=row["accepted_at"], finished_at=row["ended_at"], looks=row["looks"], lag=row["lag"] or 0.0
         ),
-        files=tuple(map(Path, _texts(row["files"]))),
+        saved=files_of(row["files"]),
         resumed=True,
     )
+
+
+def files_of(column: str | None) -> tuple[SavedFile, ...]:
+    """Where the results are; rows of old hold nothing but paths."""
+    kept: list[Any] = json.loads(column) if column else []
+    facts: list[dict[str, Any]] = [{"path": file} if isinstance(file, str) else file for file in kept]
+    return tuple(
+        [SavedFile(Path(fact["path"]), *map(fact.get, ("size_bytes", "sha256", "mtime_ns"))) for fact in facts]
+    )
+
+
+def column_of(files: tuple[SavedFile, ...]) -> str:
+    """What is kept of them: a later run may start in another folder, so paths are whole."""
+    return json.dumps([attrs.asdict(file) | {"path": str(file.path.absolute())} for file in files])
 
 
 def fault_of(fault: TaskFault | None) -> str | None:
     """What is kept of the service's reason."""
     return None if fault is None else json.dumps(attrs.asdict(fault))
+
+
+def upload_of(row: Row) -> Upload:
+    """A file at the service."""
+    return Upload(**{field.name: row[field.name] for field in attrs.fields(Upload)})

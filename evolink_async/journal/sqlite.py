@@ -13,13 +13,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
+
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
 from ..jobs import Shape
+from ..media import Upload
 from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
 from .entries import Intent, Known, Standing
 from .reader import Reader
-from .rows import COLUMNS, Row, accepted_of, doubt_of, ended_of, fault_of, unknown_of
+from .rows import (
+    COLUMNS,
+    UPLOAD_COLUMNS,
+    Row,
+    accepted_of,
+    column_of,
+    doubt_of,
+    ended_of,
+    fault_of,
+    unknown_of,
+    upload_of,
+)
 from .writer import Change, Writer
 
 T = TypeVar("T")
@@ -32,6 +46,8 @@ DURATIONS = """
     FROM jobs WHERE state IN ('completed', 'downloaded') AND accepted_at IS NOT NULL AND looks > 0
     ORDER BY rowid DESC LIMIT ?
 """
+UPLOADED = f"INSERT OR REPLACE INTO uploads ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+HOSTED = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 = ?"  # noqa: S608  # names of our own columns
 CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
@@ -139,10 +155,20 @@ class SqliteJournal:
 
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""
-        files = json.dumps([str(path.absolute()) for path in completed.files])
+        files = column_of(completed.saved)
         self._reader.forget(completed.key)
         for before in ("completed", "downloaded"):
             await self._write(_update(completed.key, before, state="downloaded", files=files))
+
+    async def uploaded(self, upload: Upload) -> None:
+        """Write the link in place of an older one; content that nobody knows cannot be asked for."""
+        if upload.sha256 is not None:
+            values = attrs.astuple(upload)
+            await self._write(lambda connection: connection.execute(UPLOADED, values).rowcount)
+
+    def hosted(self, sha256: str) -> Upload | None:
+        """Read the link."""
+        return next(map(upload_of, self._reader.rows(HOSTED, sha256)), None)
 
     def told(self, outcome: Outcome) -> None:
         """Nothing: what was told once is told again after a restart."""

@@ -15,6 +15,7 @@ from evolink_async import fetch
 from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
 from evolink_async.fetch import Fetcher, ForbiddenAddressError
 from evolink_async.files.download import Downloads
+from evolink_async.files.folder import Folder
 from evolink_async.limits import RetryPolicy
 from evolink_async.outcome import Completed, Timing
 from evolink_async.permits import Permits
@@ -45,19 +46,26 @@ async def nobody(task_id: str) -> EvolinkError:
     return ServerError(500, "x")
 
 
-async def save(folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 64 * MIB) -> Completed:
-    """Save the links of one job."""
-    fetcher = Fetcher(PRIVATE_TOO)
-    completed = Completed(
+def completed_with(*urls: str, key: str = "shot-1") -> Completed:
+    """A job that has these results."""
+    return Completed(
         key=key,
         task_id="t",
         urls=urls,
         expires_at=0.0,
-        snapshot=Snapshot(task_id="t", state="completed"),
+        snapshot=Snapshot(task_id="t", state="completed", model="wan2.6-reference-video"),
         timing=Timing(accepted_at=None, finished_at=0.0, looks=1, lag=0.0),
     )
+
+
+async def save(
+    folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 64 * MIB, options: HttpOptions = PRIVATE_TOO
+) -> Completed:
+    """Save the links of one job."""
+    fetcher = Fetcher(options)
+    completed = completed_with(*urls, key=key)
     try:
-        downloads = Downloads(folder, fetcher, Permits(2), policy=HASTY, look=nobody, max_bytes=max_bytes)
+        downloads = Downloads(Folder(folder), fetcher, Permits(2), policy=HASTY, look=nobody, max_bytes=max_bytes)
         return await downloads.save(completed)
     finally:
         await fetcher.aclose()
@@ -378,13 +386,10 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path):
 
     async with serving(half) as server:
         fetcher = Fetcher(HttpOptions(allow_private_results=True))
-        downloads = Downloads(tmp_path, fetcher, Permits(1), policy=HASTY, look=nobody, max_bytes=MIB)
-        task = asyncio.create_task(downloads._save_one(f"{server.url}/film.mp4", "shot"))
-        while not server.heads:
+        downloads = Downloads(Folder(tmp_path), fetcher, Permits(1), policy=HASTY, look=nobody, max_bytes=MIB)
+        task = asyncio.create_task(downloads.save(completed_with(f"{server.url}/film.mp4")))
+        while not (server.heads and list(tmp_path.glob(".*.part"))):
             await asyncio.sleep(0)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -409,9 +414,9 @@ async def test_a_full_disk_leaves_nothing(tmp_path):
 async def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path):
     """A file in its place, or no right to write: before any job is sent."""
     (tmp_path / "file").write_text("x")
-    for folder in (tmp_path / "file", tmp_path / "file" / "inner", Path("/proc/nowhere")):
+    for folder in (tmp_path / "file", tmp_path / "file" / "inner", Path("/proc/nowhere"), Path("a\0b")):
         with pytest.raises(ConfigurationError, match="cannot write to the folder"):
-            Downloads(folder, Fetcher(PRIVATE_TOO), Permits(1), policy=HASTY, look=nobody, max_bytes=1)
+            Folder(folder)
 
 
 async def test_a_long_film_costs_little_memory(tmp_path):

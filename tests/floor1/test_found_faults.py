@@ -12,7 +12,7 @@ import pytest
 from evolink_async import ConfigurationError, DownloadError, EvolinkError, HttpOptions, Job, Limits, NotDeliveredError
 from evolink_async import fetch as fetching
 from evolink_async.emulator import faults
-from evolink_async.files.download import file_stem
+from evolink_async.files.names import file_stem
 from evolink_async.secret import ApiKey
 from evolink_async.wire import decode_error, decode_task, retry_after
 from tests.floor0.samples import answer

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import re
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,12 @@ import pytest
 
 from evolink_async.errors import DownloadError
 from evolink_async.fetch import Fetcher
+from evolink_async.files.folder import Folder
+from evolink_async.files.names import Name
+from evolink_async.files.part import Part
 from evolink_async.files.transfer import Transfer
 from evolink_async.limits import RetryPolicy
+from evolink_async.outcome import SavedFile
 from evolink_async.transport import HttpOptions
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +56,7 @@ class Host:
         """One request, one answer, and the connection is over."""
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         film = self.films.pop(0) if len(self.films) > 1 else self.films[0]
-        tag = f'"{hashlib.sha256(film).hexdigest()[:16]}"'
+        tag = f'"{zlib.crc32(film):08x}"'
         wanted = re.search(r"Range: bytes=(\d+)-", request)
         start = int(wanted[1]) if wanted and self.knows_range and f"If-Range: {tag}" in request else 0
         self.asked.append(int(wanted[1]) if wanted else 0)
@@ -59,8 +64,8 @@ class Host:
         head = f"HTTP/1.1 {status}\r\nContent-Type: video/mp4\r\nContent-Length: {len(film) - start}\r\n"
         head += f"ETag: {tag}\r\n" if self.tags else ""
         head += f"Content-Range: bytes {start + self.lies}-{len(film) - 1}/{len(film)}\r\n" if start else ""
-        body = film[start:]
-        writer.write(head.encode() + b"\r\n" + body[: next(self.drops, len(body))])
+        count = next(self.drops, len(film))
+        writer.write(head.encode() + b"\r\n" + film[start : start + count])
         await writer.drain()
         writer.close()
 
@@ -74,18 +79,19 @@ async def serving(host: Host) -> AsyncIterator[Host]:
         yield host
 
 
-async def transfer(host: Host, path: Path, *, policy: RetryPolicy = POLICY) -> Transfer:
+async def transfer(host: Host, path: Path, *, max_bytes: int = 1 << 20) -> None:
     """Fetch the host's film into a file."""
     fetcher = Fetcher(OPTIONS)
     try:
         async with serving(host):
-            with path.open("xb") as part:
-                moved = Transfer(host.url, part, max_bytes=1 << 20)
-                await moved.run(fetcher, policy)
+            with Part(Folder(path.parent), "0" * 32) as part:
+                await Transfer(host.url, part, max_bytes=max_bytes).run(fetcher, POLICY)
+                saved = part.publish(Name(path.name, ""), "")
     finally:
         await fetcher.aclose()
-    assert moved.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    return moved
+    assert saved.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert saved == SavedFile(path, path.stat().st_size, saved.sha256, path.stat().st_mtime_ns)
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -20,7 +20,7 @@ from evolink_async import Accepted, Completed, Failed, Job, Snapshot, Submission
 from evolink_async.errors import JournalConflictError, JournalError
 from evolink_async.journal import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.outcome import Outcome, Timing, body_digest
+from evolink_async.outcome import Outcome, SavedFile, Timing, body_digest
 from evolink_async.task import TaskFault, TaskState
 from evolink_async.verdict import task_error
 from evolink_async.wire import encode_submit
@@ -178,11 +178,11 @@ class JournalLaws(RuleBasedStateMachine):
         entry = self.jobs.get(key)
         if entry is None:
             return
-        files = (Path(f"/videos/{key}.mp4"),)
+        files = (SavedFile(Path(f"/videos/{key}.mp4"), 1000, "0" * 64, 1),)
         outcome = outcome_of(key, entry.task_id or "task-of-nobody", "completed")
-        self.do(self.journal.saved(attrs.evolve(entry.outcome if entry.state == "completed" else outcome, files=files)))
+        self.do(self.journal.saved(attrs.evolve(entry.outcome if entry.state == "completed" else outcome, saved=files)))
         if entry.state == "completed":
-            entry.outcome = attrs.evolve(entry.outcome, files=files)
+            entry.outcome = attrs.evolve(entry.outcome, saved=files)
 
     # --- what the user does
 
