@@ -10,32 +10,28 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Hashable
-from typing import Protocol, Self, TypeAlias
-
-from yarl import URL
+from typing import Protocol, TypeAlias
 
 from .budget import Purse
 from .channel import Channel
 from .ending import conclude, last_look
 from .errors import ConfigurationError, EvolinkError, JournalError
-from .events import Emit, JobEnded, Observer
+from .events import Emit, JobEnded
 from .fetch import Fetcher
+from .files.upload import Uploads
+from .hosting import Hosting
 from .inflight import Account, InFlight, Watcher
 from .journal import Journal
 from .limits import Cadence, Limits, RetryPolicy
-from .observers import Telling
 from .outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from .permits import Permits
 from .poller import Poller, looked
-from .retry import Gate
 from .schedule import Schedule
-from .secret import ApiKey
 from .session import AnySession, Session
 from .stats import Stats
 from .submitter import Submitter
 from .task import Snapshot, TaskState
 from .till import Till
-from .transport import AiohttpTransport, HttpOptions
 
 LOOK_WITHIN = 0.7
 """Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
@@ -71,6 +67,8 @@ class Engine:
         self,
         sessions: tuple[Session, ...],
         fetcher: Fetcher,
+        uploads: Uploads,
+        hosting: Hosting,
         journal: Journal,
         *,
         limits: Limits,
@@ -82,6 +80,8 @@ class Engine:
     ) -> None:
         self.sessions = sessions
         self.fetcher = fetcher
+        self.uploads = uploads
+        self.hosting = hosting
         self.journal = journal
         self.limits = limits
         self.requests = Permits(limits.requests)
@@ -93,7 +93,14 @@ class Engine:
         self.tasks = self.poller.tasks
         self.till = Till(purse, is_watching=lambda: len(self.tasks) > 0)
         self.submitter = Submitter(
-            sessions, retry, journal, self.till, submits=self.submits, requests=self.requests, emit=emit
+            sessions,
+            retry,
+            journal,
+            self.till,
+            submits=self.submits,
+            requests=self.requests,
+            hosting=hosting,
+            emit=emit,
         )
         self.runs: set[Work] = set()
         self.channels: set[Channel[Snapshot]] = set()
@@ -105,50 +112,13 @@ class Engine:
         self._background = asyncio.create_task(self.poller.run(), name="evolink_async poller")
         self._background.add_done_callback(self._stopped)
 
-    @classmethod
-    def open(
-        cls,
-        origin: URL,
-        keys: tuple[ApiKey, ...],
-        journal: Journal,
-        *,
-        limits: Limits,
-        cadence: Cadence,
-        retry: RetryPolicy,
-        http: HttpOptions,
-        purse: Purse | None,
-        observer: Observer | None,
-    ) -> Self:
-        """Open one session per key. Call it inside the event loop that will use it."""
-        emit = Telling(observer) if observer is not None else None
-        schedule = Schedule(cadence, journal.durations())
-        sessions = tuple(
-            Session(
-                AiohttpTransport(origin, key, options=http),
-                key.fingerprint,
-                gate=Gate(retry.patience),
-                emit=emit,
-            )
-            for key in keys
-        )
-        return cls(
-            sessions,
-            Fetcher(http),
-            journal,
-            limits=limits,
-            cadence=cadence,
-            retry=retry,
-            schedule=schedule,
-            purse=purse,
-            emit=emit,
-        )
-
     def retune(self, limits: Limits) -> None:
         """Change how much may go on at once; what goes on already is not cut short."""
         self.limits = limits
         self.requests.resize(limits.requests)
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
+        self.uploads.permits.resize(limits.uploads)
         self.submitter.retune(limits.submits)
         for run in self.runs:
             run.retune(limits)
@@ -332,6 +302,7 @@ class Engine:
         for run in list(self.runs):
             await run.aclose()
         await self.submitter.aclose()
+        await self.uploads.aclose()
         self._background.cancel()
         await asyncio.wait([self._background])
         for session in self.sessions:

@@ -101,6 +101,59 @@ class Downloaded:
 
 
 @attrs.frozen(kw_only=True)
+class DownloadsBehind:
+    """Results come faster than they are saved: links will expire before their turn. Told once in a run.
+
+    Attributes:
+        at: Unix seconds.
+        waiting: Files in line.
+        needed: Seconds until the last one's turn, at the pace so far.
+        left: Seconds until the last of their links expires.
+    """
+
+    at: float
+    waiting: int
+    needed: float
+    left: float
+
+
+@attrs.frozen(kw_only=True)
+class Uploading:
+    """A file is on its way to the service: told at each new try, and a few times a second at most.
+
+    Attributes:
+        at: Unix seconds.
+        source: The file's path, or what else it goes by.
+        sent_bytes: How much of it has gone out in this try.
+        total_bytes: Its size.
+    """
+
+    at: float
+    source: str
+    sent_bytes: int
+    total_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class Uploaded:
+    """Uploading one file has ended.
+
+    Attributes:
+        at: Unix seconds when it began.
+        seconds: How long it took, with all tries.
+        source: The file's path, or what else it goes by.
+        size_bytes: Its size; None for one that the service fetches itself.
+        error: Why it is not at the service.
+    """
+
+    at: float
+    seconds: float
+    source: str
+    size_bytes: int | None = None
+    error: EvolinkError | None = None
+
+
+@attrs.frozen(kw_only=True)
 class JobEnded:
     """A job has come to its end, which is about to be told.
 
@@ -155,7 +208,17 @@ class BatchReadsOff:
 
 
 Event: TypeAlias = (
-    JobStarted | SubmitAnswered | Looked | Downloaded | JobEnded | Benched | SubmitsLimited | BatchReadsOff
+    JobStarted
+    | SubmitAnswered
+    | Looked
+    | Uploading
+    | Uploaded
+    | Downloaded
+    | DownloadsBehind
+    | JobEnded
+    | Benched
+    | SubmitsLimited
+    | BatchReadsOff
 )
 
 

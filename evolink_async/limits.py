@@ -62,7 +62,9 @@ class Limits:
             could leave in doubt.
         in_flight: Jobs of all `run` streams alive at the service at once; also how far each reads ahead of what the
             caller took. A web back end that uses `submit` or `generate` counts its own.
-        downloads: Result files fetched at once; these go to other hosts and do not count as `requests`.
+        downloads: Result files fetched at once, those first whose links expire first; these go to other hosts and do
+            not count as `requests`.
+        uploads: Files sent to the file service at once; another host, so they do not count as `requests` either.
 
     Raises:
         ConfigurationError: A number is not a whole number of at least 1, or `submits` exceeds `requests`.
@@ -72,6 +74,7 @@ class Limits:
     submits: int = attrs.field(default=8, validator=count)
     in_flight: int = attrs.field(default=1000, validator=count)
     downloads: int = attrs.field(default=4, validator=count)
+    uploads: int = attrs.field(default=4, validator=count)
 
     def __attrs_post_init__(self) -> None:
         if self.submits > self.requests:

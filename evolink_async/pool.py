@@ -9,20 +9,22 @@ import uuid
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
-from .arguments import check_timeout, journal_of, keys_of, origin_of
-from .budget import Purse
+from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .ending import deadline
 from .engine import Engine
 from .errors import ConfigurationError, EvolinkError
 from .events import Observer
-from .files.download import Downloads
+from .files.upload import Source
 from .jobs import check_list, shape_of
 from .journal import Journal
 from .lifetime import Lifetime
 from .limits import Budget, Cadence, Limits, RetryPolicy
+from .media import Upload
+from .opening import Settings, opened
 from .outcome import Accepted, Completed, Job, Unknown
 from .params import AnyParams, Params, RawParams
 from .run import Run, Wishes
+from .saving import fetch_to, save_to
 from .stats import Stats
 from .streams import OutcomeStream, SnapshotStream, UrlStream
 from .task import Snapshot
@@ -40,6 +42,8 @@ class SessionPool(Lifetime):
         api_key: The key, or several: a job goes to the least busy healthy one, and is looked at with the key that
             made it. Default: EVOLINK_API_KEY.
         base_url: Address of the API. Default: EVOLINK_BASE_URL, else https://api.evolink.ai.
+        files_url: Address of the file service. Default: EVOLINK_FILES_BASE_URL, else https://files-api.evolink.ai; but
+            the API's own address if that is loopback, as an emulator's, for which no file should leave this machine.
         limits: How much may go on at once.
         cadence: How often tasks are looked at.
         retry: When a submit may be sent again.
@@ -67,6 +71,7 @@ class SessionPool(Lifetime):
         api_key: str | Sequence[str] | None = None,
         *,
         base_url: str | None = None,
+        files_url: str | None = None,
         limits: Limits = Limits(),  # noqa: B008  # frozen
         cadence: Cadence = Cadence(),  # noqa: B008
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
@@ -76,32 +81,34 @@ class SessionPool(Lifetime):
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
         super().__init__(journal_of(journal))
-        self._keys = keys_of(api_key)
-        self._origin = origin_of(base_url)
-        self._limits, self._cadence, self._retry, self._http = limits, cadence, retry, http
-        self._budget, self._observer = budget, observer
+        origin = origin_of(base_url)
+        self._settings = Settings(
+            keys=keys_of(api_key),
+            origin=origin,
+            files_origin=files_origin_of(files_url, origin),
+            limits=limits,
+            cadence=cadence,
+            retry=retry,
+            http=http,
+            budget=budget,
+            observer=observer,
+        )
 
     def __repr__(self) -> str:
-        return f"<SessionPool {self._state}, {len(self._keys)} key(s)>"
+        return f"<SessionPool {self._state}, {len(self._settings.keys)} key(s)>"
 
     async def _open(self) -> Engine:
-        purse = Purse(self._budget.credits, await self._journal.ledger()) if self._budget is not None else None
-        return Engine.open(
-            self._origin,
-            self._keys,
-            self._journal,
-            limits=self._limits,
-            cadence=self._cadence,
-            retry=self._retry,
-            http=self._http,
-            purse=purse,
-            observer=self._observer,
-        )
+        return await opened(self._settings, self._journal)
 
     # --- many jobs
 
     def run(
-        self, jobs: Wishes, *, download_to: str | Path | None = None, timeout: float | None = None
+        self,
+        jobs: Wishes,
+        *,
+        download_to: str | Path | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
     ) -> OutcomeStream:
         """Run many jobs; yields one outcome for each, in the order they end. Never raises for one job's failure.
 
@@ -113,6 +120,8 @@ class SessionPool(Lifetime):
             jobs: Parameters or `Job` values, in an iterable or async iterable. Parameters without a key get one made
                 of their digest and their ordinal among equal ones.
             download_to: A folder to save results in; see `Completed.files`. Nothing in it is overwritten.
+            name: What files are called there, as "{key}-{index}{ext}": with {key}, {index}, {task_id}, {model}, and
+                {ext} at the end. Default: the key, and the index of the link if there are several.
             timeout: Seconds a task may take from acceptance; then its outcome is `Failed` with a `DeadlineError`,
                 and the task goes on at the service.
 
@@ -126,17 +135,7 @@ class SessionPool(Lifetime):
         if isinstance(jobs, Sequence):
             check_list(jobs)
         check_timeout(timeout)
-        save = None
-        if download_to is not None:
-            save = Downloads(
-                Path(download_to),
-                engine.fetcher,
-                engine.downloads,
-                policy=self._retry,
-                look=engine.look,
-                max_bytes=self._http.max_download_bytes,
-                emit=engine.emit,
-            ).save
+        save = save_to(download_to, name, engine, self._settings.retry, self._settings.http)
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 
     def urls(self, jobs: Wishes, *, timeout: float | None = None) -> UrlStream:
@@ -176,6 +175,8 @@ class SessionPool(Lifetime):
         its way, the task id is still learnt in the background: see `unfinished`.
 
         Raises:
+            PreflightError: Local files are missing, or break the rules of the model.
+            UploadError: A local file could not be uploaded; nothing was submitted.
             SubmissionUnknownError: No readable answer; a task may exist and cost money.
             NotDeliveredError: The service could not be reached; nothing was accepted.
             StatusError: The service refused; nothing was charged.
@@ -189,7 +190,8 @@ class SessionPool(Lifetime):
 
     async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()
-        submitted = await engine.submitter.submit(Job(key or uuid.uuid4().hex, params))
+        job = await engine.hosting.measured(Job(key or uuid.uuid4().hex, params))
+        submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
         engine.tally(submitted)
@@ -225,6 +227,23 @@ class SessionPool(Lifetime):
         if isinstance(outcome, Completed):
             return outcome
         raise outcome.error
+
+    async def download(self, completed: Completed, path: str | Path) -> Completed:
+        """Fetch the results of a completed job, and write down where they are. Free of charge.
+
+        Args:
+            completed: The job, from this or an earlier run.
+            path: A folder, that is there or ends with a slash, where files are named as `run` does; or a file's name.
+                Nothing is overwritten: where the name is taken, it is the next free one, as `film-2.mp4`.
+
+        Returns:
+            The job, with its `files`.
+
+        Raises:
+            DownloadError: A result cannot be had or saved; those before it are there.
+            ConfigurationError: The folder cannot be made or written to.
+        """
+        return await fetch_to(path, completed, self._open_engine(), self._settings.retry, self._settings.http)
 
     async def poll(self, task_id: str) -> Snapshot:
         """Look at a task once, now. Free of charge.
@@ -268,6 +287,26 @@ class SessionPool(Lifetime):
         if how not in ("resubmit", "abandon"):
             encode_poll(how)
         await self._journal.settled(key, how)
+
+    # --- files
+
+    async def upload(self, source: Source, *, file_name: str | None = None) -> Upload:
+        """Give a file to the service for 72 hours. Free of charge, and safe to repeat.
+
+        A content that was uploaded before is not sent again while its link works for another 6 hours; the journal
+        remembers it.
+
+        Args:
+            source: A `Path`, of up to 100 MB; bytes, up to 10 MB; or the http(s) URL of what the service is to fetch.
+            file_name: What to call it, if not as its path does. The name stored begins with a part of its digest.
+
+        Raises:
+            UploadError: The file cannot be read, the service refuses it, or it does not get through.
+            StatusError: All keys are refused (401, 402, 403).
+            ConfigurationError: `source` is nothing that can be uploaded, or the pool is not open here.
+        """
+        engine = self._open_engine()
+        return await engine.uploads.by_any(engine.sessions, source, file_name)
 
     # --- what is going on
 

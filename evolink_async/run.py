@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 from .channel import Channel
 from .ending import conclude, deadline
 from .engine import Engine
-from .errors import ConfigurationError, EvolinkError
+from .errors import ConfigurationError, EvolinkError, PreflightError
 from .inflight import InFlight
 from .jobs import Keys, shape_of
 from .limits import Limits
@@ -101,11 +101,18 @@ class Run:
         await self._read_ahead.acquire()
 
     async def _begin(self, keys: Keys, wish: Job | AnyParams) -> None:
+        fault: EvolinkError | None = None
+        try:
+            wish = await self._engine.hosting.measured(wish)
+        except PreflightError as error:
+            fault = error
         try:
             job = keys.job(wish)
         except ConfigurationError as error:
-            self._read_ahead.release()
-            self._tell(Failed(getattr(wish, "key", "?"), error))
+            self._refuse(getattr(wish, "key", "?"), error)
+            return
+        if fault is not None:
+            self._refuse(job.key, fault)
             return
         await self._engine.in_flight.acquire()
         try:
@@ -117,6 +124,11 @@ class Run:
             future.add_done_callback(self._submitted)
         else:
             self._go_on_with(job, future)
+
+    def _refuse(self, key: str, error: EvolinkError) -> None:
+        """Tell of a wish that is none."""
+        self._read_ahead.release()
+        self._tell(Failed(key, error))
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         job = self._submitting.pop(future)
@@ -187,7 +199,7 @@ class Run:
         """Save the files, then put the outcome where the caller takes it."""
         if self._save is not None and isinstance(outcome, Completed):
             outcome = await self._save(outcome)
-            if outcome.download_error is None:
+            if outcome.saved and outcome.download_error is None:
                 await self._engine.saved(outcome)
         self._put(outcome)
 
@@ -212,6 +224,7 @@ class Run:
 
     def stop(self, error: BaseException | None) -> None:
         """Let the consumer come to its end."""
+        self._save = None  # and let go of the folder
         self.outcomes.finish(error)
         self._engine.runs.discard(self)
 

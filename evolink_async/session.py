@@ -72,7 +72,7 @@ class Session:
         if isinstance(verdict, SubmissionUnknownError):
             verdict.sent_at = sent_at
         else:
-            self._bench_on(verdict)
+            self.bench_on(verdict)
         return verdict
 
     async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
@@ -82,7 +82,7 @@ class Session:
         except TransportError as error:
             return error
         verdict = on_poll(response, task_id=task_id, now=self._clock())
-        self._bench_on(verdict)
+        self.bench_on(verdict)
         return verdict
 
     async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
@@ -109,7 +109,8 @@ class Session:
             raise decode_error(response, now=self._clock())
         return decode_credits(response)
 
-    def _bench_on(self, verdict: object) -> None:
+    def bench_on(self, verdict: object) -> None:
+        """Submit nothing more under this key if `verdict` says that it, or its account, is refused."""
         if isinstance(verdict, StatusError) and benches(verdict):
             if self._emit is not None and self.benched is None:
                 self._emit(Benched(at=self._clock(), session=self.fingerprint, error=verdict))

@@ -15,10 +15,11 @@ import attrs
 from .budget import Shape, price_shape
 from .errors import ConfigurationError, EvolinkError, SubmissionUnknownError
 from .events import JobStarted, SubmitAnswered
+from .hosting import Hosting
 from .journal import Intent, Known
 from .limits import RetryPolicy
 from .outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
-from .params import dump_params
+from .params import AnyParams, dump_params, local_media
 from .retry import Resend
 from .session import Session
 from .wire import Request, encode_submit
@@ -32,10 +33,12 @@ class Submission:
 
     Attributes:
         job: The job.
-        request: The paid request; the same bytes at every send.
+        request: The paid request, the same bytes at every send.
         idempotency_key: What the purchase goes by at the service.
         shape: What its price goes by.
         resend: The sends so far.
+        digest: What the job is told apart by, whatever links its files get.
+        lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it is sent to; fixed once it is in doubt.
         doubt: Why it may have been accepted, once a send left that open.
         accepted: Its task, as soon as the service has named it.
@@ -51,6 +54,8 @@ class Submission:
     idempotency_key: str
     shape: Shape
     resend: Resend
+    digest: str
+    lacks_files: bool = False
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
     accepted: Accepted | None = None
@@ -61,11 +66,25 @@ class Submission:
     under_way: bool = False
 
     @classmethod
-    def of(cls, job: Job, policy: RetryPolicy, *, idempotency_key: str | None = None) -> Submission:
+    def of(
+        cls,
+        job: Job,
+        policy: RetryPolicy,
+        hosting: Hosting,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Submission:
         """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{uuid.uuid4().hex}"
-        shape = price_shape(dump_params(job.params))
-        return cls(job, encode_submit(job.params, key), key, shape, Resend(policy))
+        request, shape = encode_submit(job.params, key), price_shape(dump_params(job.params))
+        lacks_files = bool(local_media(job.params))
+        if lacks_files and (billed := hosting.billed_seconds(job.params)) is not None:
+            shape += f" input={billed:g}s"
+        return cls(job, request, key, shape, Resend(policy), body_digest(request.body or b""), lacks_files)
+
+    def complete(self, params: AnyParams) -> None:
+        """Make the request anew, with a URL for every file."""
+        self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
 
     @property
     def model(self) -> str:
@@ -90,13 +109,12 @@ class Submission:
 
     def intent(self, session: Session | None) -> Intent:
         """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
-        body = self.request.body or b""
         return Intent(
             key=self.job.key,
             model=self.model,
             path=self.request.path,
-            body=body,
-            digest=body_digest(body),
+            body=self.request.body or b"",
+            digest=self.digest,
             idempotency_key=self.idempotency_key if session else "",
             session=session.fingerprint if session else "",
             shape=self.shape,

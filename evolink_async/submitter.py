@@ -25,6 +25,7 @@ from .errors import (
     SubmissionUnknownError,
 )
 from .events import Emit, SubmitsLimited
+from .hosting import Hosting
 from .journal import Journal, Known
 from .limits import RetryPolicy
 from .outcome import Accepted, Failed, Job, Unknown
@@ -49,6 +50,7 @@ class Submitter:
         till: Where jobs get their credits.
         submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
         requests: Permits for HTTP calls; held for one call.
+        hosting: Gives local files their URLs.
         emit: Told what happens.
     """
 
@@ -61,6 +63,7 @@ class Submitter:
         *,
         submits: Permits,
         requests: Permits,
+        hosting: Hosting,
         emit: Emit | None = None,
     ) -> None:
         self._sessions = sessions
@@ -69,6 +72,7 @@ class Submitter:
         self._till = till
         self._submits = submits
         self._requests = requests
+        self._hosting = hosting
         self._emit = emit
         self._throttle = Throttle(submits.total)
         self._circuits = Circuits(policy.refusals, policy.patience)
@@ -98,7 +102,7 @@ class Submitter:
         known = self._journal.known(job)
         if self._emit is not None:
             self._emit(started(job, known))
-        submission = Submission.of(job, self._policy) if known is None else self._resumed(job, known)
+        submission = Submission.of(job, self._policy, self._hosting) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
         task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
@@ -114,7 +118,7 @@ class Submitter:
             return standing
         if not may_send_again(standing.error, self._policy.resubmit):
             return standing
-        submission = Submission.of(job, self._policy, idempotency_key=standing.error.idempotency_key)
+        submission = Submission.of(job, self._policy, self._hosting, idempotency_key=standing.error.idempotency_key)
         submission.session, submission.doubt = session, standing.error
         return submission
 
@@ -183,8 +187,22 @@ class Submitter:
             if isinstance(answer, BudgetError):
                 return await self._leave(submission, answer)
             submission.price = answer
+        if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
+            return await self._leave(submission, refusal)
         async with self._submits:
             return await self._send_until_settled(submission)
+
+    async def _bring_files(self, submission: Submission) -> EvolinkError | None:
+        """Upload what the job needs, with any key that may; gives what stands in the way."""
+        while isinstance(session := self._session_for(submission), Session):
+            try:
+                submission.complete(await self._hosting.hosted(submission.job.params, session))
+                return None
+            except EvolinkError as error:
+                session.bench_on(error)
+                if session.benched is not error or submission.doubt is not None:
+                    return error
+        return session
 
     async def _send_until_settled(self, submission: Submission) -> Submitted:
         while True:
@@ -303,8 +321,10 @@ class Submitter:
             )
         return Failed(submission.job.key, error)
 
-    async def _leave(self, submission: Submission, error: EvolinkError) -> Failed:
-        """End unsent; the job stays planned."""
+    async def _leave(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
+        """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""
+        if submission.doubt is not None:
+            return await self._doubt(submission, submission.doubt)
         self._till.released(submission.job.key)
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)

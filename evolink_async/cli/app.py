@@ -22,8 +22,8 @@ from .service import EMULATOR_SPEED, Service, cadence_of
 from .terminal import Terminal, abandon_stdout
 
 _EPILOGUE = (
-    "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS. "
-    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C."
+    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C. "
+    "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_FILES_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS."
 )
 
 app = App(
@@ -45,6 +45,7 @@ def _is_finite(_: object, value: Any) -> None:  # noqa: ANN401  # cyclopts types
 Positive = Annotated[float, Parameter(validator=_is_finite)]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 BaseUrl = Annotated[str | None, Parameter(env_var="EVOLINK_BASE_URL")]
+FilesUrl = Annotated[str | None, Parameter(env_var="EVOLINK_FILES_BASE_URL")]
 PrivateResults = Annotated[bool, Parameter(env_var="EVOLINK_ALLOW_PRIVATE_RESULTS", negative=())]
 
 
@@ -164,6 +165,29 @@ def run(
 
 
 @app.command
+def check(
+    jobs: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    remote: Annotated[bool, Parameter(negative=())] = False,
+    allow_private_results: PrivateResults = False,
+) -> int:
+    """Check the jobs of a JSONL file and the files they name, before any is paid for. In a pipe: JSON.
+
+    Needs no key, and sends nothing. Exit code 1 if a line is bad.
+
+    Args:
+        jobs: The file; - reads standard input. A file of this machine stands where a URL would, as file:clips/a.mp4,
+            from the folder of the jobs file on.
+        remote: Read the beginning of what stands behind URLs too.
+        allow_private_results: Read it from plain http and private addresses too, as emulators serve it.
+    """
+    from .check import check as carry_out
+
+    return carry_out(jobs, Terminal.here(), reads_links=remote, allows_private=allow_private_results)
+
+
+@app.command
 def doubts(journal: Path, /) -> int:
     """Show the jobs of a journal that may have been paid for, and what to look for. In a pipe: JSON.
 
@@ -215,6 +239,32 @@ def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:
     from .status import status as look
 
     return look((task_id, *more), Service(base_url=base_url), Terminal.here())
+
+
+@app.command
+def upload(
+    source: str,
+    /,
+    *more: str,
+    journal: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    base_url: BaseUrl = None,
+    files_url: FilesUrl = None,
+) -> int:
+    """Give files to the service for 72 hours, free of charge, and show their links. In a pipe: JSON.
+
+    Args:
+        source: A file of up to 100 MB, or an http(s) URL that the service is to fetch.
+        more: Further ones.
+        journal: A file that remembers the links: what it knows is not sent again, by `run` neither.
+        json: Show JSON on a terminal too.
+        base_url: Address of the service.
+        files_url: Address of its file service; if none is named and base_url is an emulator's, that.
+    """
+    from .upload import upload as carry_out
+
+    service = Service(base_url=base_url, files_url=files_url)
+    return carry_out((source, *more), service, Terminal.here(), journal=journal, as_json=json)
 
 
 @app.command

@@ -12,13 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-import aiohttp
 import anyio.to_thread
 import attrs
 from rich.table import Table
 
-from ..errors import ConfigurationError, ReplyError
-from ..json_text import dump, parse
+from ..errors import ConfigurationError
+from ..json_text import parse
 from ..outcome import Completed, Outcome
 from . import report
 from .ending import Batch, Ending, explain
@@ -26,12 +25,11 @@ from .footage import Footage, footage_of
 from .jobs_file import read_jobs
 from .media import make_media
 from .running import carry_out
-from .service import Service, emulated
+from .service import emulated
 from .terminal import Terminal, plain
 
-_MEDIA = "media:"
+_FILE = "file:"
 _ROOMY_COLUMNS = 90  # with fewer the table needs every one of them
-_UPLOAD = "/api/v1/files/upload/stream"
 
 
 def demo(out: Path, *, speed: float, jobs: int | None, terminal: Terminal) -> int:
@@ -51,7 +49,7 @@ def demo(out: Path, *, speed: float, jobs: int | None, terminal: Terminal) -> in
 
 
 def example_lines() -> list[bytes]:
-    """Return the packaged example jobs, one JSON object each; `media:` stands for a file made on the spot."""
+    """Return the packaged example jobs, one JSON object each; `file:` stands for a file made on the spot."""
     return (files(__name__.rpartition(".")[0]) / "examples" / "jobs.jsonl").read_bytes().splitlines()
 
 
@@ -67,67 +65,38 @@ def chosen(lines: Sequence[bytes], count: int | None) -> Sequence[bytes]:
 
 
 async def _demo(out: Path, speed: float, lines: Sequence[bytes], terminal: Terminal) -> int:
-    bodies = [parse(line) for line in lines]
-    async with emulated(speed) as service:
-        names = sorted(set(named_media(bodies)))
-        terminal.note(f"A local EvoLink is up, {speed:g} times faster than life: no key, no cost.")
-        links = await _bring_media(names, service)
-        terminal.note(f"Made and uploaded {len(names)} reference files: clips, pictures, voices.")
-        file = read_jobs(dump(with_links(body, links)) for body in bodies)
-        terminal.note(f"Running {len(file.jobs)} jobs over {len({job.params.model for job in file.jobs})} models.")
-        ending = await carry_out(service.pool(), Batch(jobs=file.jobs, folder=out, lives_on=False), terminal)
+    with tempfile.TemporaryDirectory(prefix="evolink-demo-") as name:
+        folder = Path(name)
+        async with emulated(speed) as service:
+            names = sorted(set(named_files([parse(line) for line in lines])))
+            terminal.note(f"A local EvoLink is up, {speed:g} times faster than life: no key, no cost.")
+            await anyio.to_thread.run_sync(_make, names, folder)
+            terminal.note(
+                f"Made {len(names)} reference files: clips, pictures, voices. Each is checked and uploaded once."
+            )
+            file = read_jobs(lines, folder)
+            terminal.note(f"Running {len(file.jobs)} jobs over {len({job.params.model for job in file.jobs})} models.")
+            ending = await carry_out(service.pool(), Batch(jobs=file.jobs, folder=out, lives_on=False), terminal)
     code = explain(ending, terminal)
     models = {job.key: job.params.model for job in file.jobs}
     await _show(ending, models, out, terminal)
     return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code
 
 
-def named_media(value: object) -> Iterable[str]:
-    """Find the names of all files that stand for something to be made, at any depth."""
-    if isinstance(value, str) and value.startswith(_MEDIA):
-        yield value.removeprefix(_MEDIA)
+def named_files(value: object) -> Iterable[str]:
+    """Find the names of all local files, at any depth."""
+    if isinstance(value, str) and value.startswith(_FILE):
+        yield value.removeprefix(_FILE)
     elif isinstance(value, dict):
-        yield from named_media([*cast("dict[str, object]", value).values()])
+        yield from named_files([*cast("dict[str, object]", value).values()])
     elif isinstance(value, list):
         for item in cast("list[object]", value):
-            yield from named_media(item)
+            yield from named_files(item)
 
 
-def with_links(value: object, links: Mapping[str, str]) -> object:
-    """Return a value with the link of each file in the place of its name, at any depth."""
-    if isinstance(value, str) and value.startswith(_MEDIA):
-        return links[value.removeprefix(_MEDIA)]
-    if isinstance(value, dict):
-        return {name: with_links(item, links) for name, item in cast("dict[str, object]", value).items()}
-    if isinstance(value, list):
-        return [with_links(item, links) for item in cast("list[object]", value)]
-    return value
-
-
-async def _bring_media(names: Sequence[str], service: Service) -> dict[str, str]:
-    """Make the files and upload them, as everybody has to do with local files; return their links."""
-    with tempfile.TemporaryDirectory(prefix="evolink-demo-") as folder:
-        headers = {"Authorization": f"Bearer {service.api_key}"}
-        async with aiohttp.ClientSession(service.base_url, headers=headers) as http:
-            links = [await _upload(http, name, await _content(name, Path(folder))) for name in names]
-    return dict(zip(names, links, strict=True))
-
-
-async def _content(name: str, folder: Path) -> bytes:
-    return await anyio.to_thread.run_sync(lambda: make_media(name, folder).read_bytes())
-
-
-async def _upload(http: aiohttp.ClientSession, name: str, content: bytes) -> str:
-    form = aiohttp.FormData()
-    form.add_field("file", content, filename=name, content_type="application/octet-stream")
-    async with http.post(_UPLOAD, data=form) as reply:
-        body = await reply.read()
-    answer = parse(body) if reply.status == 200 else None
-    stored = answer.get("data") if isinstance(answer, dict) else None
-    link = stored.get("file_url") if isinstance(stored, dict) else None
-    if not isinstance(link, str):
-        raise ReplyError(f"the file service did not take {name}", status=reply.status)
-    return link
+def _make(names: Sequence[str], folder: Path) -> None:
+    for name in names:
+        make_media(name, folder)
 
 
 @attrs.frozen

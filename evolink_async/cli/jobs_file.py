@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -49,16 +50,18 @@ class JobsFile:
     lines: Mapping[str, int]
 
 
-def read_jobs(lines: Iterable[bytes]) -> JobsFile:
+def read_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> JobsFile:
     """Read jobs: a line is the service's own request body, plus an optional `custom_id`, the job's key.
 
-    A line without a `custom_id` gets a key made of its parameters. Empty lines are skipped, null is "not given".
+    A line without a `custom_id` gets a key made of its parameters. Empty lines are skipped, null is "not given". A file
+    of this machine may stand where a URL of media does, as `file:clips/dance.mp4`.
 
     Args:
         lines: A file in UTF-8, split at its newlines: what comes after the last one is a line too, and is no JSON if
             whoever wrote the file was cut short.
+        files_from: The folder that `file:` paths start from; None refuses them.
     """
-    reader = _Reader()
+    reader = _Reader(files_from)
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
         reader.is_cut_off = False
@@ -70,7 +73,8 @@ def read_jobs(lines: Iterable[bytes]) -> JobsFile:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, files_from: Path | None) -> None:
+        self._files_from = files_from
         self.jobs: list[Job] = []
         self.bad: list[Remark] = []
         self.notes: list[Remark] = []
@@ -115,7 +119,7 @@ class _Reader:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ParamsWarning)
             try:
-                params = load_params(body)
+                params = load_params(body, files_from=self._files_from)
             except ParamsError as error:
                 faults.insert(0, str(error))
                 return None

@@ -58,13 +58,18 @@ def journal_beside(source: str, out: Path) -> Path:
     return out / f"{Path(source).stem if source != '-' and Path(source).is_file() else 'stdin'}.journal.db"
 
 
+def folder_of(source: str) -> Path:
+    """Return what `file:` paths in a jobs file start from: its own folder, for standard input the current one."""
+    return Path() if source == "-" else Path(source).parent
+
+
 def run(errand: Errand, terminal: Terminal) -> int:
     """Read, check, carry out, report; return the exit code.
 
     Raises:
         ConfigurationError: Something is wrong with the files, the folder, the key or the address.
     """
-    file = read_jobs(_lines(errand.source))
+    file = read_jobs(lines_of(errand.source), folder_of(errand.source))
     _report_lines(errand.source, file, terminal)
     if not file.jobs:
         terminal.note("There is no job to do; nothing was sent.")
@@ -72,7 +77,12 @@ def run(errand: Errand, terminal: Terminal) -> int:
     return asyncio.run(_run(errand, file, terminal))
 
 
-def _lines(source: str) -> list[bytes]:
+def lines_of(source: str) -> list[bytes]:
+    """Read a jobs file, "-" for standard input.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..errors import ConfigurationError
+from ..events import Observer
 from ..limits import Budget, Cadence, Limits, Resubmit, RetryPolicy
 from ..pool import SessionPool
 from ..transport import HttpOptions
@@ -34,6 +35,7 @@ class Service:
 
     Attributes:
         base_url: Its address; EVOLINK_BASE_URL when None.
+        files_url: That of its file service; EVOLINK_FILES_BASE_URL when None.
         api_key: The key; EVOLINK_API_KEY when None.
         allow_private_results: Fetch results from plain http and private addresses too.
         cadence: How often tasks are looked at.
@@ -42,18 +44,22 @@ class Service:
     """
 
     base_url: str | None = None
+    files_url: str | None = None
     api_key: str | None = None
     allow_private_results: bool = False
     cadence: Cadence = attrs.field(factory=Cadence)
     in_flight: int = 1000
     resubmit: Resubmit = "if_undelivered"
 
-    def pool(self, *, journal: Path | None = None, budget: float | None = None) -> SessionPool:
+    def pool(
+        self, *, journal: Path | None = None, budget: float | None = None, observer: Observer | None = None
+    ) -> SessionPool:
         """Return a pool for it, not yet opened.
 
         Args:
             journal: The file to write jobs down in; None for memory.
             budget: Credits that may be spent at most; None for no limit.
+            observer: Told of all that happens.
 
         Raises:
             ConfigurationError: There is no key, or the address is none, or the budget is no number.
@@ -66,11 +72,13 @@ class Service:
         return SessionPool(
             self.api_key,
             base_url=self.base_url,
+            files_url=self.files_url,
             limits=Limits(in_flight=self.in_flight),
             cadence=self.cadence,
             retry=RetryPolicy(resubmit=self.resubmit),
             journal=journal,
             budget=None if budget is None else Budget(credits=budget),
+            observer=observer,
             http=HttpOptions(allow_private_results=self.allow_private_results),
         )
 

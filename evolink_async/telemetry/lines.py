@@ -16,12 +16,15 @@ from ..events import (
     BatchReadsOff,
     Benched,
     Downloaded,
+    DownloadsBehind,
     Event,
     JobEnded,
     JobStarted,
     Looked,
     SubmitAnswered,
     SubmitsLimited,
+    Uploaded,
+    Uploading,
 )
 from ..outcome import Completed, Failed, Unknown
 from .words import Teller, advice_of, facts_of, state_word
@@ -45,13 +48,15 @@ class Line:
 def level_of(event: Event) -> int:
     """How much an event matters, as a level of `logging`."""
     match event:
-        case Looked():
+        case Looked() | Uploading():
             return logging.DEBUG
         case JobEnded(outcome=Unknown()) | Benched():
             return logging.ERROR
-        case JobEnded(outcome=Failed()) | BatchReadsOff():
+        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind():
             return logging.WARNING
-        case Downloaded(error=EvolinkError()) | SubmitAnswered(error=EvolinkError(), is_repeated=False):
+        case Uploaded(error=EvolinkError()) | Downloaded(error=EvolinkError()):
+            return logging.WARNING
+        case SubmitAnswered(error=EvolinkError(), is_repeated=False):
             return logging.WARNING
         case _:
             return logging.INFO
@@ -66,8 +71,16 @@ def line_of(event: Event, teller: Teller) -> Line:
             return _submitted(event, teller)
         case Looked():
             return _looked(event, teller)
+        case Uploading():
+            return _uploading(event)
+        case Uploaded():
+            return _uploaded(event, teller)
         case Downloaded():
             return _downloaded(event, teller)
+        case DownloadsBehind():
+            text = "%d results wait to be saved, for %.0f s; the last of their links expires in %.0f s"
+            facts = {"waiting": event.waiting, "needed": event.needed, "left": event.left}
+            return Line(text, tuple(facts.values()), facts)
         case JobEnded():
             return _ended(event, teller)
         case Benched():
@@ -108,6 +121,19 @@ def _looked(event: Looked, teller: Teller) -> Line:
     seen = Counter(map(state_word, event.states))
     told = ", ".join(seen if is_one else [f"{count} {state}" for state, count in seen.items()])
     return Line("looked at %s: %s", (about, told), facts | {"state": told})
+
+
+def _uploading(event: Uploading) -> Line:
+    facts = {"source": event.source, "sent_bytes": event.sent_bytes, "total_bytes": event.total_bytes}
+    return Line("uploading %s: %d of %d bytes", tuple(facts.values()), facts)
+
+
+def _uploaded(event: Uploaded, teller: Teller) -> Line:
+    facts = {"source": event.source, "size_bytes": event.size_bytes, "seconds": event.seconds}
+    if event.error is not None:
+        failed = (event.source, teller.error(event.error), advice_of(event.error))
+        return Line("%s was not uploaded: %s. %s", failed, facts | _error(event.error))
+    return Line("uploaded %s in %.2f s", (event.source, event.seconds), facts)
 
 
 def _downloaded(event: Downloaded, teller: Teller) -> Line:

@@ -15,14 +15,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
+from evolink_async.journal import MemoryJournal
 from evolink_async.journal.schema import APPLICATION_ID, MIGRATIONS
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
+from evolink_async.media import Upload
 from tests.floor1 import servers
 from tests.kit import dance, jobs, open_pool, until
 
@@ -177,6 +180,73 @@ def read_elsewhere(file: Path) -> bytes:
         copy = Path(folder) / "copy"
         assert os.spawnlp(os.P_WAIT, "cp", "cp", str(file), str(copy)) == 0
         return copy.read_bytes()
+
+
+# --- uploads
+
+
+def upload(content: str = "film", *, day: int = 0) -> Upload:
+    """A link to a content, made on some day."""
+    return Upload(
+        file_id=f"file_{content}_{day}",
+        url=f"https://files.example.com/{content}-{day}.mp4",
+        sha256=content,
+        size_bytes=5,
+        mime_type=None,
+        expires_at=(day + 3) * 86400.0,
+        uploaded_at=day * 86400.0,
+    )
+
+
+@pytest.mark.parametrize("kind", [MemoryJournal, SqliteJournal])
+async def test_the_latest_link_of_a_content_is_kept(path, kind):
+    """Whole, also when it has expired; of a content that nobody knows nothing is."""
+    journal = kind() if kind is MemoryJournal else kind(path)
+    await journal.open()
+    try:
+        for one in (upload(), upload(day=2), upload("other", day=1), attrs.evolve(upload(), sha256=None)):
+            await journal.uploaded(one)
+        assert journal.hosted("film") == upload(day=2)
+        assert journal.hosted("other") == upload("other", day=1)
+        assert journal.hosted("nothing") is None
+    finally:
+        await journal.aclose()
+
+
+async def test_a_person_can_read_where_the_files_are(path):
+    """One row a content."""
+    journal = SqliteJournal(path)
+    await journal.open()
+    try:
+        await journal.uploaded(upload())
+        await journal.uploaded(upload(day=2))
+        with opened(path) as connection:
+            [row] = [dict(row) for row in connection.execute("SELECT * FROM uploads")]
+        assert row == attrs.asdict(upload(day=2))
+    finally:
+        await journal.aclose()
+
+
+async def test_links_in_memory_are_forgotten_when_they_are_dead(path):
+    """So that a pool that lives for months holds those of three days."""
+    journal = MemoryJournal()
+    for day in range(10):
+        await journal.uploaded(upload(f"film-{day}", day=day))
+    assert [day for day in range(10) if journal.hosted(f"film-{day}")] == [7, 8, 9]
+
+
+async def test_a_file_from_before_there_were_uploads(emulator, path):
+    """It gets their table; its jobs stay as they are."""
+    await run(emulator, path)
+    before = rows(path)
+    with opened(path) as connection:
+        connection.executescript("DROP TABLE uploads; PRAGMA user_version = 1;")
+    async with open_pool(emulator, journal=path) as pool:
+        (path.parent / "clip.mp4").write_bytes(b"film")
+        assert await pool.upload(path.parent / "clip.mp4") == await pool.upload(path.parent / "clip.mp4")
+    assert rows(path) == before
+    with opened(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
 # --- one owner

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 # stands for all of its modules. The root and `version` are no floor: a table of contents, and a leaf.
 FLOORS = {
     0: "agenda batching body budget circuit errors events fields hazard inflight jobs json_faults json_text lane "
-    "limits looking models outcome params rules schedule secret stats task throttle urls verdict watchlist wire",
-    1: "arguments channel fetch journal observers permits retry shield till transport",
-    2: "ending engine files lifetime poller pool run session streams submission submitter",
+    "limits looking media models outcome params rules schedule secret stats task throttle urls verdict watchlist wire",
+    1: "arguments channel fetch journal observers permits probe retry sending sharing shield till transport",
+    2: "ending engine files hosting lifetime opening poller pool run saving session streams submission submitter",
     3: "callbacks cli emulator engines report telemetry",
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()} | {"version": 0}

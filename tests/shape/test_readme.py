@@ -34,4 +34,4 @@ def test_the_sample_names_what_the_library_has():
     }
     assert {"SessionPool", "Completed", "Failed", "Unknown"} < names <= set(ev.__all__)
     shots = next(node for node in tree.body if isinstance(node, ast.Assign))
-    assert len(eval(compile(ast.Expression(shots.value), "README.md", "eval"), {"ev": ev})) == 3
+    assert len(eval(compile(ast.Expression(shots.value), "README.md", "eval"), {"ev": ev, "Path": Path})) == 3

@@ -11,6 +11,7 @@ from typing import assert_never, assert_type
 
 import evolink_async as ev
 from evolink_async.errors import EvolinkError
+from evolink_async.media import Upload
 from evolink_async.outcome import Outcome
 from evolink_async.params import AnyParams
 from evolink_async.stats import Stats
@@ -45,7 +46,7 @@ async def many() -> None:
         assert_type(pool, ev.SessionPool)
         assert_type(pool.run([from_list, from_tuple, from_image, mixed, raw, ev.Job("k", raw)]), OutcomeStream)
         pool.run((from_list,), download_to="films", timeout=900)
-        pool.run({from_list}, download_to=Path("films"))
+        pool.run({from_list}, download_to=Path("films"), name="{key}{ext}")
         pool.run([ev.Job(str(number), from_list) for number in range(3)])
         pool.run(lazily())
         pool.run(from_elsewhere())
@@ -59,6 +60,11 @@ async def many() -> None:
                 told(outcome)
         assert_type(pool.urls([from_list]), UrlStream)
         assert_type([url async for url in pool.urls([from_list], timeout=5)], list[str])
+        assert_type(await pool.download(await pool.generate(from_list), Path("films")), ev.Completed)
+        assert_type(await pool.upload(Path("a.mp4"), file_name="b.mp4"), Upload)
+        await pool.upload(b"film")
+        await pool.upload(URL)
+        await pool.upload(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(pool.unfinished(), tuple[ev.Accepted | ev.Unknown, ...])
         assert_type(pool.stats(), Stats)
         assert_type(await pool.credits(), tuple[Credits, ...])

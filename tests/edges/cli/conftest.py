@@ -36,7 +36,14 @@ Cli = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the tester's own settings reaches a test."""
-    for name in ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "EVOLINK_ALLOW_PRIVATE_RESULTS", "FORCE_COLOR", "COLUMNS"):
+    for name in (
+        "EVOLINK_API_KEY",
+        "EVOLINK_BASE_URL",
+        "EVOLINK_FILES_BASE_URL",
+        "EVOLINK_ALLOW_PRIVATE_RESULTS",
+        "FORCE_COLOR",
+        "COLUMNS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

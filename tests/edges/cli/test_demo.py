@@ -9,8 +9,8 @@ import av
 import pytest
 from PIL import Image
 
-from evolink_async import load_params
-from evolink_async.cli.demo import example_lines, named_media, with_links
+from evolink_async.cli.demo import example_lines, named_files
+from evolink_async.cli.jobs_file import read_jobs
 from evolink_async.cli.media import MEDIA, Picture, make_media
 from evolink_async.json_text import dump
 
@@ -80,11 +80,11 @@ def test_folder_that_cannot_be(cli, tmp_path):
     assert "cannot write to the folder" in ran.err
 
 
-def test_examples():
+def test_examples(tmp_path):
     """Forty good requests over the four models, ten each, that vary in everything that matters."""
-    links = {name: f"https://example.com/{name}" for name in MEDIA}
-    bodies = [with_links({k: v for k, v in body.items() if k != "custom_id"}, links) for body in BODIES]
-    assert Counter(load_params(body).model for body in bodies) == {
+    file = read_jobs(example_lines(), tmp_path)
+    assert not file.bad
+    assert Counter(job.params.model for job in file.jobs) == {
         "wan2.6-reference-video": 10,
         "wan2.6-reference-video-flash": 10,
         "wan2.6-image-to-video-flash": 10,
@@ -101,7 +101,7 @@ def test_examples():
 
 def test_media(tmp_path):
     """Every file an example names can be made, and obeys the models' pages."""
-    assert set(named_media(BODIES)) == set(MEDIA)
+    assert set(named_files(BODIES)) == set(MEDIA)
     for name, recipe in MEDIA.items():
         path = make_media(name, tmp_path)
         if isinstance(recipe, Picture):

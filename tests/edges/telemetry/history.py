@@ -11,12 +11,15 @@ from evolink_async.events import (
     BatchReadsOff,
     Benched,
     Downloaded,
+    DownloadsBehind,
     Event,
     JobEnded,
     JobStarted,
     Looked,
     SubmitAnswered,
     SubmitsLimited,
+    Uploaded,
+    Uploading,
 )
 from evolink_async.outcome import Completed, Failed, Timing, Unknown
 from evolink_async.task import Snapshot, TaskFault
@@ -51,6 +54,14 @@ def looked(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) 
 def downloaded(key: str = "shot-1", **changes: Any) -> Downloaded:
     told = {"at": NOON + 121, "seconds": 2.0, "key": key, "path": "films/shot-1.mp4", "size_bytes": 5000}
     return Downloaded(**(told | changes))
+
+
+def uploading(**changes: Any) -> Uploading:
+    return Uploading(**({"at": NOON, "source": "films/clip.mp4", "sent_bytes": 1000, "total_bytes": 5000} | changes))
+
+
+def uploaded(**changes: Any) -> Uploaded:
+    return Uploaded(**({"at": NOON, "seconds": 2.0, "source": "films/clip.mp4", "size_bytes": 5000} | changes))
 
 
 def completed(key: str = "shot-1", task_id: str = TASK, **changes: Any) -> JobEnded:
@@ -114,6 +125,8 @@ def _rest(cls: type[EvolinkError], echo: str) -> dict[str, Any]:
         return {"status": 200, "excerpt": echo, "request_id": echo}
     if issubclass(cls, errors.DownloadError):
         return {"url": LINK, "path": "films/shot-1.mp4"}
+    if cls is errors.UploadError:
+        return {"source": "films/clip.mp4", "status": 400, "code": echo, "request_id": echo}
     if cls is errors.DeadlineError:
         return {"task_id": TASK, "waited": 5.0}
     return {"needed": 5.0, "left": 2.0} if cls is errors.BudgetError else {}
@@ -130,10 +143,14 @@ def everything() -> Iterator[Event]:
         yield looked(TASK, "task-2", error=error)
         yield looked(TASK, states=(PROMPT,))
         yield looked(TASK, "task-2", states=(PROMPT, None))
+        yield uploaded(error=error)
         yield downloaded(key, path=None, error=error)
         yield failed(error, key)
         yield Benched(at=NOON, session=SESSION, error=error)
         if isinstance(error, SubmissionUnknownError):
             yield JobEnded(at=NOON, outcome=Unknown(key, error))
+    yield uploading()
+    yield uploaded()
     yield SubmitsLimited(at=NOON, limit=4)
+    yield DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0)
     yield BatchReadsOff(at=NOON, reason=f"{PROMPT} {LINK}")

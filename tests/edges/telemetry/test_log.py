@@ -12,8 +12,9 @@ from evolink_async.errors import (
     RateLimitError,
     TaskFailedError,
     TransportError,
+    UploadError,
 )
-from evolink_async.events import BatchReadsOff, Benched, SubmitsLimited
+from evolink_async.events import BatchReadsOff, Benched, DownloadsBehind, SubmitsLimited
 from evolink_async.task import Snapshot, TaskFault
 from evolink_async.telemetry import LogObserver
 from tests.edges.telemetry.history import (
@@ -32,6 +33,8 @@ from tests.edges.telemetry.history import (
     started,
     submitted,
     unknown,
+    uploaded,
+    uploading,
 )
 
 REFUSED = RateLimitError(429, PROMPT, code="rate_limited", request_id="req-1")
@@ -77,6 +80,13 @@ LINES = {
         "looked at 4 tasks: 2 pending, 1 completed, 1 no answer",
     ),
     "odd state": (looked(TASK, states=(PROMPT,)), "DEBUG", "looked at task task-unified-1: of another kind"),
+    "uploading": (uploading(), "DEBUG", "uploading films/clip.mp4: 1000 of 5000 bytes"),
+    "uploaded": (uploaded(), "INFO", "uploaded films/clip.mp4 in 2.00 s"),
+    "not uploaded": (
+        uploaded(error=UploadError(PROMPT, source="films/clip.mp4", status=400, code=400)),
+        "WARNING",
+        f"films/clip.mp4 was not uploaded: UploadError (HTTP 400, code 400). {UploadError.advice}",
+    ),
     "saved": (downloaded(), "INFO", "job shot-1 saved as films/shot-1.mp4, 5000 bytes in 2.00 s"),
     "completed": (
         completed(),
@@ -112,6 +122,11 @@ LINES = {
         + InsufficientCreditsError.advice,
     ),
     "limited": (SubmitsLimited(at=NOON, limit=4), "INFO", "at most 4 submits at once from now on"),
+    "behind": (
+        DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0),
+        "WARNING",
+        "900 results wait to be saved, for 7200 s; the last of their links expires in 3600 s",
+    ),
     "batch reads off": (
         BatchReadsOff(at=NOON, reason=PROMPT),
         "WARNING",
