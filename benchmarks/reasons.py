@@ -36,11 +36,6 @@ WHY = {
     "evolink-async --help / import aiohttp": (
         "Beyond the package: rich takes 120 ms and cyclopts 100 (under -X importtime, which slows all of it down)."
     ),
-    "saving 200 MiB / bare copy, SHA-256 and fsync": (
-        "This processor has instructions for SHA-256, so the bare loop takes a quarter of what it took where the goal"
-        " was set. Ours spends 0.5 s of system time, the bare loop 0.12; with 256 KiB gathered before each hop to a"
-        " thread, and not 4 MiB, it was 0.2 in two runs of three."
-    ),
     "20,000 in flight: p99 of a turn": (
         "Sometimes: the phase has few turns when jobs begin to end early, and p99 is then its slowest but one. Runs"
         " with more of them showed 1.6 to 1.8 ms."

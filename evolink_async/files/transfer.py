@@ -20,7 +20,7 @@ from .part import Part
 
 T = TypeVar("T")
 
-SPILL_BYTES = 1 << 18
+SPILL_BYTES = 1 << 20
 """Bytes gathered before one hop to a writing thread: with fewer the hops cost more than the writing, and with more
 it is fresh memory that costs. No more than these are fetched again after `kill -9`."""
 
