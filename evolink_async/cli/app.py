@@ -98,6 +98,7 @@ def run(
     /,
     *,
     out: Path,
+    name: str | None = None,
     emulator: Annotated[bool, Parameter(negative=())] = False,
     speed: Positive = EMULATOR_SPEED,
     results: Path | None = None,
@@ -122,6 +123,7 @@ def run(
     Args:
         jobs: The file; - reads standard input.
         out: Folder for the videos; nothing in it is overwritten.
+        name: What they are called, as in "{model}-{key}{ext}"; fields are {key}, {index}, {task_id}, {model}, {ext}.
         emulator: Use a local emulator instead of EvoLink: no key, no cost.
         speed: How many times faster than life that emulator is.
         results: Append one JSON object per job to this file.
@@ -154,6 +156,7 @@ def run(
     errand = Errand(
         source=jobs,
         out=out,
+        name=name,
         results=results,
         service=service,
         emulator_speed=speed if emulator else None,

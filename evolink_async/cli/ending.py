@@ -28,6 +28,7 @@ class Batch:
         journal: The file jobs are written down in, None for memory.
         lines: Where each job stands in its file, by key; empty if it comes from none.
         lives_on: Whether accepted tasks go on when the command ends; those of an embedded emulator do not.
+        name: What videos are called, None for their job's key.
     """
 
     jobs: tuple[Job, ...]
@@ -36,6 +37,7 @@ class Batch:
     journal: Path | None = None
     lines: Mapping[str, int] = attrs.field(factory=dict[str, int])
     lives_on: bool = True
+    name: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -30,6 +30,7 @@ class Errand:
     Attributes:
         source: The file of jobs, "-" for standard input.
         out: The folder for videos.
+        name: What they are called, None for their key.
         results: A file that outcomes are appended to, None for standard output.
         service: Where to; of an emulator only how to treat it counts.
         emulator_speed: How many times faster than life an emulator of our own is; None to use EvoLink.
@@ -46,6 +47,7 @@ class Errand:
     timeout: float | None
     journal: Path | None = None
     budget: float | None = None
+    name: str | None = None
 
 
 def journal_beside(source: str, out: Path) -> Path:
@@ -123,6 +125,7 @@ def _batch(errand: Errand, file: JobsFile) -> Batch:
     return Batch(
         jobs=file.jobs,
         folder=errand.out,
+        name=errand.name,
         timeout=errand.timeout,
         journal=errand.journal,
         lines=file.lines,

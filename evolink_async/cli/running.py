@@ -47,7 +47,7 @@ async def carry_out(
             async with (
                 pool,
                 _Ticker(pool, display, outcomes),
-                pool.run(batch.jobs, download_to=batch.folder, timeout=batch.timeout) as stream,
+                pool.run(batch.jobs, download_to=batch.folder, name=batch.name, timeout=batch.timeout) as stream,
             ):
                 with first_ctrl_c(lambda: drain.begin(stream)) if batch.lives_on else nullcontext():
                     async for outcome in _announcing_stop(stream, terminal):

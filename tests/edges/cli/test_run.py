@@ -11,7 +11,7 @@ import pytest
 
 from evolink_async.emulator import faults
 
-from .conftest import QUICK, dance, environment, finish, spawn, write_jobs
+from .conftest import QUICK, dance, environment, finish, spawn, submits, videos, write_jobs
 
 FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed", "error"]
 
@@ -40,6 +40,18 @@ def test_nothing_is_overwritten(cli, service, tmp_path):
     jobs = write_jobs(tmp_path, dance())
     assert [cli("run", jobs, "--out", tmp_path / "out", "--no-journal", *QUICK).code for _ in range(2)] == [0, 0]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["shot-1-2.mp4", "shot-1.mp4"]
+
+
+def test_names(cli, service, tmp_path):
+    """`--name` says what videos are called; a name that cannot be is one sentence, before anything is sent."""
+    jobs = write_jobs(tmp_path, dance())
+    ran = cli("run", jobs, "--out", tmp_path / "out", "--name", "{model}-{key}{ext}", *QUICK)
+    assert ran.code == 0
+    assert videos(tmp_path / "out") == ["wan2.6-reference-video-flash-shot-1.mp4"]
+    ran = cli("run", jobs, "--out", tmp_path / "other", "--name", "film{ext}", *QUICK)
+    assert ran.code == 2
+    assert "gives every job the same name" in ran.err
+    assert submits(service) == 1
 
 
 def test_bad_lines(cli, service, tmp_path):
