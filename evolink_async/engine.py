@@ -242,6 +242,8 @@ class Engine:
             requests=self.requests.used,
             requests_peak=self.requests.peak,
             in_flight_peak=self.in_flight.peak,
+            uploading=self.uploads.permits.used,
+            downloading=self.downloads.used,
         )
 
     async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:

@@ -38,6 +38,8 @@ class Stats:
         requests: HTTP calls open, now.
         requests_peak: Most HTTP calls open at once.
         in_flight_peak: Most jobs alive at the service at once.
+        uploading: Local files on their way to the service, now.
+        downloading: Results on their way to the disk, now.
     """
 
     waiting: int = 0
@@ -60,6 +62,8 @@ class Stats:
     requests: int = 0
     requests_peak: int = 0
     in_flight_peak: int = 0
+    uploading: int = 0
+    downloading: int = 0
 
     @property
     def looks_per_task(self) -> float | None:

@@ -83,7 +83,8 @@ def board(progress: Progress) -> RenderableType:
     states.add_row(*(Text(state, style="dim") for state in counts))
     used, held = number(stats.credits_used), number(stats.credits_reserved)
     costs = Text(f"credits: {used} charged, {held} held    requests: {stats.submits} submits, {stats.looks} looks")
-    return Group(bar, states, costs)
+    files = Text(f"files under way: {stats.uploading} up, {stats.downloading} down", style="dim")
+    return Group(bar, states, costs, files)
 
 
 class Display:

@@ -199,9 +199,11 @@ async def test_closing_while_files_travel_pays_nothing(emulator, media):
         stream = pool.run(clip_jobs(media, 3))
         taking = asyncio.create_task(anext(stream))
         await until(lambda: count(emulator, "upload") == 1)
+        assert pool.stats().uploading == 1
         taking.cancel()
         await asyncio.wait([taking])
         await stream.aclose()
+        await until(lambda: pool.stats().uploading == 0)
     assert count(emulator, "submit") == 0
     assert not pool.unfinished()
 

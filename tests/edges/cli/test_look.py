@@ -81,13 +81,15 @@ def test_counts():
 
 def test_board():
     """The picture fits 80 columns and shows the figures."""
-    stats = Stats(submitting=1, in_flight=3, completed=5, credits_used=9.5, credits_reserved=123.25, looks=1_000_000)
+    figures = {"submitting": 1, "in_flight": 3, "completed": 5, "looks": 1_000_000, "uploading": 3, "downloading": 4}
+    stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     console.print(board(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
     text = console.file.getvalue()
     assert "5/100000  1:02:05" in text
     assert "9.5 charged, 123.25 held" in text
-    assert len(text.splitlines()) == 4
+    assert "3 up, 4 down" in text
+    assert len(text.splitlines()) == 5
 
 
 def test_nothing_a_terminal_obeys():
