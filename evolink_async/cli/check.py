@@ -15,7 +15,6 @@ from ..errors import PreflightError
 from ..fetch import Fetcher
 from ..files.preflight import Preflight, billed_input_seconds
 from ..media import MediaFacts
-from ..outcome import Job
 from ..params import AnyParams
 from ..transport import HttpOptions
 from . import report
@@ -76,10 +75,10 @@ async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]
     """Look at every line, in their order; with options, at what stands behind URLs too."""
     preflight, fetcher = Preflight(), None if options is None else Fetcher(options)
     found = [Checked(line=remark.line, faults=(remark.text,)) for remark in file.bad]
-    turns = anyio.CapacityLimiter(_AT_ONCE)
+    waiting = iter(file.jobs)
 
-    async def look(job: Job) -> None:
-        async with turns:
+    async def work() -> None:
+        for job in waiting:
             line = Checked(line=file.lines[job.key], key=job.key, model=job.params.model)
             try:
                 facts = await _facts(job.params, preflight, fetcher)
@@ -90,8 +89,8 @@ async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]
 
     try:
         async with anyio.create_task_group() as group:
-            for job in file.jobs:
-                group.start_soon(look, job)
+            for _ in range(_AT_ONCE):
+                group.start_soon(work)
     finally:
         if fetcher is not None:
             await fetcher.aclose()
