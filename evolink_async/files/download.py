@@ -81,8 +81,10 @@ class Downloads:
         What an earlier run saved, and nobody has changed, is not fetched again.
         """
         here: Sequence[SavedFile | None] = (None,) * len(completed.urls)
-        if completed.resumed:
-            here = await anyio.to_thread.run_sync(self._of_earlier_runs, completed)
+        if completed.resumed and completed.saved:  # what somebody changed is not looked for under its name
+            here = await anyio.to_thread.run_sync(kept, completed)
+        elif completed.resumed:
+            here = await self._unheard_of(completed)
         return await self._complete(completed, here)
 
     async def fetch(self, completed: Completed) -> Completed:
@@ -96,11 +98,20 @@ class Downloads:
             raise fetched.download_error
         return fetched
 
-    def _of_earlier_runs(self, completed: Completed) -> Sequence[SavedFile | None]:
-        """The files there are; what the journal knows, and somebody changed, is not looked for under its name."""
-        if completed.saved:
-            return kept(completed)
-        return found(self._folder, names_of(completed, self._template), completed.timing.finished_at)
+    async def _unheard_of(self, completed: Completed) -> Sequence[SavedFile | None]:
+        """Files that were published by a run that died before the journal heard of them."""
+        names = names_of(completed, self._template)
+        files = await anyio.to_thread.run_sync(found, self._folder, names, completed.timing.finished_at)
+        pairs = zip(completed.urls, files, strict=True)
+        return [file if file and await self._may_be_of(url, file) else None for url, file in pairs]
+
+    async def _may_be_of(self, url: str, file: SavedFile) -> bool:
+        """Whether a file is as long as a result; names alone may be those of another job, if signs were replaced."""
+        try:
+            async with self._fetcher.open(url) as remote:
+                return remote.size_bytes in (None, file.size_bytes)
+        except DownloadError:
+            return True  # nobody can tell any more
 
     async def _complete(self, completed: Completed, here: Sequence[SavedFile | None]) -> Completed:
         await self._sweep_once()

@@ -25,13 +25,17 @@ from tests.floor1.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed
 
 pytestmark = pytest.mark.anyio
 
+ANSWER = reply(FILM, Content_Type="video/mp4")
+
 
 @asynccontextmanager
-async def saving(folder: Path, *, name: str | None = None) -> AsyncIterator[tuple[Downloads, Listener]]:
+async def saving(
+    folder: Path, *, name: str | None = None, answer: bytes = ANSWER
+) -> AsyncIterator[tuple[Downloads, Listener]]:
     """Downloads into a folder, from a host that has one film."""
     fetcher = Fetcher(PRIVATE_TOO)
     template = Template(name) if name else None
-    async with serving(reply(FILM, Content_Type="video/mp4")) as server:
+    async with serving(answer) as server:
         yield (
             Downloads(Folder(folder), fetcher, Permits(1), template=template, policy=HASTY, look=nobody, max_bytes=MIB),
             server,
@@ -99,16 +103,34 @@ async def test_only_what_is_gone_is_fetched_again(tmp_path):
 
 
 async def test_a_file_that_no_journal_heard_of_is_found(tmp_path):
-    """By its name, if it is younger than the end of its task: its run died between the two."""
+    """By its name and length, if it is younger than the end of its task: its run died between the two."""
     async with saving(tmp_path) as (downloads, server):
         job = attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True)
         (tmp_path / "shot-1.mp4").write_bytes(FILM)
         second = await downloads.save(job)
-        assert server.accepted == 0
+        assert second.files == (tmp_path / "shot-1.mp4",)
         assert second.saved[0].sha256 == hashlib.sha256(FILM).hexdigest()
         ended = attrs.evolve(job.timing, finished_at=second.files[0].stat().st_mtime + 60)
         third = await downloads.save(attrs.evolve(job, timing=ended))
     assert third.files == (tmp_path / "shot-1-2.mp4",)
+
+
+async def test_a_file_of_the_same_name_and_another_length_is_another_jobs(tmp_path):
+    """Keys that differ in signs no file name may have can share a name."""
+    (tmp_path / "shot-1.mp4").write_bytes(FILM + b"!")
+    async with saving(tmp_path) as (downloads, server):
+        saved = await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True))
+    assert saved.files == (tmp_path / "shot-1-2.mp4",)
+    assert saved.files[0].read_bytes() == FILM
+
+
+async def test_a_file_is_taken_for_its_jobs_when_nobody_can_tell(tmp_path):
+    """The link has expired, and the file is all there is."""
+    (tmp_path / "shot-1.mp4").write_bytes(FILM)
+    async with saving(tmp_path, answer=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (downloads, server):
+        saved = await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True))
+    assert saved.files == (tmp_path / "shot-1.mp4",)
+    assert saved.download_error is None
 
 
 def test_what_only_looks_like_a_file_is_not_found(tmp_path):

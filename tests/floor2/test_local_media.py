@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -265,7 +266,7 @@ async def test_a_doubt_stays_one_when_its_file_cannot_be_uploaded_again(media, t
     async with Emulator(clock=HandClock()) as emulator:
         emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
         await ran(emulator, clip_jobs(media, 1), journal=journal)
-        with sqlite3.connect(journal) as connection:
+        with closing(sqlite3.connect(journal)) as connection, connection:
             connection.execute("UPDATE uploads SET expires_at = uploaded_at")  # days have gone by
         emulator.faults.on("upload", faults.ALWAYS, REFUSAL)
         outcomes = await ran(emulator, clip_jobs(media, 1), journal=journal, retry=policy)

@@ -9,6 +9,7 @@ import pickle
 import sqlite3
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -129,7 +130,7 @@ async def test_the_key_is_nowhere(emulator, tmp_path, caplog):
     texts = [*traces.texts(), caplog.text]
     assert any("***" in text for text in texts), "the echo was met, and blanked out"
     assert [text for text in texts if CANARY in text] == []
-    with sqlite3.connect(tmp_path / "jobs.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as connection:
         assert any("***" in line for line in connection.iterdump())
     for path in tmp_path.rglob("*"):
         assert CANARY not in path.name
