@@ -11,9 +11,8 @@ from typing import Any, cast
 import attrs
 import cattrs
 
-from ..errors import ReplyError
 from ..json_text import parse
-from .messages import Response
+from .messages import Response, unreadable
 
 
 @attrs.frozen(kw_only=True)
@@ -79,11 +78,8 @@ def decode_credits(response: Response) -> Credits:
     try:
         body = _strict.structure(parse(response.body), _CreditsBody).data
     except Exception as error:  # noqa: BLE001  # cattrs raises whatever the shape provokes
-        raise ReplyError(
-            f"the service's credits have a shape we do not know: {type(error).__name__}",
-            status=response.status,
-            excerpt=response.excerpt,
-            request_id=response.request_id,
+        raise unreadable(
+            response, f"the service's credits have a shape we do not know: {type(error).__name__}"
         ) from None
     key = body.token
     return Credits(

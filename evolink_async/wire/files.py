@@ -15,11 +15,11 @@ from pathlib import PurePosixPath
 
 import attrs
 
-from ..errors import ReplyError, StatusError
+from ..errors import StatusError
 from ..json_text import Json, dump, parse
 from ..media import MB, Upload
 from ..urls import web_host
-from .messages import Request, Response
+from .messages import Request, Response, unreadable
 from .refusals import decode_error, vendor_error
 
 MAX_FILE_BYTES = 100 * MB
@@ -146,11 +146,8 @@ def decode_upload(
         receipt = _receipt(parse(response.body))
         url = _link(receipt)
     except ValueError as error:
-        raise ReplyError(
-            f"the file service answered HTTP {response.status} with something that is no upload: {error}",
-            status=response.status,
-            excerpt=response.excerpt,
-            request_id=response.request_id,
+        raise unreadable(
+            response, f"the file service answered HTTP {response.status} with something that is no upload: {error}"
         ) from None
     file_id, mime_type, size = receipt.get("file_id"), receipt.get("mime_type"), receipt.get("file_size")
     return Upload(

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
+from ..errors import ReplyError
+
 Kind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -52,3 +54,14 @@ class Response:
     def excerpt(self) -> str:
         """The first bytes of the body, readable."""
         return self.body[:EXCERPT_BYTES].decode("utf-8", "replace")
+
+
+def unreadable(response: Response, message: str, *, task_id: str | None = None) -> ReplyError:
+    """The error of an answer that has no shape we know."""
+    return ReplyError(
+        message,
+        status=response.status,
+        excerpt=response.excerpt,
+        request_id=response.request_id,
+        task_id=task_id,
+    )

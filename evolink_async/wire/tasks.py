@@ -9,10 +9,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TypeVar, cast
 
-from ..errors import ReplyError
 from ..json_text import FrozenMap, Json, parse
 from ..task import Snapshot, TaskFault, TaskState
-from .messages import Response
+from .messages import Response, unreadable
 from .requests import TASK_ID
 
 T = TypeVar("T")
@@ -29,11 +28,9 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
     try:
         snapshot = read_task(parse(response.body), request_id=response.request_id, asked=asked)
     except ValueError as error:
-        raise ReplyError(
+        raise unreadable(
+            response,
             f"the service answered HTTP {response.status} with something that is no task: {error}",
-            status=response.status,
-            excerpt=response.excerpt,
-            request_id=response.request_id,
             task_id=asked,
         ) from None
     return snapshot
@@ -48,11 +45,9 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
     try:
         rows = _by_id(parse(response.body), response.request_id, asked)
     except ValueError as error:
-        raise ReplyError(
+        raise unreadable(
+            response,
             f"the service answered HTTP {response.status} with something else than the tasks asked for: {error}",
-            status=response.status,
-            excerpt=response.excerpt,
-            request_id=response.request_id,
         ) from None
     return rows
 
