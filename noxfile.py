@@ -35,7 +35,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "-m", "not soak and not slow", *(session.posargs or PARSER_TESTS))
 
 
-PARSER_TESTS = ["tests/floor0", "tests/laws", "tests/floor2/test_pool.py", "tests/floor2/test_submit_table.py"]
+PARSER_TESTS = ["tests/laws", "tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"]
 """The edges never meet a parser of their own, and what the core does with one is seen in these."""
 
 

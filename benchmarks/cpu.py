@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 import evolink_async as ev
-from evolink_async.limits import Batch
+from evolink_async.settings import Batch
 
 from .measure import WORKERS, Row, cpu, lowest, lowest_of, per_call
 from .rivals.looks import rival_looks

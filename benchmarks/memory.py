@@ -7,10 +7,10 @@ import tracemalloc
 from collections.abc import AsyncIterator
 
 from evolink_async import EvolinkError
-from evolink_async.inflight import InFlight
-from evolink_async.limits import Cadence
-from evolink_async.permits import Permits
-from evolink_async.poller import Poller
+from evolink_async.concurrency.limiter import Permits
+from evolink_async.polling.poller import Poller
+from evolink_async.polling.watched_task import InFlight
+from evolink_async.settings import Cadence
 
 from .measure import Row
 from .service import task_id

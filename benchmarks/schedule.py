@@ -8,15 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tests.laws.waiting import (
-    FAMILIES,
-    LIES,
-    TRUTH,
-    Phase,
-    World,
-    lognormal,
-    phases,
-)
+from tests.laws.waiting import FAMILIES, LIES, TRUTH, Phase, World, lognormal, phases
 
 from .measure import Row
 

@@ -4,6 +4,7 @@ This is the table of contents; nothing lives here. Every model class is in `evol
 in `evolink_async.errors`.
 """
 
+from .client.transport import HttpOptions
 from .errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -25,13 +26,12 @@ from .errors import (
     TaskNotFoundError,
     TransportError,
 )
-from .limits import Budget, Cadence, Limits, RetryPolicy
+from .jobs.outcome import Accepted, Completed, Failed, Job, Unknown
 from .models import Wan26ImageToVideoFlash, Wan26ReferenceVideo, Wan26ReferenceVideoFlash, Wan27ReferenceVideo
-from .outcome import Accepted, Completed, Failed, Job, Unknown
-from .params import Params, RawParams, dump_params, load_params
-from .pool import SessionPool
+from .params.base import Params, RawParams, dump_params, load_params
+from .pool.session_pool import SessionPool
+from .settings import Budget, Cadence, Limits, RetryPolicy
 from .task import Snapshot
-from .transport import HttpOptions
 from .version import __version__
 
 __all__ = (

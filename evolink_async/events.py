@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from .errors import EvolinkError
-from .outcome import Outcome
+from .jobs.outcome import Outcome
 
 
 @attrs.frozen(kw_only=True)

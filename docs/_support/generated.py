@@ -19,7 +19,7 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
-from evolink_async.params import ParamField, Params, fields_of, registered_models
+from evolink_async.params.base import ParamField, Params, fields_of, registered_models
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -154,7 +154,7 @@ def _error_classes() -> list[type[errors.EvolinkError]]:
 
 def task_codes() -> str:
     """Return the advice for each code a failed task may carry."""
-    from evolink_async.verdict import _ADVICE_BY_CODE  # pyright: ignore[reportPrivateUsage]
+    from evolink_async.wire.verdict import _ADVICE_BY_CODE  # pyright: ignore[reportPrivateUsage]
 
     return _table(("Code of the task", "Advice"), [(f"`{code}`", text) for code, text in _ADVICE_BY_CODE.items()])
 
@@ -186,7 +186,7 @@ def _help(words: tuple[str, ...]) -> str:
 
 def fault_functions() -> str:
     """Return what each function makes that makes a fault."""
-    from evolink_async.emulator import faults
+    from evolink_async.emulator.faults import kinds as faults
 
     rows: list[tuple[str, ...]] = []
     for name, function in vars(faults).items():

@@ -54,7 +54,7 @@ def attrs_signature(
     """Show the arguments of a class made by attrs with their defaults; a factory's are told by the text."""
     if kind not in ("class", "exception") or not isinstance(what, type) or not attrs.has(what):
         return None
-    if "__init__" not in vars(what) or what.__init__.__module__ == "evolink_async.rules":
+    if "__init__" not in vars(what) or what.__init__.__module__ == "evolink_async.params.rules":
         return None  # written by hand
     fields = [field for field in attrs.fields(what) if field.init and field.alias]
     parts = [_argument(field) for field in sorted(fields, key=lambda field: bool(field.kw_only))]

@@ -15,11 +15,11 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from ..errors import ConfigurationError, EvolinkError
-from ..limits import Cadence, Resubmit
+from ..settings import Cadence, Resubmit
 from ..version import __version__
-from .report import INTERRUPTED, OK, READER_GONE, USAGE
-from .service import EMULATOR_SPEED, Service, cadence_of
-from .terminal import Terminal, abandon_stdout
+from .inputs.service import EMULATOR_SPEED, Service, cadence_of
+from .output.report import INTERRUPTED, OK, READER_GONE, USAGE
+from .output.terminal import Terminal, abandon_stdout
 
 _EPILOGUE = (
     "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C. "
@@ -87,7 +87,7 @@ def demo(
         speed: How many times faster than life the emulator is.
         jobs: Run only so many of the examples.
     """
-    from .demo import demo as carry_out
+    from .commands.demo import demo as carry_out
 
     return carry_out(out, speed=speed, jobs=jobs, terminal=Terminal.here())
 
@@ -138,8 +138,8 @@ def run(
         no_journal: Keep no journal: the same command again buys everything anew.
         budget: Most credits to spend, over all runs of the journal; jobs beyond it are not sent.
     """
-    from .run import Errand, journal_beside
-    from .run import run as carry_out
+    from .commands.run import Errand, journal_beside
+    from .commands.run import run as carry_out
 
     if journal is not None and no_journal:
         raise ConfigurationError("--journal and --no-journal exclude each other")
@@ -185,7 +185,7 @@ def check(
         remote: Read the beginning of what stands behind URLs too.
         allow_private_results: Read it from plain http and private addresses too, as emulators serve it.
     """
-    from .check import check as carry_out
+    from .commands.check import check as carry_out
 
     return carry_out(jobs, Terminal.here(), reads_links=remote, allows_private=allow_private_results)
 
@@ -199,7 +199,7 @@ def doubts(journal: Path, /) -> int:
     Args:
         journal: Its file, as films/jobs.journal.db; a run that goes on may be using it.
     """
-    from .doubts import doubts as show
+    from .commands.doubts import doubts as show
 
     return show(journal, Terminal.here())
 
@@ -213,7 +213,7 @@ def settle(journal: Path, key: str, how: str, /) -> int:
         key: The custom_id of the job.
         how: The id of its task, if there is one; resubmit, if there is none; or abandon.
     """
-    from .doubts import settle as carry_out
+    from .commands.doubts import settle as carry_out
 
     return carry_out(journal, key, how, Terminal.here())
 
@@ -225,7 +225,7 @@ def models(name: str | None = None, /) -> int:
     Args:
         name: The service's name of a model, as wan2.6-reference-video.
     """
-    from .inspect_models import models as show
+    from .commands.models import models as show
 
     return show(name, Terminal.here())
 
@@ -239,7 +239,7 @@ def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:
         more: Further ids.
         base_url: Address of the service.
     """
-    from .status import status as look
+    from .commands.status import status as look
 
     return look((task_id, *more), Service(base_url=base_url), Terminal.here())
 
@@ -264,7 +264,7 @@ def upload(
         base_url: Address of the service.
         files_url: Address of its file service; if none is named and base_url is an emulator's, that.
     """
-    from .upload import upload as carry_out
+    from .commands.upload import upload as carry_out
 
     service = Service(base_url=base_url, files_url=files_url)
     return carry_out((source, *more), service, Terminal.here(), journal=journal, as_json=json)
@@ -288,7 +288,7 @@ def emulator(
         seed: Decides ids, durations and failures.
         failure_share: Part of the tasks that fail, 0 to 1.
     """
-    from .serve import serve
+    from .commands.emulator import serve
 
     return serve(
         Terminal.here(),

@@ -10,12 +10,12 @@ Example::
         pool = SessionPool("sk-emulator", base_url=emulator.base_url)
 """
 
-from . import faults
 from .clock import Clock, HandClock, ScaledClock
-from .gate import Received
-from .ledger import Ledger, PaidTask
+from .faults import kinds as faults
+from .hosts.interceptor import Received
 from .server import Emulator
-from .task import TaskRecord
+from .service.ledger import Ledger, PaidTask
+from .service.task import TaskRecord
 
 __all__ = (
     "Clock",

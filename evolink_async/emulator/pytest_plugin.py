@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from evolink_async.emulator import Emulator
+    from . import Emulator
 
 
 @pytest.fixture
 def evolink_emulator() -> Iterator[Emulator]:
     """Run an emulator in a thread of its own, 1,000 times faster than life, for one test."""
-    from evolink_async.emulator import Emulator
+    from . import Emulator
 
     with Emulator(speed=1000.0).in_thread() as emulator:
         yield emulator

@@ -18,18 +18,18 @@ from aiohttp.typedefs import Middleware
 from anyio.from_thread import start_blocking_portal
 from attrs import Factory, define, field, validators
 
-from .api import Api, add_request_id, json_errors
-from .callbacks import CallbackPost
-from .catalogue import Catalogue
 from .clock import Clock, ScaledClock
-from .faults import FaultScript
-from .gate import Gate, Received
-from .ledger import Ledger
-from .results import ResultHost
-from .studio import Studio
-from .task import TaskRecord
-from .uploads import FileService, FileStore, StoredFile
-from .vendor import House, Vendor
+from .faults.kinds import FaultScript
+from .hosts.api import Api, add_request_id, json_errors
+from .hosts.callbacks import CallbackPost
+from .hosts.file_service import FileService, FileStore, StoredFile
+from .hosts.interceptor import Gate, Received
+from .hosts.result_host import ResultHost
+from .rendering.studio import Studio
+from .service.catalogue import Catalogue
+from .service.ledger import Ledger
+from .service.task import TaskRecord
+from .service.vendor import House, Vendor
 
 _EXTRA_PACKAGES = ("av", "PIL", "jsonschema")
 _GRACE_SECONDS = 0.05

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..budget import Ledger
+from ..budget.account import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
-from ..jobs import Shape
-from ..media import Upload
-from ..outcome import Accepted, Completed, Job, Outcome, Unknown, digest
+from ..jobs.keys import Shape
+from ..jobs.outcome import Accepted, Completed, Job, Outcome, Unknown, digest
+from ..media.rules import Upload
 from ..task import Snapshot, TaskState
 from .entries import Intent, Known
 

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import attrs
 
 from ..errors import SubmissionUnknownError
-from ..media import Upload
-from ..outcome import Accepted, Completed, Failed, SavedFile, Timing, Unknown
+from ..jobs.outcome import Accepted, Completed, Failed, SavedFile, Timing, Unknown
+from ..media.rules import Upload
 from ..task import Snapshot, TaskFault, TaskState
-from ..verdict import task_error
+from ..wire.verdict import task_error
 
 
 class Row(Protocol):

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ..budget import Ledger
+from ..budget.account import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
-from ..jobs import Shape
-from ..media import Upload
-from ..outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
+from ..jobs.keys import Shape
+from ..jobs.outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
+from ..media.rules import Upload
 from .entries import Intent, Known, Standing
 from .reader import Reader
 from .rows import (

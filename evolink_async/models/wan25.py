@@ -11,10 +11,10 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..fields import rule, urls
-from ..media import MB, LocalMedia, MediaRule
-from ..params import Params
-from ..rules import Between, Flag, Length, OneOf, Size, Urls
+from ..media.rules import MB, LocalMedia, MediaRule
+from ..params.base import Params
+from ..params.fields import rule, urls
+from ..params.rules import Between, Flag, Length, OneOf, Size, Urls
 
 Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

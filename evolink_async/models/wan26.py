@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias, cast, get_args
 import attrs
 
 from ..errors import Fault, ParamsError
-from ..fields import optional_url, rule, urls
-from ..json_faults import shown
-from ..media import MB, LocalMedia, MediaRule
-from ..params import Params
-from ..rules import Between, Flag, Length, OneOf, Url, Urls
+from ..media.rules import MB, LocalMedia, MediaRule
+from ..params.base import Params
+from ..params.fields import optional_url, rule, urls
+from ..params.json_faults import shown
+from ..params.rules import Between, Flag, Length, OneOf, Url, Urls
 
 Quality: TypeAlias = Literal["720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

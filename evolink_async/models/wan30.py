@@ -11,10 +11,10 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..fields import optional_url, optional_urls, rule, url
-from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
-from ..params import Params
-from ..rules import Between, Flag, Length, OneOf, Url, Urls
+from ..media.rules import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
+from ..params.base import Params
+from ..params.fields import optional_url, optional_urls, rule, url
+from ..params.rules import Between, Flag, Length, OneOf, Url, Urls
 
 Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["adaptive", "16:9", "9:16", "1:1", "4:3", "3:4"]

@@ -6,15 +6,7 @@ Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail an
 """
 
 from .account import Credits, decode_credits
-from .files import (
-    MAX_FILE_BYTES,
-    MAX_INLINE_BYTES,
-    Envelope,
-    decode_upload,
-    encode_fetch,
-    encode_inline,
-    encode_stream,
-)
+from .files import MAX_FILE_BYTES, MAX_INLINE_BYTES, Envelope, decode_upload, encode_fetch, encode_inline, encode_stream
 from .messages import KINDS, READ_HEADERS, Kind, Request, Response
 from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit

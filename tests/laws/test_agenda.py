@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from evolink_async.agenda import Agenda
+from evolink_async.polling.timing_wheel import Agenda
 
 WIDTH = 0.05
 SOON = st.floats(0, 3) | st.integers(0, 60).map(lambda n: n * WIDTH)

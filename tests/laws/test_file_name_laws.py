@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_async.files.names import Template, file_stem
-from tests.floor0.test_file_names import PIECES, completed, is_safe
+from evolink_async.downloads.names import Template, file_stem
+from tests.downloads.test_names import PIECES, completed, is_safe
 
 SIGNS = st.characters(exclude_categories=[])
 TEXTS = st.one_of(st.text(SIGNS, max_size=300), st.lists(st.sampled_from(PIECES), max_size=8).map("".join))

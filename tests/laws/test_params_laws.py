@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from evolink_async.errors import ParamsError
-from evolink_async.fields import rule, urls
-from evolink_async.media import LocalMedia
-from evolink_async.params import (
+from evolink_async.media.rules import LocalMedia
+from evolink_async.params.base import (
     Params,
     ParamsWarning,
     RawParams,
@@ -28,18 +27,10 @@ from evolink_async.params import (
     unregister,
     with_media,
 )
-from evolink_async.rules import Between, Length, Urls
+from evolink_async.params.fields import rule, urls
+from evolink_async.params.rules import Between, Length, Urls
 from tests.laws.bodies import URLS, base, bodies, edges, mixtures
-from tests.laws.vendor import (
-    DISAGREEMENTS,
-    URL,
-    VENDOR,
-    assert_agreement,
-    class_takes,
-    cut,
-    load_quietly,
-    schema_takes,
-)
+from tests.laws.vendor import DISAGREEMENTS, URL, VENDOR, assert_agreement, class_takes, cut, load_quietly, schema_takes
 
 NAMES = sorted(VENDOR)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from evolink_async.errors import EvolinkError, ReplyError, StatusError, SubmissionUnknownError
 from evolink_async.json_text import FrozenMap, parse, thaw
 from evolink_async.task import Snapshot, TaskFault
-from evolink_async.verdict import on_batch, on_poll, on_submit
 from evolink_async.wire import Response
-from tests.floor0.samples import TASK_ID, body, names, sample
+from evolink_async.wire.verdict import on_batch, on_poll, on_submit
+from tests.vendor_samples import TASK_ID, body, names, sample
 
 COUNT = 100_000
 SAMPLES = [body(name) for name in names("*")]

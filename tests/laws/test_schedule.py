@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_async.limits import Cadence
-from evolink_async.schedule import Schedule
+from evolink_async.polling.schedule import Schedule
+from evolink_async.settings import Cadence
 from tests.laws.waiting import NARROW
 
 SECONDS = st.floats(0.001, 1e5)

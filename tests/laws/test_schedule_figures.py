@@ -10,19 +10,8 @@ from statistics import fmean
 
 import pytest
 
-from evolink_async.limits import Cadence
-from tests.laws.waiting import (
-    FAMILIES,
-    LIES,
-    TRUTH,
-    USUAL,
-    WIDE,
-    World,
-    best_lag,
-    frontier,
-    lognormal,
-    phases,
-)
+from evolink_async.settings import Cadence
+from tests.laws.waiting import FAMILIES, LIES, TRUTH, USUAL, WIDE, World, best_lag, frontier, lognormal, phases
 
 MEAN = 150.0
 LEARNT = (20, 100)  # from the twentieth task to the hundredth

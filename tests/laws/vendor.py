@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator, FormatChecker
 
 from evolink_async.errors import ParamsError
-from evolink_async.params import Params, ParamsWarning, load_params
+from evolink_async.params.base import Params, ParamsWarning, load_params
 
 Body = dict[str, Any]
 Schema = dict[str, Any]
@@ -28,7 +28,7 @@ PRIVATE = ["https://127.0.0.1/hook", "https://10.1.2.3/hook", "https://localhost
 
 
 def _stored() -> dict[str, Schema]:
-    folder = files("evolink_async.emulator").joinpath("schemas")
+    folder = files("evolink_async.emulator.service").joinpath("schemas")
     texts = {file.name.removesuffix(".json"): file.read_text("utf-8") for file in folder.iterdir()}
     return {name: json.loads(text) for name, text in texts.items() if name.startswith("wan")}
 

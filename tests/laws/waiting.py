@@ -12,8 +12,8 @@ from statistics import fmean
 
 import attrs
 
-from evolink_async.limits import Cadence
-from evolink_async.schedule import Schedule
+from evolink_async.polling.schedule import Schedule
+from evolink_async.settings import Cadence
 
 CADENCE = Cadence()
 PRICES = tuple(1000 / 2**power for power in range(16))

@@ -1,4 +1,4 @@
-"""Downloads at full size: drops, kills, names, long films. The small sizes are in `tests/floor1`."""
+"""Downloads at full size: drops, kills, names, long films. The small sizes are in `tests/downloads`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from evolink_async.downloads.result_reader import BUFFER_BYTES
+from evolink_async.downloads.transfer import SPILL_BYTES
 from evolink_async.errors import DownloadError
-from evolink_async.fetch import BUFFER_BYTES
-from evolink_async.files.transfer import SPILL_BYTES
-from tests.floor1 import servers
-from tests.floor1.servers import Act, flood, reply
-from tests.floor1.test_download_folder import hostile, publish_all, snapshot
-from tests.floor1.test_download_kills import Holder, finish, holding, kill_at
-from tests.floor1.test_downloads import MIB, save
-from tests.floor1.test_transfers import Host, transfer
+from tests import servers
+from tests.downloads.test_downloads import MIB, save
+from tests.downloads.test_folder import hostile, publish_all, snapshot
+from tests.downloads.test_kills import Holder, finish, holding, kill_at
+from tests.downloads.test_transfers import Host, transfer
+from tests.servers import Act, flood, reply
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -69,7 +69,7 @@ def test_a_hundred_thousand_hostile_names(tmp_path):
 async def grown_by(folder: Path, act: Act | bytes) -> tuple[int, int]:
     """Save what a server sends, in a process of its own; gives its exit code, and the bytes its memory grew by."""
     async with servers.serving(act) as server:
-        command = [sys.executable, "-m", "tests.floor1.saver", str(folder), f"{server.url}/film.mp4"]
+        command = [sys.executable, "-m", "tests.downloads.saver", str(folder), f"{server.url}/film.mp4"]
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )

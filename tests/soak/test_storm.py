@@ -1,6 +1,6 @@
 """Two thousand jobs while status reads fail some of the time, then always for minutes, then never: the full size.
 
-What the small size shows is `tests/floor2/test_storm.py`; a picture of it is made by `storm_plot`.
+What the small size shows is `tests/polling/test_storm.py`; a picture of it is made by `storm_plot`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, assert_type
 
-from evolink_async.files.preflight import Preflight, billed_input_seconds
-from evolink_async.media import LocalMedia, MediaFacts
+from evolink_async.media.rules import LocalMedia, MediaFacts
 from evolink_async.models import (
     Wan25TextToVideo,
     Wan26ImageToVideo,
@@ -20,7 +19,7 @@ from evolink_async.models import (
     Wan30ReferenceVideo,
     Wan30TextToVideo,
 )
-from evolink_async.params import (
+from evolink_async.params.base import (
     AnyParams,
     ParamField,
     Params,
@@ -32,6 +31,7 @@ from evolink_async.params import (
     registered_models,
     with_media,
 )
+from evolink_async.uploads.preflight import Preflight, billed_input_seconds
 
 URL = "https://example.com/a.mp4"
 

@@ -1,0 +1,110 @@
+"""The command `models`: which models there are, and what each takes.
+
+All of it is read from the registry; no model is named here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+from ... import models as _registering_them_all  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from ...errors import ConfigurationError
+from ...params.base import Params, registered_models
+from ...params.body import nearest
+from ...params.fields import ParamField, fields_of
+from ..output import report
+from ..output.terminal import Terminal, plain
+
+_PAGE_COLUMNS = 165
+"""Columns of a terminal that has room for the pages' addresses; in others the model's name links to its page."""
+
+
+def models(name: str | None, terminal: Terminal) -> int:
+    """Show every model, or all fields of one; return the exit code.
+
+    Args:
+        name: The service's name of the model, None for all.
+        terminal: Where to show it.
+
+    Raises:
+        ConfigurationError: There is no such model.
+    """
+    if name is None:
+        _show_all(registered_models().values(), terminal)
+    else:
+        _show_one(_found(name), terminal)
+    return report.OK
+
+
+def _found(name: str) -> type[Params]:
+    known = registered_models()
+    if name not in known:
+        near = nearest(name, known)
+        hint = f", did you mean {near!r}?" if near else "; `evolink-async models` lists them"
+        raise ConfigurationError(f"unknown model {name!r}{hint}")
+    return known[name]
+
+
+def model_object(cls: type[Params]) -> dict[str, object]:
+    """Return the JSON object that introduces a model."""
+    return {
+        "model": cls.model,
+        "class": cls.__qualname__,
+        "endpoint": cls.path,
+        "required": [field.path for field in fields_of(cls) if field.required],
+        "page": cls.source or None,
+    }
+
+
+def field_object(field: ParamField) -> dict[str, object]:
+    """Return the JSON object that describes a parameter."""
+    return {
+        "field": field.path,
+        "required": field.required,
+        "default": field.default,
+        "rule": field.text,
+        "schema": field.rule.schema(),
+    }
+
+
+def _show_all(classes: Iterable[type[Params]], terminal: Terminal) -> None:
+    if not terminal.for_eyes:
+        for cls in classes:
+            terminal.json_line(model_object(cls))
+        return
+    by_endpoint: dict[str, list[type[Params]]] = {}
+    for cls in sorted(classes, key=lambda cls: cls.model):
+        by_endpoint.setdefault(cls.path, []).append(cls)
+    for endpoint, members in by_endpoint.items():
+        terminal.say(Text(f"POST {endpoint}", style="bold cyan"))
+        terminal.say(_table(members, has_pages=terminal.out.width >= _PAGE_COLUMNS))
+        terminal.say()
+    terminal.note("All fields of one, and its page: evolink-async models NAME")
+
+
+def _table(classes: Iterable[type[Params]], *, has_pages: bool) -> Table:
+    table = report.listing("model", "class", "required", *(["page"] if has_pages else []))
+    for cls in classes:
+        required = ", ".join(field.path for field in fields_of(cls) if field.required)
+        name = Text(cls.model, style=f"link {cls.source}" if cls.source else "")
+        table.add_row(name, *map(plain, (cls.__qualname__, required, cls.source)[: 2 + has_pages]))
+    return table
+
+
+def _show_one(cls: type[Params], terminal: Terminal) -> None:
+    if not terminal.for_eyes:
+        terminal.json_line({**model_object(cls), "fields": [field_object(field) for field in fields_of(cls)]})
+        return
+    terminal.say(f"{cls.model}: {cls.__qualname__}, POST {cls.path}")
+    if cls.source:
+        terminal.say(cls.source)
+    terminal.say()
+    table = report.listing("field", "default", "must be")
+    for field in fields_of(cls):
+        default = "required" if field.required else "" if field.default is None else json.dumps(field.default)
+        table.add_row(*map(plain, (field.path, default, field.text)))
+    terminal.say(table)

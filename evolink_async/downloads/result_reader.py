@@ -1,0 +1,197 @@
+"""Reading result files from whatever host a link names: no key, no cookies, no trust.
+
+The other importer of aiohttp in the core. Where the bytes go is `files.download`'s business.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.request import getproxies
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from ..client.transport import HttpOptions
+from ..errors import DownloadError, LinkExpiredError
+from ..urls import is_public_host
+
+REDIRECTS = 3
+RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
+BUFFER_BYTES = 1 << 17
+"""Bytes of a file read ahead: with fewer, reading is halted and begun again all the time. Twice as many may come, and
+are lost when the connection is."""
+
+
+class ForbiddenAddressError(OSError):
+    """A link leads to an address that results never come from."""
+
+
+class InterruptedDownloadError(DownloadError):
+    """The way to the host, or the host itself, failed: what is missing may be asked for again."""
+
+
+class ChangedResultError(InterruptedDownloadError):
+    """The host's file is not the one that was begun: it is to be asked for from its beginning."""
+
+
+@attrs.frozen
+class Mark:
+    """Where a transfer stopped: bytes already here, and the host's word for the version they are of."""
+
+    offset: int
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class Remote:
+    """A result file about to be read.
+
+    Attributes:
+        offset: Where the bytes begin: the mark's, or 0 if the host sends the file anew.
+        size_bytes: The whole file's length, if the host names it.
+        content_type: Its type.
+        version: A strong ETag, or else the date of its last change; None if the host names neither.
+        pieces: The bytes.
+    """
+
+    offset: int
+    size_bytes: int | None
+    content_type: str
+    version: str | None
+    pieces: AsyncIterator[bytes]
+
+
+class Fetcher:
+    """Reads result files. Opens its one session at the first use, so call it inside the pool's event loop."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def open(self, url: str, *, after: Mark | None = None) -> AsyncGenerator[Remote, None]:
+        """Ask for a file, or for what comes after a mark if the file is still the same one, and hold it open.
+
+        Raises:
+            LinkExpiredError: The host no longer serves it (403, 404, 410).
+            ChangedResultError: There is nothing after the mark, or it is another file's.
+            InterruptedDownloadError: The network failed, or the host did (408, 429, 5xx), also while bytes are read.
+            DownloadError: Anything else that keeps the bytes from us.
+        """
+        try:
+            async with await self._get(url, after) as reply:
+                yield _remote(reply, url, after)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if isinstance(error, DownloadError):
+                raise
+            kind = DownloadError if _is_final(error) else InterruptedDownloadError
+            raise kind(f"the result could not be read: {_reason(error)}", url=url) from None
+
+    async def _get(self, url: str, after: Mark | None) -> aiohttp.ClientResponse:
+        """Follow redirects ourselves, so that each hop passes the same checks."""
+        target = URL(url, encoded=True)
+        headers = {"Range": f"bytes={after.offset}-", "If-Range": after.version} if after is not None else {}
+        for _ in range(REDIRECTS + 1):
+            self._check(target, url)
+            reply = await self._open_session().get(target, headers=headers, allow_redirects=False)
+            location = reply.headers.get("Location")
+            if reply.status not in (301, 302, 303, 307, 308) or location is None:
+                return _usable(reply, url, after)
+            reply.release()
+            target = target.join(URL(location, encoded=True))
+        raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
+
+    def _check(self, target: URL, url: str) -> None:
+        allowed = ("https", "http") if self._options.allow_private_results else ("https",)
+        if target.scheme not in allowed or not target.host:
+            raise DownloadError(f"results are fetched by {' or '.join(allowed)} only", url=url)
+        if not self._options.allow_private_results and not is_public_host(target.host):
+            raise DownloadError(f"results never come from {target.host}, which is no public host", url=url)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            options = self._options
+            # Behind a proxy every socket leads to the proxy, and only the proxy knows what a name resolves to.
+            has_proxy = options.proxy is not None or (options.trust_env and bool(getproxies()))
+            guard = None if options.allow_private_results or has_proxy else _guarded_socket
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=guard),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": options.agent, "Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=options.connect_timeout, sock_read=options.download_read_timeout
+                ),
+                trust_env=options.trust_env,
+                proxy=options.proxy,
+                read_bufsize=BUFFER_BYTES,
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _usable(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> aiohttp.ClientResponse:
+    status = reply.status
+    if status == 200 or (status == 206 and after is not None):
+        return reply
+    reply.release()
+    kind = DownloadError
+    if status in (403, 404, 410):
+        kind = LinkExpiredError
+    elif status == 416 and after is not None:
+        kind = ChangedResultError
+    elif status in (408, 429) or status >= 500:
+        kind = InterruptedDownloadError
+    raise kind(f"the result's host answered HTTP {status}", url=url)
+
+
+def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remote:
+    offset, size_bytes = 0, reply.content_length
+    if reply.status == 206:
+        named = RANGE.fullmatch(reply.headers.get("Content-Range", ""))
+        if after is None or named is None or int(named[1]) != after.offset:
+            raise DownloadError("the result's host sent another part than the one asked for", url=url)
+        if (
+            reply.headers.get("ETag" if after.version.startswith('"') else "Last-Modified", after.version)
+            != after.version
+        ):
+            raise ChangedResultError("the result's host sent a part of another file", url=url)
+        offset, size_bytes = after.offset, int(named[2])
+    is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
+    tag = reply.headers.get("ETag", "")
+    return Remote(
+        offset=offset,
+        size_bytes=size_bytes if is_plain else None,
+        content_type=reply.content_type,
+        version=(tag if tag.startswith('"') else reply.headers.get("Last-Modified")) if is_plain else None,
+        pieces=reply.content.iter_any(),
+    )
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether asking again leads to the same end: a forbidden address, a certificate, a URL that is none."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return isinstance(cause, ForbiddenAddressError | aiohttp.ClientSSLError | ValueError)
+
+
+def _guarded_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make a socket for a final, resolved address, unless results never come from there: the guard against SSRF."""
+    family, kind, protocol, _, target = address
+    host = str(target[0])
+    if not is_public_host(host):
+        raise ForbiddenAddressError(f"{host} is no public address; allow_private_results=True is for emulators only")
+    return socket.socket(family, kind, protocol)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error) or type(error.os_error).__name__
+    return str(error) if isinstance(error, aiohttp.ClientPayloadError | OSError) else type(error).__name__

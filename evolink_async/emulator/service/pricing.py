@@ -1,0 +1,70 @@
+"""What a request costs, by the price its schema carries.
+
+Nothing here knows accounts or tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from attrs import frozen
+
+from .outputs import Film, Shape
+
+_PRICE_OF_UNPRICED: Mapping[str, object] = {"credits_per_unit": 1.0, "minimum_credits": 1.0}
+_HALF_WHEN_SILENT = frozenset({"wan2.6-image-to-video-flash", "wan2.6-reference-video-flash"})
+"""Source: the price notes of these two schemas ("times 0.5 without sound"), catalogue of 2026-10-10."""
+
+_CHOSEN_HELD_SECONDS = 30
+_KEPT_LENGTH_HELD_SECONDS = 10
+
+
+@frozen
+class Price:
+    """Credits held at submission, and credits charged when the task completes."""
+
+    reserved: float
+    charged: float
+
+
+def price_of(schema: Mapping[str, object], body: Mapping[str, object], shape: Shape) -> Price:
+    """Return the price of an accepted request.
+
+    Units times the factor of the quality, at least the model's minimum. Units are output seconds or pictures:
+    input seconds are not counted, because the emulator does not open clips. `duration` -1 holds 30 s and 0
+    (video edit) holds 10 s, as the catalogue says; both are charged by the film's real seconds. A model
+    without a catalogue price costs 1 credit a unit.
+    """
+    vendor = cast("Mapping[str, object]", schema.get("x-evolink") or {})
+    price = cast("Mapping[str, object]", vendor.get("price") or _PRICE_OF_UNPRICED)
+    factor = _quality_factor(price, body) * _sound_factor(body, shape)
+    per_unit = _number(price.get("credits_per_unit")) * factor
+    minimum = _number(price.get("minimum_credits"))
+    charged = max(minimum, per_unit * _units(shape))
+    return Price(max(charged, per_unit * _held_seconds(body)), charged)
+
+
+def _quality_factor(price: Mapping[str, object], body: Mapping[str, object]) -> float:
+    factors = cast("Mapping[str, object]", price.get("quality_multiplier") or {})
+    return _number(factors.get(str(body.get("quality", "720p")), 1.0))
+
+
+def _sound_factor(body: Mapping[str, object], shape: Shape) -> float:
+    silent = isinstance(shape, Film) and not shape.audio
+    return 0.5 if silent and body.get("model") in _HALF_WHEN_SILENT else 1.0
+
+
+def _units(shape: Shape) -> int:
+    return shape.seconds if isinstance(shape, Film) else shape.count
+
+
+def _held_seconds(body: Mapping[str, object]) -> int:
+    if body.get("duration") == -1:
+        return _CHOSEN_HELD_SECONDS
+    keeps_length = body.get("model") == "wan2.7-video-edit" and not body.get("duration")
+    return _KEPT_LENGTH_HELD_SECONDS if keeps_length else 0
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,1 +1,0 @@
-"""Files that go out of the service and, later, into it."""

@@ -1,0 +1,125 @@
+"""What a file is, found out by its content: blocking, to be called in a worker thread.
+
+Nothing is judged here, that is `media`; no name is asked and no film decoded. Without the extra `media` headers tell
+most of it, and what they do not tell is None.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+from ..rules import MediaFacts
+from . import documents, films, images
+from .errors import UnreadableError
+from .signatures import HEAD_BYTES, UNKNOWN, format_of
+from .sounds import container_seconds, mp3_seconds, wav_seconds
+from .window import Window
+
+__all__ = ("UNKNOWN", "UnreadableError", "opened", "probe")
+
+# A pipe opened without it waits for a writer; no file does.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def probe(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:
+    """Find out what a file is.
+
+    Args:
+        source: Where it is; or its bytes, which can be read at any place.
+        size_bytes: The length of the whole file, if `source` has only its first bytes.
+
+    Raises:
+        UnreadableError: There is no such file, or no regular one; it may not be read, is empty, cut off or damaged.
+    """
+    if isinstance(source, Path):
+        with opened(source) as file:
+            return probe(file)
+    with _sentences():
+        window = Window(source, size_bytes)
+        if not window.size_bytes:
+            raise UnreadableError("is empty")
+        form = format_of(window.head(HEAD_BYTES))
+        try:
+            return _facts(window, form)
+        except EOFError:
+            if window.is_whole:
+                raise UnreadableError("is cut off") from None
+            return MediaFacts(format=form, size_bytes=window.size_bytes)
+
+
+def _facts(window: Window, form: str) -> MediaFacts:
+    known: dict[str, Any] = {}
+    kind: str | None = form
+    if form in images.FORMATS:
+        found = images.picture(window, form)
+        known = {"width": found.width, "height": found.height, "has_alpha": found.has_alpha}
+    elif form in films.FORMATS:
+        film = films.footage(window)
+        seconds = film.seconds
+        if seconds is None and window.is_whole:
+            seconds = container_seconds(window, "mov")
+        if film.width is None and form in ("mp4", "mov"):
+            kind = "m4a"  # a sound in a film's clothes
+        known = {"width": film.width, "height": film.height, "seconds": seconds}
+    elif form == "wav":
+        known = {"seconds": wav_seconds(window)}
+    elif form == "mp3":
+        known = {"seconds": mp3_seconds(window)}
+    elif window.is_whole:
+        kind, known = _whole(window, form)
+    elif form in documents.CONTAINERS:
+        kind = None  # which document it is stands anywhere
+    return MediaFacts(format=kind, size_bytes=window.size_bytes, **known)
+
+
+def _whole(window: Window, form: str) -> tuple[str, dict[str, Any]]:
+    """Find out what only a whole file tells."""
+    if form == "pdf":
+        return form, {"pages": documents.pdf_pages(window)}
+    if form == "zip":
+        return documents.in_zip(window), {}
+    if form == "ole":
+        return documents.in_ole(window), {}
+    return form, {}
+
+
+@contextmanager
+def opened(path: Path) -> Generator[BufferedReader]:
+    """Open a regular file for reading; never wait for a pipe, never touch a device.
+
+    Raises:
+        UnreadableError: There is no such file, or it may not be read.
+    """
+    with _sentences():
+        if "\0" in str(path):
+            raise UnreadableError("has a name that no file can have")
+        _refuse_irregular(path.stat().st_mode)
+        with os.fdopen(os.open(path, os.O_RDONLY | _WITHOUT_WAITING), "rb") as file:
+            _refuse_irregular(os.fstat(file.fileno()).st_mode)  # it may have changed in between
+            yield file
+
+
+def _refuse_irregular(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise UnreadableError("is a folder")
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("is a device, pipe or socket, no file")
+
+
+@contextmanager
+def _sentences() -> Generator[None]:
+    """Turn what the system says of a file into an ending of a sentence about it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UnreadableError("does not exist") from None
+    except PermissionError:
+        raise UnreadableError("may not be read by this user") from None
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror or type(error).__name__}") from None

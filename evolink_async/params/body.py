@@ -1,0 +1,209 @@
+"""The wire body of a model, read and written along the table of its parameters.
+
+No rule is applied here: a reading says which value stands where, and what cannot stand anywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import attrs
+
+from ..errors import Fault
+from ..json_text import Json, freeze, thaw
+from ..media.rules import FILE_SIGN, LocalMedia, changed
+from .fields import ParamField
+from .json_faults import json_faults, shown
+
+_Place: TypeAlias = tuple[str | None, str]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """A body taken apart.
+
+    Attributes:
+        values: What was given, by the name of the parameter, as frozen JSON.
+        unknown: What no parameter takes, by the object that holds it (None: the body itself) and its name.
+        faults: Values that are no JSON, and parameters that are required and missing.
+    """
+
+    values: Mapping[str, object]
+    unknown: Mapping[_Place, object]
+    faults: tuple[Fault, ...]
+
+    def extra(self) -> dict[str, object]:
+        """Return what no parameter takes, in the shape of the body."""
+        extra: dict[str, object] = {}
+        for (inside, name), value in self.unknown.items():
+            if inside is None:
+                extra[name] = value
+            else:
+                cast("dict[str, object]", extra.setdefault(inside, {}))[name] = value
+        return extra
+
+
+def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Reading:
+    """Sort the entries of a body, its `model` aside. An optional one given as null counts as not given."""
+    places = {(field.inside, field.name): field for field in fields}
+    values: dict[str, object] = {}
+    unknown: dict[_Place, object] = {}
+    faults: list[Fault] = []
+    refused: set[str] = set()
+    for place, value in _entries(fields, body, faults):
+        field = places.get(place)
+        found = tuple(json_faults(value, _path(place)))
+        faults.extend(found)
+        if found:
+            refused.add(place[1])
+        elif field is None:
+            unknown[place] = value
+        elif value is not None or field.required:
+            values[field.name] = freeze(value)
+    missing = (field for field in fields if field.required and field.name not in {*values, *refused})
+    faults.extend(Fault(field.path, "is required") for field in missing)
+    return Reading(values=values, unknown=unknown, faults=tuple(faults))
+
+
+def _entries(
+    fields: Sequence[ParamField], body: Mapping[str, object], faults: list[Fault]
+) -> Iterator[tuple[_Place, object]]:
+    holders = {field.inside for field in fields}
+    for name, value in _named(body, None, faults):
+        if name not in holders:
+            if name != "model":
+                yield (None, name), value
+        elif isinstance(value, Mapping):
+            for inner, item in _named(cast("Mapping[str, object]", value), name, faults):
+                yield (name, inner), item
+        elif value is not None:
+            faults.append(Fault(name, f"must be an object, not {shown(value)}"))
+
+
+def _named(holder: Mapping[str, object], path: str | None, faults: list[Fault]) -> Iterator[tuple[str, object]]:
+    for name, value in cast("Mapping[object, object]", holder).items():
+        found = tuple(json_faults({name: None}, path or ""))
+        faults.extend(found)
+        if not found:
+            yield cast("str", name), value
+
+
+def _path(place: _Place) -> str:
+    return ".".join(part for part in place if part)
+
+
+def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None) -> Reading:
+    """Take `file:` and a path for a file of this machine, wherever a parameter has room for one.
+
+    Args:
+        fields: The table of the parameters.
+        reading: What the body holds.
+        base: The folder that relative paths start from; None refuses every file.
+    """
+    faults: list[Fault] = []
+
+    def local(path: str, item: str | LocalMedia) -> str | LocalMedia:
+        if not isinstance(item, str) or not item.startswith(FILE_SIGN):
+            return item
+        try:
+            return LocalMedia.named(item, base)
+        except ValueError as error:
+            faults.append(Fault(path, f"{error}, not {shown(item)}"))
+            return LocalMedia(Path())  # no URL either, but one fault is enough
+
+    places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
+    found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
+    return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
+
+
+def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[Fault]:
+    """Name what no parameter takes, each with the parameter that was probably meant."""
+    paths = {**{field.name: field.path for field in fields}, **{field.path: field.path for field in fields}}
+    for place in reading.unknown:
+        near = nearest(place[1], paths)
+        yield Fault(_path(place), f"unknown field, did you mean {paths[near]!r}?" if near else "unknown field")
+
+
+def nearest(word: str, known: Mapping[str, object]) -> str | None:
+    """Return the known word that looks most like this one; None if none does."""
+    return next(iter(difflib.get_close_matches(word[:100], known, n=1)), None)
+
+
+def write_body(
+    fields: Sequence[ParamField], values: Mapping[str, object], extra: Mapping[str, object]
+) -> dict[str, Json]:
+    """Put values where the wire body has them, without those that mean "not given", and merge `extra` in."""
+    body: dict[str, Json] = {}
+    holders: dict[str, dict[str, Json]] = {}
+    for field in fields:
+        value = values[field.name]
+        if field.is_empty(value):
+            continue
+        plain = thaw(value) if field.media is None else _as_text(value)
+        if field.inside is None:
+            body[field.name] = plain
+        else:
+            holder = holders.setdefault(field.inside, {})
+            holder[field.name] = plain
+            body[field.inside] = holder
+    for name, value in extra.items():
+        plain = thaw(value)
+        body[name] = {**holders[name], **plain} if name in holders and isinstance(plain, dict) else plain
+    return body
+
+
+def _as_text(value: object) -> Json:
+    """Write media as they stand in a body: URLs as they are, files by their content or their place."""
+    if isinstance(value, tuple):
+        return [str(item) for item in cast("tuple[object, ...]", value)]
+    if isinstance(value, Mapping):
+        return {name: str(item) for name, item in cast("Mapping[str, object]", value).items()}
+    return str(value)
+
+
+def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Fault]:
+    """Find what keeps fields from being sent beside the known ones: no JSON, or the place of a known one."""
+    if not isinstance(extra, Mapping):
+        yield Fault("extra", f"must be an object, not {shown(extra)}")
+        return
+    yield from json_faults(cast("Mapping[str, object]", extra), "extra")
+    taken = {"model", *(field.path for field in fields)}
+    holders = {field.inside for field in fields if field.inside}
+    for name, value in cast("Mapping[str, object]", extra).items():
+        if name in taken:
+            yield Fault(f"extra.{name}", "is a field of the model, set it there")
+        if name not in holders:
+            continue
+        if not isinstance(value, Mapping):
+            yield Fault(f"extra.{name}", f"must be an object, not {shown(value)}")
+            continue
+        for inner in cast("Mapping[str, object]", value):
+            if f"{name}.{inner}" in taken:
+                yield Fault(f"extra.{name}.{inner}", "is a field of the model, set it there")
+
+
+def body_schema(model: str, fields: Sequence[ParamField]) -> dict[str, Json]:
+    """Write the rules of single fields as a JSON Schema (draft 2020-12) of the wire body."""
+    properties: dict[str, Json] = {"model": {"const": model}}
+    holders: dict[str, dict[str, Json]] = {}
+    for field in fields:
+        schema: dict[str, Json] = {"description": field.text, **field.rule.schema()}
+        if field.default is not None:
+            schema["default"] = field.default
+        if field.inside is None:
+            properties[field.name] = schema
+        else:
+            holder = holders.setdefault(field.inside, {})
+            holder[field.name] = schema
+            properties[field.inside] = {"type": "object", "properties": holder}
+    required: list[Json] = ["model", *(field.name for field in fields if field.required)]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": model,
+        "type": "object",
+        "required": required,
+        "properties": properties,
+    }

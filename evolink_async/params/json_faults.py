@@ -1,0 +1,77 @@
+"""What is wrong with a value that is to become JSON, and how a message shows it.
+
+No rule of the vendor's is known here; those are in `rules`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from ..errors import Fault
+from ..json_text import FrozenMap
+
+MAX_DEPTH = 64
+"""Deepest nesting sent in a body; the deepest documented one has two levels."""
+
+_SHOWN = 60
+_PRINTABLE_BITS = 128
+_DOUBLE_BITS = 1024
+
+
+def json_faults(value: object, path: str, depth: int = 1) -> Iterator[Fault]:
+    """Find what keeps a value from being JSON: NaN, foreign types, keys that are no text, endless nesting."""
+    if isinstance(value, str):
+        yield from text_faults(value, path)
+    elif isinstance(value, Mapping | list | tuple):
+        if depth > MAX_DEPTH:
+            yield Fault(path, f"must not nest deeper than {MAX_DEPTH} levels")
+        elif isinstance(value, Mapping):
+            yield from _object_faults(cast("Mapping[object, object]", value), path, depth)
+        else:
+            for index, item in enumerate(cast("tuple[object, ...]", value)):
+                yield from json_faults(item, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Fault(path, f"must be a finite number, not {shown(value)}")
+    elif isinstance(value, int) and value.bit_length() > _DOUBLE_BITS:
+        yield Fault(path, f"must be within the range of a double, not {shown(value)}")
+    elif not isinstance(value, int | float | None):
+        yield Fault(path, f"must be JSON, not {shown(value)}")
+
+
+def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Iterator[Fault]:
+    for name, item in value.items():
+        if not isinstance(name, str):
+            yield Fault(path, f"must have text as keys, not {shown(name)}")
+        else:
+            yield from json_faults(item, f"{path}.{name}" if path else name, depth + 1)
+
+
+def text_faults(value: object, path: str) -> Iterator[Fault]:
+    """Find why a value is no text that UTF-8 can carry."""
+    if not isinstance(value, str):
+        yield Fault(path, f"must be text, not {shown(value)}")
+    elif not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+        yield Fault(path, "must be Unicode that can be sent, not text with lone surrogates")
+
+
+def number_faults(value: object, path: str) -> Iterator[Fault]:
+    """Find why a value is no whole number; `True` and 5.0 are none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield Fault(path, f"must be a whole number, not {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """Write a value for a message: as JSON would, shortened; a collection by its kind alone."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
+    if isinstance(value, bool | None):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and value.bit_length() > _PRINTABLE_BITS:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "an object" if isinstance(value, dict | FrozenMap) else f"a Python {type(value).__name__}"

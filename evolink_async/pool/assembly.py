@@ -1,0 +1,80 @@
+"""Putting an open pool together from what its user chose: the one place that makes every part.
+
+What the parts do, and what they do together, is not decided here.
+"""
+
+from __future__ import annotations
+
+import attrs
+from yarl import URL
+
+from ..budget.account import Purse
+from ..client.api_key import ApiKey
+from ..client.retry import Gate
+from ..client.session import Session
+from ..client.transport import AiohttpTransport, HttpOptions
+from ..concurrency.limiter import Permits
+from ..downloads.result_reader import Fetcher
+from ..events import Observer
+from ..journal.protocol import Journal
+from ..polling.schedule import Schedule
+from ..settings import Budget, Cadence, Limits, RetryPolicy
+from ..uploads.local_files import Hosting
+from ..uploads.preflight import Preflight
+from ..uploads.uploads import Uploads
+from .engine import Engine
+from .observer import Telling
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a pool was made with, checked; see `SessionPool`."""
+
+    keys: tuple[ApiKey, ...]
+    origin: URL
+    files_origin: URL
+    limits: Limits
+    cadence: Cadence
+    retry: RetryPolicy
+    http: HttpOptions
+    budget: Budget | None
+    observer: Observer | None
+
+
+async def opened(settings: Settings, journal: Journal) -> Engine:
+    """Make the parts, one session for each key. Call it inside the event loop that will use them.
+
+    Args:
+        settings: What the user chose.
+        journal: Open already.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    retry, http = settings.retry, settings.http
+    emit = Telling(settings.observer) if settings.observer is not None else None
+    purse = Purse(settings.budget.credits, await journal.ledger()) if settings.budget is not None else None
+    sessions = tuple(
+        Session(
+            AiohttpTransport(settings.origin, key, options=http),
+            key.fingerprint,
+            gate=Gate(retry.patience),
+            emit=emit,
+        )
+        for key in settings.keys
+    )
+    senders = {key.fingerprint: AiohttpTransport(settings.files_origin, key, options=http) for key in settings.keys}
+    uploads = Uploads(senders, journal, Permits(settings.limits.uploads), policy=retry, emit=emit)
+    return Engine(
+        sessions,
+        Fetcher(http),
+        uploads,
+        Hosting(Preflight(), uploads),
+        journal,
+        limits=settings.limits,
+        cadence=settings.cadence,
+        retry=retry,
+        schedule=Schedule(settings.cadence, journal.durations()),
+        purse=purse,
+        emit=emit,
+    )

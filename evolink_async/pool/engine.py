@@ -1,0 +1,315 @@
+"""The parts of an open pool and their common life: sessions, permits, journal, submitter, poller.
+
+What a caller sees is in `pool` and `streams`. The engine's background work is one asyncio task of its own, so that
+nothing of it is tied to the caller's cancel scopes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Hashable
+from typing import Protocol, TypeAlias
+
+from ..budget.account import Purse
+from ..budget.waiting import Till
+from ..client.session import AnySession, Session
+from ..concurrency.channel import Channel
+from ..concurrency.limiter import Permits
+from ..downloads.result_reader import Fetcher
+from ..errors import ConfigurationError, EvolinkError, JournalError
+from ..events import Emit, JobEnded
+from ..jobs.outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
+from ..journal.protocol import Journal
+from ..polling.poller import Poller, looked
+from ..polling.schedule import Schedule
+from ..polling.watched_task import Account, InFlight, Watcher
+from ..settings import Cadence, Limits, RetryPolicy
+from ..submitting.submitter import Submitter
+from ..task import Snapshot, TaskState
+from ..uploads.local_files import Hosting
+from ..uploads.uploads import Uploads
+from .conclusion import conclude, last_look
+from .stats import Stats
+
+LOOK_WITHIN = 0.7
+"""Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
+
+Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
+
+
+class Work(Protocol):
+    """What goes on under an engine until it is closed; a `Run`, seen from down here."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs read and not yet submitted."""
+        ...
+
+    def retune(self, limits: Limits) -> None:
+        """Keep to other limits from now on."""
+        ...
+
+    def stop(self, error: BaseException | None) -> None:
+        """Come to an end, with `error` if there is one."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop, and wait until nothing is under way."""
+        ...
+
+
+class Engine:
+    """Everything an open pool works with."""
+
+    def __init__(
+        self,
+        sessions: tuple[Session, ...],
+        fetcher: Fetcher,
+        uploads: Uploads,
+        hosting: Hosting,
+        journal: Journal,
+        *,
+        limits: Limits,
+        cadence: Cadence,
+        retry: RetryPolicy,
+        schedule: Schedule,
+        purse: Purse | None,
+        emit: Emit | None,
+    ) -> None:
+        self.sessions = sessions
+        self.fetcher = fetcher
+        self.uploads = uploads
+        self.hosting = hosting
+        self.journal = journal
+        self.limits = limits
+        self.requests = Permits(limits.requests)
+        self.in_flight = Permits(limits.in_flight)
+        self.downloads = Permits(limits.downloads)
+        self.submits = Permits(limits.submits)
+        self.emit = emit
+        self.poller = Poller(cadence, self.requests, schedule=schedule, emit=emit)
+        self.tasks = self.poller.tasks
+        self.till = Till(purse, is_watching=lambda: len(self.tasks) > 0)
+        self.submitter = Submitter(
+            sessions,
+            retry,
+            journal,
+            self.till,
+            submits=self.submits,
+            requests=self.requests,
+            hosting=hosting,
+            emit=emit,
+        )
+        self.runs: set[Work] = set()
+        self.channels: set[Channel[Snapshot]] = set()
+        self._waiters: set[asyncio.Future[Ended]] = set()
+        self._counts: Counter[type[Outcome]] = Counter()
+        self._credits_used = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._background = asyncio.create_task(self.poller.run(), name="evolink_async poller")
+        self._background.add_done_callback(self._stopped)
+
+    def retune(self, limits: Limits) -> None:
+        """Change how much may go on at once; what goes on already is not cut short."""
+        self.limits = limits
+        self.requests.resize(limits.requests)
+        self.in_flight.resize(limits.in_flight)
+        self.downloads.resize(limits.downloads)
+        self.uploads.permits.resize(limits.uploads)
+        self.submitter.retune(limits.submits)
+        for run in self.runs:
+            run.retune(limits)
+
+    def check(self) -> None:
+        """Refuse to be used after closing, or from another event loop.
+
+        Raises:
+            ConfigurationError: It is.
+        """
+        self.check_loop()
+        if self._closed:
+            raise ConfigurationError("the pool is closed; open a new one")
+
+    def check_loop(self) -> None:
+        """Refuse to be used from another event loop than the one that opened it.
+
+        Raises:
+            ConfigurationError: It is.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
+
+    def account(self, task_id: str) -> Account:
+        """The session that made a task, or all of them in turn when nobody remembers."""
+        try:
+            known = self.journal.owner(task_id)
+        except JournalError:
+            known = None  # looking is worth more than knowing where
+        owner = next((s for s in self.sessions if known and s.fingerprint == known.session), None)
+        return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
+
+    def follow(
+        self,
+        task_id: str,
+        watcher: Watcher,
+        *,
+        shape: Hashable = None,
+        accepted: Accepted | None = None,
+        within: float | None = None,
+    ) -> InFlight:
+        """Watch a task: by the schedule when we know when it was accepted, else at once."""
+        return self.tasks.watch(
+            task_id,
+            self.account(task_id),
+            watcher,
+            shape=shape,
+            age=max(0.0, time.time() - accepted.accepted_at) if accepted else 0.0,
+            accepted_at=accepted.accepted_at if accepted else None,
+            estimated=accepted.snapshot.estimated_seconds if accepted else None,
+            credits_reserved=accepted.credits_reserved if accepted else None,
+            within=within if accepted else 0.0,
+        )
+
+    async def wait(self, task_id: str, timeout: float | None, shape: Hashable) -> Completed | Failed | None:
+        """How a task ends, written down; None when `timeout` seconds were not enough."""
+        owner = self.journal.owner(task_id)
+        accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
+        if shape is None and accepted is not None:
+            shape = (accepted.snapshot.model, None, None)
+        ended = await self._end_of(task_id, accepted, timeout, shape)
+        if ended is None:
+            return None
+        outcome = conclude(accepted.key if accepted else task_id, *ended)
+        await self.ended(outcome, ended[1])
+        self.say_ended(outcome)
+        self.journal.told(outcome)
+        return outcome
+
+    async def _end_of(
+        self, task_id: str, accepted: Accepted | None, timeout: float | None, shape: Hashable
+    ) -> Ended | None:
+        """How the watching of a task ends. A look falls within `timeout`: who waits in small steps learns of it too."""
+        waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def heard(entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+            if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
+                waiter.set_result((entry, seen))
+
+        within = timeout * LOOK_WITHIN if timeout is not None else None
+        entry = self.follow(task_id, heard, shape=shape, accepted=accepted, within=within)
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait([waiter], timeout=timeout)
+            return waiter.result() if waiter.done() else None
+        finally:
+            self._waiters.discard(waiter)
+            self.tasks.unwatch(entry, heard)
+            self.till.reconsider()
+
+    def tally(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self._counts[type(outcome)] += 1
+        if isinstance(outcome, Completed) and not outcome.resumed:
+            self._credits_used += outcome.credits or 0.0
+
+    def stats(self) -> Stats:
+        """Figures of this moment."""
+        return Stats(
+            waiting=sum(run.waiting for run in self.runs),
+            submitting=self.submits.used,
+            in_flight=len(self.tasks),
+            completed=self._counts[Completed],
+            failed=self._counts[Failed],
+            unknown=self._counts[Unknown],
+            submits=self.submitter.sends,
+            looks=self.poller.looks,
+            status_requests=self.poller.requests_sent,
+            faults=self.submitter.faults + self.poller.faults,
+            refused_for_load=self.submitter.refused + self.poller.refused,
+            lag_p50=self.tasks.lags.at(0.5),
+            lag_p95=self.tasks.lags.at(0.95),
+            pressure=self.tasks.pressure,
+            submits_limit=self.submits.total,
+            credits_reserved=self.tasks.credits_reserved,
+            credits_used=self._credits_used,
+            requests=self.requests.used,
+            requests_peak=self.requests.peak,
+            in_flight_peak=self.in_flight.peak,
+            uploading=self.uploads.permits.used,
+            downloading=self.downloads.used,
+        )
+
+    async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:
+        """Count and write down an end; when only our watching has ended, the task stays unfinished."""
+        self.tally(outcome)
+        self.till.settled(outcome)
+        if isinstance(last, Snapshot):
+            await self.submitter.record(self.journal.ended(outcome))
+
+    def say_ended(self, outcome: Outcome) -> None:
+        """Let the observer know of an outcome just before the caller does."""
+        if self.emit is not None:
+            self.emit(JobEnded(at=time.time(), outcome=outcome))
+
+    async def look(self, task_id: str) -> Snapshot | EvolinkError:
+        """Look at a task once, now."""
+        at = time.time()
+        async with self.requests:
+            seen = await self.account(task_id).poll(task_id)
+        if self.emit is not None:
+            self.emit(looked(at, time.time() - at, [task_id], seen))
+        if isinstance(seen, Snapshot) and seen.is_final:
+            await self.noticed(seen)
+        return seen
+
+    async def noticed(self, seen: Snapshot) -> None:
+        """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
+        owner = self.journal.owner(seen.task_id)
+        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+            return
+        accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
+        timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
+        outcome = last_look(owner.standing.key, seen.task_id, seen, timing)
+        await self.ended(outcome, seen)
+        self.say_ended(outcome)
+        self.journal.told(outcome)
+
+    async def saved(self, completed: Completed) -> None:
+        """Write down where the files of a job are."""
+        await self.submitter.record(self.journal.saved(completed))
+
+    def _stopped(self, background: asyncio.Task[None]) -> None:
+        """Tell everybody who waits that nothing will come any more."""
+        error: BaseException = ConfigurationError("the pool was closed; tasks already accepted go on at the service")
+        if not background.cancelled() and (crash := background.exception()) is not None:
+            error = crash
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+        for channel in list(self.channels):
+            channel.finish(error)
+        for run in list(self.runs):
+            run.stop(error)
+
+    async def aclose(self) -> None:
+        """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
+        self._closed = True
+        for run in list(self.runs):
+            await run.aclose()
+        await self.submitter.aclose()
+        await self.uploads.aclose()
+        self._background.cancel()
+        await asyncio.wait([self._background])
+        for session in self.sessions:
+            await session.aclose()
+        await self.fetcher.aclose()
+        await self.journal.aclose()
+        if not self._background.cancelled() and (crash := self._background.exception()) is not None:
+            raise crash

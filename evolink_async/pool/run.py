@@ -1,0 +1,276 @@
+"""One call of `pool.run`: reads jobs, has them submitted and watched, gathers their outcomes.
+
+The work belongs to the pool and goes on beside the caller; the streams in `streams` are only the caller's end of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from contextlib import aclosing
+from typing import TypeAlias, cast
+
+from ..concurrency.channel import Channel
+from ..concurrency.limiter import Permits
+from ..errors import ConfigurationError, EvolinkError, PreflightError
+from ..jobs.keys import Keys, shape_of
+from ..jobs.outcome import Accepted, Completed, Failed, Job, Outcome
+from ..params.base import AnyParams
+from ..polling.watched_task import InFlight
+from ..settings import Limits
+from ..submitting.submission import Submitted, result_of
+from ..task import Snapshot
+from .conclusion import conclude, deadline
+from .engine import Engine
+
+Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
+Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
+
+
+class Run:
+    """The jobs of one input on their way. Every job read gives exactly one outcome, in the order they end.
+
+    Args:
+        wishes: The input; read one ahead of what may be submitted.
+        engine: The pool's parts.
+        timeout: Seconds a task may take from its acceptance before it is given up (it goes on at the service).
+        save: Fetches the files of a completed job.
+    """
+
+    def __init__(self, wishes: Wishes, engine: Engine, *, timeout: float | None, save: Save | None) -> None:
+        self.outcomes: Channel[Outcome] = Channel()
+        self._wishes = wishes
+        self._engine = engine
+        self._timeout = timeout
+        self._save = save
+        self._room = Permits(engine.limits.in_flight)
+        self._read_ahead = Permits(engine.limits.submits)
+        self._submitting: dict[asyncio.Future[Submitted], Job] = {}
+        self._ear = self._heard  # one object for all jobs: see `Watchlist`
+        self._watched: dict[InFlight, str] = {}
+        self._twins: dict[InFlight, tuple[str, ...]] = {}
+        self._timers: dict[InFlight, asyncio.TimerHandle] = {}
+        self._concluding: set[asyncio.Task[None]] = set()
+        self._reading = True
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._abandoned: asyncio.Task[None] | None = None
+        self._feeder: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs read and not yet submitted."""
+        return len(self._submitting)
+
+    def start(self) -> None:
+        """Begin to read, once.
+
+        Raises:
+            ConfigurationError: The pool is closed, or belongs to another event loop.
+        """
+        self._engine.check_loop()
+        if self._feeder is None and not self._closed:
+            self._engine.check()
+            self._engine.runs.add(self)
+            self._feeder = asyncio.create_task(self._feed(), name="evolink_async input")
+
+    async def next(self) -> Outcome:
+        """The next outcome; StopAsyncIteration after the last."""
+        outcome = await self.outcomes.get()
+        self._room.release()
+        self._engine.journal.told(outcome)
+        return outcome
+
+    async def _feed(self) -> None:
+        keys = Keys()
+        try:
+            async with aclosing(_source(self._wishes)) as source:
+                await self._make_room()
+                async for wish in source:
+                    await self._begin(keys, wish)
+                    await self._make_room()
+        except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
+            self._failure = error
+        finally:
+            self._reading = False
+            self._finish_if_done()
+
+    async def _make_room(self) -> None:
+        """Wait until one more job may be read: the caller takes outcomes, and submits keep up."""
+        await self._room.acquire()
+        await self._read_ahead.acquire()
+
+    async def _begin(self, keys: Keys, wish: Job | AnyParams) -> None:
+        fault: EvolinkError | None = None
+        try:
+            wish = await self._engine.hosting.measured(wish)
+        except PreflightError as error:
+            fault = error
+        try:
+            job = keys.job(wish)
+        except ConfigurationError as error:
+            self._refuse(getattr(wish, "key", "?"), error)
+            return
+        if fault is not None:
+            self._refuse(job.key, fault)
+            return
+        await self._engine.in_flight.acquire()
+        try:
+            future = self._engine.submitter.start(job)
+        except EvolinkError as error:
+            future = Failed(job.key, error)
+        if isinstance(future, asyncio.Future):
+            self._submitting[future] = job
+            future.add_done_callback(self._submitted)
+        else:
+            self._go_on_with(job, future)
+
+    def _refuse(self, key: str, error: EvolinkError) -> None:
+        """Tell of a wish that is none."""
+        self._read_ahead.release()
+        self._tell(Failed(key, error))
+
+    def _submitted(self, future: asyncio.Future[Submitted]) -> None:
+        job = self._submitting.pop(future)
+        self._go_on_with(job, result_of(future, job))
+        self._finish_if_done()
+
+    def _go_on_with(self, job: Job, submitted: Submitted) -> None:
+        """Watch the task of a job, or tell what became of it without one."""
+        self._read_ahead.release()
+        if isinstance(submitted, Accepted) and not self._closed:
+            self._watch(job, submitted)
+        else:
+            self._engine.in_flight.release()
+        if not isinstance(submitted, Accepted):
+            self._tell(submitted)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""
+        self._engine.tally(outcome)
+        if self._save is not None and isinstance(outcome, Completed) and not outcome.has_files():
+            self._conclude(self._hand_over(outcome))
+        else:
+            self._put(outcome)
+
+    def _watch(self, job: Job, accepted: Accepted) -> None:
+        entry = self._engine.follow(accepted.task_id, self._ear, shape=shape_of(job.params), accepted=accepted)
+        if entry in self._watched:  # the service has answered two submits with one task: one ear is enough for it
+            self._twins[entry] = (*self._twins.get(entry, ()), job.key)
+            self._engine.tasks.unwatch(entry, self._ear)
+            return
+        self._watched[entry] = job.key
+        if self._timeout is not None:
+            timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, entry, self._timeout)
+            self._timers[entry] = timer
+
+    def _heard(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+        if isinstance(seen, EvolinkError) or seen.is_final:
+            self._ended(entry, seen)
+
+    def _expire(self, entry: InFlight, timeout: float) -> None:
+        self._ended(entry, deadline(entry.task_id, timeout))
+
+    def _ended(self, entry: InFlight, last: Snapshot | EvolinkError) -> None:
+        for key in self._unwatch(entry):
+            self._conclude(self._end(conclude(key, entry, last), last))
+
+    def _unwatch(self, entry: InFlight) -> tuple[str, ...]:
+        """Hear nothing more of a task; gives the jobs it was for."""
+        keys = (self._watched.pop(entry), *self._twins.pop(entry, ()))
+        timer = self._timers.pop(entry, None)
+        if timer is not None:
+            timer.cancel()
+        self._engine.tasks.unwatch(entry, self._ear)
+        for _ in keys:
+            self._engine.in_flight.release()
+        return keys
+
+    def _conclude(self, act: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(act)
+        self._concluding.add(task)
+        task.add_done_callback(self._delivered)
+
+    async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
+        await self._engine.ended(outcome, last)
+        await self._hand_over(outcome)
+
+    async def _hand_over(self, outcome: Outcome) -> None:
+        """Save the files, then put the outcome where the caller takes it."""
+        if self._save is not None and isinstance(outcome, Completed):
+            outcome = await self._save(outcome)
+            if outcome.saved and outcome.download_error is None:
+                await self._engine.saved(outcome)
+        self._put(outcome)
+
+    def _put(self, outcome: Outcome) -> None:
+        self._engine.say_ended(outcome)
+        self.outcomes.put(outcome)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._concluding.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.stop(error)
+        self._finish_if_done()
+
+    def _finish_if_done(self) -> None:
+        if not (self._reading or self._submitting or self._watched or self._concluding):
+            self.stop(self._failure)
+
+    def retune(self, limits: Limits) -> None:
+        """Read as far ahead as other limits say."""
+        self._room.resize(limits.in_flight)
+        self._read_ahead.resize(limits.submits)
+
+    def stop(self, error: BaseException | None) -> None:
+        """Let the consumer come to its end."""
+        self._save = None  # and let go of the folder
+        self.outcomes.finish(error)
+        self._engine.runs.discard(self)
+
+    def abandon(self) -> None:
+        """Close without waiting, for a stream that was dropped."""
+        if not self._closed:
+            self._abandoned = asyncio.create_task(self.aclose(), name="evolink_async abandoned stream")
+
+    @property
+    def started(self) -> bool:
+        """Whether jobs have been read and not all outcomes told."""
+        return self in self._engine.runs
+
+    def drain(self) -> None:
+        """Read and submit nothing more, and let what is in flight come to its end."""
+        if self._feeder is not None:
+            self._feeder.cancel()
+        for future in list(self._submitting):
+            self._engine.submitter.withdraw(future)
+
+    async def aclose(self) -> None:
+        """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids."""
+        self._closed = True
+        for future in list(self._submitting):
+            self._engine.submitter.withdraw(future)
+        for entry in list(self._watched):
+            self._unwatch(entry)
+        self._engine.till.reconsider()
+        pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+        self.outcomes.clear()
+        self.stop(None)
+
+
+async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:
+    """Read either kind of input as one kind, and close it when we stop early."""
+    if not isinstance(wishes, AsyncIterable):
+        for wish in wishes:
+            yield wish
+    elif isinstance(wishes, AsyncGenerator):
+        async with aclosing(cast("AsyncGenerator[Job | AnyParams, None]", wishes)) as generator:
+            async for wish in generator:
+                yield wish
+    else:
+        async for wish in wishes:
+            yield wish

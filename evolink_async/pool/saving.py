@@ -1,0 +1,70 @@
+"""What callers of a pool say about saving, made into `Downloads`: folders, paths, names.
+
+How files are saved is the business of `files`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio.to_thread
+
+from ..client.transport import HttpOptions
+from ..downloads.downloads import Downloads
+from ..downloads.folder import Folder, place_of
+from ..downloads.names import Exactly, Template
+from ..errors import ConfigurationError
+from ..jobs.outcome import Completed
+from ..settings import RetryPolicy
+from .engine import Engine
+from .run import Save
+
+PathLike: TypeAlias = "str | Path"
+
+
+def save_to(
+    folder: PathLike | None, name: str | None, engine: Engine, policy: RetryPolicy, http: HttpOptions
+) -> Save | None:
+    """What saves the results of a run, if they are to be saved.
+
+    Raises:
+        ConfigurationError: The folder cannot be made or written to, or the template is none.
+    """
+    template = Template(name) if name is not None else None
+    if folder is not None:
+        return _downloads(Path(folder), template, engine, policy, http).save
+    if template is not None:
+        raise ConfigurationError("a name for files needs a folder for them: give download_to too")
+    return None
+
+
+async def fetch_to(
+    path: PathLike, completed: Completed, engine: Engine, policy: RetryPolicy, http: HttpOptions
+) -> Completed:
+    """Fetch the results of one job into a folder, or to a file, and write down where they are.
+
+    Raises:
+        DownloadError: A result cannot be had or saved.
+        ConfigurationError: The folder cannot be made or written to.
+    """
+    folder, name = place_of(path)
+    downloads = await anyio.to_thread.run_sync(_downloads, folder, name, engine, policy, http)
+    fetched = await downloads.fetch(completed)
+    await engine.saved(fetched)
+    return fetched
+
+
+def _downloads(
+    folder: Path, template: Template | Exactly | None, engine: Engine, policy: RetryPolicy, http: HttpOptions
+) -> Downloads:
+    return Downloads(
+        Folder(folder),
+        engine.fetcher,
+        engine.downloads,
+        template=template,
+        policy=policy,
+        look=engine.look,
+        max_bytes=http.max_download_bytes,
+        emit=engine.emit,
+    )

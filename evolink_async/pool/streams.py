@@ -1,0 +1,161 @@
+"""What a caller iterates over: outcomes, links, looks. Each is an async iterator and an async context manager.
+
+They hold no work and no cancel scope of their own, so leaving one early is always safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections import deque
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from ..concurrency.channel import Channel
+from ..errors import EvolinkError
+from ..jobs.outcome import Completed, Outcome
+from ..polling.watched_task import InFlight
+from ..task import Snapshot
+from .engine import Engine
+from .run import Run
+
+T = TypeVar("T")
+
+
+class Stream(Generic[T]):
+    """An async iterator that can be closed early, by `aclose` or by leaving its context."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Stop; what the stream was about goes on elsewhere."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class OutcomeStream(Stream[Outcome]):
+    """The outcomes of `SessionPool.run`: one for every job, in the order the jobs end.
+
+    Nothing is read or submitted before the first outcome is asked for. Closing it stops reading the input and
+    submits no more; tasks already accepted go on at the service, and `SessionPool.unfinished` names them. A stream
+    dropped without being closed is closed by the event loop, with a ResourceWarning.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        self._done = False
+
+    async def __anext__(self) -> Outcome:
+        self._run.start()
+        try:
+            return await self._run.next()
+        except (StopAsyncIteration, Exception):
+            self._done = True
+            raise
+
+    async def __aenter__(self) -> Self:
+        self._run.start()
+        return self
+
+    def drain(self) -> None:
+        """Read and submit nothing more, and go on to yield the outcomes of what is in flight.
+
+        Jobs read and not yet sent come back as `Failed` with a ConfigurationError; nothing was charged for them.
+        """
+        self._run.drain()
+
+    async def aclose(self) -> None:
+        """Read and submit nothing more; drop what was not taken."""
+        self._done = True
+        await self._run.aclose()
+
+    def __del__(self) -> None:
+        if self._done or not self._run.started or self._loop.is_closed():
+            return
+        # Whoever left the loop wants no more videos: stop buying them now, not when the pool closes.
+        self._loop.call_soon_threadsafe(self._run.abandon)
+        warnings.warn(
+            f"{self!r} was dropped without aclose(); use `async with`",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )
+
+
+class UrlStream(Stream[str]):
+    """Every result link of a run, as jobs complete; see `SessionPool.urls`."""
+
+    def __init__(self, outcomes: OutcomeStream) -> None:
+        self._outcomes = outcomes
+        self._ready: deque[str] = deque()
+        self._errors: list[EvolinkError] = []
+
+    async def __anext__(self) -> str:
+        while not self._ready:
+            try:
+                outcome = await anext(self._outcomes)
+            except StopAsyncIteration:
+                if errors := self._errors:
+                    self._errors = []
+                    raise ExceptionGroup(f"{len(errors)} jobs brought no video", errors) from None
+                raise
+            if isinstance(outcome, Completed):
+                self._ready.extend(outcome.urls)
+            else:
+                self._errors.append(outcome.error)
+        return self._ready.popleft()
+
+    async def aclose(self) -> None:
+        """Close the run; links not taken are dropped."""
+        await self._outcomes.aclose()
+
+
+class SnapshotStream(Stream[Snapshot]):
+    """Every change of state or progress of one task, the final one last; see `SessionPool.watch`."""
+
+    def __init__(self, engine: Engine, task_id: str) -> None:
+        self._engine = engine
+        self._task_id = task_id
+        self._news: Channel[Snapshot] = Channel()
+        self._last: tuple[str, int | None] | None = None
+        self._entry: InFlight | None = None
+
+    async def __anext__(self) -> Snapshot:
+        if self._entry is None:
+            self._engine.check()
+            self._entry = self._engine.follow(self._task_id, self._heard)
+            self._engine.channels.add(self._news)
+        seen = await self._news.get()
+        if seen.is_final:
+            await self._engine.noticed(seen)
+        return seen
+
+    def _heard(self, _: InFlight, seen: Snapshot | EvolinkError) -> None:
+        if isinstance(seen, EvolinkError):
+            self._news.finish(seen)
+            return
+        now = seen.state, seen.progress_percent
+        if now != self._last or seen.is_final:
+            self._last = now
+            self._news.put(seen)
+        if seen.is_final:
+            self._news.finish()
+
+    async def aclose(self) -> None:
+        """Look no more for this stream's sake."""
+        self._news.finish()
+        self._engine.channels.discard(self._news)
+        if self._entry is not None:
+            self._engine.tasks.unwatch(self._entry, self._heard)

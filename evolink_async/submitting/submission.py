@@ -1,0 +1,139 @@
+"""One job on its way to the service: the state that its sends share.
+
+Nothing is sent here; that is the submitter's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import TypeAlias
+
+import attrs
+
+from ..budget.account import Shape, price_shape
+from ..client.retry import Resend
+from ..client.session import Session
+from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
+from ..events import JobStarted, SubmitAnswered
+from ..jobs.outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
+from ..journal.protocol import Intent, Known
+from ..params.base import AnyParams, dump_params, local_media
+from ..settings import RetryPolicy
+from ..uploads.local_files import Hosting
+from ..wire import Request, encode_submit
+
+Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
+
+
+@attrs.define(eq=False)
+class Submission:
+    """A job, its request, and what has become of its sends.
+
+    Attributes:
+        job: The job.
+        request: The paid request, the same bytes at every send.
+        idempotency_key: What the purchase goes by at the service.
+        shape: What its price goes by.
+        resend: The sends so far.
+        digest: What the job is told apart by, whatever links its files get.
+        lacks_files: Whether the request names files that have no URL yet, and must not be sent.
+        session: The account it is sent to; fixed once it is in doubt.
+        doubt: Why it may have been accepted, once a send left that open.
+        accepted: Its task, as soon as the service has named it.
+        price: Credits held for it in the budget.
+        callers: How many wait for it.
+        sent_at: Unix seconds of the last send.
+        seconds: How long that took.
+        under_way: Whether a send is between its journal entries, and must not be cut short.
+    """
+
+    job: Job
+    request: Request
+    idempotency_key: str
+    shape: Shape
+    resend: Resend
+    digest: str
+    lacks_files: bool = False
+    session: Session | None = None
+    doubt: SubmissionUnknownError | None = None
+    accepted: Accepted | None = None
+    price: float | None = None
+    sent_at: float = 0.0
+    seconds: float = 0.0
+    callers: int = 1
+    under_way: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        policy: RetryPolicy,
+        hosting: Hosting,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Submission:
+        """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
+        key = idempotency_key or f"ev-{uuid.uuid4().hex}"
+        request, shape = encode_submit(job.params, key), price_shape(dump_params(job.params))
+        lacks_files = bool(local_media(job.params))
+        if lacks_files and (billed := hosting.billed_seconds(job.params)) is not None:
+            shape += f" input={billed:g}s"
+        return cls(job, request, key, shape, Resend(policy), body_digest(request.body or b""), lacks_files)
+
+    def complete(self, params: AnyParams) -> None:
+        """Make the request anew, with a URL for every file."""
+        self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
+
+    @property
+    def model(self) -> str:
+        """What is asked for."""
+        return self.job.params.model
+
+    def answered(self, verdict: Accepted | EvolinkError, *, is_repeated: bool) -> SubmitAnswered:
+        """What an observer is told of the last send."""
+        accepted = verdict if isinstance(verdict, Accepted) else None
+        return SubmitAnswered(
+            at=self.sent_at,
+            seconds=self.seconds,
+            key=self.job.key,
+            model=self.model,
+            send=self.resend.sends,
+            session=self.session.fingerprint if self.session else "",
+            task_id=accepted.task_id if accepted else None,
+            credits_reserved=accepted.credits_reserved if accepted else None,
+            error=verdict if isinstance(verdict, EvolinkError) else None,
+            is_repeated=is_repeated,
+        )
+
+    def intent(self, session: Session | None) -> Intent:
+        """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
+        return Intent(
+            key=self.job.key,
+            model=self.model,
+            path=self.request.path,
+            body=self.request.body or b"",
+            digest=self.digest,
+            idempotency_key=self.idempotency_key if session else "",
+            session=session.fingerprint if session else "",
+            shape=self.shape,
+            price=self.price,
+        )
+
+
+def started(job: Job, known: Known | None) -> JobStarted:
+    """What an observer is told of a job that is taken up."""
+    standing = known.standing if known is not None else None
+    task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
+    return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
+
+
+def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:
+    """How a submission ended; one cancelled before its first step was never sent."""
+    return withdrawn(job) if future.cancelled() else future.result()
+
+
+def withdrawn(job: Job) -> Failed:
+    """The outcome of a job that was given up before it was sent."""
+    return Failed(job.key, ConfigurationError("withdrawn before it was sent; nothing was charged"))

@@ -1,0 +1,348 @@
+"""Turning a job into a paid task, at most once: the shell that acts on the submit table.
+
+What an answer means is decided in `verdict`, whether there is another send in `retry`, what is affordable in `budget`.
+Here is the order of things: credits, permit, journal, POST, journal. From the first journal entry to the last, a submit
+is never cut short by our own cancellation; it gets a grace period to learn its task id, and is recorded as unknown if
+it does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+
+from ..budget.waiting import Till
+from ..client.session import Session, benched_error, choose
+from ..concurrency.limiter import Permits
+from ..errors import (
+    BudgetError,
+    EvolinkError,
+    JournalConflictError,
+    JournalError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+    SubmissionUnknownError,
+)
+from ..events import Emit, SubmitsLimited
+from ..jobs.outcome import Accepted, Failed, Job, Unknown
+from ..journal.protocol import Journal, Known
+from ..settings import RetryPolicy
+from ..task import Snapshot
+from ..uploads.local_files import Hosting
+from ..wire.verdict import may_send_again
+from .circuit_breaker import Circuits
+from .concurrency_limit import Throttle
+from .submission import Submission, Submitted, result_of, started, withdrawn
+
+_log = logging.getLogger("evolink_async")
+
+
+class Submitter:
+    """Submits jobs for all sessions of a pool.
+
+    Args:
+        sessions: One per API key.
+        policy: When a submit may be sent again.
+        journal: Told before and after each send.
+        till: Where jobs get their credits.
+        submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
+        requests: Permits for HTTP calls; held for one call.
+        hosting: Gives local files their URLs.
+        emit: Told what happens.
+    """
+
+    def __init__(
+        self,
+        sessions: tuple[Session, ...],
+        policy: RetryPolicy,
+        journal: Journal,
+        till: Till,
+        *,
+        submits: Permits,
+        requests: Permits,
+        hosting: Hosting,
+        emit: Emit | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._policy = policy
+        self._journal = journal
+        self._till = till
+        self._submits = submits
+        self._requests = requests
+        self._hosting = hosting
+        self._emit = emit
+        self._throttle = Throttle(submits.total)
+        self._circuits = Circuits(policy.refusals, policy.patience)
+        self._tasks: dict[asyncio.Future[Submitted], Submission] = {}
+        self._by_key: dict[str, asyncio.Future[Submitted]] = {}
+        self._closing = False
+        self.sends = 0
+        self.faults = 0
+        self.refused = 0
+
+    # --- whoever wants a job submitted
+
+    def start(self, job: Job) -> asyncio.Future[Submitted] | Submitted:
+        """Begin to submit `job`, unless the journal knows what became of it, or it is under way already.
+
+        Returns:
+            What became of it; or a future that always gets a result. That belongs to the submitter: give it up with
+            `withdraw`, not `cancel`.
+
+        Raises:
+            JournalConflictError: The key belongs to a job with other parameters.
+            JournalError: The journal cannot be read.
+        """
+        running = self._by_key.get(job.key)
+        if running is not None:
+            return self._join(running, job)
+        known = self._journal.known(job)
+        if self._emit is not None:
+            self._emit(started(job, known))
+        submission = Submission.of(job, self._policy, self._hosting) if known is None else self._resumed(job, known)
+        if not isinstance(submission, Submission):
+            return submission
+        task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
+        self._tasks[task], self._by_key[job.key] = submission, task
+        task.add_done_callback(self._ended)
+        return task
+
+    def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
+        """What became of the job; one in doubt may present its old key to the same account, if the policy says so."""
+        standing = known.standing
+        session = next((session for session in self._sessions if session.fingerprint == known.session), None)
+        if not isinstance(standing, Unknown) or session is None or standing.error.idempotency_key is None:
+            return standing
+        if not may_send_again(standing.error, self._policy.resubmit):
+            return standing
+        submission = Submission.of(job, self._policy, self._hosting, idempotency_key=standing.error.idempotency_key)
+        submission.session, submission.doubt = session, standing.error
+        return submission
+
+    def _join(self, running: asyncio.Future[Submitted], job: Job) -> asyncio.Future[Submitted]:
+        if self._tasks[running].job != job:
+            raise JournalConflictError(f"the key {job.key!r} is being submitted with other parameters")
+        self._tasks[running].callers += 1
+        return running
+
+    def _ended(self, task: asyncio.Future[Submitted]) -> None:
+        del self._by_key[self._tasks.pop(task).job.key]
+
+    def withdraw(self, future: asyncio.Future[Submitted]) -> None:
+        """Stop a submission that waits and nobody else wants; a request on its way goes on, to learn its task id."""
+        submission = self._tasks.get(future)
+        if submission is not None:
+            submission.callers -= 1
+            if submission.callers <= 0 and not submission.under_way:
+                future.cancel()
+
+    async def submit(self, job: Job) -> Submitted:
+        """Submit and wait. Cancelled, it withdraws the job, or leaves a request on its way to `aclose`."""
+        future = self.start(job)
+        if not isinstance(future, asyncio.Future):
+            return future
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            self.withdraw(future)
+            raise
+        return result_of(future, job)
+
+    async def aclose(self) -> None:
+        """Withdraw what waits, give what is on its way the grace period, then record the rest as unknown."""
+        self._closing = True
+        for task, submission in list(self._tasks.items()):
+            if not submission.under_way:
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=self._policy.grace)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    # --- one submission
+
+    async def _submit(self, submission: Submission) -> Submitted:
+        """Run one submission to its end; being cancelled is an end too, so this task always has a result."""
+        self._till.enter()
+        try:
+            return await self._send_when_affordable(submission)
+        except asyncio.CancelledError:
+            if submission.accepted is not None:
+                return submission.accepted  # the journal's disk was slower than our patience; the id is known
+            if submission.doubt is not None:
+                return await self._doubt(submission, submission.doubt)
+            self._till.released(submission.job.key)
+            return withdrawn(submission.job)
+        finally:
+            self._till.leave()
+
+    async def _send_when_affordable(self, submission: Submission) -> Submitted:
+        if submission.doubt is None:  # a doubt holds its credits since it was first sent
+            answer = await self._till.afford(submission.job.key, submission.shape)
+            if isinstance(answer, BudgetError):
+                return await self._leave(submission, answer)
+            submission.price = answer
+        if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
+            return await self._leave(submission, refusal)
+        async with self._submits:
+            return await self._send_until_settled(submission)
+
+    async def _bring_files(self, submission: Submission) -> EvolinkError | None:
+        """Upload what the job needs, with any key that may; gives what stands in the way."""
+        while isinstance(session := self._session_for(submission), Session):
+            try:
+                submission.complete(await self._hosting.hosted(submission.job.params, session))
+                return None
+            except EvolinkError as error:
+                session.bench_on(error)
+                if session.benched is not error or submission.doubt is not None:
+                    return error
+        return session
+
+    async def _send_until_settled(self, submission: Submission) -> Submitted:
+        while True:
+            session = self._session_for(submission)
+            if not isinstance(session, Session):
+                return await self._leave(submission, session)
+            submission.session = session
+            session.busy += 1
+            try:
+                async with session.gate.passage(), self._requests:
+                    verdict = await self._send(submission, session)
+            finally:
+                session.busy -= 1
+            goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
+            if self._emit is not None and not isinstance(verdict, JournalError):
+                self._emit(submission.answered(verdict, is_repeated=goes_on))
+            if isinstance(verdict, Accepted):
+                return verdict
+            if not goes_on:
+                return await self._give_up(submission, verdict)
+
+    def _session_for(self, submission: Submission) -> Session | StatusError:
+        """Where to send, or why nowhere. What is in doubt stays with the account that may have taken it."""
+        if submission.doubt is not None and submission.session is not None:
+            return submission.session
+        refusal = self._circuits.refusal(submission.model, time.monotonic())
+        return refusal or choose(self._sessions) or benched_error(self._sessions)
+
+    async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
+        """Send once, between two journal entries."""
+        submission.under_way = True
+        try:
+            try:
+                await self._journal.submitting(submission.intent(session))
+            except JournalError as error:
+                return error  # what the journal does not hold is not sent
+            verdict = await self._post(submission, session)
+            if isinstance(verdict, Snapshot):
+                return await self._take(submission, session, verdict)
+            self.faults += 1
+            if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
+                await self.record(self._journal.refused(submission.job.key))
+            return verdict
+        finally:
+            submission.under_way = False
+
+    async def _post(self, submission: Submission, session: Session) -> Snapshot | EvolinkError:
+        began = time.monotonic()
+        submission.resend.sent(began)
+        self.sends += 1
+        submission.sent_at = time.time()
+        try:
+            verdict = await session.submit(submission.request)
+        except asyncio.CancelledError:
+            submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=submission.sent_at)
+            raise
+        submission.seconds = time.monotonic() - began
+        self._tune(verdict, began)
+        return verdict
+
+    def _tune(self, verdict: Snapshot | EvolinkError, began: float) -> None:
+        """Find out how many submits at once the service bears."""
+        if isinstance(verdict, Snapshot):
+            has_changed = self._throttle.took(all_out=self._submits.used >= self._submits.total)
+        elif isinstance(verdict, RateLimitError | ServerError):
+            self.refused += isinstance(verdict, RateLimitError)
+            has_changed = self._throttle.refused(began, time.monotonic())
+        else:
+            return
+        if has_changed:
+            self._submits.resize(self._throttle.limit)
+            if self._emit is not None:
+                self._emit(SubmitsLimited(at=time.time(), limit=self._throttle.limit))
+
+    def retune(self, submits: int) -> None:
+        """Change how many submits there may be at once."""
+        self._throttle.retune(submits)
+        self._submits.resize(submits)
+
+    async def _take(self, submission: Submission, session: Session, snapshot: Snapshot) -> Accepted:
+        """Write the task id down before anybody is told."""
+        key = submission.job.key
+        accepted = Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time())
+        submission.accepted = accepted
+        self._till.accepted(key, snapshot.credits_reserved)
+        self._circuits.took(submission.model)
+        session.gate.open()
+        await self.record(self._journal.accepted(accepted))
+        return accepted
+
+    def _goes_on(self, submission: Submission, session: Session, error: EvolinkError) -> bool:
+        """Whether there is another send; the gate says when."""
+        if isinstance(error, SubmissionUnknownError):
+            submission.doubt = error
+            session.gate.shut(0)  # while one outcome is unknown, let one job at a time run the same risk
+        elif isinstance(error, StatusError) and not may_send_again(error, "if_undelivered"):
+            session.gate.open()
+        delay = submission.resend.after(error, time.monotonic(), outage=session.gate.outage)
+        if delay is not None:
+            asked = isinstance(error, StatusError) and error.retry_after is not None
+            session.gate.shut(delay, asked=asked)
+            return not self._closing
+        # The same job may go to another key: this one certainly did not accept it.
+        return session.benched is error and submission.doubt is None and choose(self._sessions) is not None
+
+    # --- ends without a task
+
+    async def _give_up(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
+        """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
+        if submission.doubt is not None:
+            return await self._doubt(submission, submission.doubt)
+        self._till.released(submission.job.key)
+        if isinstance(error, StatusError) and self._circuits.refused(submission.model, error, time.monotonic()):
+            _log.warning(
+                "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
+            )
+        return Failed(submission.job.key, error)
+
+    async def _leave(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
+        """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""
+        if submission.doubt is not None:
+            return await self._doubt(submission, submission.doubt)
+        self._till.released(submission.job.key)
+        await self.record(self._journal.planned(submission.intent(None)))
+        return Failed(submission.job.key, error)
+
+    async def _doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
+        """Record that a task may exist, with all that helps to find it."""
+        error.key, error.idempotency_key = submission.job.key, submission.idempotency_key
+        self._till.doubted(submission.job.key)
+        unknown = Unknown(submission.job.key, error)
+        await self.record(self._journal.doubted(unknown))
+        return unknown
+
+    async def record(self, entry: Awaitable[None]) -> None:
+        """Write down what has happened. If the disk refuses, the caller must learn it all the more: nothing is raised.
+
+        The journal takes no further intent after that, so nothing more is sent.
+        """
+        try:
+            await entry
+        except JournalError:
+            self.faults += 1

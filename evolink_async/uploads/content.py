@@ -1,0 +1,247 @@
+"""What is uploaded, on its way out: a local file is read in a thread, piece by piece, and hashed as it goes.
+
+Requests are made in `wire` and sent by a `Transport`; what to send again, and when, is decided in `files.upload`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from stat import S_ISREG
+from typing import Protocol, Self, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+import attrs
+
+from ..client.transport import Transport
+from ..errors import TransportError, UploadError
+from ..wire import (
+    MAX_FILE_BYTES,
+    MAX_INLINE_BYTES,
+    Envelope,
+    Request,
+    Response,
+    encode_fetch,
+    encode_inline,
+    encode_stream,
+)
+
+T = TypeVar("T")
+Tell: TypeAlias = Callable[[int], None]
+
+PIECE_BYTES = 1 << 19
+"""Bytes read in one hop to a thread; each upload holds two or three such pieces in memory."""
+NO_WAITING: int = getattr(os, "O_NONBLOCK", 0)
+"""Opens a pipe that nobody writes to at once; systems without it have no such pipes."""
+
+
+class LocalFileError(UploadError):
+    """The file itself is at fault: it is gone, has changed, is empty or too long."""
+
+
+class Parcel(Protocol):
+    """Something to be uploaded, as often as it takes."""
+
+    @property
+    def source(self) -> str:
+        """What it goes by in errors and events."""
+        ...
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest of its bytes, in hex; None if nobody here has them."""
+        ...
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Its length; None if nobody here knows."""
+        ...
+
+    async def send(self, transport: Transport, tell: Tell) -> Response:
+        """Send it once.
+
+        Args:
+            transport: Where to.
+            tell: Told, time and again, how many of its bytes have gone out.
+
+        Raises:
+            TransportError: No complete answer.
+            LocalFileError: It cannot be read, or is not what it was.
+        """
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """A parcel that fits into its request: a short content, or the address of one."""
+
+    source: str
+    request: Request
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+    @classmethod
+    async def enclosing(cls, content: bytes, name: str) -> Letter:
+        """Send a content itself.
+
+        Raises:
+            LocalFileError: It is empty, or too long.
+        """
+        _check_size(name, len(content), MAX_INLINE_BYTES, "write it to a file and upload that")
+
+        def write() -> Letter:
+            sha256 = hashlib.sha256(content).hexdigest()
+            request = encode_inline(content, name, sha256)
+            return cls(source=name, request=request, sha256=sha256, size_bytes=len(content))
+
+        return await anyio.to_thread.run_sync(write)
+
+    @classmethod
+    def about(cls, url: str, name: str | None) -> Letter:
+        """Send the address of a content, for the service to fetch."""
+        source = name or f"the file at {urlsplit(url).hostname}"  # no more of the URL: it may be signed
+        return cls(source=source, request=encode_fetch(url, name))
+
+    async def send(self, transport: Transport, tell: Tell) -> Response:
+        """Send it once; see `Parcel.send`."""
+        return await transport.send(self.request)
+
+
+@attrs.frozen(kw_only=True)
+class FileParcel:
+    """A parcel that is read from the disk each time it is sent."""
+
+    path: Path
+    name: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def source(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @classmethod
+    async def of(cls, path: Path, *, sha256: str | None = None, name: str | None = None) -> FileParcel:
+        """Look at a file; read it through if the digest of its bytes is not known.
+
+        Raises:
+            LocalFileError: It cannot be read, is no regular file, is empty, or too long.
+        """
+
+        def look() -> FileParcel:
+            with _opened(path) as file:
+                size_bytes = os.fstat(file.fileno()).st_size
+                _check_size(str(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
+                known = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(path=path, name=name or path.name, sha256=known, size_bytes=size_bytes)
+
+        return await _on_disk(look, path)
+
+    async def send(self, transport: Transport, tell: Tell) -> Response:
+        """Send it once; see `Parcel.send`. A file that changed is not sent to its end, so nothing of it is kept."""
+        envelope = encode_stream(self.name, self.size_bytes, self.sha256)
+        body = Body(self, envelope, tell)
+        try:
+            response = await transport.send(attrs.evolve(envelope.request, pieces=body))
+        except TransportError:
+            if body.fault is not None:
+                raise body.fault from None
+            raise
+        finally:
+            body.close()
+        if 200 <= response.status < 300 and not body.is_whole:
+            raise TransportError("the file service answered before it had the whole file", kind="upload")
+        return response
+
+
+class Body:
+    """A file between the two ends of its envelope, as the body of one request.
+
+    Read by a plain generator, one piece to a hop: an asynchronous one would be left open by the HTTP client.
+
+    Attributes:
+        fault: Why it came to an early end; the transport only knows that it did.
+        is_whole: Whether all of it was handed over.
+    """
+
+    def __init__(self, parcel: FileParcel, envelope: Envelope, tell: Tell) -> None:
+        self.fault: LocalFileError | None = None
+        self.is_whole = False
+        self._parcel = parcel
+        self._envelope = envelope
+        self._tell = tell
+        self._taken = 0
+        self._is_wanted = True
+        self._pieces = self._read()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await _on_disk(self._step, self._parcel.path)
+        except LocalFileError as error:
+            self.fault = error
+            raise
+        if piece is None:
+            raise StopAsyncIteration
+        self._tell(self._taken)
+        return piece
+
+    def close(self) -> None:
+        """Read no further, and close the file."""
+        self._is_wanted = False
+        with suppress(ValueError):  # a thread is at it, and will see to it
+            self._pieces.close()
+
+    def _step(self) -> bytes | None:
+        piece = next(self._pieces, None)
+        if not self._is_wanted:
+            self._pieces.close()
+        return piece
+
+    def _read(self) -> Generator[bytes]:
+        """Read in a thread. What follows the file is held back until its bytes are found to be the right ones."""
+        parcel, digest = self._parcel, hashlib.sha256()
+        with _opened(parcel.path) as file:
+            yield self._envelope.before
+            while piece := file.read(min(PIECE_BYTES, parcel.size_bytes - self._taken)):
+                digest.update(piece)
+                self._taken += len(piece)
+                yield piece
+            if digest.hexdigest() != parcel.sha256 or file.read(1):
+                raise LocalFileError(f"{parcel.source!r} changed since it was measured", source=parcel.source)
+        self.is_whole = True  # not at the end of the iteration: the answer may be here before that
+        yield self._envelope.after
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a file, but nothing that would keep us waiting, as a pipe does."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAITING))  # noqa: SIM115
+    if not S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise LocalFileError(f"{str(path)!r} is no regular file", source=str(path))
+    return file
+
+
+def _check_size(source: str, size_bytes: int, most: int, way_out: str) -> None:
+    if not size_bytes:
+        raise LocalFileError(f"{source!r} is empty", source=source)
+    if size_bytes > most:
+        message = f"{source!r} has {size_bytes} bytes, more than the {most} that can be uploaded so; {way_out}"
+        raise LocalFileError(message, source=source)
+
+
+async def _on_disk(act: Callable[[], T], path: Path) -> T:
+    """Do something that blocks in a thread."""
+    try:
+        return await anyio.to_thread.run_sync(act)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise LocalFileError(f"{str(path)!r} cannot be read: {reason}", source=str(path)) from None

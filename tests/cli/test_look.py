@@ -1,0 +1,141 @@
+"""What a person sees: the moving picture, the closing table, help."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from rich.console import Console
+
+from evolink_async import __version__
+from evolink_async.cli import main
+from evolink_async.cli.output.display import Progress, board
+from evolink_async.cli.output.terminal import plain
+from evolink_async.pool.stats import Stats
+from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
+
+
+def in_terminal(*words, env):
+    """What a process writes to a terminal of 100 columns, and its exit code."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    env = {"TERM": "xterm-256color", **env}
+    process = spawn(*words, env=env, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    written = bytearray()
+    try:
+        while piece := os.read(leader, 65536):
+            written += piece
+    except OSError:  # Linux: the last writer has closed it
+        pass
+    os.close(leader)
+    return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|\].*?\x1b\\)", "", written.decode()), process.wait(timeout=20)
+
+
+def test_run_in_a_terminal(service, tmp_path):
+    """In a terminal there is a picture that moves, and a table instead of JSON."""
+    jobs = write_jobs(tmp_path, dance(1), dance(2), "{")
+    text, code = in_terminal("run", jobs, "--out", tmp_path / "out", *QUICK, env=environment(service))
+    assert code == 1
+    assert "0/2" in text
+    assert "generating" in text
+    assert re.search(r"shot-1 +wan2.6-reference-video-flash +completed +9 ", text)
+    assert "2 completed, 0 failed" in text
+    assert '{"custom_id"' not in text
+
+
+def test_models_in_a_terminal():
+    """In a terminal the models are a table, a row each, and so are the fields of one."""
+    text, code = in_terminal("models", env={})
+    assert code == 0
+    assert re.search(r"wan2.6-reference-video-flash +Wan26ReferenceVideoFlash +prompt, video_urls", text)
+    text, code = in_terminal("models", "wan2.6-reference-video", env={})
+    assert code == 0
+    assert re.search(r"quality +\"720p\" +720p or 1080p", text)
+
+
+def test_counts():
+    """The states add up to all jobs, those being saved included."""
+    stats = Stats(waiting=2, submitting=1, in_flight=3, completed=5, failed=1, unknown=1, credits_used=9.5)
+    counts = Progress(total=20, ended=4, seconds=0, stats=stats).counts()
+    assert counts == {
+        "queued": 9,
+        "submitting": 1,
+        "generating": 3,
+        "saving": 3,
+        "completed": 2,
+        "failed": 1,
+        "unknown": 1,
+    }
+    assert sum(counts.values()) == 20
+
+
+def test_board():
+    """The picture fits 80 columns and shows the figures."""
+    figures = {"submitting": 1, "in_flight": 3, "completed": 5, "looks": 1_000_000, "uploading": 3, "downloading": 4}
+    stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    console.print(board(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
+    text = console.file.getvalue()
+    assert "5/100000  1:02:05" in text
+    assert "9.5 charged, 123.25 held" in text
+    assert "3 up, 4 down" in text
+    assert len(text.splitlines()) == 5
+
+
+def test_nothing_a_terminal_obeys():
+    """Escape sequences and markup in a message are shown, not obeyed."""
+    text = plain("\x1b[31mred\x07 [bold]x[/]").plain
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "[bold]x[/]" in text
+
+
+def test_help(cli):
+    """Help names every command and the environment; each command explains its options."""
+    ran = cli("--help")
+    assert ran.code == 0
+    commands = ["demo", "run", "doubts", "settle", "models", "status", "emulator"]
+    words = [*commands, "EVOLINK_API_KEY", "EVOLINK_BASE_URL", "Exit codes"]
+    assert [word for word in words if word not in ran.out] == []
+    assert cli().code == 0
+    for command in commands:
+        ran = cli(command, "--help")
+        assert ran.code == 0
+        assert "Args:" not in ran.out
+
+
+def test_help_on_running_again(cli):
+    """The help of `run` says what the journal is for, and what Ctrl-C does."""
+    told = " ".join(cli("run", "--help").out.split())
+    for words in ("the same command again goes on", "pays for no job twice", "Ctrl-C", "--journal", "--no-journal"):
+        assert words in told
+
+
+def test_version(cli):
+    """`--version` is the package's."""
+    assert cli("--version").out.strip() == __version__
+
+
+def test_without_the_extra(monkeypatch, capsys):
+    """Without rich and cyclopts one sentence says what to install."""
+    monkeypatch.setattr("evolink_async.cli.find_spec", lambda name: None)
+    assert main([]) == 2
+    assert capsys.readouterr().err.strip().endswith("pip install 'evolink-async[cli]'")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["models"], ["run", "none.jsonl", "--out", "x"]])
+def test_start_is_cheap(words):
+    """Commands that need no emulator load neither it nor what it needs."""
+    heavy = "{'av', 'PIL', 'jsonschema', 'evolink_async.emulator'}"
+    code = f"import sys, evolink_async.cli as c; c.main({words!r}); sys.exit(str(sorted({heavy} & sys.modules.keys())))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    assert ran.stderr.splitlines()[-1] == "[]"

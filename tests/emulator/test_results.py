@@ -1,0 +1,126 @@
+"""The result host: signed links, ranges, expiry, and no API key."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator.hosts.ranges import Part, UnsatisfiableError, part_of
+
+pytestmark = pytest.mark.anyio
+
+ETAG = '"tag"'
+
+
+@given(st.integers(1, 1000), st.integers(0, 1200), st.integers(0, 1200))
+def test_a_range_is_a_slice(size, first, last):
+    """`first-last` gives these bytes, both included, cut at the end of the file."""
+    content = bytes(index % 251 for index in range(size))
+    try:
+        part = part_of(size, f"bytes={first}-{last}", if_range=None, etag=ETAG)
+    except UnsatisfiableError:
+        assert first >= size
+        return
+    if last < first:
+        assert part is None
+        return
+    assert content[part.start : part.stop] == content[first : last + 1]
+    assert part.content_range == f"bytes {part.start}-{part.stop - 1}/{size}"
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        (None, None),
+        ("bytes=5-", Part(5, 10, 10)),
+        ("bytes=-3", Part(7, 10, 10)),
+        ("bytes=-99", Part(0, 10, 10)),
+        ("bytes=-", None),
+        ("items=0-1", None),
+        ("bytes=0-1,3-4", None),
+    ],
+)
+def test_other_forms_of_a_range(header, part):
+    """Open and suffix ranges count; what is malformed, plural or of another unit gives the whole file."""
+    assert part_of(10, header, if_range=None, etag=ETAG) == part
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=-0"])
+def test_a_range_behind_the_end(header):
+    """No byte of the file is asked for."""
+    with pytest.raises(UnsatisfiableError):
+        part_of(10, header, if_range=None, etag=ETAG)
+
+
+@pytest.fixture
+async def link(client, clock):
+    """A picture's link: quicker to render than a film's."""
+    wanted = {"model": "wan2.5-text-to-image", "prompt": "x", "size": "64x64"}
+    return (await client.finished(wanted, clock, path="/v1/images/generations"))["results"][0]
+
+
+async def test_download_in_parts(http, link):
+    """Two ranges make the whole; ETag is strong and stable; If-Range with another tag gives everything."""
+    async with http.get(link) as response:
+        whole, etag = await response.read(), response.headers["ETag"]
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.content_length == len(whole)
+    parts = []
+    for header in ("bytes=0-99", "bytes=100-"):
+        async with http.get(link, headers={"Range": header, "If-Range": etag}) as response:
+            assert (response.status, response.headers["ETag"]) == (206, etag)
+            parts.append(await response.read())
+    assert b"".join(parts) == whole
+    async with http.get(link, headers={"Range": "bytes=1-", "If-Range": '"old"'}) as response:
+        assert (response.status, await response.read()) == (200, whole)
+    async with http.get(link, headers={"Range": f"bytes={len(whole)}-"}) as response:
+        assert (response.status, response.headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
+    async with http.get(link, headers={"If-None-Match": etag}) as response:
+        assert response.status == 304
+
+
+async def test_head(http, link):
+    """HEAD tells the length and the tag without the body."""
+    async with http.head(link) as response:
+        assert (response.status, await response.read()) == (200, b"")
+        assert response.content_length > 0
+        assert response.headers["Content-Type"] == "image/png"
+
+
+async def test_links_cannot_be_guessed(http, link, emulator):
+    """Another token, no token, another file: 403. A task that is not done: nothing."""
+    stem = link.partition("?")[0]
+    for bad in (stem, stem + "?token=0", link.replace("0.png", "1.png"), stem + "?token=ü"):
+        async with http.get(bad) as response:
+            assert response.status == 403
+
+
+async def test_links_expire(http, link, clock):
+    """24 hours after completion, on the emulator's clock, a link is dead."""
+    clock.advance(24 * 3600 - 1)
+    async with http.get(link) as response:
+        assert response.status == 200
+    clock.advance(1)
+    async with http.get(link) as response:
+        assert response.status == 403
+        assert b"expired" in await response.read()
+
+
+async def test_the_key_is_not_welcome(http, link, emulator):
+    """A request that carries an Authorization header is refused and counted."""
+    assert emulator.leaked_keys == 0
+    async with http.get(link, headers={"Authorization": "Bearer sk-emulator"}) as response:
+        assert response.status == 400
+    assert emulator.leaked_keys == 1
+
+
+async def test_downloads_meet_faults_too(http, link, emulator):
+    """The tag can change, and Range can be ignored."""
+    emulator.faults.on("result", 1, faults.headers({"ETag": '"new"', "Accept-Ranges": None}))
+    emulator.faults.on("result", 2, faults.IGNORE_RANGE)
+    async with http.get(link, headers={"Range": "bytes=0-9"}) as response:
+        assert (response.status, response.headers["ETag"], len(await response.read())) == (206, '"new"', 10)
+        assert "Accept-Ranges" not in response.headers
+    async with http.get(link, headers={"Range": "bytes=0-9"}) as response:
+        assert response.status == 200
+        assert len(await response.read()) > 10

@@ -1,0 +1,293 @@
+"""What a file is, by its content alone: made by real encoders, then cut, mislabelled, or no file at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import warnings
+
+import pytest
+from PIL import Image
+
+from evolink_async.media.probe import UNKNOWN, UnreadableError, probe
+from evolink_async.media.rules import MediaFacts
+from tests.footage import clip, document, image, sound
+
+MADE = {
+    "jpeg": image("jpeg", (640, 480)),
+    "png": image("png", (640, 480)),
+    "webp": image("webp", (640, 480)),
+    "bmp": image("bmp", (640, 480)),
+    "gif": image("gif", (640, 480)),
+    "mp4": clip(2, (640, 480)),
+    "mov": clip(2, (640, 480), "mov"),
+    "m4a": sound(2, "m4a"),
+    "mp3": sound(2, "mp3"),
+    "wav": sound(2, "wav"),
+    **{form: document(form) for form in ("pdf", "docx", "xlsx", "pptx", "key", "pages", "zip")},
+    **{form: document(form) for form in ("doc", "xls", "ppt", "ole")},
+    "txt": "Ein Märchen, 一个故事".encode(),
+}
+HEADS = [
+    (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
+    (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
+    (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "avif"),
+    (b"\0\0\0\x14ftypavif\0\0\0\0", "avif"),
+    (b"II*\0" + bytes(20), "tiff"),
+    (b"\x1aE\xdf\xa3" + bytes(20), "webm or mkv"),
+    (b"RIFF\x24\0\0\0AVI LIST", "avi"),
+    (b"fLaC\0\0\0\x22", "flac"),
+    (b"OggS\0\x02", "ogg"),
+    (b"\xff\xf1\x50\x80", "aac"),
+    (b"<html><title>404</title>", "txt"),
+    ("故事".encode("utf-16"), "txt"),
+    ("故事".encode("gb18030"), "txt"),
+    (b"\0\x01\x02\x03" * 40, UNKNOWN),
+    (b"RIFF\x24\0\0\0WXYZ", UNKNOWN),
+    (b"\0", UNKNOWN),
+]
+
+
+def facts_of(content: bytes, **options: int) -> MediaFacts:
+    return probe(io.BytesIO(content), **options)
+
+
+def fault_of(content: bytes) -> str:
+    with pytest.raises(UnreadableError) as caught:
+        facts_of(content)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("form", MADE)
+def test_a_format_is_told_by_content(form, tmp_path):
+    """Whatever the file is called."""
+    path = tmp_path / "film.mp4.exe"
+    path.write_bytes(MADE[form])
+    facts = probe(path)
+    assert (facts.format, facts.size_bytes) == (form, len(MADE[form]))
+    assert facts == facts_of(MADE[form])
+
+
+@pytest.mark.parametrize(("head", "form"), HEADS)
+def test_what_no_model_takes_has_a_name_too(head, form):
+    """So that a message can say what a file is, not only what it is not."""
+    assert facts_of(head).format == form
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "gif", "mp4", "mov"])
+def test_pixels_are_counted(form):
+    """Width and height as shown."""
+    facts = facts_of(MADE[form])
+    assert (facts.width, facts.height) == (640, 480)
+
+
+@pytest.mark.parametrize("form", ["mp4", "mov", "m4a", "mp3", "wav"])
+def test_seconds_are_measured(form):
+    """To a frame of sound."""
+    assert facts_of(MADE[form]).seconds == pytest.approx(2, abs=0.06)
+
+
+def test_what_is_held_upright_is_measured_upright():
+    """A phone stores the picture lying and notes how it was held."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = facts_of(image("jpeg", (640, 480), exif=exif.tobytes()))
+    film = facts_of(clip(1, (640, 480), turned=True))
+    assert (photo.width, photo.height) == (film.width, film.height) == (480, 640)
+
+
+@pytest.mark.parametrize(
+    ("content", "has_alpha"),
+    [
+        (image("png"), False),
+        (image("png", mode="RGBA"), True),
+        (image("png", mode="LA"), True),
+        (image("png", mode="P", transparency=0), True),
+        (image("webp"), False),
+        (image("webp", mode="RGBA"), True),
+        (image("webp", mode="RGBA", lossless=True), True),
+        (image("jpeg"), False),
+        (image("bmp"), False),
+    ],
+)
+def test_transparency_is_found(content, has_alpha):
+    """A channel, a transparent colour of a palette, or none."""
+    assert facts_of(content).has_alpha is has_alpha
+
+
+def test_a_film_without_index_of_the_whole_is_measured_by_its_packets():
+    """A broadcast is a row of pieces, and nobody noted how long they are together."""
+    assert facts_of(clip(2, broadcast=True)).seconds == pytest.approx(2, abs=0.11)
+
+
+def test_a_wav_that_was_streamed_is_measured_by_its_length():
+    """Its header says 4 GiB, as the writer did not know the end."""
+    content = bytearray(sound(2, "wav"))
+    content[40:44] = b"\xff\xff\xff\xff"
+    assert facts_of(bytes(content)).seconds == pytest.approx(2)
+
+
+def test_a_sound_in_an_mp4_is_no_film():
+    """The format says whether there is anything to see."""
+    content = bytearray(sound(2, "m4a"))
+    content[8:12] = b"isom"
+    assert facts_of(bytes(content)).format == "m4a"
+
+
+@pytest.mark.parametrize(("pages", "told"), [(50, 50), (51, 51)])
+def test_pages_of_a_pdf_are_counted(pages, told):
+    """By the root of its tree of pages."""
+    assert facts_of(document("pdf", pages)).pages == told
+
+
+def test_pages_that_are_compressed_are_not_guessed():
+    """What is not told is None."""
+    assert facts_of(b"%PDF-1.7\n1 0 obj <</Type /ObjStm>> stream\n%%EOF").pages is None
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "mp4", "mov", "m4a", "mp3", "wav", "pdf", "docx"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
+def test_a_file_cut_off_is_found(form, share):
+    """A download that broke off says so before the upload."""
+    whole = MADE[form]
+    assert fault_of(whole[: max(16, int(len(whole) * share))]).startswith("is cut off")
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 22_050, 16_000])
+def test_an_mp3_plays_as_long_as_what_went_in(rate):
+    """What the encoder added at either end is not counted, so that 30 s are 30 s."""
+    assert facts_of(sound(10, "mp3", rate)).seconds == pytest.approx(10, abs=0.001)
+
+
+def test_an_mp3_without_a_note_is_measured_by_its_packets():
+    """As FFmpeg reads it."""
+    assert facts_of(without_note(MADE["mp3"])).seconds == pytest.approx(2, abs=0.06)
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "mp4", "wav", "mp3"])
+def test_bytes_behind_the_end_are_no_damage(form):
+    """Cameras and editors leave some there."""
+    assert attrs_without_size(MADE[form] + bytes(1000)) == attrs_without_size(MADE[form])
+
+
+def attrs_without_size(content: bytes) -> tuple[object, ...]:
+    facts = facts_of(content)
+    return facts.format, facts.width, facts.height, facts.seconds
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "mp4", "mp3", "wav", "webp", "bmp", "pdf", "docx", "ole"])
+def test_damage_never_raises_anything_else(form):
+    """Every byte of the header in turn is spoilt; the answer is facts or one sentence."""
+    whole = MADE[form]
+    for index in range(min(len(whole), 400)):
+        spoilt = bytearray(whole)
+        spoilt[index] ^= 0xFF
+        try:
+            facts_of(bytes(spoilt))
+        except UnreadableError as error:
+            assert str(error).startswith(("is ", "has "))
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "wav", "mp3"])
+def test_the_first_bytes_tell_what_they_can(form):
+    """Of a file elsewhere only the beginning is read, and its length known from the host."""
+    facts = facts_of(MADE[form][:400], size_bytes=len(MADE[form]))
+    assert (facts.format, facts.size_bytes) == (form, len(MADE[form]))
+    assert facts.seconds is not None if form in ("wav", "mp3") else facts.width == 640
+
+
+def test_the_first_bytes_of_a_film_tell_all_if_its_index_is_there():
+    """As in films made for the web; of others format and length are told."""
+    front, back = clip(2, in_front=True), clip(2)
+    assert facts_of(front[:9000], size_bytes=90_000).seconds == 2
+    assert facts_of(back[:1000], size_bytes=90_000) == MediaFacts(format="mp4", size_bytes=90_000)
+
+
+def without_note(mp3: bytes) -> bytes:
+    """As from an encoder that notes nothing in the first frame."""
+    return mp3.replace(b"Info", b"\0\0\0\0", 1)
+
+
+@pytest.mark.parametrize("form", ["mp3", "docx", "doc", "pdf"])
+def test_the_first_bytes_do_not_mislead(form):
+    """The length of half an mp3, or the name of a container, would be wrong: they are left open."""
+    whole = without_note(MADE[form])
+    facts = facts_of(whole[:-20], size_bytes=len(whole))
+    assert (facts.seconds, facts.pages) == (None, None)
+    assert facts.format in (form, None)
+
+
+def test_a_huge_image_is_not_unpacked():
+    """Thirty bytes can claim ten thousand million pixels: they are counted, not drawn, and nobody is warned."""
+    content = bytearray(image("png", (8, 8)))
+    content[16:24] = (100_000).to_bytes(4) * 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert facts_of(bytes(content)).width == 100_000
+
+
+def test_headers_tell_most_without_the_extra(monkeypatch):
+    """Without PyAV and Pillow only damage, and the length of odd sounds and broadcasts, is not found."""
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for form in ("jpeg", "png", "webp", "bmp", "mp4", "mov"):
+        assert facts_of(MADE[form]).width == 640
+    assert facts_of(MADE["mp4"]).seconds == facts_of(MADE["wav"]).seconds == 2
+    assert facts_of(MADE["mp3"]).seconds == pytest.approx(2, abs=0.06)
+    assert facts_of(without_note(MADE["mp3"])).seconds is None
+    assert facts_of(clip(2, broadcast=True)).seconds is None
+    assert facts_of(image("png", mode="RGBA")).has_alpha
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 1_000_000,
+        b"\0\0\0\x0cftypmp42" + b"\0\0\0\x08free" * 1_000_000,
+        b"\xff\xd8\xff" + b"\xff" * 1_000_000,
+        b"%PDF-" + b"<</Type /Pages /Parent" * 200_000 + b"%%EOF",
+        b"%PDF-" + b"<<" * 1_000_000 + b"/Type /Pages" + b" " * 1_000_000 + b"%%EOF",
+    ],
+    ids=["chunks", "boxes", "fill", "pages", "brackets"],
+)
+def test_a_file_made_to_keep_us_busy_ends(content):
+    """A million parts are read and no more; patterns look at each byte a few times."""
+    try:
+        assert facts_of(content).pages is None
+    except UnreadableError as error:
+        assert str(error).startswith(("is damaged", "is cut off"))
+
+
+def test_an_empty_file_is_empty():
+    """A name without content."""
+    assert fault_of(b"") == "is empty"
+
+
+def test_what_is_no_file_is_never_waited_for(tmp_path):
+    """A pipe without a writer would block, a device never end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in [
+        (tmp_path / "missing.mp4", "does not exist"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "is a device, pipe or socket, no file"),
+        (tmp_path / "nul\0.mp4", "has a name that no file can have"),
+        (tmp_path / ("a" * 300), f"cannot be read: {os.strerror(errno.ENAMETOOLONG)}"),
+        (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, no file"),
+    ]:
+        with pytest.raises(UnreadableError) as caught:
+            probe(path)
+        assert str(caught.value) == what
+        assert caught.value.__cause__ is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_somebody_else_may_not_be_read(tmp_path):
+    """The permission is missing, not the file."""
+    path = tmp_path / "secret.png"
+    path.write_bytes(MADE["png"])
+    path.chmod(0)
+    with pytest.raises(UnreadableError, match="may not be read by this user"):
+        probe(path)

@@ -1,0 +1,130 @@
+"""Parameters made in Python: values that check themselves, and raw ones that only have to be JSON."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import attrs
+import pytest
+
+from evolink_async.errors import ParamsError
+from evolink_async.models import Wan26ReferenceVideo, Wan27ReferenceVideo, Wan27TextToVideo
+from evolink_async.params.base import ParamsWarning, RawParams, dump_params, load_params, registered_models
+
+CLIP = "https://example.com/reference.mp4"
+
+
+def test_parameters_are_values():
+    """Equal values make equal, hashable, picklable parameters; lists and tuples are the same."""
+    one = Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], extra={"a": [1, {"b": None}]})
+    same = Wan26ReferenceVideo(prompt="A", video_urls=(CLIP,), extra={"a": (1, {"b": None})})
+    assert one == same
+    assert hash(one) == hash(same)
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert attrs.evolve(one, duration=7).duration == 7
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        one.prompt = "B"  # type: ignore[misc]  # what the test is about
+    with pytest.raises(TypeError):
+        one.extra["a"] = 2  # type: ignore[index]  # what the test is about
+
+
+def test_the_repr_shows_what_is_sent():
+    """What is left out of the body is left out of the repr, and what every model has comes last."""
+    params = Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], callback_url="https://example.com/", extra={"a": 1})
+    assert repr(params) == (
+        f"Wan26ReferenceVideo(prompt='A', video_urls=('{CLIP}',), aspect_ratio='16:9', quality='720p', "
+        "callback_url='https://example.com/', extra={'a': 1})"
+    )
+
+
+def test_every_fault_is_named_at_once():
+    """A constructor reports types, limits and rules between fields together."""
+    with pytest.raises(ParamsError) as caught:
+        Wan27ReferenceVideo(prompt=5, seed=0, image_urls=[CLIP] * 3, video_urls=[CLIP] * 3, duration=11)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "must be text, not 5 @ prompt",
+        "must be 1 to 2147483647, not 0 @ seed",
+        "must be up to 5 together with image_urls, not 6 @ video_urls",
+        "must be 2 to 10 with video_urls, not 11 @ duration",
+    ]
+    assert caught.value.model == "wan2.7-reference-video"
+    assert pickle.loads(pickle.dumps(caught.value)).faults == caught.value.faults
+
+
+def test_a_bare_string_is_no_list_of_urls():
+    """A URL where a list belongs is one fault, not one per character."""
+    with pytest.raises(
+        ParamsError, match=r"must be a list of URLs, not 'https://example.com/reference.mp4' @ video_urls"
+    ):
+        Wan26ReferenceVideo(prompt="A", video_urls=CLIP)
+
+
+def test_a_missing_required_field_is_pythons_own_error():
+    """The signature is the documentation: Python says what is missing."""
+    with pytest.raises(TypeError, match="prompt"):
+        Wan26ReferenceVideo(video_urls=[CLIP])
+
+
+@pytest.mark.parametrize(
+    ("extra", "fault"),
+    [
+        ({"quality": "4k"}, "is a field of the model, set it there @ extra.quality"),
+        ({"model": "other"}, "is a field of the model, set it there @ extra.model"),
+        (
+            {"model_params": {"shot_type": "multi"}},
+            "is a field of the model, set it there @ extra.model_params.shot_type",
+        ),
+        ({"model_params": 5}, "must be an object, not 5 @ extra.model_params"),
+        ({"a": math.nan}, "must be a finite number, not nan @ extra.a"),
+        ([], "must be an object, not a list @ extra"),
+        (None, "must be an object, not null @ extra"),
+    ],
+)
+def test_extra_holds_json_that_the_class_does_not_know(extra, fault):
+    """Extra fields cannot replace checked ones, and must be JSON."""
+    with pytest.raises(ParamsError) as caught:
+        Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], extra=extra)
+    assert [str(each) for each in caught.value.faults] == [fault]
+
+
+def test_overlong_text_that_the_service_cuts_warns_the_caller():
+    """The warning points at the line that made the parameters, from a constructor and from `load_params`."""
+    with pytest.warns(ParamsWarning, match="cuts prompt from 5001 to 5000 characters") as made:
+        Wan27TextToVideo(prompt="a" * 5001)
+    with pytest.warns(ParamsWarning, match="cuts negative_prompt from 501 to 500 characters") as loaded:
+        load_params({"model": "wan2.7-text-to-video", "prompt": "A", "negative_prompt": "a" * 501})
+    assert made[0].filename == loaded[0].filename == __file__
+
+
+def test_raw_parameters_are_values():
+    """The body may repeat the model; the result is the same, hashable and picklable."""
+    raw = RawParams("wan9", {"model": "wan9", "a": [1]}, path="/v2/x")
+    assert raw == RawParams(model="wan9", body={"a": (1,)}, path="/v2/x")
+    assert hash(raw) == hash(pickle.loads(pickle.dumps(raw)))
+    assert dump_params(raw) == {"model": "wan9", "a": [1]}
+    assert dump_params(RawParams("wan9")) == {"model": "wan9"}
+    assert "wan9" not in registered_models()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("",), "is required @ model"),
+        ((5,), "must be text, not 5 @ model"),
+        (("wan9", {"model": "wan8"}), "must be 'wan9' as outside the body, not 'wan8' @ body.model"),
+        (("wan9", []), "must be an object, not a list @ body"),
+        (("wan9", {"a": [math.inf]}), "must be a finite number, not inf @ body.a[0]"),
+        (("wan9", {"a": {1: 2}}), "must have text as keys, not 1 @ body.a"),
+        (("wan9", {"a": object()}), "must be JSON, not a Python object @ body.a"),
+        *(
+            (("wan9", {}, path), f"must be an absolute path as /v1/videos/generations, not {path!r} @ path")
+            for path in ("v1/x", "//evil.example/x", "/a/../b", "/a b", "/a?b", "/", "https://evil.example/")
+        ),
+    ],
+)
+def test_raw_parameters_must_be_json_for_a_path_of_the_service(arguments, fault):
+    """Nothing but JSON is sent, and to no other host."""
+    with pytest.raises(ParamsError) as caught:
+        RawParams(*arguments)
+    assert [str(each) for each in caught.value.faults] == [fault]

@@ -1,0 +1,267 @@
+"""Whom to ask for what: batches that are filled up, routes that are trusted as far as they prove, outages."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from evolink_async.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    RateLimitError,
+    ReplyError,
+    ServerError,
+    StatusError,
+    TransportError,
+)
+from evolink_async.polling.account_queue import OUTAGE, QUOTA, Lane
+from evolink_async.polling.batch_route import DROUGHT, FAILURES, MOST, REST, BatchRoute
+from evolink_async.polling.watched_task import InFlight
+from evolink_async.settings import Cadence
+from evolink_async.task import Snapshot
+
+CADENCE = Cadence()
+PENDING = Snapshot(task_id="t", state="pending")
+
+
+@pytest.fixture
+def lane() -> Lane:
+    """An account that may be asked for many tasks."""
+    return Lane(CADENCE, batches=True)
+
+
+def fill(lane: Lane, dues: list[float], *, since: float = 0.0) -> list[InFlight]:
+    """Put tasks into a lane that are due then."""
+    entries = [InFlight(f"t{number}", None, None, since) for number in range(len(dues))]
+    for entry, due in zip(entries, dues, strict=True):
+        lane.put(entry, due, 0.1)
+    return entries
+
+
+# --- what one request asks for
+
+
+def test_a_batch_is_filled_up_with_what_is_due_next(lane):
+    """One task is due, and fifty are asked for: the soonest-due others within a third of `max_interval`."""
+    entries = fill(lane, [100.0 + number * 0.1 for number in range(80)])
+    assert [entry.task_id for entry in lane.take(100.0)] == [entry.task_id for entry in entries[:MOST]]
+    assert len(lane) == 80 - MOST
+
+
+def test_what_is_due_much_later_does_not_come_along(lane):
+    """Looking that early would tell nothing."""
+    fill(lane, [100.0, 109.9, 110.2])
+    assert len(lane.take(100.0)) == 2
+    assert lane.ready_at == pytest.approx(110.2)
+
+
+def test_what_was_seen_a_moment_ago_stays_where_it_is(lane):
+    """`min_interval` holds for tasks that come along too."""
+    first, second = fill(lane, [100.0, 101.0])
+    second.last_no = 99.5
+    assert lane.take(100.0) == [first]
+    assert lane.ready_at == pytest.approx(101.0)
+
+
+def test_nothing_is_asked_for_before_it_is_due(lane):
+    """A full calendar does not make anything due."""
+    fill(lane, [100.0 + number for number in range(60)])
+    assert lane.take(99.9) == []
+    assert lane.ready_at == pytest.approx(100.0)
+
+
+def test_a_task_to_be_read_alone_is(lane):
+    """As the first it takes nobody along, and nobody takes it."""
+    alone, *others = fill(lane, [100.0, 100.1, 100.2])
+    alone.claim = "completed"
+    assert lane.take(100.3) == [alone]
+    lane.put(alone, 100.15, 0.1)
+    assert lane.take(100.3) == others
+
+
+def test_an_account_that_may_not_be_asked_for_many_is_not():
+    """Nobody knows whose tasks they are, or the user wants none of it."""
+    for lane in (Lane(CADENCE, batches=False), Lane(attrs.evolve(CADENCE, batch="never"), batches=True)):
+        fill(lane, [100.0, 100.0])
+        assert len(lane.take(100.0)) == 1
+
+
+def test_demand_is_the_sum_over_tasks(lane):
+    """Put, moved and dropped; what is being asked for still counts."""
+    first, second, third = fill(lane, [100.0, 100.0, 100.0])
+    lane.put(first, 105.0, 0.5)
+    assert lane.demand == pytest.approx(0.7)
+    lane.drop(second)
+    assert lane.demand == pytest.approx(0.6)
+    assert lane.take(100.0)[0] is third
+    assert lane.demand == pytest.approx(0.6)
+
+
+# --- outages
+
+
+def test_an_outage_is_found_out_about_by_one_request_at_a_time():
+    """After some faults in a row everybody waits, ever longer; one answer, and all go on at once.
+
+    Requests that were under way together make it no longer.
+    """
+    lane = Lane(CADENCE, batches=False)
+    fill(lane, [100.0] * 300)
+    for _ in range(OUTAGE + 10):
+        assert lane.take(100.0)
+    for _ in range(OUTAGE + 10):
+        lane.heard(TransportError("x"), 100.0, is_batch=False)
+    assert lane.is_in_outage
+    waits, now = [], 100.0
+    for _ in range(8):
+        waits.append(lane.ready_at - now)
+        now = lane.ready_at
+        assert lane.take(now)
+        assert lane.ready_at is None  # nobody else, until this one is back
+        assert lane.take(now) == []
+        lane.heard(TransportError("x"), now, is_batch=False)
+    assert waits == pytest.approx([2, 4, 8, 16, 30, 30, 30, 30])
+    now = lane.ready_at
+    assert lane.take(now)
+    lane.heard(PENDING, now, is_batch=False)
+    assert not lane.is_in_outage
+    assert lane.ready_at <= now
+
+
+def test_a_retry_after_holds_for_the_whole_account(lane):
+    """Also when an answer to an earlier request comes in meanwhile."""
+    fill(lane, [100.0] * 3)
+    lane.take(100.0)
+    lane.put(InFlight("u", None, None, 0.0), 100.0, 0.1)
+    lane.heard(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
+    assert lane.ready_at == 107.0
+    lane.heard(PENDING, 100.0, is_batch=False)
+    assert lane.ready_at == 107.0
+    assert lane.take(106.9) == []
+
+
+def test_a_refused_key_or_a_missing_task_is_no_outage(lane):
+    """The service answered."""
+    fill(lane, [100.0] * 20)
+    for _ in range(3 * OUTAGE):
+        lane.heard(AuthenticationError(401, "x"), 100.0, is_batch=False)
+    assert not lane.is_in_outage
+
+
+def test_haste_is_earned_by_answers(lane):
+    """A few second looks are free; after that one for twenty answers, so trouble adds a twentieth at most."""
+    assert [lane.may_hurry() for _ in range(int(QUOTA) + 2)] == [True] * int(QUOTA) + [False] * 2
+    for _ in range(21):
+        lane.heard(PENDING, 100.0, is_batch=False)
+    assert [lane.may_hurry(), lane.may_hurry()] == [True, False]
+
+
+# --- whether the route for many is used
+
+
+@pytest.fixture
+def route() -> BatchRoute:
+    """A route that was not tried yet."""
+    return BatchRoute(allowed=True)
+
+
+@pytest.mark.parametrize(
+    "error", [StatusError(404, "x"), StatusError(405, "x"), ServerError(501, "x"), ReplyError("x")]
+)
+def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, error):
+    """Single reads take over for good."""
+    assert route.failed(error, 100.0)
+    assert not route.is_open(1e12)
+    assert route.off
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 413, 422])
+def test_a_route_that_refuses_rests_for_a_while(route, status):
+    """One of the ids may have been at fault; whether the key is refused is for a single read to say."""
+    assert route.failed(InvalidRequestError(status, "x"), 100.0)
+    assert not route.is_open(100.0 + REST - 1)
+    assert route.is_open(100.0 + REST)
+
+
+FAULTS = [TransportError("x"), ServerError(500, "x"), ServerError(503, "x")]
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_a_route_that_fails_where_single_reads_work_rests(route, error):
+    """Three failures, a single read that works, one more failure."""
+    for _ in range(FAILURES):
+        assert route.is_open(100.0)
+        assert not route.failed(error, 100.0)
+    assert not route.is_open(100.0)
+    route.single(works=True)
+    assert route.is_open(100.0)
+    assert route.failed(error, 100.0)
+    assert not route.is_open(100.0 + REST - 1)
+    assert route.is_open(100.0 + REST)
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
+    """A storm may fail a few reads in a row by chance; afterwards it has to prove itself anew."""
+    route.answered(50)
+    for number in range(1, DROUGHT):
+        assert not route.failed(error, 100.0)
+        if number == FAILURES:
+            assert not route.is_open(100.0)
+            route.single(works=True)
+        assert route.is_open(100.0)
+    assert route.failed(error, 100.0)
+    for _ in range(FAILURES):
+        assert not route.failed(error, 100.0 + REST)
+    route.single(works=True)
+    assert route.failed(error, 100.0 + REST)
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_in_an_outage_of_the_service_the_route_is_not_to_blame(route, error):
+    """Single reads fail as well: batches go on to be tried, and are used at once when it is over."""
+    for _ in range(20):
+        for _ in range(FAILURES):
+            assert not route.failed(error, 100.0)
+        assert not route.is_open(100.0)
+        route.single(works=False)
+        assert route.is_open(100.0)
+    route.answered(50)
+    assert not route.failed(error, 100.0)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429])
+def test_being_asked_to_slow_down_says_nothing_of_the_route(route, status):
+    """However often."""
+    for _ in range(100):
+        assert not route.failed(StatusError(status, "x"), 100.0)
+        assert route.is_open(100.0)
+
+
+def test_an_end_is_believed_once_a_single_read_has_confirmed_one(route):
+    """And never again, if it says otherwise."""
+    assert not route.is_trusted
+    route.confirmed("completed", "completed")
+    assert route.is_trusted
+    route.confirmed("completed", "processing")
+    assert not route.is_open(1e12)
+
+
+def test_the_fill_is_what_requests_told_of_lately(route):
+    """It follows batches up and single reads down, so the price of a look is what looks cost now."""
+    for _ in range(60):
+        route.answered(50)
+    assert route.fill > 49
+    for _ in range(60):
+        route.filled(1)
+    assert route.fill < 1.1
+
+
+def test_once_an_end_was_confirmed_claims_are_no_reason_to_read_singly(lane):
+    """A thousand tasks that ended at once are not read one by one: the first that is settles it for all."""
+    entries = fill(lane, [100.0] * 10)
+    for entry in entries:
+        entry.claim = "completed"
+    assert len(lane.take(100.0)) == 1
+    lane.route.confirmed("completed", "completed")
+    assert len(lane.take(100.0)) == 9

@@ -1,0 +1,156 @@
+"""What an observer hears, what a pool learns from earlier runs, and limits that adapt and can be changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import attrs
+import pytest
+
+import evolink_async as ev
+from evolink_async.emulator import Emulator
+from evolink_async.emulator.faults import kinds as faults
+from evolink_async.errors import StatusError
+from evolink_async.events import (
+    BatchReadsOff,
+    Benched,
+    Downloaded,
+    JobEnded,
+    JobStarted,
+    Looked,
+    SubmitAnswered,
+    SubmitsLimited,
+)
+from evolink_async.journal.sqlite import SqliteJournal
+from tests.kit import FAST, KEY, PATIENT, SINGLY, dance, jobs, open_pool, until
+
+pytestmark = pytest.mark.anyio
+
+
+def of(kind, events):
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def test_the_life_of_every_job_is_told_in_order(emulator, tmp_path):
+    """Started, submitted, looked at, saved, ended: once each, but for the looks."""
+    events = []
+    async with open_pool(emulator, observer=events.append) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(5), download_to=tmp_path / "out")]
+    for outcome in outcomes:
+        mine = [type(event) for event in events if getattr(event, "key", None) == outcome.key]
+        assert mine == [JobStarted, SubmitAnswered, Downloaded]
+        ended = [event for event in of(JobEnded, events) if event.outcome == outcome]
+        assert len(ended) == 1
+        [downloaded] = [event for event in of(Downloaded, events) if event.key == outcome.key]
+        assert events.index(downloaded) < events.index(ended[0])
+        assert downloaded.size_bytes == outcome.files[0].stat().st_size
+    looked = of(Looked, events)
+    assert {task_id for event in looked for task_id in event.task_ids} == {outcome.task_id for outcome in outcomes}
+    assert sum(len(event.task_ids) for event in looked) == pool.stats().looks
+    assert len(looked) == pool.stats().status_requests
+    assert all(len(event.task_ids) == len(event.states) for event in looked)
+
+
+async def test_a_send_that_is_repeated_is_told_as_such(emulator):
+    """Each with its number and its error; the last with the task."""
+    events = []
+    emulator.faults.on("submit", range(1, 3), faults.error(429))
+    async with open_pool(emulator, observer=events.append) as pool:
+        accepted = await pool.submit(dance())
+    answers = [(a.send, getattr(a.error, "status", None), a.is_repeated, a.task_id) for a in of(SubmitAnswered, events)]
+    assert answers == [(1, 429, True, None), (2, 429, True, None), (3, None, False, accepted.task_id)]
+
+
+async def test_a_benched_key_and_a_lost_batch_route_are_told_once():
+    """However many requests meet them."""
+    events = []
+    async with Emulator(speed=1000, api_keys=("sk-other",), batch=False) as emulator:
+        async with open_pool(emulator, observer=events.append) as pool:
+            assert all([isinstance(outcome, ev.Failed) async for outcome in pool.run(jobs(5))])
+        assert len(of(Benched, events)) == 1
+        async with open_pool(emulator, api_key="sk-other", observer=events.append) as pool:
+            assert all([isinstance(outcome, ev.Completed) async for outcome in pool.run(jobs(20))])
+        assert len(of(BatchReadsOff, events)) == 1
+
+
+async def test_an_observer_that_fails_harms_nothing(emulator, caplog):
+    """It is logged, once for each class of what it raises."""
+
+    def broken(event):
+        raise KeyError(type(event).__name__) if isinstance(event, Looked) else RuntimeError("no")
+
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        async with open_pool(emulator, observer=broken) as pool:
+            assert all([isinstance(outcome, ev.Completed) async for outcome in pool.run(jobs(10))])
+    assert len(caplog.records) == 2
+
+
+async def test_a_service_that_refuses_for_load_gets_fewer_submits_at_once():
+    """Halved by the refusals, and told; all jobs are bought once, all the same."""
+    events = []
+    async with Emulator(speed=1000, latency=0.01) as emulator:
+        emulator.faults.on("submit", range(5, 20), faults.error(429))
+        async with open_pool(emulator, observer=events.append, cadence=SINGLY) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(60))]
+            assert pool.stats().refused_for_load == 15
+    limits = [event.limit for event in of(SubmitsLimited, events)]
+    assert limits[0] == 4
+    assert limits[-1] > min(limits)  # and up again
+    assert emulator.ledger.accepted == 60
+    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)
+
+
+async def test_limits_can_be_changed_while_jobs_run():
+    """More submits at once from then on, and the peak shows it."""
+    async with Emulator(speed=1000, latency=0.02) as emulator:
+        async with open_pool(emulator, limits=ev.Limits(submits=1, requests=4)) as pool, pool.run(jobs(60)) as stream:
+            await anext(stream)
+            assert emulator.peak["submit"] == 1
+            pool.retune(ev.Limits(submits=6, requests=12))
+            outcomes = [outcome async for outcome in stream]
+        assert len(outcomes) == 59
+        assert 1 < emulator.peak["submit"] <= 6
+        assert emulator.peak["all"] <= 12
+
+
+async def test_a_second_run_begins_with_what_the_first_learned(emulator, tmp_path):
+    """Durations stand in the journal's file, by model, quality and seconds, the oldest first."""
+    path = tmp_path / "run.db"
+    async with open_pool(emulator, journal=path) as pool:
+        outcomes = [outcome async for outcome in pool.run(ev.Job(f"a-{n}", dance(n, duration=5)) for n in range(8))]
+    journal = SqliteJournal(path)
+    learned = journal.durations()
+    assert {shape for shape, _ in learned} == {("wan2.6-reference-video", "720p", 5)}
+    by_finish = sorted(outcomes, key=lambda outcome: int(outcome.key[2:]))
+    took = [o.timing.finished_at - o.timing.lag / 2 - o.timing.accepted_at for o in by_finish]
+    assert sorted(seconds for _, seconds in learned) == pytest.approx(sorted(took))
+
+
+async def test_a_hint_brings_a_look_forward(emulator):
+    """A task that is looked at in an hour is looked at now; hints for others are no harm."""
+    patient = attrs.evolve(FAST, first_look=3600.0, max_interval=3600.0, look_price=1e9)
+    async with open_pool(emulator, cadence=patient, retry=PATIENT) as pool:
+        accepted = await pool.submit(dance())
+        waiting = asyncio.create_task(pool.wait(accepted.task_id))
+        await until(lambda: pool.stats().in_flight == 1)
+        assert not pool.hint("task-unified-1-nobody00")
+        await until(lambda: emulator.tasks[accepted.task_id].life.ends_at < emulator.clock.now())
+        assert pool.hint(accepted.task_id)
+        assert (await waiting).url
+        assert pool.stats().looks <= 2
+
+
+async def test_a_look_at_one_task_is_told_too(emulator):
+    """`poll` is a status request like any other."""
+    events = []
+    async with open_pool(emulator, api_key=KEY, observer=events.append) as pool:
+        accepted = await pool.submit(dance())
+        await pool.poll(accepted.task_id)
+        with pytest.raises(StatusError):
+            await pool.poll("task-unified-1-nobody00")
+    assert [(event.task_ids, bool(event.error)) for event in of(Looked, events)] == [
+        ((accepted.task_id,), False),
+        (("task-unified-1-nobody00",), True),
+    ]

@@ -1,0 +1,225 @@
+"""Budgets that hold, circuits that stop a wave of refusals, doubts that are settled by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import attrs
+import pytest
+
+import evolink_async as ev
+from evolink_async.emulator import Emulator
+from evolink_async.emulator.faults import kinds as faults
+from evolink_async.errors import BudgetError, JournalError
+from evolink_async.journal.protocol import MemoryJournal
+from evolink_async.settings import Budget
+from tests.kit import PATIENT, dance, jobs, open_pool, until
+
+pytestmark = pytest.mark.anyio
+
+PRICE = 23.8  # credits of one `dance` job at the emulator
+
+
+@pytest.fixture(params=["memory", "file"])
+def journal(request, tmp_path):
+    """Each kind of journal."""
+    return None if request.param == "memory" else tmp_path / "run.db"
+
+
+async def test_a_budget_is_never_exceeded_by_64_at_once(journal):
+    """64 jobs race for the money of ten: ten are bought, the ledger never holds more, the rest come back unsent."""
+    async with Emulator(speed=1000, latency=0.005) as emulator:
+        limits = ev.Limits(requests=64, submits=64)
+        async with open_pool(
+            emulator, budget=Budget(credits=10 * PRICE + 0.001), limits=limits, journal=journal
+        ) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(64))]
+            assert pool.unfinished() == ()
+        assert emulator.ledger.accepted == 10
+        assert emulator.ledger.charged == pytest.approx(10 * PRICE)
+        failed = [outcome for outcome in outcomes if isinstance(outcome, ev.Failed)]
+        assert len(failed) == 54
+        assert all(isinstance(outcome.error, BudgetError) for outcome in failed)
+        assert [outcome.error.needed for outcome in failed] == [pytest.approx(PRICE)] * 54
+
+
+async def test_a_failed_task_gives_its_credits_back():
+    """Every task fails, so the budget of two jobs is enough for ten."""
+    async with Emulator(speed=1000, failure_share=1.0) as emulator:
+        async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001)) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        assert not [outcome for outcome in outcomes if isinstance(outcome.error, BudgetError)]
+        assert emulator.ledger.accepted == 10
+
+
+async def test_a_budget_spans_the_runs_of_one_journal(emulator, tmp_path):
+    """What the first run spent is gone in the second; the prices it met are known there."""
+    for _ in range(2):
+        async with open_pool(emulator, budget=Budget(credits=3 * PRICE + 0.001), journal=tmp_path / "run.db") as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(5))]
+        assert sum(isinstance(outcome, ev.Completed) for outcome in outcomes) == 3
+    assert emulator.ledger.accepted == 3
+    async with open_pool(emulator, budget=Budget(credits=9 * PRICE), journal=tmp_path / "run.db") as pool:
+        assert len([o async for o in pool.run(jobs(5)) if isinstance(o, ev.Completed)]) == 5
+    assert emulator.ledger.accepted == 5
+
+
+async def test_a_doubt_keeps_its_credits(emulator):
+    """A lost reply may have cost its price: a budget of two lets one more job through, not two."""
+    emulator.faults.on("submit", 2, faults.DROP_AFTER_ACCEPT)
+    async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001), limits=ev.Limits(submits=1)) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(4))]
+    kinds = sorted(type(outcome).__name__ for outcome in outcomes)
+    assert kinds == ["Completed", "Failed", "Failed", "Unknown"]
+    assert emulator.ledger.accepted == 2
+
+
+async def test_a_cancelled_wait_for_credits_holds_nothing(emulator):
+    """A job withdrawn while it waits for money leaves the budget as it was."""
+    emulator.faults.on("submit", 1, faults.delay(0.1))
+    async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001)) as pool:
+        first = asyncio.create_task(pool.generate(dance(1)))
+        await until(lambda: pool.stats().submits == 1)
+        waiting = asyncio.create_task(pool.generate(dance(2)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await first
+        assert (await pool.generate(dance(3))).url
+    assert emulator.ledger.accepted == 2
+
+
+async def test_equal_refusals_stop_further_submits_of_the_model(emulator, caplog):
+    """Fifty jobs for a model the key may not use: five requests, one warning, fifty clear failures."""
+    emulator.faults.on("submit", faults.ALWAYS, faults.error(403, code="model_access_denied"))
+    async with open_pool(emulator, limits=ev.Limits(submits=1)) as pool:
+        with caplog.at_level(logging.WARNING, logger="evolink_async"):
+            outcomes = [outcome async for outcome in pool.run(jobs(50))]
+    assert len(emulator.received) == 5
+    assert {type(outcome.error) for outcome in outcomes} == {ev.AccessDeniedError}
+    assert len(outcomes) == 50
+    assert len([record for record in caplog.records if record.name == "evolink_async"]) == 1
+
+
+async def in_doubt(emulator, pool) -> ev.Unknown:
+    """A job whose reply was lost."""
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+    assert isinstance(outcome, ev.Unknown)
+    return outcome
+
+
+async def test_a_doubt_settled_with_its_task_is_taken_up(emulator, journal):
+    """The id found in the dashboard: the same run again brings the video, and nothing is bought."""
+    async with open_pool(emulator, journal=journal) as pool:
+        await in_doubt(emulator, pool)
+        [task_id] = emulator.tasks
+        await pool.settle("shot-1", task_id)
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+        assert isinstance(outcome, ev.Completed)
+        assert outcome.task_id == task_id
+        assert pool.unfinished() == ()
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_doubt_settled_by_resubmit_is_a_new_purchase(emulator, journal):
+    """No task in the dashboard: the next run buys it under a new idempotency key."""
+    async with open_pool(emulator, journal=journal) as pool:
+        lost = await in_doubt(emulator, pool)
+        await pool.settle("shot-1", "resubmit")
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+        assert isinstance(outcome, ev.Completed)
+    first, second = [request.headers["Idempotency-Key"] for request in emulator.received if request.kind == "submit"]
+    assert first == lost.error.idempotency_key != second
+
+
+async def test_a_doubt_abandoned_is_over(emulator, tmp_path):
+    """The next run reports it as failed and sends nothing."""
+    async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+        await in_doubt(emulator, pool)
+        await pool.settle("shot-1", "abandon")
+        assert pool.unfinished() == ()
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+        assert isinstance(outcome, ev.Failed)
+    assert emulator.ledger.accepted == 1
+
+
+async def test_only_a_doubt_can_be_settled(emulator, journal):
+    """A wrong key, a job that is accepted, an id that is none: a clear error each."""
+    async with open_pool(emulator, journal=journal) as pool:
+        await pool.submit(dance(), key="sure")
+        for key in ("sure", "nobody"):
+            with pytest.raises(JournalError, match="in doubt"):
+                await pool.settle(key, "resubmit")
+        with pytest.raises(ev.ParamsError):
+            await pool.settle("sure", "../credits")
+
+
+async def test_draining_finishes_what_is_in_flight_and_submits_no_more(emulator):
+    """After `drain` the stream ends by itself; every accepted job is told, nothing new is bought."""
+    async with open_pool(emulator, limits=ev.Limits(in_flight=10)) as pool:
+        async with pool.run(jobs(200)) as stream:
+            outcomes = [await anext(stream)]
+            stream.drain()
+            await until(lambda: pool.stats().submitting == 0)
+            bought = emulator.ledger.accepted
+            outcomes += [outcome async for outcome in stream]
+        assert emulator.ledger.accepted == bought < 200
+        completed = [outcome for outcome in outcomes if isinstance(outcome, ev.Completed)]
+        assert len(completed) == bought
+        assert pool.unfinished() == ()
+
+
+async def test_doubts_of_an_unlearned_price_are_held_once_it_is_known(emulator, journal):
+    """The first three submits are lost: with the money of four jobs, four are bought, and not one more."""
+    emulator.faults.on("submit", range(1, 4), faults.DROP_AFTER_ACCEPT)
+    budget = Budget(credits=4 * PRICE + 0.001)
+    for _ in range(2):
+        async with open_pool(emulator, budget=budget, limits=ev.Limits(submits=1), journal=journal) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        if journal is None:
+            break
+    assert emulator.ledger.accepted == 4
+    kinds = [type(outcome) for outcome in outcomes]
+    assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [1, 3, 6]
+
+
+async def test_one_task_settles_one_job(emulator, journal):
+    """An id that belongs to another job is refused: two jobs would share one film."""
+    async with open_pool(emulator, journal=journal) as pool:
+        await in_doubt(emulator, pool)
+        other = await pool.submit(dance(7), key="other")
+        with pytest.raises(JournalError, match="belongs to"):
+            await pool.settle("shot-1", other.task_id)
+
+
+class Slow(MemoryJournal):
+    """A disk that takes its time with what was accepted."""
+
+    async def accepted(self, accepted: ev.Accepted) -> None:
+        await super().accepted(accepted)
+        await asyncio.sleep(3600)
+
+
+async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
+    """Closed while the entry is being written: the caller gets the id of what was paid for."""
+    retry = attrs.evolve(PATIENT, grace=0.05)
+    async with open_pool(emulator, journal=Slow(), retry=retry) as pool:
+        task = asyncio.create_task(pool.submit(dance()))
+        await until(lambda: emulator.ledger.accepted == 1)
+    assert (await task).task_id in emulator.tasks
+
+
+class Blind(MemoryJournal):
+    """A journal that cannot be read any more."""
+
+    def owner(self, task_id: str) -> None:
+        raise JournalError("the disk is gone")
+
+
+async def test_a_journal_that_cannot_be_read_ends_no_stream(emulator):
+    """Every job that was bought is watched to its end."""
+    async with open_pool(emulator, journal=Blind()) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(3))]
+    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)

@@ -1,0 +1,237 @@
+"""The two tables that guard money and patience, as tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from evolink_async.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotDeliveredError,
+    RateLimitError,
+    ReplyError,
+    ServerError,
+    StatusError,
+    SubmissionUnknownError,
+    TaskCancelledError,
+    TaskFailedError,
+    TaskNotFoundError,
+    TransportError,
+)
+from evolink_async.task import Snapshot, TaskFault
+from evolink_async.wire.verdict import benches, may_send_again, on_poll, on_submit, task_error
+from tests.vendor_samples import TASK_ID, answer, body, names
+
+OWN_WORDS = body("error-new-500")
+PAGE = b"<html>busy</html>"
+
+
+def submit_class(status: int, own_words: bool) -> type:
+    """The submit table, written down a second time, plainly."""
+    if status < 400 or status in (408, 409, 425):
+        return SubmissionUnknownError
+    if status >= 500:
+        return ServerError if status == 503 and own_words else SubmissionUnknownError
+    return {
+        401: AuthenticationError,
+        402: InsufficientCreditsError,
+        403: AccessDeniedError,
+        404: InvalidRequestError,
+        429: RateLimitError,
+    }.get(status, InvalidRequestError)
+
+
+@pytest.mark.parametrize("own_words", [True, False], ids=["own words", "a page"])
+@pytest.mark.parametrize("status", range(300, 600))
+def test_submit(status, own_words):
+    """Every status, in the service's own words and as a page, leads to one class; only sure refusals are refusals."""
+    verdict = on_submit(answer(OWN_WORDS if own_words else PAGE, status, {"x-request-id": "r"}), now=0)
+    assert type(verdict) is submit_class(status, own_words)
+    assert verdict.request_id == "r"
+    assert verdict.status == status
+    if isinstance(verdict, SubmissionUnknownError):
+        assert not verdict.may_resubmit
+        assert verdict.code == ("internal_error" if own_words else None)
+        assert verdict.excerpt
+        assert not may_send_again(verdict, "if_undelivered")
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+@pytest.mark.parametrize("name", names("submit-*"))
+def test_a_submit_answered_with_a_task_is_accepted(name, status):
+    """Any 2xx with a task in it."""
+    verdict = on_submit(answer(body(name), status), now=0)
+    assert isinstance(verdict, Snapshot)
+    assert verdict.task_id == TASK_ID
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize(
+    "content", [b"", PAGE, b"{", {}, {"id": None}, {"id": 5}, {"success": False, "code": 1}, OWN_WORDS, [{"id": "a"}]]
+)
+def test_a_submit_answered_with_2xx_and_no_task_is_unknown(content, status):
+    """An error object under 200 too: nothing says that no task was made."""
+    verdict = on_submit(answer(content, status), now=0)
+    assert isinstance(verdict, SubmissionUnknownError)
+    assert verdict.status == status
+
+
+@pytest.mark.parametrize("code", ["idempotency_conflict", "paid_outcome_unknown"])
+def test_a_conflict_keeps_its_code(code):
+    """What `same_key` decides by."""
+    verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 409), now=0)
+    assert isinstance(verdict, SubmissionUnknownError)
+    assert verdict.code == code
+    assert not may_send_again(verdict, "if_undelivered")
+    assert not may_send_again(verdict, "never")
+    assert may_send_again(verdict, "same_key") is (code == "paid_outcome_unknown")
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (NotDeliveredError("x"), True),
+        (RateLimitError(429, "x"), True),
+        (ServerError(503, "x"), True),
+        (AuthenticationError(401, "x"), False),
+        (InsufficientCreditsError(402, "x"), False),
+        (AccessDeniedError(403, "x"), False),
+        (TaskNotFoundError(404, "x"), False),
+        (InvalidRequestError(400, "x"), False),
+        (TransportError("x"), False),
+        (SubmissionUnknownError("x"), False),
+        (ReplyError("x"), False),
+    ],
+)
+def test_what_may_be_sent_again(error, again):
+    """Only what certainly was not accepted; "never" means never; "same_key" adds unknown submits."""
+    assert may_send_again(error, "if_undelivered") is again
+    assert may_send_again(error, "never") is False
+    assert may_send_again(error, "same_key") is (again or isinstance(error, SubmissionUnknownError))
+
+
+POLL_CLASSES = {
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: AccessDeniedError,
+    404: TaskNotFoundError,
+    429: RateLimitError,
+}
+
+
+@pytest.mark.parametrize("content", [OWN_WORDS, PAGE, b""], ids=["own words", "a page", "nothing"])
+@pytest.mark.parametrize("status", range(300, 600))
+def test_look(status, content):
+    """Every status is an error value with the task's id, never an exception."""
+    verdict = on_poll(answer(content, status), task_id="t", now=0)
+    default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
+    assert type(verdict) is POLL_CLASSES.get(status, default)
+    assert verdict.task_id == "t"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", PAGE, b"{", {}, [], {"id": "other", "status": "completed"}, {"id": TASK_ID}, {"status": 5}]
+)
+def test_a_look_answered_with_something_else_is_a_reply_error(content):
+    """HTML, half a JSON, another task, no state: look again later."""
+    verdict = on_poll(answer(content), task_id=TASK_ID, now=0)
+    assert isinstance(verdict, ReplyError)
+    assert verdict.task_id == TASK_ID
+
+
+@pytest.mark.parametrize("name", names("task-*"))
+def test_a_look_answered_with_the_task_is_a_snapshot(name):
+    """Every sample."""
+    assert isinstance(on_poll(answer(body(name)), task_id=TASK_ID, now=0), Snapshot)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (401, None, True),
+        (402, "insufficient_quota", True),
+        (402, 402, True),
+        (403, None, False),
+        (403, 403, False),
+        (403, "model_access_denied", False),
+        (403, "key_model_not_allowed", False),
+        (403, "permission_denied", False),
+        (403, "key_disabled", True),
+        (403, "key_expired", True),
+        (403, "ip_restricted", True),
+        (403, "invalid_token", True),
+        (403, "user_disabled", True),
+        (400, "key_disabled", False),
+        (404, None, False),
+        (429, None, False),
+        (500, None, False),
+    ],
+)
+def test_what_benches_a_key(status, code, expected):
+    """401, 402, and the 403 codes about the key itself."""
+    assert benches(StatusError(status, "x", code=code)) is expected
+
+
+@pytest.mark.parametrize("error", [TransportError("x"), ReplyError("x"), SubmissionUnknownError("x", status=401)])
+def test_what_is_no_refusal_benches_nothing(error):
+    """Whether the key is good was not said."""
+    assert benches(error) is False
+
+
+CODES = [
+    "content_policy_violation",
+    "invalid_parameters",
+    "image_processing_error",
+    "image_dimension_mismatch",
+    "request_cancelled",
+    "generation_failed_no_content",
+    "service_error",
+    "generation_timeout",
+    "resource_exhausted",
+    "quota_exceeded",
+    "service_unavailable",
+    "resource_not_found",
+    "unknown_error",
+]  # Source: https://docs.evolink.ai/en/api-manual/task-management/error-codes (read 2026-11-20)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_of_a_failed_task_has_its_advice(code):
+    """Advice of its own, unlike that of a code nobody knows."""
+    snapshot = Snapshot(task_id="t", state="failed", fault=TaskFault(code=code, message="because"))
+    error = task_error(snapshot)
+    assert type(error) is TaskFailedError
+    assert (error.code, error.task_id, error.snapshot) == (code, "t", snapshot)
+    assert error.advice != TaskFailedError.advice
+    assert code in str(error)
+    assert "because" in str(error)
+
+
+def test_the_advice_of_each_code_is_another():
+    """Thirteen codes, thirteen sentences."""
+    faults = [TaskFault(code=code) for code in CODES]
+    advice = {task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice for fault in faults}
+    assert len(advice) == len(CODES) == 13
+
+
+def test_the_service_s_own_suggestion_comes_first():
+    """It has seen the task."""
+    fault = TaskFault(code="service_error", suggestion="Use PNG.")
+    assert task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice == "Use PNG."
+
+
+@pytest.mark.parametrize("fault", [None, TaskFault(), TaskFault(code="brand_new"), TaskFault(message="oops")])
+def test_a_failure_without_a_known_code_still_has_advice(fault):
+    """The class's own."""
+    error = task_error(Snapshot(task_id="t", state="failed", fault=fault))
+    assert error.advice == TaskFailedError.advice
+    assert error.may_resubmit
+
+
+def test_a_cancelled_task_is_no_failure():
+    """Its own class, its own advice."""
+    error = task_error(Snapshot(task_id="t", state="cancelled"))
+    assert type(error) is TaskCancelledError
+    assert "cancelled" in str(error)
