@@ -1,0 +1,1 @@
+"""What the demo runs: its jobs, and the files they name."""

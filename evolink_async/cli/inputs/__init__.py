@@ -1,0 +1,1 @@
+"""What a command reads: jobs files, the environment, signals."""

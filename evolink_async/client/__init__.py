@@ -1,0 +1,1 @@
+"""HTTP: one account, one request at a time."""

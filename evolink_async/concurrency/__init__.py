@@ -1,0 +1,1 @@
+"""Small asyncio parts that know no domain."""

@@ -1,0 +1,1 @@
+"""From result links to files."""

@@ -1,0 +1,1 @@
+"""The HTTP hosts: API, files, results, callbacks."""

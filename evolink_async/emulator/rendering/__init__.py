@@ -1,0 +1,1 @@
+"""Real films and pictures, made on demand."""

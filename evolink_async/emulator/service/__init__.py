@@ -1,0 +1,1 @@
+"""The vendor's rules: tasks, credits, refusals."""

@@ -1,0 +1,1 @@
+"""Where jobs are written down, before money is spent and before an outcome is told."""

@@ -1,0 +1,1 @@
+"""What a media file must be, and what it is."""

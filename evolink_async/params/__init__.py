@@ -1,0 +1,1 @@
+"""What to make, checked before it costs anything."""

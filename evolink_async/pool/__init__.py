@@ -1,0 +1,1 @@
+"""What users meet, and what holds it together."""

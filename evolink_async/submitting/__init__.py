@@ -1,0 +1,1 @@
+"""From a job to a paid task, at most once."""
