@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import evolink_async as ev
-from evolink_async.jobs.outcome import digest
+from evolink_async.jobs import digest
 
 from .cpu import LIMITS, shot
 from .measure import MIB, Row, cpu, lowest, peak_bytes

@@ -7,9 +7,8 @@ import tracemalloc
 from collections.abc import AsyncIterator
 
 from evolink_async import EvolinkError
-from evolink_async.concurrency.limiter import Permits
-from evolink_async.polling.poller import Poller
-from evolink_async.polling.watched_task import InFlight
+from evolink_async.concurrency import Permits
+from evolink_async.polling import InFlight, Poller
 from evolink_async.settings import Cadence
 
 from .measure import Row

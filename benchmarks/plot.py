@@ -14,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from evolink_async.polling.schedule import Schedule
+from evolink_async.polling import Schedule
 from tests.laws.waiting import CADENCE, TAILED, TWO_KINDS, USUAL, Family, uniform
 
 from .measure import Row

@@ -10,13 +10,12 @@ import json
 import attrs
 import pytest
 
-from evolink_async.jobs.outcome import digest
-from evolink_async.params.base import dump_params
-from evolink_async.polling.schedule import Schedule
+from evolink_async.jobs import digest
+from evolink_async.params import dump_params
+from evolink_async.polling import Schedule
 from evolink_async.polling.timing_wheel import Agenda
 from evolink_async.settings import Cadence
-from evolink_async.wire import Response
-from evolink_async.wire.tasks import decode_batch, read_task
+from evolink_async.wire import Response, decode_batch, read_task
 
 from .cpu import shot
 from .rivals.shapes import PROCESSING

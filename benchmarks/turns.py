@@ -12,7 +12,7 @@ import selectors
 import time
 from typing import Any
 
-from evolink_async.pool.stats import Quantiles
+from evolink_async.polling.quantiles import Quantiles
 
 WORST = 5
 

@@ -4,7 +4,7 @@ This is the table of contents; nothing lives here. Every model class is in `evol
 in `evolink_async.errors`.
 """
 
-from .client.transport import HttpOptions
+from .client import HttpOptions
 from .errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -26,10 +26,10 @@ from .errors import (
     TaskNotFoundError,
     TransportError,
 )
-from .jobs.outcome import Accepted, Completed, Failed, Job, Unknown
+from .jobs import Accepted, Completed, Failed, Job, Unknown
 from .models import Wan26ImageToVideoFlash, Wan26ReferenceVideo, Wan26ReferenceVideoFlash, Wan27ReferenceVideo
-from .params.base import Params, RawParams, dump_params, load_params
-from .pool.session_pool import SessionPool
+from .params import Params, RawParams, dump_params, load_params
+from .pool import SessionPool
 from .settings import Budget, Cadence, Limits, RetryPolicy
 from .task import Snapshot
 from .version import __version__

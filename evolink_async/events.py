@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from .errors import EvolinkError
-from .jobs.outcome import Outcome
+from .jobs import Outcome
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from .json_text import NOTHING_MORE, frozen
+from .frozen import NOTHING_MORE, frozen
 
 
 class TaskState(StrEnum):

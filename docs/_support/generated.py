@@ -19,7 +19,8 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
-from evolink_async.params.base import ParamField, Params, fields_of, registered_models
+from evolink_async.params import Params, registered_models
+from evolink_async.params.base import ParamField, fields_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -186,7 +187,7 @@ def _help(words: tuple[str, ...]) -> str:
 
 def fault_functions() -> str:
     """Return what each function makes that makes a fault."""
-    from evolink_async.emulator.faults import kinds as faults
+    from evolink_async.emulator import faults
 
     rows: list[tuple[str, ...]] = []
     for name, function in vars(faults).items():

@@ -15,8 +15,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 
 FAST = ev.Cadence(polls_per_second=2000, first_look=0.05, min_interval=0.01, max_interval=0.05, not_found_grace=0.2)
 PATIENT = ev.RetryPolicy(base=0.01, cap=0.05, patience=5, grace=1)

@@ -5,26 +5,10 @@ Plain bookkeeping; who waits for credits to come free is the submitter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
 import attrs
 
 from ..errors import BudgetError
-from ..json_text import Json
-
-Shape: TypeAlias = str
-
-
-def price_shape(body: Mapping[str, Json]) -> Shape:
-    """What jobs of one price have in common, off the wire body: model, quality, seconds, sound, inputs."""
-    words = [f"{name}={body[name]}" for name in ("quality", "duration", "generate_audio", "size", "n") if name in body]
-    for name, value in body.items():
-        if name.endswith("_urls") and isinstance(value, list):
-            words.append(f"{name}={len(value)}")
-        elif name in ("image_start", "image_end", "audio_url"):
-            words.append(name)
-    return " ".join([str(body.get("model")), *sorted(words)])
+from .ledger import Ledger, Shape
 
 
 @attrs.frozen
@@ -36,23 +20,6 @@ class Reserved:
 
 class Wait:
     """The job does not fit now, but credits in use may come free, or its price become known."""
-
-
-@attrs.frozen(kw_only=True)
-class Ledger:
-    """What a journal remembers of money.
-
-    Attributes:
-        spent: Charged for jobs that have ended.
-        held: Reserved for unfinished jobs, by key.
-        unpriced: Shapes of those held for whose price was never learned, by key.
-        prices: The most that was ever reserved for a shape.
-    """
-
-    spent: float = 0.0
-    held: Mapping[str, float] = attrs.field(factory=dict[str, float])
-    unpriced: Mapping[str, Shape] = attrs.field(factory=dict[str, str])
-    prices: Mapping[Shape, float] = attrs.field(factory=dict[str, float])
 
 
 class Purse:

@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable
 
 from ..errors import BudgetError, TaskError
-from ..jobs.outcome import Completed, Failed, Outcome
-from .account import Purse, Reserved, Shape
+from ..jobs import Completed, Failed, Outcome
+from .account import Purse, Reserved
+from .ledger import Shape
 
 
 class Till:

@@ -20,9 +20,20 @@ from ..errors import (
 )
 from ..events import Benched, Emit
 from ..task import Snapshot
-from ..wire import Credits, Request, decode_credits, decode_error, encode_batch, encode_credits, encode_poll
-from ..wire.verdict import benches, on_batch, on_poll, on_submit
-from .retry import Gate
+from ..wire import (
+    Credits,
+    Request,
+    benches,
+    decode_credits,
+    decode_error,
+    encode_batch,
+    encode_credits,
+    encode_poll,
+    on_batch,
+    on_poll,
+    on_submit,
+)
+from .gate import Gate
 from .transport import Transport
 
 

@@ -1,1 +1,15 @@
 """From result links to files."""
+
+from .downloads import Downloads
+from .folder import Folder, place_of
+from .names import Exactly, Template
+from .result_reader import Fetcher
+
+__all__ = (
+    "Downloads",
+    "Exactly",
+    "Fetcher",
+    "Folder",
+    "Template",
+    "place_of",
+)

@@ -16,10 +16,10 @@ from typing import TypeAlias
 import anyio.to_thread
 import attrs
 
-from ..concurrency.limiter import Permits
+from ..concurrency import Permits
 from ..errors import DownloadError, EvolinkError, LinkExpiredError
 from ..events import Downloaded, DownloadsBehind, Emit
-from ..jobs.outcome import Completed, SavedFile
+from ..jobs import Completed, SavedFile
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from .earlier_files import found, kept

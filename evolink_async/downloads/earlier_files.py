@@ -13,7 +13,7 @@ from stat import S_ISREG
 
 import attrs
 
-from ..jobs.outcome import Completed, SavedFile
+from ..jobs import Completed, SavedFile
 from .folder import Folder
 from .names import SUFFIXES, UNKNOWN_SUFFIX, Name
 from .part_file import pieces_of

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from ..errors import ConfigurationError
-from ..jobs.outcome import Completed
+from ..jobs import Completed
 
 STEM_BYTES = 120
 """Longest stem, so that a suffix and an ordinal fit behind it on every file system."""

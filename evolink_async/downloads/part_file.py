@@ -17,7 +17,7 @@ from stat import S_ISREG
 from types import TracebackType
 from typing import Self
 
-from ..jobs.outcome import SavedFile
+from ..jobs import SavedFile
 from .folder import Folder, locked
 from .names import Name
 

@@ -6,29 +6,24 @@ The other importer of aiohttp in the core. Where the bytes go is `files.download
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import attrs
 from yarl import URL
 
-from ..client.transport import HttpOptions
+from ..client import HttpOptions
 from ..errors import DownloadError, LinkExpiredError
 from ..urls import is_public_host
+from .host_guard import ForbiddenAddressError, guarded_socket
 
 REDIRECTS = 3
 RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
 BUFFER_BYTES = 1 << 17
 """Bytes of a file read ahead: with fewer, reading is halted and begun again all the time. Twice as many may come, and
 are lost when the connection is."""
-
-
-class ForbiddenAddressError(OSError):
-    """A link leads to an address that results never come from."""
 
 
 class InterruptedDownloadError(DownloadError):
@@ -118,7 +113,7 @@ class Fetcher:
             options = self._options
             # Behind a proxy every socket leads to the proxy, and only the proxy knows what a name resolves to.
             has_proxy = options.proxy is not None or (options.trust_env and bool(getproxies()))
-            guard = None if options.allow_private_results or has_proxy else _guarded_socket
+            guard = None if options.allow_private_results or has_proxy else guarded_socket
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(socket_factory=guard),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -180,15 +175,6 @@ def _is_final(error: Exception) -> bool:
     """Whether asking again leads to the same end: a forbidden address, a certificate, a URL that is none."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return isinstance(cause, ForbiddenAddressError | aiohttp.ClientSSLError | ValueError)
-
-
-def _guarded_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Make a socket for a final, resolved address, unless results never come from there: the guard against SSRF."""
-    family, kind, protocol, _, target = address
-    host = str(target[0])
-    if not is_public_host(host):
-        raise ForbiddenAddressError(f"{host} is no public address; allow_private_results=True is for emulators only")
-    return socket.socket(family, kind, protocol)
 
 
 def _reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import anyio.to_thread
 
-from ..client.retry import delays
+from ..client import delays
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .part_file import Part

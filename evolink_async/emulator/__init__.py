@@ -10,8 +10,8 @@ Example::
         pool = SessionPool("sk-emulator", base_url=emulator.base_url)
 """
 
+from . import faults
 from .clock import Clock, HandClock, ScaledClock
-from .faults import kinds as faults
 from .hosts.interceptor import Received
 from .server import Emulator
 from .service.ledger import Ledger, PaidTask

@@ -19,7 +19,7 @@ from anyio.from_thread import start_blocking_portal
 from attrs import Factory, define, field, validators
 
 from .clock import Clock, ScaledClock
-from .faults.kinds import FaultScript
+from .faults.script import FaultScript
 from .hosts.api import Api, add_request_id, json_errors
 from .hosts.callbacks import CallbackPost
 from .hosts.file_service import FileService, FileStore, StoredFile

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from ..errors import ConfigurationError
-from ..params.base import AnyParams, Params, RawParams
-from .outcome import Job, digest
+from ..params import AnyParams, Params, RawParams
+from .job import Job, digest
 
 Shape: TypeAlias = tuple[str, Hashable, Hashable]
 

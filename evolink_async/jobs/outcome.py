@@ -5,53 +5,14 @@ Values only: who makes them, and when, is the pool's business.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
-from ..errors import ConfigurationError, DownloadError, EvolinkError, SubmissionUnknownError
-from ..json_text import dump
-from ..params.base import AnyParams, Params, RawParams, dump_params
+from ..errors import DownloadError, EvolinkError, SubmissionUnknownError
 from ..task import Snapshot, TaskState
-
-
-def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
-    if not isinstance(key, str) or not key or len(key) > 255 or not key.isprintable():
-        raise ConfigurationError(f"a job's key must be 1 to 255 printable characters, not {key!r}")
-
-
-def _check_params(_instance: object, _field: object, params: Any) -> None:  # noqa: ANN401  # as above
-    if not isinstance(params, Params | RawParams):
-        raise ConfigurationError(f"a job needs the parameters of a model, not {type(params).__name__}")
-
-
-@attrs.frozen
-class Job:
-    """One wish: parameters under a key of the caller's own.
-
-    Attributes:
-        key: Names the job in every outcome; unique within a run. 1 to 255 printable characters.
-        params: What to make.
-
-    Raises:
-        ConfigurationError: The key or the parameters are no such thing.
-    """
-
-    key: str = attrs.field(validator=_check_key)
-    params: AnyParams = attrs.field(validator=_check_params)
-
-
-def digest(params: AnyParams) -> str:
-    """The digest of the wire body of `params`: equal parameters, equal digest."""
-    return body_digest(dump(dump_params(params)))
-
-
-def body_digest(body: bytes) -> str:
-    """The first 16 hex digits of the SHA-256 of a wire body."""
-    return hashlib.sha256(body).hexdigest()[:16]
 
 
 @attrs.frozen(kw_only=True)

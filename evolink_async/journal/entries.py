@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..jobs.outcome import Accepted, Completed, Failed, Unknown
+from ..jobs import Accepted, Completed, Failed, Unknown
 
 Standing: TypeAlias = Accepted | Completed | Failed | Unknown
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..budget.account import Ledger
+from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
-from ..jobs.keys import Shape
-from ..jobs.outcome import Accepted, Completed, Job, Outcome, Unknown, digest
-from ..media.rules import Upload
+from ..jobs import Accepted, Completed, Job, Outcome, Shape, Unknown, digest
+from ..media import Upload
 from ..task import Snapshot, TaskState
 from .entries import Intent, Known
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..budget.account import Ledger
-from ..jobs.keys import Shape
-from ..jobs.outcome import Accepted, Completed, Job, Outcome, Unknown
-from ..media.rules import Upload
+from ..budget import Ledger
+from ..jobs import Accepted, Completed, Job, Outcome, Shape, Unknown
+from ..media import Upload
 from .entries import Intent, Known
 from .memory import MemoryJournal
 

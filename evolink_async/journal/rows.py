@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import attrs
 
 from ..errors import SubmissionUnknownError
-from ..jobs.outcome import Accepted, Completed, Failed, SavedFile, Timing, Unknown
-from ..media.rules import Upload
+from ..jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
+from ..media import Upload
 from ..task import Snapshot, TaskFault, TaskState
-from ..wire.verdict import task_error
+from ..wire import task_error
 
 
 class Row(Protocol):

@@ -15,11 +15,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ..budget.account import Ledger
+from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
-from ..jobs.keys import Shape
-from ..jobs.outcome import Accepted, Completed, Failed, Job, Outcome, Unknown, digest
-from ..media.rules import Upload
+from ..jobs import Accepted, Completed, Failed, Job, Outcome, Shape, Unknown, digest
+from ..media import Upload
 from .entries import Intent, Known, Standing
 from .reader import Reader
 from .rows import (

@@ -11,10 +11,8 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..media.rules import MB, LocalMedia, MediaRule
-from ..params.base import Params
-from ..params.fields import rule, urls
-from ..params.rules import Between, Flag, Length, OneOf, Size, Urls
+from ..media import MB, LocalMedia, MediaRule
+from ..params import Between, Flag, Length, OneOf, Params, Size, Urls, rule, urls
 
 Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

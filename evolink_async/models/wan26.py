@@ -12,11 +12,8 @@ from typing import Literal, TypeAlias, cast, get_args
 import attrs
 
 from ..errors import Fault, ParamsError
-from ..media.rules import MB, LocalMedia, MediaRule
-from ..params.base import Params
-from ..params.fields import optional_url, rule, urls
-from ..params.json_faults import shown
-from ..params.rules import Between, Flag, Length, OneOf, Url, Urls
+from ..media import MB, LocalMedia, MediaRule
+from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, optional_url, rule, shown, urls
 
 Quality: TypeAlias = Literal["720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

@@ -12,11 +12,24 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..json_text import FrozenMap
-from ..media.rules import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
-from ..params.base import Params
-from ..params.fields import optional_url, optional_urls, optional_voices, rule, urls
-from ..params.rules import Between, Flag, Length, OneOf, Url, Urls, VoiceBindings, voice_target
+from ..frozen import FrozenMap
+from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
+from ..params import (
+    Between,
+    Flag,
+    Length,
+    OneOf,
+    Params,
+    Url,
+    Urls,
+    VoiceBindings,
+    optional_url,
+    optional_urls,
+    optional_voices,
+    rule,
+    urls,
+    voice_target,
+)
 
 Quality: TypeAlias = Literal["720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]

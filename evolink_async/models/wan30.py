@@ -11,10 +11,8 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import Fault
-from ..media.rules import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
-from ..params.base import Params
-from ..params.fields import optional_url, optional_urls, rule, url
-from ..params.rules import Between, Flag, Length, OneOf, Url, Urls
+from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
+from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, optional_url, optional_urls, rule, url
 
 Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["adaptive", "16:9", "9:16", "1:1", "4:3", "3:4"]

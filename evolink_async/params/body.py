@@ -13,8 +13,9 @@ from typing import TypeAlias, cast
 import attrs
 
 from ..errors import Fault
-from ..json_text import Json, freeze, thaw
-from ..media.rules import FILE_SIGN, LocalMedia, changed
+from ..frozen import freeze, thaw
+from ..json_text import Json
+from ..media import FILE_SIGN, LocalMedia, changed
 from .fields import ParamField
 from .json_faults import json_faults, shown
 

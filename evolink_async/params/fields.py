@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
-from ..json_text import FrozenMap, Json, thaw
-from ..media.rules import LocalMedia, Media, MediaRule
+from ..frozen import FrozenMap, thaw
+from ..json_text import Json
+from ..media import LocalMedia, Media, MediaRule
 from .json_faults import json_faults
 from .rules import Rule
 

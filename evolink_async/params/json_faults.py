@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from ..errors import Fault
-from ..json_text import FrozenMap
+from ..frozen import FrozenMap
 
 MAX_DEPTH = 64
 """Deepest nesting sent in a body; the deepest documented one has two levels."""

@@ -8,15 +8,13 @@ Neither a model nor a request is known here: `models` chooses the rules, `params
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import attrs
 
 from ..errors import Fault
 from ..json_text import Json
-from ..media.rules import LocalMedia, MediaRule
-from ..urls import foreign_sign, is_public_host, web_host
 from .json_faults import number_faults, shown, text_faults
 
 
@@ -140,91 +138,6 @@ class Flag:
 
 
 @attrs.frozen
-class Url:
-    """An absolute http or https URL with a host, percent-encoded where RFC 3986 demands it.
-
-    With `media`, also a file of this machine that is uploaded first; `media` says what the model takes there. What a
-    file holds is not checked here but in `files.preflight`.
-    """
-
-    media: MediaRule | None = None
-
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
-        return text_faults(_place(value) if self.media is not None else value, path)
-
-    def faults(self, value: str | LocalMedia, path: str) -> Iterator[Fault]:
-        if isinstance(value, str) and web_host(value) is None:
-            way_out = "" if self.media is None else " or a file as pathlib.Path"
-            yield Fault(path, f"must be {self.describe()}{way_out}, not {shown(value)}{_encoding_hint(value)}")
-
-    def schema(self) -> dict[str, Json]:
-        return {"type": "string", "format": "uri"}
-
-    def describe(self) -> str:
-        return "an http or https URL"
-
-
-@attrs.frozen
-class Urls:
-    """A list of `least` to `most` URLs, with `media` also of files. An optional list left empty counts as not given."""
-
-    least: int
-    most: int
-    media: MediaRule | None = None
-
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
-        if not isinstance(value, list | tuple):
-            yield Fault(path, f"must be a list of URLs, not {shown(value)}")
-            return
-        for index, item in enumerate(cast("tuple[object, ...]", value)):
-            yield from Url(self.media).type_faults(item, f"{path}[{index}]")
-
-    def faults(self, value: tuple[str | LocalMedia, ...], path: str) -> Iterator[Fault]:
-        if not self.least <= len(value) <= self.most:
-            yield Fault(path, f"must be {self.describe()}, not {len(value)}")
-        for index, item in enumerate(value):
-            yield from Url(self.media).faults(item, f"{path}[{index}]")
-
-    def schema(self) -> dict[str, Json]:
-        return {"type": "array", "items": Url().schema(), "minItems": self.least, "maxItems": self.most}
-
-    def describe(self) -> str:
-        if self.least == self.most:
-            return f"{self.most} URL{'s' if self.most > 1 else ''}"
-        return f"{self.least} to {self.most} URLs"
-
-
-@attrs.frozen
-class CallbackUrl:
-    """Where the service reports the end of a task: https, at most 2048 characters, no private address.
-
-    Only what the URL itself says is checked: a public name may still resolve to a private address.
-
-    Source: the "Security Restrictions" of every model page (read 2026-11-20).
-    """
-
-    max_length: int = 2048
-
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
-        return text_faults(value, path)
-
-    def faults(self, value: str, path: str) -> Iterator[Fault]:
-        host = web_host(value)
-        if len(value) > self.max_length:
-            yield Fault(path, f"must be up to {self.max_length} characters, not {len(value)}")
-        elif host is None or not value.startswith("https://"):
-            yield Fault(path, f"must be an https URL, not {shown(value)}{_encoding_hint(value)}")
-        elif not is_public_host(host):
-            yield Fault(path, f"must have a public host, not {shown(host)}")
-
-    def schema(self) -> dict[str, Json]:
-        return {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": self.max_length}
-
-    def describe(self) -> str:
-        return f"an https URL of up to {self.max_length} characters with a public host"
-
-
-@attrs.frozen
 class Size:
     """Pixels as `WIDTHxHEIGHT`: their product bounded, neither side over `max_ratio` times the other."""
 
@@ -254,58 +167,3 @@ class Size:
     def describe(self) -> str:
         ratio = f"1:{self.max_ratio} to {self.max_ratio}:1"
         return f"WIDTHxHEIGHT, {self.min_pixels} to {self.max_pixels} pixels in all, {ratio}"
-
-
-@attrs.frozen
-class VoiceBindings:
-    """At most `most` voices: URLs of sounds by who speaks: `image1`, `video2` ... counted from 1.
-
-    With `media`, also files.
-    """
-
-    most: int
-    media: MediaRule | None = None
-
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
-        if not isinstance(value, Mapping):
-            yield Fault(path, f"must be an object of URLs, not {shown(value)}")
-            return
-        for name, url in cast("Mapping[object, object]", value).items():
-            if not isinstance(name, str):
-                yield Fault(path, f"must have text as keys, not {shown(name)}")
-            else:
-                yield from Url(self.media).type_faults(url, f"{path}.{name}")
-
-    def faults(self, value: Mapping[str, str | LocalMedia], path: str) -> Iterator[Fault]:
-        if len(value) > self.most:
-            yield Fault(path, f"must be up to {self.most} voices, not {len(value)}")
-        for name, url in value.items():
-            if voice_target(name) is None:
-                yield Fault(f"{path}.{name}", "must be named image1, video2 and so on")
-            yield from Url(self.media).faults(url, f"{path}.{name}")
-
-    def schema(self) -> dict[str, Json]:
-        return {
-            "type": "object",
-            "additionalProperties": Url().schema(),
-            "propertyNames": {"pattern": "^(image|video)[1-9][0-9]*$"},
-            "maxProperties": self.most,
-        }
-
-    def describe(self) -> str:
-        return f"up to {self.most} URLs by image1, video2 and so on"
-
-
-def _place(value: object) -> object:
-    return str(value.path) if isinstance(value, LocalMedia) else value
-
-
-def _encoding_hint(url: str) -> str:
-    sign = foreign_sign(url)
-    return f" ({sign!r} must be percent-encoded)" if sign else ""
-
-
-def voice_target(name: str) -> tuple[str, int] | None:
-    """Split the key of a voice binding into kind and number, counted from 1; None if it is no such key."""
-    found = re.fullmatch(r"(image|video)([1-9][0-9]{0,8})", name)
-    return (found[1], int(found[2])) if found else None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 from anyio.abc import TaskGroup
 
-from ..concurrency.limiter import Permits
+from ..concurrency import Permits
 from ..errors import EvolinkError, StatusError
 from ..events import BatchReadsOff, Emit, Looked
 from ..settings import Cadence

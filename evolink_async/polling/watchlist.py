@@ -10,11 +10,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ..errors import EvolinkError
-from ..pool.stats import Quantiles
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .account_queue import Answer, Lane
 from .after_poll import Again, Tempo, after_look
+from .quantiles import Quantiles
 from .schedule import Schedule
 from .watched_task import Account, InFlight, Watcher
 

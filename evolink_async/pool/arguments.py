@@ -11,10 +11,10 @@ from pathlib import Path
 
 from yarl import URL
 
-from ..client.api_key import ApiKey
-from ..client.transport import base_url, is_loopback
+from ..client import ApiKey, base_url, is_loopback
 from ..errors import ConfigurationError
-from ..journal.protocol import Journal, MemoryJournal
+from ..journal import Journal
+from ..journal.protocol import MemoryJournal
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"

@@ -8,20 +8,15 @@ from __future__ import annotations
 import attrs
 from yarl import URL
 
-from ..budget.account import Purse
-from ..client.api_key import ApiKey
-from ..client.retry import Gate
-from ..client.session import Session
-from ..client.transport import AiohttpTransport, HttpOptions
-from ..concurrency.limiter import Permits
-from ..downloads.result_reader import Fetcher
+from ..budget import Purse
+from ..client import AiohttpTransport, ApiKey, Gate, HttpOptions, Session
+from ..concurrency import Permits
+from ..downloads import Fetcher
 from ..events import Observer
-from ..journal.protocol import Journal
-from ..polling.schedule import Schedule
+from ..journal import Journal
+from ..polling import Schedule
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..uploads.local_files import Hosting
-from ..uploads.preflight import Preflight
-from ..uploads.uploads import Uploads
+from ..uploads import Hosting, Preflight, Uploads
 from .engine import Engine
 from .observer import Telling
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 
 from ..errors import DeadlineError, EvolinkError
-from ..jobs.outcome import Completed, Failed, Timing
-from ..polling.watched_task import InFlight
+from ..jobs import Completed, Failed, Timing
+from ..polling import InFlight
 from ..task import Snapshot, TaskState
-from ..wire.verdict import task_error
+from ..wire import task_error
 
 LINK_LIFE = 24 * 3600.0
 """Seconds a result link works. Source: every model page (read 2026-11-20)."""

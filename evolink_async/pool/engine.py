@@ -12,24 +12,19 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Protocol, TypeAlias
 
-from ..budget.account import Purse
-from ..budget.waiting import Till
-from ..client.session import AnySession, Session
-from ..concurrency.channel import Channel
-from ..concurrency.limiter import Permits
-from ..downloads.result_reader import Fetcher
+from ..budget import Purse, Till
+from ..client import AnySession, Session
+from ..concurrency import Channel, Permits
+from ..downloads import Fetcher
 from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..events import Emit, JobEnded
-from ..jobs.outcome import Accepted, Completed, Failed, Outcome, Timing, Unknown
-from ..journal.protocol import Journal
-from ..polling.poller import Poller, looked
-from ..polling.schedule import Schedule
-from ..polling.watched_task import Account, InFlight, Watcher
+from ..jobs import Accepted, Completed, Failed, Outcome, Timing, Unknown
+from ..journal import Journal
+from ..polling import Account, InFlight, Poller, Schedule, Watcher, looked
 from ..settings import Cadence, Limits, RetryPolicy
-from ..submitting.submitter import Submitter
+from ..submitting import Submitter
 from ..task import Snapshot, TaskState
-from ..uploads.local_files import Hosting
-from ..uploads.uploads import Uploads
+from ..uploads import Hosting, Uploads
 from .conclusion import conclude, last_look
 from .stats import Stats
 

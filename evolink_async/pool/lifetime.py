@@ -10,9 +10,9 @@ import warnings
 from types import TracebackType
 from typing import NoReturn, Self
 
-from ..concurrency.shield import finish
+from ..concurrency import finish
 from ..errors import ConfigurationError
-from ..journal.protocol import Journal
+from ..journal import Journal
 from .engine import Engine
 
 

@@ -6,24 +6,22 @@ The work belongs to the pool and goes on beside the caller; the streams in `stre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from ..concurrency.channel import Channel
-from ..concurrency.limiter import Permits
+from ..concurrency import Channel, Permits
 from ..errors import ConfigurationError, EvolinkError, PreflightError
-from ..jobs.keys import Keys, shape_of
-from ..jobs.outcome import Accepted, Completed, Failed, Job, Outcome
-from ..params.base import AnyParams
-from ..polling.watched_task import InFlight
+from ..jobs import Accepted, Completed, Failed, Job, Keys, Outcome, shape_of
+from ..params import AnyParams
+from ..polling import InFlight
 from ..settings import Limits
-from ..submitting.submission import Submitted, result_of
+from ..submitting import Submitted, result_of
 from ..task import Snapshot
 from .conclusion import conclude, deadline
 from .engine import Engine
+from .job_source import Wishes, read_jobs
 
-Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
 Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
 
 
@@ -84,7 +82,7 @@ class Run:
     async def _feed(self) -> None:
         keys = Keys()
         try:
-            async with aclosing(_source(self._wishes)) as source:
+            async with aclosing(read_jobs(self._wishes)) as source:
                 await self._make_room()
                 async for wish in source:
                     await self._begin(keys, wish)
@@ -260,17 +258,3 @@ class Run:
             await asyncio.wait(pending)
         self.outcomes.clear()
         self.stop(None)
-
-
-async def _source(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:
-    """Read either kind of input as one kind, and close it when we stop early."""
-    if not isinstance(wishes, AsyncIterable):
-        for wish in wishes:
-            yield wish
-    elif isinstance(wishes, AsyncGenerator):
-        async with aclosing(cast("AsyncGenerator[Job | AnyParams, None]", wishes)) as generator:
-            async for wish in generator:
-                yield wish
-    else:
-        async for wish in wishes:
-            yield wish

@@ -10,12 +10,10 @@ from typing import TypeAlias
 
 import anyio.to_thread
 
-from ..client.transport import HttpOptions
-from ..downloads.downloads import Downloads
-from ..downloads.folder import Folder, place_of
-from ..downloads.names import Exactly, Template
+from ..client import HttpOptions
+from ..downloads import Downloads, Exactly, Folder, Template, place_of
 from ..errors import ConfigurationError
-from ..jobs.outcome import Completed
+from ..jobs import Completed
 from ..settings import RetryPolicy
 from .engine import Engine
 from .run import Save

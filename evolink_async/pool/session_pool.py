@@ -9,24 +9,24 @@ import uuid
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
-from ..client.transport import HttpOptions
+from ..client import HttpOptions
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Observer
-from ..jobs.keys import check_list, shape_of
-from ..jobs.outcome import Accepted, Completed, Job, Unknown
-from ..journal.protocol import Journal
-from ..media.rules import Upload
-from ..params.base import AnyParams, Params, RawParams
+from ..jobs import Accepted, Completed, Job, Unknown, check_list, shape_of
+from ..journal import Journal
+from ..media import Upload
+from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..task import Snapshot
-from ..uploads.uploads import Source
+from ..uploads import Source
 from ..wire import Credits, encode_poll
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, opened
 from .conclusion import deadline
 from .engine import Engine
+from .job_source import Wishes
 from .lifetime import Lifetime
-from .run import Run, Wishes
+from .run import Run
 from .saving import fetch_to, save_to
 from .stats import Stats
 from .streams import OutcomeStream, SnapshotStream, UrlStream

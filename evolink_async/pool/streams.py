@@ -11,10 +11,10 @@ from collections import deque
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from ..concurrency.channel import Channel
+from ..concurrency import Channel
 from ..errors import EvolinkError
-from ..jobs.outcome import Completed, Outcome
-from ..polling.watched_task import InFlight
+from ..jobs import Completed, Outcome
+from ..polling import InFlight
 from ..task import Snapshot
 from .engine import Engine
 from .run import Run

@@ -12,16 +12,15 @@ from typing import TypeAlias
 
 import attrs
 
-from ..budget.account import Shape, price_shape
-from ..client.retry import Resend
-from ..client.session import Session
+from ..budget import Shape, price_shape
+from ..client import Resend, Session
 from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
-from ..jobs.outcome import Accepted, Completed, Failed, Job, Unknown, body_digest
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
 from ..journal.protocol import Intent, Known
-from ..params.base import AnyParams, dump_params, local_media
+from ..params import AnyParams, dump_params, local_media
 from ..settings import RetryPolicy
-from ..uploads.local_files import Hosting
+from ..uploads import Hosting
 from ..wire import Request, encode_submit
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown

@@ -13,9 +13,9 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from ..budget.waiting import Till
-from ..client.session import Session, benched_error, choose
-from ..concurrency.limiter import Permits
+from ..budget import Till
+from ..client import Session, benched_error, choose
+from ..concurrency import Permits
 from ..errors import (
     BudgetError,
     EvolinkError,
@@ -27,12 +27,13 @@ from ..errors import (
     SubmissionUnknownError,
 )
 from ..events import Emit, SubmitsLimited
-from ..jobs.outcome import Accepted, Failed, Job, Unknown
-from ..journal.protocol import Journal, Known
+from ..jobs import Accepted, Failed, Job, Unknown
+from ..journal import Journal
+from ..journal.protocol import Known
 from ..settings import RetryPolicy
 from ..task import Snapshot
-from ..uploads.local_files import Hosting
-from ..wire.verdict import may_send_again
+from ..uploads import Hosting
+from ..wire import may_send_again
 from .circuit_breaker import Circuits
 from .concurrency_limit import Throttle
 from .submission import Submission, Submitted, result_of, started, withdrawn

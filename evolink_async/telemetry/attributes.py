@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from ..errors import EvolinkError
 from ..events import Downloaded, Looked, SubmitAnswered
-from ..jobs.outcome import Completed, Failed, Outcome, Unknown
+from ..jobs import Completed, Failed, Outcome, Unknown
 from .words import facts_of, state_word
 
 Attributes: TypeAlias = "dict[str, str | int | float]"

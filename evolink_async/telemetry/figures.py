@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EvolinkError
 from ..events import Looked, SubmitAnswered
-from ..jobs.outcome import Completed, Outcome
+from ..jobs import Completed, Outcome
 from .attributes import Attributes, known, of_outcome
 from .words import facts_of
 

@@ -26,7 +26,7 @@ from ..events import (
     Uploaded,
     Uploading,
 )
-from ..jobs.outcome import Completed, Failed, Unknown
+from ..jobs import Completed, Failed, Unknown
 from .words import Teller, advice_of, facts_of, state_word
 
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Downloaded, Event, JobEnded, JobStarted, Looked, SubmitAnswered
-from ..jobs.outcome import Completed, Unknown
+from ..jobs import Completed, Unknown
 from ..version import __version__
 from .attributes import Attributes, known, of_download, of_look, of_outcome, of_submit
 from .figures import Figures

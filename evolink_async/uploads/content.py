@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 import attrs
 
-from ..client.transport import Transport
+from ..client import Transport
 from ..errors import TransportError, UploadError
 from ..wire import (
     MAX_FILE_BYTES,

@@ -10,10 +10,10 @@ from typing import TypeVar, cast
 
 import attrs
 
-from ..client.session import Session
-from ..jobs.outcome import Job
-from ..media.rules import LocalMedia
-from ..params.base import AnyParams, Params, local_media, with_media
+from ..client import Session
+from ..jobs import Job
+from ..media import LocalMedia
+from ..params import AnyParams, Params, local_media, with_media
 from .preflight import Preflight, billed_input_seconds
 from .uploads import Uploads
 

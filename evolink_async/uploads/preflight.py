@@ -19,11 +19,12 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from ..downloads.result_reader import Fetcher
+from ..downloads import Fetcher
 from ..errors import DownloadError, Fault, LinkExpiredError, PreflightError
-from ..media.probe import UnreadableError, opened, probe
-from ..media.rules import LocalMedia, MediaFacts, MediaRule, media_faults, places
-from ..params.base import AnyParams, P, Params, local_media, with_media
+from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
+from ..media.probe.measure import probe
+from ..media.probe.opening import opened
+from ..params import AnyParams, P, Params, local_media, with_media
 
 _FIRST_BYTES = 1 << 20
 """How much of a file elsewhere is read: a film made for the web has its index there."""

@@ -9,14 +9,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from ..client.retry import Resend
-from ..client.transport import Transport
-from ..concurrency.limiter import Permits
+from ..client import Resend, Transport
+from ..concurrency import Permits
 from ..errors import EvolinkError, StatusError, TransportError, UploadError
 from ..events import Emit, Uploaded, Uploading
-from ..media.rules import Upload
+from ..media import Upload
 from ..settings import RetryPolicy
-from ..wire.verdict import denies, may_upload_again, on_upload
+from ..wire import denies, may_upload_again, on_upload
 from .content import Parcel, Tell
 
 NEWS_SECONDS = 0.1

@@ -14,17 +14,15 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
-from ..client.session import Session, benched_error, choose
-from ..client.transport import Transport
-from ..concurrency.limiter import Permits
-from ..concurrency.shared_task import Shared
+from ..client import Session, Transport, benched_error, choose
+from ..concurrency import Permits, Shared
 from ..errors import ConfigurationError, EvolinkError, JournalError, StatusError, UploadError
 from ..events import Emit
-from ..journal.protocol import Journal
-from ..media.rules import LocalMedia, Upload
+from ..journal import Journal
+from ..media import LocalMedia, Upload
 from ..settings import RetryPolicy
 from ..urls import web_host
-from ..wire.verdict import denies
+from ..wire import denies
 from .content import FileParcel, Letter, LocalFileError, Parcel
 from .sender import Courier
 

@@ -11,22 +11,35 @@ from .messages import KINDS, READ_HEADERS, Kind, Request, Response
 from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit
 from .tasks import decode_batch, decode_task, read_task
+from .verdict import (
+    benches,
+    denies,
+    may_send_again,
+    may_upload_again,
+    on_batch,
+    on_poll,
+    on_submit,
+    on_upload,
+    task_error,
+)
 
 __all__ = (
+    "Credits",
+    "Envelope",
     "KINDS",
+    "Kind",
     "MAX_FILE_BYTES",
     "MAX_INLINE_BYTES",
     "READ_HEADERS",
-    "Credits",
-    "Envelope",
-    "Kind",
     "Request",
     "Response",
+    "benches",
     "decode_batch",
     "decode_credits",
     "decode_error",
     "decode_task",
     "decode_upload",
+    "denies",
     "encode_batch",
     "encode_credits",
     "encode_fetch",
@@ -34,7 +47,14 @@ __all__ = (
     "encode_poll",
     "encode_stream",
     "encode_submit",
+    "may_send_again",
+    "may_upload_again",
+    "on_batch",
+    "on_poll",
+    "on_submit",
+    "on_upload",
     "read_task",
     "retry_after",
+    "task_error",
     "vendor_error",
 )

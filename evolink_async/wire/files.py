@@ -17,7 +17,7 @@ import attrs
 
 from ..errors import StatusError
 from ..json_text import Json, dump, parse
-from ..media.rules import MB, Upload
+from ..media import MB, Upload
 from ..urls import web_host
 from .messages import Request, Response, unreadable
 from .refusals import decode_error, vendor_error

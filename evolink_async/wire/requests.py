@@ -11,7 +11,7 @@ from typing import cast
 
 from ..errors import Fault, ParamsError
 from ..json_text import dump
-from ..params.base import AnyParams, dump_params
+from ..params import AnyParams, dump_params
 from .messages import Request
 
 TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")  # what the service's own clients accept

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TypeVar, cast
 
-from ..json_text import FrozenMap, Json, parse
+from ..frozen import FrozenMap
+from ..json_text import Json, parse
 from ..task import Snapshot, TaskFault, TaskState
 from .messages import Response, unreadable
 from .requests import TASK_ID

@@ -39,7 +39,7 @@ from ..errors import (
     TaskFailedError,
     TransportError,
 )
-from ..media.rules import Upload
+from ..media import Upload
 from ..settings import Resubmit
 from ..task import Snapshot, TaskState
 from . import Response, decode_batch, decode_error, decode_task, decode_upload, vendor_error

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.budget.account import Ledger, Purse, Reserved, Wait, price_shape
+from evolink_async.budget import Ledger, Purse, price_shape
+from evolink_async.budget.account import Reserved, Wait
 from evolink_async.errors import BudgetError
 
 

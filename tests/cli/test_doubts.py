@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evolink_async.client.api_key import ApiKey
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.client import ApiKey
+from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, submits, videos, write_jobs
 from tests.cli.test_look import in_terminal
 

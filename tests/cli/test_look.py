@@ -19,7 +19,7 @@ from evolink_async import __version__
 from evolink_async.cli import main
 from evolink_async.cli.output.display import Progress, board
 from evolink_async.cli.output.terminal import plain
-from evolink_async.pool.stats import Stats
+from evolink_async.pool import Stats
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
 
 

@@ -7,9 +7,7 @@ import pytest
 
 from evolink_async import Params
 from evolink_async.cli.commands.models import model_object
-from evolink_async.params.base import registered_models, unregister
-from evolink_async.params.fields import rule
-from evolink_async.params.rules import Length
+from evolink_async.params import Length, registered_models, rule, unregister
 
 
 def test_all(cli):

@@ -10,8 +10,7 @@ from contextlib import closing
 import anyio.to_thread
 import pytest
 
-from evolink_async.emulator import Emulator, HandClock
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, HandClock, faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, submits, videos, write_jobs
 from tests.kit import until
 

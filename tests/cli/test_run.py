@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, submits, videos, write_jobs
 
 FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed", "error"]

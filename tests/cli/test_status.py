@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, write_jobs
 
 

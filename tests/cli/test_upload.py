@@ -8,7 +8,7 @@ import pytest
 
 from evolink_async.cli.commands.upload import Bars
 from evolink_async.cli.output.terminal import Terminal
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from evolink_async.emulator.rendering.canvas import Title, png
 from evolink_async.events import Uploaded, Uploading
 from tests.cli.conftest import finish, spawn

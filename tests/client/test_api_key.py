@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from evolink_async.client.api_key import ApiKey
+from evolink_async.client import ApiKey
 from evolink_async.errors import ConfigurationError
 
 CANARY = "sk-canary-0123456789abcdef"

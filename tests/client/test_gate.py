@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from evolink_async.client.retry import Gate
-from evolink_async.concurrency.limiter import Permits
+from evolink_async.client import Gate
+from evolink_async.concurrency import Permits
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import itertools
 import backoff
 import pytest
 
-from evolink_async.client.retry import Resend, delays
+from evolink_async.client import Resend, delays
 from evolink_async.errors import (
     AuthenticationError,
     EvolinkError,

@@ -14,8 +14,8 @@ import zlib
 import aiohttp
 import pytest
 
-from evolink_async.client.api_key import ApiKey
-from evolink_async.client.transport import USER_AGENT, AiohttpTransport, HttpOptions, base_url
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
+from evolink_async.client.options import USER_AGENT
 from evolink_async.errors import ConfigurationError, EvolinkError, NotDeliveredError, TransportError
 from evolink_async.wire import Request, Response, decode_error
 from tests.servers import flood, free_port, full_backlog, hang, reply, reset, serving, then_hang, then_reset

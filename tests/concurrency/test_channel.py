@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from evolink_async.concurrency.channel import Channel
+from evolink_async.concurrency import Channel
 
 pytestmark = pytest.mark.anyio
 

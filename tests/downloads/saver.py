@@ -10,7 +10,7 @@ import resource
 import sys
 from pathlib import Path
 
-from evolink_async.client.transport import HttpOptions
+from evolink_async.client import HttpOptions
 from tests.downloads.test_downloads import save
 
 PATIENT = HttpOptions(allow_private_results=True)

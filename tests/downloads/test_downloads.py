@@ -11,14 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from evolink_async.client.transport import USER_AGENT, HttpOptions
-from evolink_async.concurrency.limiter import Permits
+from evolink_async.client import HttpOptions
+from evolink_async.client.options import USER_AGENT
+from evolink_async.concurrency import Permits
+from evolink_async.downloads import Downloads, Fetcher, Folder
 from evolink_async.downloads import result_reader as fetch
-from evolink_async.downloads.downloads import Downloads
-from evolink_async.downloads.folder import Folder
-from evolink_async.downloads.result_reader import Fetcher, ForbiddenAddressError
+from evolink_async.downloads.host_guard import ForbiddenAddressError
 from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
-from evolink_async.jobs.outcome import Completed, Timing
+from evolink_async.jobs import Completed, Timing
 from evolink_async.settings import RetryPolicy
 from evolink_async.task import Snapshot
 from tests.servers import flood, free_port, hang, reply, reset, serving, then_hang, then_reset

@@ -12,13 +12,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from evolink_async.concurrency.limiter import Permits
-from evolink_async.downloads.downloads import Downloads
+from evolink_async.concurrency import Permits
+from evolink_async.downloads import Downloads, Fetcher, Folder, Template
 from evolink_async.downloads.earlier_files import found, kept
-from evolink_async.downloads.folder import Folder
-from evolink_async.downloads.names import Name, Template
-from evolink_async.downloads.result_reader import Fetcher
-from evolink_async.jobs.outcome import Completed, SavedFile
+from evolink_async.downloads.names import Name
+from evolink_async.jobs import Completed, SavedFile
 from evolink_async.journal.rows import column_of, files_of
 from tests.downloads.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed_with, nobody
 from tests.servers import Listener, reply, serving

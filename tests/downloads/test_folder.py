@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from evolink_async.downloads import Exactly, Folder, place_of
 from evolink_async.downloads import folder as folders
-from evolink_async.downloads.folder import HAS_DIR_FD, STALE, Folder, place_of
-from evolink_async.downloads.names import Exactly, Name, file_stem
+from evolink_async.downloads.folder import HAS_DIR_FD, STALE
+from evolink_async.downloads.names import Name, file_stem
 from evolink_async.downloads.part_file import MARK_BYTES, Part
 from evolink_async.errors import ConfigurationError
 from tests.downloads.test_names import PIECES

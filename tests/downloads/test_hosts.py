@@ -11,9 +11,9 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from evolink_async.client.transport import HttpOptions
+from evolink_async.client import HttpOptions
+from evolink_async.downloads import Fetcher
 from evolink_async.downloads import result_reader as fetch
-from evolink_async.downloads.result_reader import Fetcher
 from evolink_async.errors import DownloadError
 from tests.downloads.test_downloads import FILM, FORBIDDEN, MIB, PRIVATE_TOO, save, text_of
 from tests.servers import Act, flood, reply, serving

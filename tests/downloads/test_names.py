@@ -8,9 +8,10 @@ import unicodedata
 
 import pytest
 
-from evolink_async.downloads.names import STEM_BYTES, Exactly, Name, Template, file_stem, names_of, numbered, suffix_of
+from evolink_async.downloads import Exactly, Template
+from evolink_async.downloads.names import STEM_BYTES, Name, file_stem, names_of, numbered, suffix_of
 from evolink_async.errors import ConfigurationError
-from evolink_async.jobs.outcome import Completed, Timing
+from evolink_async.jobs import Completed, Timing
 from evolink_async.task import Snapshot
 
 PIECES = [

@@ -9,10 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from evolink_async.concurrency.limiter import Permits
-from evolink_async.downloads.downloads import Downloads
-from evolink_async.downloads.folder import Folder
-from evolink_async.downloads.result_reader import Fetcher
+from evolink_async.concurrency import Permits
+from evolink_async.downloads import Downloads, Fetcher, Folder
 from evolink_async.events import Downloaded, DownloadsBehind, Event
 from tests.downloads.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed_with, nobody
 from tests.servers import Listener, reply, serving

@@ -14,14 +14,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from evolink_async.client.transport import HttpOptions
-from evolink_async.downloads.folder import Folder
+from evolink_async.client import HttpOptions
+from evolink_async.downloads import Fetcher, Folder
 from evolink_async.downloads.names import Name
 from evolink_async.downloads.part_file import Part
-from evolink_async.downloads.result_reader import Fetcher
 from evolink_async.downloads.transfer import Transfer
 from evolink_async.errors import DownloadError
-from evolink_async.jobs.outcome import SavedFile
+from evolink_async.jobs import SavedFile
 from evolink_async.settings import RetryPolicy
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from evolink_async.emulator import Emulator
+from evolink_async.params import Length
 from evolink_async.params import base as params
-from evolink_async.params.rules import Length
 
 pytestmark = pytest.mark.anyio
 

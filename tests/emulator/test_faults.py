@@ -6,8 +6,7 @@ import json
 import aiohttp
 import pytest
 
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 
 pytestmark = pytest.mark.anyio
 

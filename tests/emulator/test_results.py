@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from evolink_async.emulator.hosts.ranges import Part, UnsatisfiableError, part_of
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ import base64
 import aiohttp
 import pytest
 
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from evolink_async.emulator.rendering.canvas import Title, png
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ import pickle
 import pytest
 
 from evolink_async.errors import ConfigurationError, DownloadError
-from evolink_async.jobs.keys import Keys, Seen, check_list, shape_of
-from evolink_async.jobs.outcome import Accepted, Completed, Failed, Job, Timing, Unknown, digest
-from evolink_async.params.base import RawParams
+from evolink_async.jobs import Accepted, Completed, Failed, Job, Keys, Timing, Unknown, check_list, digest, shape_of
+from evolink_async.jobs.keys import Seen
+from evolink_async.params import RawParams
 from evolink_async.task import Snapshot
 from tests.kit import dance
 

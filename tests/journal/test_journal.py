@@ -19,14 +19,13 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal.protocol import MemoryJournal
 from evolink_async.journal.schema import APPLICATION_ID, MIGRATIONS
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
-from evolink_async.media.rules import Upload
+from evolink_async.media import Upload
 from tests import servers
 from tests.kit import dance, jobs, open_pool, until
 

@@ -11,9 +11,8 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.client.session import Session
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.client import Session
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalConflictError, TaskCancelledError
 from evolink_async.settings import Budget
 from tests.kit import PATIENT, dance, jobs, open_pool, until

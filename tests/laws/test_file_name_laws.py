@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_async.downloads.names import Template, file_stem
+from evolink_async.downloads import Template
+from evolink_async.downloads.names import file_stem
 from tests.downloads.test_names import PIECES, completed, is_safe
 
 SIGNS = st.characters(exclude_categories=[])

@@ -18,12 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from evolink_async import Accepted, Completed, Failed, Job, Snapshot, SubmissionUnknownError, Unknown
 from evolink_async.errors import JournalConflictError, JournalError
-from evolink_async.jobs.outcome import Outcome, SavedFile, Timing, body_digest
+from evolink_async.jobs import Outcome, SavedFile, Timing, body_digest
 from evolink_async.journal.protocol import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import TaskFault, TaskState
-from evolink_async.wire import encode_submit
-from evolink_async.wire.verdict import task_error
+from evolink_async.wire import encode_submit, task_error
 from tests.kit import dance
 
 KEYS = st.sampled_from([f"shot-{number}" for number in range(4)])

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evolink_async import json_text
-from evolink_async.json_text import Json, dump, freeze, parse, thaw
+from evolink_async.frozen import freeze, thaw
+from evolink_async.json_text import Json, dump, parse
 
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

@@ -14,21 +14,24 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from evolink_async.errors import ParamsError
-from evolink_async.media.rules import LocalMedia
-from evolink_async.params.base import (
+from evolink_async.media import LocalMedia
+from evolink_async.params import (
+    Between,
+    Length,
     Params,
     ParamsWarning,
     RawParams,
+    Urls,
     dump_params,
     json_schema,
     load_params,
     local_media,
     registered_models,
+    rule,
     unregister,
+    urls,
     with_media,
 )
-from evolink_async.params.fields import rule, urls
-from evolink_async.params.rules import Between, Length, Urls
 from tests.laws.bodies import URLS, base, bodies, edges, mixtures
 from tests.laws.vendor import DISAGREEMENTS, URL, VENDOR, assert_agreement, class_takes, cut, load_quietly, schema_takes
 

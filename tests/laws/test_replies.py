@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolink_async.errors import EvolinkError, ReplyError, StatusError, SubmissionUnknownError
-from evolink_async.json_text import FrozenMap, parse, thaw
+from evolink_async.frozen import FrozenMap, thaw
+from evolink_async.json_text import parse
 from evolink_async.task import Snapshot, TaskFault
-from evolink_async.wire import Response
-from evolink_async.wire.verdict import on_batch, on_poll, on_submit
+from evolink_async.wire import Response, on_batch, on_poll, on_submit
 from tests.vendor_samples import TASK_ID, body, names, sample
 
 COUNT = 100_000

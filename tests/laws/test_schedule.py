@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_async.polling.schedule import Schedule
+from evolink_async.polling import Schedule
 from evolink_async.settings import Cadence
 from tests.laws.waiting import NARROW
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator, FormatChecker
 
 from evolink_async.errors import ParamsError
-from evolink_async.params.base import Params, ParamsWarning, load_params
+from evolink_async.params import Params, ParamsWarning, load_params
 
 Body = dict[str, Any]
 Schema = dict[str, Any]

@@ -12,7 +12,7 @@ from statistics import fmean
 
 import attrs
 
-from evolink_async.polling.schedule import Schedule
+from evolink_async.polling import Schedule
 from evolink_async.settings import Cadence
 
 CADENCE = Cadence()

@@ -11,8 +11,9 @@ import warnings
 import pytest
 from PIL import Image
 
-from evolink_async.media.probe import UNKNOWN, UnreadableError, probe
-from evolink_async.media.rules import MediaFacts
+from evolink_async.media import MediaFacts, UnreadableError
+from evolink_async.media.probe import UNKNOWN
+from evolink_async.media.probe.measure import probe
 from tests.footage import clip, document, image, sound
 
 MADE = {

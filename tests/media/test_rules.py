@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.media.rules import MB, LocalMedia, MediaFacts, MediaRule, changed, lengths, media_faults, places
+from evolink_async.media import MB, LocalMedia, MediaFacts, MediaRule, changed, lengths, media_faults, places
 
 IMAGE = MediaRule(
     kind="image", formats=("jpeg", "png", "bmp", "webp"), max_bytes=10 * MB, sides=(240, 8000), max_ratio=8, alpha=False

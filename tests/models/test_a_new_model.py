@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import evolink_async as ev
 from evolink_async.cli import main
-from evolink_async.params.base import Params, fields_of, json_schema, registered_models, rule, unregister
-from evolink_async.params.rules import Between, Length, OneOf
+from evolink_async.params import Between, Length, OneOf, Params, json_schema, registered_models, unregister
+from evolink_async.params.base import fields_of, rule
 from tests.kit import open_pool
 
 MODEL = "wan9.9-text-to-video"

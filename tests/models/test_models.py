@@ -10,7 +10,7 @@ import pytest
 
 from evolink_async import models
 from evolink_async.errors import ParamsError
-from evolink_async.media.rules import MB, MediaFacts
+from evolink_async.media import MB, MediaFacts
 from evolink_async.models import (
     Wan26ImageToVideoFlash,
     Wan26ReferenceVideo,
@@ -20,7 +20,8 @@ from evolink_async.models import (
     Wan30PrimeReferenceVideo,
     Wan30ReferenceVideo,
 )
-from evolink_async.params.base import dump_params, fields_of, load_params, registered_models
+from evolink_async.params import dump_params, load_params, registered_models
+from evolink_async.params.base import fields_of
 from tests.laws.vendor import VENDOR
 
 OSS = "https://help-static-aliyun-doc.aliyuncs.com/file-manage-files/xxx.mp4"

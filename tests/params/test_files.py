@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evolink_async.errors import ParamsError
-from evolink_async.jobs.outcome import digest
-from evolink_async.media.rules import LocalMedia
+from evolink_async.jobs import digest
+from evolink_async.media import LocalMedia
 from evolink_async.models import (
     Wan26ImageToVideo,
     Wan26ReferenceVideo,
@@ -18,7 +18,7 @@ from evolink_async.models import (
     Wan30ReferenceVideo,
     Wan30TextToVideo,
 )
-from evolink_async.params.base import RawParams, dump_params, json_schema, load_params, local_media, with_media
+from evolink_async.params import RawParams, dump_params, json_schema, load_params, local_media, with_media
 
 URL = "https://example.com/a.mp4"
 SINGER = Wan27ReferenceVideo(

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from evolink_async.errors import ParamsError
-from evolink_async.params.base import RawParams, dump_params, load_params
+from evolink_async.params import RawParams, dump_params, load_params
 
 CLIP = "https://example.com/reference.mp4"
 DANCE = {"model": "wan2.6-reference-video", "prompt": "A person dancing", "video_urls": [CLIP]}

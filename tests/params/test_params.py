@@ -10,7 +10,7 @@ import pytest
 
 from evolink_async.errors import ParamsError
 from evolink_async.models import Wan26ReferenceVideo, Wan27ReferenceVideo, Wan27TextToVideo
-from evolink_async.params.base import ParamsWarning, RawParams, dump_params, load_params, registered_models
+from evolink_async.params import ParamsWarning, RawParams, dump_params, load_params, registered_models
 
 CLIP = "https://example.com/reference.mp4"
 

@@ -8,17 +8,22 @@ import attrs
 import pytest
 
 from evolink_async.errors import Fault, ParamsError
-from evolink_async.params.base import (
+from evolink_async.params import (
+    Between,
+    Flag,
+    Length,
+    OneOf,
     Params,
+    Urls,
     dump_params,
-    fields_of,
     json_schema,
     load_params,
+    optional_urls,
     registered_models,
+    rule,
     unregister,
 )
-from evolink_async.params.fields import optional_urls, rule
-from evolink_async.params.rules import Between, Flag, Length, OneOf, Urls
+from evolink_async.params.base import fields_of
 
 
 def faults_of(mapping, **options):

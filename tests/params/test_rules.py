@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from evolink_async.media.rules import LocalMedia, MediaRule
-from evolink_async.params.json_faults import MAX_DEPTH, json_faults, shown
-from evolink_async.params.rules import (
+from evolink_async.media import LocalMedia, MediaRule
+from evolink_async.params import (
     Between,
     CallbackUrl,
     Flag,
@@ -18,8 +17,10 @@ from evolink_async.params.rules import (
     Url,
     Urls,
     VoiceBindings,
+    shown,
     voice_target,
 )
+from evolink_async.params.json_faults import MAX_DEPTH, json_faults
 
 URL = "https://example.com/a.mp4"
 CLIP = MediaRule(kind="video", formats=("mp4",), max_bytes=1)

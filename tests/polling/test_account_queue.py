@@ -14,9 +14,9 @@ from evolink_async.errors import (
     StatusError,
     TransportError,
 )
+from evolink_async.polling import InFlight
 from evolink_async.polling.account_queue import OUTAGE, QUOTA, Lane
 from evolink_async.polling.batch_route import DROUGHT, FAILURES, MOST, REST, BatchRoute
-from evolink_async.polling.watched_task import InFlight
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 

@@ -18,9 +18,8 @@ from evolink_async.errors import (
     TaskNotFoundError,
     TransportError,
 )
+from evolink_async.polling import InFlight, Schedule
 from evolink_async.polling.after_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Again, Tempo, after_look
-from evolink_async.polling.schedule import Schedule
-from evolink_async.polling.watched_task import InFlight
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 

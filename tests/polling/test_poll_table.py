@@ -20,8 +20,7 @@ from evolink_async import (
     TaskFailedError,
     TaskNotFoundError,
 )
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import TaskCancelledError
 from tests.kit import FAST, KEY, arrivals, dance, jobs, open_pool
 

@@ -14,8 +14,7 @@ import attrs
 import pytest
 
 from evolink_async import Completed, DeadlineError, Limits
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.events import Event, Looked
 from tests.kit import KEY, jobs, open_pool
 from tests.soak.storm import STATUS_READS, Course, Storm, compare, most_within

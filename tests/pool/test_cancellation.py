@@ -13,8 +13,7 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from tests.kit import PATIENT, dance, jobs, open_pool, own_tasks, until
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from tests.kit import dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,7 @@ from itertools import pairwise
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
 from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, until

@@ -17,8 +17,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.cli.demo_material.media import make_media
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import EvolinkError
 from evolink_async.telemetry import LogObserver
 from tests.kit import PATIENT, dance, open_pool

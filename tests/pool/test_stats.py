@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.pool.stats import Quantiles, Stats
+from evolink_async.polling.quantiles import Quantiles
+from evolink_async.pool import Stats
 
 
 @given(st.lists(st.floats(0.01, 1e5), min_size=1), st.floats(0.01, 1))

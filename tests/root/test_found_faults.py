@@ -10,10 +10,10 @@ import time
 import pytest
 
 from evolink_async import ConfigurationError, DownloadError, EvolinkError, HttpOptions, Job, Limits, NotDeliveredError
-from evolink_async.client.api_key import ApiKey
+from evolink_async.client import ApiKey
 from evolink_async.downloads import result_reader as fetching
 from evolink_async.downloads.names import file_stem
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import faults
 from evolink_async.wire import decode_error, decode_task, retry_after
 from tests.client.test_transport import SUBMIT, send
 from tests.downloads.test_downloads import FILM, save, text_of

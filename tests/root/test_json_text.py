@@ -10,7 +10,8 @@ import pickle
 import pytest
 
 from evolink_async import json_text
-from evolink_async.json_text import MAX_DEPTH, FrozenMap, dump, freeze, parse, thaw
+from evolink_async.frozen import FrozenMap, freeze, thaw
+from evolink_async.json_text import MAX_DEPTH, dump, parse
 
 
 @pytest.fixture(params=["as installed", "standard library"])

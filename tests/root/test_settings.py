@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from evolink_async import settings as limits
-from evolink_async.client.transport import HttpOptions
+from evolink_async.client import HttpOptions
 from evolink_async.errors import ConfigurationError
 from evolink_async.settings import Cadence, Limits, RetryPolicy
 

@@ -13,9 +13,7 @@ import pytest
 
 import evolink_async
 from evolink_async import HttpOptions, Job, SessionPool, Wan26ReferenceVideo
-from evolink_async.client.api_key import ApiKey
-from evolink_async.client.retry import Gate
-from evolink_async.client.session import Session
+from evolink_async.client import ApiKey, Gate, Session
 from evolink_async.errors import EvolinkError
 from tests.kit import dance
 from tests.shape.house import MODULES, PACKAGE

@@ -12,11 +12,10 @@ from collections.abc import Container, Sequence
 import attrs
 
 from evolink_async import Cadence, Limits
-from evolink_async.emulator import Emulator
+from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.clock import Clock
-from evolink_async.emulator.faults import kinds as faults
 from evolink_async.events import Event, Looked
-from evolink_async.jobs.outcome import Outcome
+from evolink_async.jobs import Outcome
 from evolink_async.polling.poller import BURST
 from evolink_async.settings import Batch
 from tests.kit import jobs, open_pool

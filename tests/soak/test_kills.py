@@ -20,8 +20,7 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal.sqlite import SqliteJournal
 from tests.kit import open_pool

@@ -9,8 +9,7 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalError
 from evolink_async.journal.protocol import MemoryJournal
 from evolink_async.settings import Budget

@@ -23,8 +23,7 @@ from evolink_async import (
     SubmissionUnknownError,
     Unknown,
 )
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from tests.kit import KEY, arrivals, dance, jobs, open_pool
 
 pytestmark = pytest.mark.anyio

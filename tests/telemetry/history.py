@@ -21,7 +21,7 @@ from evolink_async.events import (
     Uploaded,
     Uploading,
 )
-from evolink_async.jobs.outcome import Completed, Failed, Timing, Unknown
+from evolink_async.jobs import Completed, Failed, Timing, Unknown
 from evolink_async.task import Snapshot, TaskFault
 
 NOON = 1_790_000_000.0

@@ -10,8 +10,7 @@ from opentelemetry.trace import StatusCode
 
 import evolink_async as ev
 from evolink_async import telemetry
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.telemetry import LogObserver
 from tests.kit import dance, jobs, open_pool
 

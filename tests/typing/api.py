@@ -11,11 +11,10 @@ from typing import assert_never, assert_type
 
 import evolink_async as ev
 from evolink_async.errors import EvolinkError
-from evolink_async.jobs.outcome import Outcome
-from evolink_async.media.rules import Upload
-from evolink_async.params.base import AnyParams
-from evolink_async.pool.stats import Stats
-from evolink_async.pool.streams import OutcomeStream, SnapshotStream, UrlStream
+from evolink_async.jobs import Outcome
+from evolink_async.media import Upload
+from evolink_async.params import AnyParams
+from evolink_async.pool import OutcomeStream, SnapshotStream, Stats, UrlStream
 from evolink_async.task import Snapshot, TaskFault
 from evolink_async.wire import Credits
 

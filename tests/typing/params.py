@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, assert_type
 
-from evolink_async.media.rules import LocalMedia, MediaFacts
+from evolink_async.media import LocalMedia, MediaFacts
 from evolink_async.models import (
     Wan25TextToVideo,
     Wan26ImageToVideo,
@@ -19,19 +19,18 @@ from evolink_async.models import (
     Wan30ReferenceVideo,
     Wan30TextToVideo,
 )
-from evolink_async.params.base import (
+from evolink_async.params import (
     AnyParams,
-    ParamField,
     Params,
     RawParams,
     dump_params,
-    fields_of,
     load_params,
     local_media,
     registered_models,
     with_media,
 )
-from evolink_async.uploads.preflight import Preflight, billed_input_seconds
+from evolink_async.params.base import ParamField, fields_of
+from evolink_async.uploads import Preflight, billed_input_seconds
 
 URL = "https://example.com/a.mp4"
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_async.client.api_key import ApiKey
-from evolink_async.client.transport import AiohttpTransport, HttpOptions, base_url
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
 from evolink_async.errors import ConfigurationError, TransportError, UploadError
 from evolink_async.pool.arguments import files_origin_of
 from evolink_async.uploads import content as sending

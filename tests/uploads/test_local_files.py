@@ -15,10 +15,9 @@ from PIL import Image
 from evolink_async import Budget, Completed, Job, Unknown, Wan26ImageToVideoFlash
 from evolink_async import Wan27ReferenceVideo as Wan27
 from evolink_async.cli.demo_material.media import make_media
-from evolink_async.emulator import Emulator, HandClock
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.emulator import Emulator, HandClock, faults
 from evolink_async.errors import AuthenticationError, BudgetError, JournalConflictError, PreflightError, UploadError
-from evolink_async.media.rules import LocalMedia
+from evolink_async.media import LocalMedia
 from tests.kit import KEY, PATIENT, dance, open_pool, own_tasks, until
 
 pytestmark = pytest.mark.anyio

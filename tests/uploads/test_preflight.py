@@ -13,12 +13,12 @@ import anyio
 import pytest
 
 from evolink_async import HttpOptions, Params
-from evolink_async.downloads.result_reader import Fetcher
+from evolink_async.downloads import Fetcher
 from evolink_async.errors import PreflightError
-from evolink_async.media.rules import LocalMedia, MediaFacts
+from evolink_async.media import LocalMedia, MediaFacts
 from evolink_async.models import Wan26ImageToVideo, Wan26ReferenceVideo, Wan27ImageToVideo, Wan30ReferenceVideo
-from evolink_async.params.base import RawParams, dump_params, load_params, registered_models
-from evolink_async.uploads.preflight import Preflight, billed_input_seconds
+from evolink_async.params import RawParams, dump_params, load_params, registered_models
+from evolink_async.uploads import Preflight, billed_input_seconds
 from tests.footage import clip, document, image, sound
 from tests.servers import reply, serving
 
@@ -343,7 +343,7 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
 
 def real(file) -> MediaFacts:
     """The probe that is stood in front of, to count."""
-    from evolink_async.media.probe import probe
+    from evolink_async.media.probe.measure import probe
 
     return probe(file)
 

@@ -12,22 +12,20 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.client.api_key import ApiKey
-from evolink_async.client.retry import Gate
-from evolink_async.client.session import Session
-from evolink_async.client.transport import AiohttpTransport, HttpOptions, base_url
-from evolink_async.concurrency.limiter import Permits
-from evolink_async.emulator import Emulator
-from evolink_async.emulator.faults import kinds as faults
+from evolink_async.client import AiohttpTransport, ApiKey, Gate, HttpOptions, Session, base_url
+from evolink_async.concurrency import Permits
+from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.rendering.canvas import Title, png
 from evolink_async.errors import EvolinkError, JournalError, UploadError
 from evolink_async.events import Event, Uploaded, Uploading
-from evolink_async.journal.protocol import Journal, MemoryJournal
+from evolink_async.journal import Journal
+from evolink_async.journal.protocol import MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.media.rules import LocalMedia, Upload
+from evolink_async.media import LocalMedia, Upload
+from evolink_async.uploads import Uploads
 from evolink_async.uploads.content import LocalFileError, Tell
 from evolink_async.uploads.sender import Courier
-from evolink_async.uploads.uploads import LEASE_MARGIN, Uploads
+from evolink_async.uploads.uploads import LEASE_MARGIN
 from evolink_async.wire import Response
 from tests.kit import PATIENT, open_pool, own_tasks, until
 from tests.servers import Act, hang, reply, reset

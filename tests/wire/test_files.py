@@ -20,10 +20,17 @@ from evolink_async.errors import (
     StatusError,
     TransportError,
 )
-from evolink_async.media.rules import Upload
-from evolink_async.wire import decode_upload, encode_fetch, encode_inline, encode_stream
+from evolink_async.media import Upload
+from evolink_async.wire import (
+    decode_upload,
+    denies,
+    encode_fetch,
+    encode_inline,
+    encode_stream,
+    may_upload_again,
+    on_upload,
+)
 from evolink_async.wire.files import LIFE_SECONDS, stored_name
-from evolink_async.wire.verdict import denies, may_upload_again, on_upload
 from tests.vendor_samples import answer, sample
 
 NOON = 1_790_000_000.0

@@ -21,7 +21,7 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.task import Snapshot, TaskFault
-from evolink_async.wire.verdict import benches, may_send_again, on_poll, on_submit, task_error
+from evolink_async.wire import benches, may_send_again, on_poll, on_submit, task_error
 from tests.vendor_samples import TASK_ID, answer, body, names
 
 OWN_WORDS = body("error-new-500")

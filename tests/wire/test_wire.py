@@ -18,9 +18,9 @@ from evolink_async.errors import (
     StatusError,
     TaskNotFoundError,
 )
-from evolink_async.json_text import thaw
+from evolink_async.frozen import thaw
 from evolink_async.models import Wan26ReferenceVideo
-from evolink_async.params.base import RawParams
+from evolink_async.params import RawParams
 from evolink_async.task import Snapshot, TaskFault
 from evolink_async.wire import (
     Credits,

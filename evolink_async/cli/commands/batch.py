@@ -10,9 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext, suppress
 
 from ...errors import JournalError
-from ...jobs.outcome import Accepted, Outcome, Unknown
-from ...pool.session_pool import SessionPool
-from ...pool.streams import OutcomeStream
+from ...jobs import Accepted, Outcome, Unknown
+from ...pool import OutcomeStream, SessionPool
 from ..inputs.interrupt import first_ctrl_c
 from ..output import report
 from ..output.display import Display

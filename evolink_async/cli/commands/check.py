@@ -11,12 +11,12 @@ from collections.abc import Mapping
 import anyio
 import attrs
 
-from ...client.transport import HttpOptions
-from ...downloads.result_reader import Fetcher
+from ...client import HttpOptions
+from ...downloads import Fetcher
 from ...errors import PreflightError
-from ...media.rules import MediaFacts
-from ...params.base import AnyParams
-from ...uploads.preflight import Preflight, billed_input_seconds
+from ...media import MediaFacts
+from ...params import AnyParams
+from ...uploads import Preflight, billed_input_seconds
 from ..inputs.jobs_file import JobsFile, read_jobs
 from ..output import report
 from ..output.terminal import Terminal, plain

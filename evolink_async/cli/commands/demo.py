@@ -17,7 +17,7 @@ import attrs
 from rich.table import Table
 
 from ...errors import ConfigurationError
-from ...jobs.outcome import Completed, Outcome
+from ...jobs import Completed, Outcome
 from ...json_text import parse
 from ..demo_material.media import make_media
 from ..inputs.jobs_file import read_jobs

@@ -13,9 +13,7 @@ from rich.text import Text
 
 from ... import models as _registering_them_all  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from ...errors import ConfigurationError
-from ...params.base import Params, registered_models
-from ...params.body import nearest
-from ...params.fields import ParamField, fields_of
+from ...params import ParamField, Params, fields_of, nearest, registered_models
 from ..output import report
 from ..output.terminal import Terminal, plain
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from ...errors import ConfigurationError
-from ...jobs.outcome import Completed
+from ...jobs import Completed
 from ..inputs.jobs_file import JobsFile, read_jobs
 from ..inputs.service import Service, emulated
 from ..output import report

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ...errors import EvolinkError
-from ...pool.session_pool import SessionPool
+from ...pool import SessionPool
 from ...task import Snapshot
 from ..inputs.service import Service
 from ..output import report

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from ...errors import EvolinkError
 from ...events import Event, Uploaded, Uploading
-from ...media.rules import Upload
-from ...pool.session_pool import SessionPool
+from ...media import Upload
+from ...pool import SessionPool
 from ..inputs.service import Service
 from ..output import report
 from ..output.terminal import Terminal

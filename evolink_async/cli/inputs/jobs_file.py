@@ -14,10 +14,9 @@ from typing import Any
 import attrs
 
 from ...errors import ConfigurationError, ParamsError
-from ...jobs.keys import Keys
-from ...jobs.outcome import Job
+from ...jobs import Job, Keys
 from ...json_text import Json, parse
-from ...params.base import Params, ParamsWarning, load_params
+from ...params import Params, ParamsWarning, load_params
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...client.transport import HttpOptions
+from ...client import HttpOptions
 from ...errors import ConfigurationError
 from ...events import Observer
-from ...pool.session_pool import SessionPool
+from ...pool import SessionPool
 from ...settings import Budget, Cadence, Limits, Resubmit, RetryPolicy
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ...pool.stats import Stats
+from ...pool import Stats
 from .report import clock, number
 from .terminal import Terminal
 

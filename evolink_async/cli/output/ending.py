@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from ...errors import BudgetError, TaskError
-from ...jobs.outcome import Failed, Job, Outcome, Unknown
+from ...jobs import Failed, Job, Outcome, Unknown
 from . import report
 from .terminal import Terminal, abandon_stdout
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 
 from ...errors import BudgetError, ConfigurationError, EvolinkError, JournalConflictError, SubmissionUnknownError
-from ...jobs.outcome import Completed, Failed, Outcome, Unknown
+from ...jobs import Completed, Failed, Outcome, Unknown
 from .terminal import plain
 
 OK, FAILED, USAGE, UNKNOWN, INTERRUPTED, READER_GONE = 0, 1, 2, 3, 130, 141

@@ -10,7 +10,7 @@ from io import SEEK_END, FileIO
 from pathlib import Path
 
 from ...errors import ConfigurationError
-from ...jobs.outcome import Outcome
+from ...jobs import Outcome
 from . import report
 from .terminal import Terminal, json_text
 

@@ -14,9 +14,8 @@ from aiohttp import web
 from attrs import field, frozen
 
 from ..clock import Clock
-from ..faults import kinds as faults
+from ..faults import REFUSE, FaultScript, Kind
 from ..faults.injection import Exchange, Honest, pause
-from ..faults.kinds import FaultScript, Kind
 from ..service.vendor import Refused, refusal
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -103,7 +102,7 @@ class Gate:
                 body, answer = b"", honest
                 if self._latency:
                     await pause(self._latency, self._closing)
-                if not reads_body and fault != faults.REFUSE:
+                if not reads_body and fault != REFUSE:
                     try:
                         body = await read_body(request)
                     except Refused as refused:

@@ -91,12 +91,12 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """Return the ids of all models, sorted."""
-        from ...params.base import registered_models
+        from ...params import registered_models
 
         return sorted({*self._stored, *registered_models()})
 
     def _from_sdk(self, name: str) -> Model | None:
-        from ...params.base import json_schema, registered_models
+        from ...params import json_schema, registered_models
 
         params = registered_models().get(name)
         if params is None:

@@ -1,0 +1,75 @@
+"""Which request meets which fault.
+
+What a fault does to a request is in `injection`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Container
+
+from attrs import frozen
+
+from .kinds import KINDS, Fault, Kind
+
+
+class _Always:
+    def __contains__(self, ordinal: object) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "ALWAYS"
+
+
+ALWAYS: Container[int] = _Always()
+"""Every request of a kind."""
+
+
+@frozen
+class _Sometimes:
+    share: float
+    seed: int
+
+    def __contains__(self, ordinal: object) -> bool:
+        return random.Random(f"{self.seed}-{ordinal}").random() < self.share  # noqa: S311 - reproducible
+
+
+def sometimes(share: float, *, seed: int = 0) -> Container[int]:
+    """Return ordinals that hit about `share` of the requests, the same ones for the same seed."""
+    return _Sometimes(share, seed)
+
+
+class FaultScript:
+    """Which request meets which fault; may be changed at any time, from any thread."""
+
+    def __init__(self) -> None:
+        # Replaced as a whole, never changed in place: readers in another thread need no lock.
+        self._rules: tuple[tuple[str, Container[int], Fault], ...] = ()
+
+    def on(self, kind: Kind, ordinals: int | Container[int], fault: Fault) -> None:
+        """Have the requests `ordinals` of `kind` meet `fault`; the latest rule that matches wins.
+
+        Args:
+            kind: One of `KINDS`.
+            ordinals: Number of the request among those of its kind, from 1; or a range, a set, `ALWAYS`,
+                `sometimes(...)`.
+            fault: What to do.
+
+        Raises:
+            ValueError: There is no such kind.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        chosen: Container[int] = (ordinals,) if isinstance(ordinals, int) else ordinals
+        self._rules = (*self._rules, (kind, chosen, fault))
+
+    def clear(self) -> None:
+        """Forget all rules; the count of requests goes on."""
+        self._rules = ()
+
+    def fault_of(self, kind: str, ordinal: int) -> Fault | None:
+        """Return what the `ordinal`-th request of `kind` meets, None for honest service."""
+        for of_kind, ordinals, fault in reversed(self._rules):
+            if of_kind == kind and ordinal in ordinals:
+                return fault
+        return None

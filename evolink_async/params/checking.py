@@ -1,0 +1,74 @@
+"""What is wrong with the attributes of a model, all of it at once.
+
+The rules of single fields are in `rules`, those between fields are methods of the models.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..errors import Fault
+from .fields import fields_of
+from .rules import Length
+
+if TYPE_CHECKING:
+    from .base import Params
+
+
+class ParamsWarning(UserWarning):
+    """The service takes these parameters, but not as they were meant: it cuts a text that is too long."""
+
+
+def values_of(params: Params) -> dict[str, object]:
+    """Return every attribute by its name, `extra` too."""
+    return {name: getattr(params, name) for name in attrs.fields_dict(type(params))}
+
+
+def assemble(cls: type[Params], values: Mapping[str, object]) -> Params:
+    """Make an instance without its checks; the caller has done those that apply, or is about to."""
+    params = cls.__new__(cls)
+    for name, value in values.items():
+        object.__setattr__(params, name, value)
+    return params
+
+
+def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Fault]:
+    """Find all that is wrong with attributes, some of which may be missing: types, rules, rules between."""
+    wrong = type_faults_of(cls, values)
+    for group in wrong.values():
+        yield from group
+    sound = {name: value for name, value in values.items() if name not in wrong}
+    for field in fields_of(cls):
+        if field.name in sound and not field.is_empty(sound[field.name]):
+            yield from field.rule.faults(sound[field.name], field.path)
+    try:
+        yield from assemble(cls, sound).between_fields()
+    except AttributeError:
+        if sound.keys() >= attrs.fields_dict(cls).keys():  # nothing was missing: the method itself is wrong
+            raise
+
+
+def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[Fault, ...]]:
+    """Find the attributes that have another type than their rule takes, by name."""
+    given = [field for field in fields_of(cls) if field.name in values and not field.is_empty(values[field.name])]
+    found = {field.name: tuple(field.rule.type_faults(values[field.name], field.path)) for field in given}
+    return {name: faults for name, faults in found.items() if faults}
+
+
+def warn_of_cuts(params: Params, *, stacklevel: int) -> None:
+    """Warn of texts that are longer than the service reads.
+
+    Args:
+        params: What is about to be used.
+        stacklevel: Frames up to the code that made it, counted from the caller.
+    """
+    for field in fields_of(type(params)):
+        value = getattr(params, field.name)
+        if isinstance(field.rule, Length) and not field.is_empty(value) and field.rule.is_exceeded(value):
+            lengths = f"from {len(value)} to {field.rule.max_length} characters"
+            message = f"{params.model}: the service cuts {field.path} {lengths}"
+            warnings.warn(message, ParamsWarning, stacklevel=stacklevel + 1)
