@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 import evolink_async as ev
-from evolink_async.settings import Batch
+from evolink_async.settings import BatchMode
 
 from .measure import WORKERS, Row, cpu, lowest, lowest_of, per_call
 from .rivals.looks import rival_looks
@@ -70,7 +70,7 @@ def _bare_get(session: aiohttp.ClientSession, address: str) -> Call:
     return get
 
 
-async def _saturated(url: str, batch: Batch) -> float:
+async def _saturated(url: str, batch: BatchMode) -> float:
     """CPU microseconds of one look by an engine that always has more to look at than one processor can.
 
     It may have as many calls open as the bare loop has; of a vendor as quick as the stub it opens fewer.

@@ -7,8 +7,8 @@ import tracemalloc
 from collections.abc import AsyncIterator
 
 from evolink_async import EvolinkError
-from evolink_async.concurrency import Permits
-from evolink_async.polling import InFlight, Poller
+from evolink_async.concurrency import Limiter
+from evolink_async.polling import Poller, WatchedTask
 from evolink_async.settings import Cadence
 
 from .measure import Row
@@ -26,15 +26,15 @@ class _Nobody:
         raise NotImplementedError
 
 
-def _heard(_: InFlight, __: object) -> None: ...
+def _heard(_: WatchedTask, __: object) -> None: ...
 
 
 async def memory() -> AsyncIterator[Row]:
     """A task in the calendar, beside a sleeping asyncio task."""
-    poller, account = Poller(Cadence(), Permits(1)), _Nobody()
+    poller, account = Poller(Cadence(), Limiter(1)), _Nobody()
     tracemalloc.start()
     for number in range(WATCHED):
-        poller.tasks.watch(task_id(number), account, _heard, shape=("wan", None, None), accepted_at=0.0)
+        poller.tasks.watch(task_id(number), account, _heard, duration_class=("wan", None, None), accepted_at=0.0)
     ours = tracemalloc.get_traced_memory()[0]
     sleepers = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(SLEEPERS)]
     await asyncio.sleep(0)

@@ -25,7 +25,7 @@ from .turns import TurnsLoop
 from .vendor import KEY
 
 FEW, MANY = 20_000, 100_000
-REST, SPREAD = 15.0, 10.0
+RETRY_AFTER_SECONDS, SPREAD = 15.0, 10.0
 Figures = dict[str, Any]
 
 
@@ -79,7 +79,7 @@ def _memory(many: Figures) -> Iterator[Row]:
 
 def run_apart(count: int) -> Figures:
     """Run so many jobs in a process of its own."""
-    with stub(Lives(together=count, rest=REST, spread=SPREAD)) as url:
+    with stub(Lives(together=count, rest=RETRY_AFTER_SECONDS, spread=SPREAD)) as url:
         command = [sys.executable, "-m", "benchmarks.scale", url, str(count)]
         told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(told.stdout)

@@ -13,7 +13,7 @@ import pytest
 from evolink_async.jobs import digest
 from evolink_async.params import dump_params
 from evolink_async.polling import Schedule
-from evolink_async.polling.timing_wheel import Agenda
+from evolink_async.polling.timing_wheel import TimingWheel
 from evolink_async.settings import Cadence
 from evolink_async.wire import Response, decode_batch, read_task
 
@@ -58,7 +58,7 @@ def test_decode_batch_of_fifty(benchmark):
 
 
 def test_agenda_put_and_take(benchmark):
-    agenda = Agenda[Place]()
+    agenda = TimingWheel[Place]()
     for number in range(10_000):
         agenda.put(Place(), number / 100)
 

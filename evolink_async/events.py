@@ -61,7 +61,7 @@ class SubmitAnswered:
 
 
 @attrs.frozen(kw_only=True)
-class Looked:
+class StatusAnswered:
     """One status request has ended, be it for one task or for many.
 
     Attributes:
@@ -167,7 +167,7 @@ class JobEnded:
 
 
 @attrs.frozen(kw_only=True)
-class Benched:
+class KeySuspended:
     """A key may submit nothing more: its jobs go to other keys, or come back unsent.
 
     Attributes:
@@ -210,13 +210,13 @@ class BatchReadsOff:
 Event: TypeAlias = (
     JobStarted
     | SubmitAnswered
-    | Looked
+    | StatusAnswered
     | Uploading
     | Uploaded
     | Downloaded
     | DownloadsBehind
     | JobEnded
-    | Benched
+    | KeySuspended
     | SubmitsLimited
     | BatchReadsOff
 )

@@ -13,20 +13,20 @@ import attrs
 from .errors import ConfigurationError
 
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
-Batch: TypeAlias = Literal["auto", "never"]
+BatchMode: TypeAlias = Literal["auto", "never"]
 
 
-MOST = 10**15
+LARGEST = 10**15
 """More than any of these numbers can mean."""
 
 
-def _number(kind: type, *, least: float, above: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+def _number_check(kind: type, *, least: float, above: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """Make a validator: a `kind`, finite, and at least (or, with `above`, more than) `least`."""
     allowed = (int,) if kind is int else (int, float)
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         where = f"{type(instance).__name__}.{field.name}"
-        if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= MOST:  # NaN is not
+        if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= LARGEST:  # NaN is not
             raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {str(value)[:40]}")
         if value < least or (above and value == least):
             raise ConfigurationError(f"{where} must be {'more than' if above else 'at least'} {least}, not {value!r}")
@@ -34,13 +34,13 @@ def _number(kind: type, *, least: float, above: bool = False) -> Callable[[Any, 
     return check
 
 
-count = _number(int, least=1)
-positive = _number(float, least=0, above=True)
-seconds = positive
-seconds_or_none = attrs.validators.optional(seconds)
+check_count = _number_check(int, least=1)
+check_positive = _number_check(float, least=0, above=True)
+check_seconds = check_positive
+seconds_or_none = attrs.validators.optional(check_seconds)
 
 
-def one_of(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+def check_word(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """Make a validator: one of `words`."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -70,11 +70,11 @@ class Limits:
         ConfigurationError: A number is not a whole number of at least 1, or `submits` exceeds `requests`.
     """
 
-    requests: int = attrs.field(default=32, validator=count)
-    submits: int = attrs.field(default=8, validator=count)
-    in_flight: int = attrs.field(default=1000, validator=count)
-    downloads: int = attrs.field(default=4, validator=count)
-    uploads: int = attrs.field(default=4, validator=count)
+    requests: int = attrs.field(default=32, validator=check_count)
+    submits: int = attrs.field(default=8, validator=check_count)
+    in_flight: int = attrs.field(default=1000, validator=check_count)
+    downloads: int = attrs.field(default=4, validator=check_count)
+    uploads: int = attrs.field(default=4, validator=check_count)
 
     def __attrs_post_init__(self) -> None:
         if self.submits > self.requests:
@@ -105,13 +105,13 @@ class Cadence:
         ConfigurationError: A number is not above 0, `min_interval` exceeds `max_interval`, or `batch` is another word.
     """
 
-    polls_per_second: float = attrs.field(default=20.0, validator=seconds)
-    first_look: float = attrs.field(default=60.0, validator=seconds)
-    min_interval: float = attrs.field(default=1.0, validator=seconds)
-    max_interval: float = attrs.field(default=30.0, validator=seconds)
-    not_found_grace: float = attrs.field(default=60.0, validator=seconds)
-    look_price: float = attrs.field(default=0.5, validator=seconds)
-    batch: Batch = attrs.field(default="auto", validator=one_of("auto", "never"))
+    polls_per_second: float = attrs.field(default=20.0, validator=check_seconds)
+    first_look: float = attrs.field(default=60.0, validator=check_seconds)
+    min_interval: float = attrs.field(default=1.0, validator=check_seconds)
+    max_interval: float = attrs.field(default=30.0, validator=check_seconds)
+    not_found_grace: float = attrs.field(default=60.0, validator=check_seconds)
+    look_price: float = attrs.field(default=0.5, validator=check_seconds)
+    batch: BatchMode = attrs.field(default="auto", validator=check_word("auto", "never"))
 
     def __attrs_post_init__(self) -> None:
         if self.min_interval > self.max_interval:
@@ -142,13 +142,15 @@ class RetryPolicy:
         ConfigurationError: A number is out of range, or `resubmit` is another word.
     """
 
-    resubmit: Resubmit = attrs.field(default="if_undelivered", validator=one_of("if_undelivered", "same_key", "never"))
-    attempts: int = attrs.field(default=10, validator=count)
-    patience: float = attrs.field(default=300.0, validator=seconds)
-    base: float = attrs.field(default=0.5, validator=seconds)
-    cap: float = attrs.field(default=30.0, validator=seconds)
-    refusals: int = attrs.field(default=5, validator=count)
-    grace: float = attrs.field(default=10.0, validator=seconds)
+    resubmit: Resubmit = attrs.field(
+        default="if_undelivered", validator=check_word("if_undelivered", "same_key", "never")
+    )
+    attempts: int = attrs.field(default=10, validator=check_count)
+    patience: float = attrs.field(default=300.0, validator=check_seconds)
+    base: float = attrs.field(default=0.5, validator=check_seconds)
+    cap: float = attrs.field(default=30.0, validator=check_seconds)
+    refusals: int = attrs.field(default=5, validator=check_count)
+    grace: float = attrs.field(default=10.0, validator=check_seconds)
 
 
 @attrs.frozen(kw_only=True)
@@ -165,4 +167,4 @@ class Budget:
         ConfigurationError: `credits` is not a finite number above 0.
     """
 
-    credits: float = attrs.field(validator=positive)
+    credits: float = attrs.field(validator=check_positive)

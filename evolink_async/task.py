@@ -32,7 +32,7 @@ FINAL_STATES = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCE
 
 
 @attrs.frozen(kw_only=True)
-class TaskFault:
+class TaskFailure:
     """Why a task failed, in the service's words. Every field may be missing."""
 
     code: str | None = None
@@ -66,7 +66,7 @@ class Snapshot:
     progress_percent: int | None = None
     created_at: int | None = None
     urls: tuple[str, ...] = ()
-    fault: TaskFault | None = None
+    fault: TaskFailure | None = None
     estimated_seconds: float | None = None
     credits_reserved: float | None = None
     credits_used: float | None = None

@@ -1,13 +1,13 @@
 """Credits: what is spent and held, what fits, and where jobs wait for it."""
 
-from .account import Purse
-from .ledger import Ledger, Shape, price_shape
-from .waiting import Till
+from .account import BudgetAccount
+from .ledger import Ledger, PriceClass, price_class
+from .waiting import BudgetQueue
 
 __all__ = (
+    "BudgetAccount",
+    "BudgetQueue",
     "Ledger",
-    "Purse",
-    "Shape",
-    "Till",
-    "price_shape",
+    "PriceClass",
+    "price_class",
 )

@@ -12,10 +12,10 @@ import attrs
 
 from ..json_text import Json
 
-Shape: TypeAlias = str
+PriceClass: TypeAlias = str
 
 
-def price_shape(body: Mapping[str, Json]) -> Shape:
+def price_class(body: Mapping[str, Json]) -> PriceClass:
     """What jobs of one price have in common, off the wire body: model, quality, seconds, sound, inputs."""
     words = [f"{name}={body[name]}" for name in ("quality", "duration", "generate_audio", "size", "n") if name in body]
     for name, value in body.items():
@@ -34,10 +34,10 @@ class Ledger:
         spent: Charged for jobs that have ended.
         held: Reserved for unfinished jobs, by key.
         unpriced: Shapes of those held for whose price was never learned, by key.
-        prices: The most that was ever reserved for a shape.
+        prices: The most that was ever reserved for a price class.
     """
 
     spent: float = 0.0
     held: Mapping[str, float] = attrs.field(factory=dict[str, float])
-    unpriced: Mapping[str, Shape] = attrs.field(factory=dict[str, str])
-    prices: Mapping[Shape, float] = attrs.field(factory=dict[str, float])
+    unpriced: Mapping[str, PriceClass] = attrs.field(factory=dict[str, str])
+    prices: Mapping[PriceClass, float] = attrs.field(factory=dict[str, float])

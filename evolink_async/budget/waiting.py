@@ -1,4 +1,4 @@
-"""Waiting for credits: the async coat on a `Purse`.
+"""Waiting for credits: the async coat on a `BudgetAccount`.
 
 What fits is decided there; here jobs wait until something comes free, and everybody who waits asks again.
 """
@@ -10,20 +10,20 @@ from collections.abc import Callable
 
 from ..errors import BudgetError, TaskError
 from ..jobs import Completed, Failed, Outcome
-from .account import Purse, Reserved
-from .ledger import Shape
+from .account import BudgetAccount, Reserved
+from .ledger import PriceClass
 
 
-class Till:
+class BudgetQueue:
     """Where jobs get their credits. Without a purse everything is affordable.
 
     Args:
-        purse: The budget, if there is one.
+        account: The budget, if there is one.
         is_watching: Whether any task is watched, whose end may free credits.
     """
 
-    def __init__(self, purse: Purse | None, is_watching: Callable[[], bool]) -> None:
-        self._purse = purse
+    def __init__(self, budget_account: BudgetAccount | None, is_watching: Callable[[], bool]) -> None:
+        self._account = budget_account
         self._is_watching = is_watching
         self._freed = asyncio.Event()
         self._inside = 0
@@ -38,15 +38,15 @@ class Till:
         self._inside -= 1
         self.reconsider()
 
-    async def afford(self, key: str, shape: Shape) -> float | BudgetError | None:
+    async def afford(self, key: str, price_class: PriceClass) -> float | BudgetError | None:
         """Hold credits for a job, after waiting while others may free some.
 
         Returns:
             The price held, None when it is not known (yet); or why the job is not to be sent.
         """
-        while self._purse is not None:
+        while self._account is not None:
             may_free = self._inside > self._waiting + 1 or self._is_watching()
-            answer = self._purse.reserve(key, shape, may_free=may_free)
+            answer = self._account.reserve(key, price_class, may_free=may_free)
             if isinstance(answer, BudgetError):
                 return answer
             if isinstance(answer, Reserved):
@@ -68,23 +68,23 @@ class Till:
 
     def accepted(self, key: str, credits_reserved: float | None) -> None:
         """The service took the job."""
-        if self._purse is not None:
-            self._purse.accepted(key, credits_reserved)
+        if self._account is not None:
+            self._account.accepted(key, credits_reserved)
 
     def doubted(self, key: str) -> None:
         """The job may cost what is held for it."""
-        if self._purse is not None:
-            self._purse.doubted(key)
+        if self._account is not None:
+            self._account.doubted(key)
 
     def released(self, key: str) -> None:
         """The job costs nothing."""
-        if self._purse is not None:
-            self._purse.released(key)
+        if self._account is not None:
+            self._account.released(key)
 
     def settled(self, outcome: Outcome) -> None:
         """A task has ended, or our watching of it."""
-        if self._purse is not None and isinstance(outcome, Completed):
-            self._purse.settled(outcome.key, outcome.snapshot.credits_used)
+        if self._account is not None and isinstance(outcome, Completed):
+            self._account.settled(outcome.key, outcome.snapshot.credits_used)
         elif isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
             self.released(outcome.key)
         self.reconsider()

@@ -138,7 +138,7 @@ def run(
         no_journal: Keep no journal: the same command again buys everything anew.
         budget: Most credits to spend, over all runs of the journal; jobs beyond it are not sent.
     """
-    from .commands.run import Errand, journal_beside
+    from .commands.run import RunOptions, journal_beside
     from .commands.run import run as carry_out
 
     if journal is not None and no_journal:
@@ -153,7 +153,7 @@ def run(
         in_flight=in_flight,
         resubmit=resubmit,
     )
-    errand = Errand(
+    options = RunOptions(
         source=jobs,
         out=out,
         name=name,
@@ -164,7 +164,7 @@ def run(
         journal=journal,
         budget=budget,
     )
-    return carry_out(errand, Terminal.here())
+    return carry_out(options, Terminal.here())
 
 
 @app.command

@@ -1,24 +1,24 @@
 """HTTP: one account, one request at a time."""
 
 from .api_key import ApiKey
-from .gate import Gate
+from .gate import OutageGate
 from .options import HttpOptions, base_url, is_loopback
 from .retry import Resend, delays
-from .session import AnySession, Session, benched_error, choose
+from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport
 
 __all__ = (
     "AiohttpTransport",
     "AnySession",
     "ApiKey",
-    "Gate",
     "HttpOptions",
+    "OutageGate",
     "Resend",
     "Session",
     "Transport",
     "base_url",
-    "benched_error",
     "choose",
     "delays",
     "is_loopback",
+    "suspension_error",
 )

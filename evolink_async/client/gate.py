@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 
-class Gate:
+class OutageGate:
     """Open while the service takes requests; shut after a refusal or an outage, when one job at a time may try.
 
     Without it a failing service would get the retries of every waiting job. With it an outage costs a handful of

@@ -13,20 +13,20 @@ import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
-from ..settings import count, seconds
+from ..settings import check_count, check_seconds
 from ..version import __version__
-from ..wire import Kind
+from ..wire import RequestKind
 
 USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 
-def _proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # attrs types validators so
+def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # attrs types validators so
     url = _url_or_none(value) if isinstance(value, str) else None
     if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
         raise ConfigurationError("HttpOptions.proxy must be an absolute URL, as http://proxy.example:3128")
 
 
-def _printable(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # as above
+def _check_user_agent(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # as above
     if value is not None and not (isinstance(value, str) and value and value.isascii() and value.isprintable()):
         raise ConfigurationError(f"HttpOptions.user_agent must be printable ASCII, not {value!r}")
 
@@ -63,20 +63,20 @@ class HttpOptions:
         ConfigurationError: A number is out of range.
     """
 
-    connect_timeout: float = attrs.field(default=10.0, validator=seconds)
-    submit_timeout: float = attrs.field(default=60.0, validator=seconds)
-    poll_timeout: float = attrs.field(default=20.0, validator=seconds)
-    upload_timeout: float = attrs.field(default=300.0, validator=seconds)
-    download_read_timeout: float = attrs.field(default=60.0, validator=seconds)
-    max_body_bytes: int = attrs.field(default=8 << 20, validator=count)
-    max_download_bytes: int = attrs.field(default=4 << 30, validator=count)
+    connect_timeout: float = attrs.field(default=10.0, validator=check_seconds)
+    submit_timeout: float = attrs.field(default=60.0, validator=check_seconds)
+    poll_timeout: float = attrs.field(default=20.0, validator=check_seconds)
+    upload_timeout: float = attrs.field(default=300.0, validator=check_seconds)
+    download_read_timeout: float = attrs.field(default=60.0, validator=check_seconds)
+    max_body_bytes: int = attrs.field(default=8 << 20, validator=check_count)
+    max_download_bytes: int = attrs.field(default=4 << 30, validator=check_count)
     trust_env: bool = False
-    proxy: str | None = attrs.field(default=None, repr=False, validator=_proxy)  # may hold a password
-    user_agent: str | None = attrs.field(default=None, validator=_printable)
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)  # may hold a password
+    user_agent: str | None = attrs.field(default=None, validator=_check_user_agent)
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     allow_private_results: bool = False
 
-    def timeout(self, kind: Kind) -> aiohttp.ClientTimeout:
+    def timeout(self, kind: RequestKind) -> aiohttp.ClientTimeout:
         """The bounds of one API call of this kind."""
         total = {"submit": self.submit_timeout, "upload": self.upload_timeout}.get(kind, self.poll_timeout)
         # Not `connect`: that would count waiting for one of our own connections as a failure to connect.

@@ -18,12 +18,11 @@ from ..errors import (
     SubmissionUnknownError,
     TransportError,
 )
-from ..events import Benched, Emit
+from ..events import Emit, KeySuspended
 from ..task import Snapshot
 from ..wire import (
     Credits,
     Request,
-    benches,
     decode_credits,
     decode_error,
     encode_batch,
@@ -32,8 +31,9 @@ from ..wire import (
     on_batch,
     on_poll,
     on_submit,
+    suspends_key,
 )
-from .gate import Gate
+from .gate import OutageGate
 from .transport import Transport
 
 
@@ -52,12 +52,12 @@ class Session:
         transport: Transport,
         fingerprint: str,
         *,
-        gate: Gate,
+        gate: OutageGate,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.fingerprint = fingerprint
-        self.benched: StatusError | None = None
+        self.suspended: StatusError | None = None
         self.gate = gate
         self.busy = 0
         self._transport = transport
@@ -65,7 +65,7 @@ class Session:
         self._clock = clock
 
     def __repr__(self) -> str:
-        state = f"benched: {self.benched}" if self.benched else "healthy"
+        state = f"benched: {self.suspended}" if self.suspended else "healthy"
         return f"<Session {self.fingerprint} {state}, {self.busy} jobs>"
 
     def __reduce__(self) -> NoReturn:
@@ -83,7 +83,7 @@ class Session:
         if isinstance(verdict, SubmissionUnknownError):
             verdict.sent_at = sent_at
         else:
-            self.bench_on(verdict)
+            self.suspend_on(verdict)
         return verdict
 
     async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
@@ -93,7 +93,7 @@ class Session:
         except TransportError as error:
             return error
         verdict = on_poll(response, task_id=task_id, now=self._clock())
-        self.bench_on(verdict)
+        self.suspend_on(verdict)
         return verdict
 
     async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
@@ -120,12 +120,12 @@ class Session:
             raise decode_error(response, now=self._clock())
         return decode_credits(response)
 
-    def bench_on(self, verdict: object) -> None:
+    def suspend_on(self, verdict: object) -> None:
         """Submit nothing more under this key if `verdict` says that it, or its account, is refused."""
-        if isinstance(verdict, StatusError) and benches(verdict):
-            if self._emit is not None and self.benched is None:
-                self._emit(Benched(at=self._clock(), session=self.fingerprint, error=verdict))
-            self.benched = verdict
+        if isinstance(verdict, StatusError) and suspends_key(verdict):
+            if self._emit is not None and self.suspended is None:
+                self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=verdict))
+            self.suspended = verdict
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -134,15 +134,15 @@ class Session:
 
 def choose(sessions: tuple[Session, ...]) -> Session | None:
     """The healthy session for the next job: an open gate first, then the least busy; None when all are benched."""
-    healthy = [session for session in sessions if session.benched is None]
+    healthy = [session for session in sessions if session.suspended is None]
     return min(healthy, key=lambda session: (not session.gate.is_open, session.busy), default=None)
 
 
-def benched_error(sessions: tuple[Session, ...]) -> StatusError:
+def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
     """Why no session is left."""
     for session in sessions:
-        if session.benched is not None:
-            return session.benched
+        if session.suspended is not None:
+            return session.suspended
     raise ConfigurationError("the pool has no session")
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from ..errors import NotDeliveredError, TransportError
-from ..wire import KINDS, READ_HEADERS, Request, Response
+from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
 from .options import HttpOptions
 
@@ -81,7 +81,7 @@ class AiohttpTransport:
             "User-Agent": options.agent,
             "Accept": "application/json",
         }
-        self._timeouts = {kind: options.timeout(kind) for kind in KINDS}
+        self._timeouts = {kind: options.timeout(kind) for kind in REQUEST_KINDS}
         self._own: list[aiohttp.ClientSession] = []
         if options.session is not None:
             self._submits = self._reads = options.session

@@ -1,13 +1,13 @@
 """Small asyncio parts that know no domain."""
 
 from .channel import Channel
-from .limiter import Permits
-from .shared_task import Shared
-from .shield import finish
+from .limiter import Limiter
+from .shared_task import SharedTask
+from .shield import wait_shielded
 
 __all__ = (
     "Channel",
-    "Permits",
-    "Shared",
-    "finish",
+    "Limiter",
+    "SharedTask",
+    "wait_shielded",
 )

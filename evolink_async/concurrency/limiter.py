@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 
-class Permits:
+class Limiter:
     """A fair semaphore that can tell how many permits are out, and can be retuned.
 
     First come, first served, unless callers say by when they want a permit: then the soonest goes first.

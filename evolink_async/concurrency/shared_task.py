@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
+class SharedTask(Generic[T]):
     """Work in a task of its own, which ends with it or with the last who waits.
 
     Args:

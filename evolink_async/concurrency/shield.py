@@ -10,7 +10,7 @@ import asyncio
 import anyio
 
 
-async def finish(task: asyncio.Task[None]) -> None:
+async def wait_shielded(task: asyncio.Task[None]) -> None:
     """Wait for `task` to the end, however often we are cancelled meanwhile, then obey."""
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):

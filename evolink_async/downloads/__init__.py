@@ -3,13 +3,13 @@
 from .downloads import Downloads
 from .folder import Folder, place_of
 from .names import Exactly, Template
-from .result_reader import Fetcher
+from .result_reader import ResultReader
 
 __all__ = (
     "Downloads",
     "Exactly",
-    "Fetcher",
     "Folder",
+    "ResultReader",
     "Template",
     "place_of",
 )

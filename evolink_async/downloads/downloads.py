@@ -16,7 +16,7 @@ from typing import TypeAlias
 import anyio.to_thread
 import attrs
 
-from ..concurrency import Permits
+from ..concurrency import Limiter
 from ..errors import DownloadError, EvolinkError, LinkExpiredError
 from ..events import Downloaded, DownloadsBehind, Emit
 from ..jobs import Completed, SavedFile
@@ -27,10 +27,10 @@ from .folder import Folder
 from .names import Exactly, Name, Template, names_of, suffix_of
 from .pace import Pace
 from .part_file import Part
-from .result_reader import Fetcher
+from .result_reader import ResultReader
 from .transfer import Transfer, on_disk, unsaved
 
-Look: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
+PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 
 _log = logging.getLogger("evolink_async")
 
@@ -40,8 +40,8 @@ class Downloads:
 
     Args:
         folder: Where to.
-        fetcher: Reads the links.
-        permits: How many files are fetched at once.
+        result_reader: Reads the links.
+        limiter: How many files are fetched at once.
         template: How files are named; None for the job's key, and a number if it has several links.
         policy: How often, and when, a transfer that broke off is taken up again.
         look: Reads a task again, when its links have expired.
@@ -53,22 +53,22 @@ class Downloads:
     def __init__(
         self,
         folder: Folder,
-        fetcher: Fetcher,
-        permits: Permits,
+        result_reader: ResultReader,
+        limiter: Limiter,
         *,
         template: Template | Exactly | None = None,
         policy: RetryPolicy,
-        look: Look,
+        poll: PollTask,
         max_bytes: int,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
-        self._fetcher = fetcher
-        self._permits = permits
+        self._result_reader = result_reader
+        self._limiter = limiter
         self._template = template
         self._policy = policy
-        self._look = look
+        self._poll = poll
         self._max_bytes = max_bytes
         self._emit = emit
         self._clock = clock
@@ -108,7 +108,7 @@ class Downloads:
     async def _may_be_of(self, url: str, file: SavedFile) -> bool:
         """Whether a file is as long as a result; names alone may be those of another job, if signs were replaced."""
         try:
-            async with self._fetcher.open(url) as remote:
+            async with self._result_reader.open(url) as remote:
                 return remote.size_bytes in (None, file.size_bytes)
         except DownloadError:
             return True  # nobody can tell any more
@@ -134,7 +134,7 @@ class Downloads:
 
     async def _fresh_links(self, completed: Completed) -> Completed | None:
         """Read the task again, as the service may hand out new links; None when it has no others."""
-        seen = await self._look(completed.task_id)
+        seen = await self._poll(completed.task_id)
         if not isinstance(seen, Snapshot) or len(seen.urls) != len(completed.urls) or seen.urls == completed.urls:
             return None
         return attrs.evolve(completed, urls=seen.urls, snapshot=seen)
@@ -159,17 +159,17 @@ class Downloads:
         self._pace.joined(expires_at)
         try:
             self._warn_once()
-            await self._permits.acquire(before=expires_at)
+            await self._limiter.acquire(before=expires_at)
         finally:
             self._pace.left()
         try:
             yield
         finally:
-            self._permits.release()
+            self._limiter.release()
 
     def _warn_once(self) -> None:
         """Somebody has to hear that links will be lost: the observer, or else the log."""
-        late = self._pace.lateness(self._clock(), self._permits.total)
+        late = self._pace.lateness(self._clock(), self._limiter.total)
         if late is None:
             return
         if self._emit is not None:
@@ -189,7 +189,7 @@ class Downloads:
                 started = self._clock() - time.monotonic()  # what a power cut has left of a part is not known
                 await on_disk(lambda: part.take_up(started), url)
             transfer = Transfer(url, part, max_bytes=self._max_bytes)
-            await transfer.run(self._fetcher, self._policy)
+            await transfer.run(self._result_reader, self._policy)
             return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), url)
 
 

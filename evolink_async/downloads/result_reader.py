@@ -35,7 +35,7 @@ class ChangedResultError(InterruptedDownloadError):
 
 
 @attrs.frozen
-class Mark:
+class ResumePoint:
     """Where a transfer stopped: bytes already here, and the host's word for the version they are of."""
 
     offset: int
@@ -43,7 +43,7 @@ class Mark:
 
 
 @attrs.frozen(kw_only=True)
-class Remote:
+class RemoteFile:
     """A result file about to be read.
 
     Attributes:
@@ -61,7 +61,7 @@ class Remote:
     pieces: AsyncIterator[bytes]
 
 
-class Fetcher:
+class ResultReader:
     """Reads result files. Opens its one session at the first use, so call it inside the pool's event loop."""
 
     def __init__(self, options: HttpOptions) -> None:
@@ -69,7 +69,7 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, url: str, *, after: Mark | None = None) -> AsyncGenerator[Remote, None]:
+    async def open(self, url: str, *, after: ResumePoint | None = None) -> AsyncGenerator[RemoteFile, None]:
         """Ask for a file, or for what comes after a mark if the file is still the same one, and hold it open.
 
         Raises:
@@ -87,7 +87,7 @@ class Fetcher:
             kind = DownloadError if _is_final(error) else InterruptedDownloadError
             raise kind(f"the result could not be read: {_reason(error)}", url=url) from None
 
-    async def _get(self, url: str, after: Mark | None) -> aiohttp.ClientResponse:
+    async def _get(self, url: str, after: ResumePoint | None) -> aiohttp.ClientResponse:
         """Follow redirects ourselves, so that each hop passes the same checks."""
         target = URL(url, encoded=True)
         headers = {"Range": f"bytes={after.offset}-", "If-Range": after.version} if after is not None else {}
@@ -133,7 +133,7 @@ class Fetcher:
             await self._session.close()
 
 
-def _usable(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> aiohttp.ClientResponse:
+def _usable(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> aiohttp.ClientResponse:
     status = reply.status
     if status == 200 or (status == 206 and after is not None):
         return reply
@@ -148,7 +148,7 @@ def _usable(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> aioh
     raise kind(f"the result's host answered HTTP {status}", url=url)
 
 
-def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remote:
+def _remote(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> RemoteFile:
     offset, size_bytes = 0, reply.content_length
     if reply.status == 206:
         named = RANGE.fullmatch(reply.headers.get("Content-Range", ""))
@@ -162,7 +162,7 @@ def _remote(reply: aiohttp.ClientResponse, url: str, after: Mark | None) -> Remo
         offset, size_bytes = after.offset, int(named[2])
     is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
     tag = reply.headers.get("ETag", "")
-    return Remote(
+    return RemoteFile(
         offset=offset,
         size_bytes=size_bytes if is_plain else None,
         content_type=reply.content_type,

@@ -16,7 +16,7 @@ from ..client import delays
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .part_file import Part
-from .result_reader import ChangedResultError, Fetcher, InterruptedDownloadError, Mark, Remote
+from .result_reader import ChangedResultError, InterruptedDownloadError, RemoteFile, ResultReader, ResumePoint
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Transfer:
         self._part = part
         self._max_bytes = max_bytes
 
-    async def run(self, fetcher: Fetcher, policy: RetryPolicy) -> None:
+    async def run(self, result_reader: ResultReader, policy: RetryPolicy) -> None:
         """Bring the whole file into the part. Tries that bring bytes are not counted.
 
         Raises:
@@ -53,7 +53,7 @@ class Transfer:
         while True:
             before = self._part.size_bytes
             try:
-                async with fetcher.open(self._url, after=self._mark()) as remote:
+                async with result_reader.open(self._url, after=self._mark()) as remote:
                     await self._take(remote)
             except ChangedResultError:
                 self._part.version = None  # so that the next try asks for all of it
@@ -65,11 +65,11 @@ class Transfer:
             else:
                 return
 
-    def _mark(self) -> Mark | None:
+    def _mark(self) -> ResumePoint | None:
         part = self._part
-        return Mark(part.size_bytes, part.version) if part.size_bytes and part.version else None
+        return ResumePoint(part.size_bytes, part.version) if part.size_bytes and part.version else None
 
-    async def _take(self, remote: Remote) -> None:
+    async def _take(self, remote: RemoteFile) -> None:
         """Write what comes, in few hops to a thread, also what came before a failure."""
         if remote.content_type.startswith("text/"):
             raise self._error(f"the result's host sent {remote.content_type} in place of the result")

@@ -14,17 +14,17 @@ from . import faults
 from .clock import Clock, HandClock, ScaledClock
 from .hosts.interceptor import Received
 from .server import Emulator
-from .service.ledger import Ledger, PaidTask
+from .service.ledger import PaidTask, VendorLedger
 from .service.task import TaskRecord
 
 __all__ = (
     "Clock",
     "Emulator",
     "HandClock",
-    "Ledger",
     "PaidTask",
     "Received",
     "ScaledClock",
     "TaskRecord",
+    "VendorLedger",
     "faults",
 )

@@ -23,11 +23,11 @@ from .faults.script import FaultScript
 from .hosts.api import Api, add_request_id, json_errors
 from .hosts.callbacks import CallbackPost
 from .hosts.file_service import FileService, FileStore, StoredFile
-from .hosts.interceptor import Gate, Received
+from .hosts.interceptor import Interceptor, Received
 from .hosts.result_host import ResultHost
 from .rendering.studio import Studio
 from .service.catalogue import Catalogue
-from .service.ledger import Ledger
+from .service.ledger import VendorLedger
 from .service.task import TaskRecord
 from .service.vendor import House, Vendor
 
@@ -90,10 +90,10 @@ class Emulator:
     denied_models: Mapping[str, Collection[str]] = field(default=MappingProxyType({}), repr=False)
     clock: Clock = field(default=Factory(_scaled_clock, takes_self=True), repr=False)
     faults: FaultScript = field(factory=FaultScript, init=False, repr=False)
-    ledger: Ledger = field(init=False)
+    ledger: VendorLedger = field(init=False)
     base_url: str = field(default="", init=False)
     results_url: str = field(default="", init=False)
-    _gate: Gate = field(init=False, repr=False)
+    _interceptor: Interceptor = field(init=False, repr=False)
     _tasks: dict[str, TaskRecord] = field(factory=dict[str, TaskRecord], init=False, repr=False)
     _files: FileStore = field(factory=dict[str, StoredFile], init=False, repr=False)
     _studio: Studio = field(factory=Studio, init=False, repr=False)
@@ -103,8 +103,8 @@ class Emulator:
 
     def __attrs_post_init__(self) -> None:
         """Make the parts that may be looked at before the start."""
-        self.ledger = Ledger(self.credits, self.clock.now)
-        self._gate = Gate(self.faults, self.clock, self.latency)
+        self.ledger = VendorLedger(self.credits, self.clock.now)
+        self._interceptor = Interceptor(self.faults, self.clock, self.latency)
         self._results = ResultHost(self.clock, self._tasks, self._files, self._studio.render)
 
     async def __aenter__(self) -> Self:
@@ -159,12 +159,12 @@ class Emulator:
     @property
     def received(self) -> list[Received]:
         """The requests so far, oldest first; the oldest are forgotten after 200,000."""
-        return list(self._gate.received)
+        return list(self._interceptor.received)
 
     @property
     def peak(self) -> Counter[str]:
         """The highest number of requests served at once, per kind and under "all"; see `latency`."""
-        return Counter(self._gate.peak)
+        return Counter(self._interceptor.peak)
 
     @property
     def in_flight_peak(self) -> int:
@@ -198,16 +198,16 @@ class Emulator:
         api = Api(vendor, post.announce)
         files = FileService(self.clock, self._files, vendor.authenticate, lambda: self.results_url)
         api_app = _application(json_errors, api.open_calls())
-        api.add_routes(api_app, self._gate)
-        files.add_routes(api_app, self._gate)
+        api.add_routes(api_app, self._interceptor)
+        files.add_routes(api_app, self._interceptor)
         results_app = _application()
-        self._results.add_routes(results_app, self._gate)
+        self._results.add_routes(results_app, self._interceptor)
         self.base_url = await self._serve(stack, api_app, self.port)
         self.results_url = self._results.origin = await self._serve(stack, results_app, self.results_port)
         postman = asyncio.create_task(post.run(), name="evolink-emulator-callbacks")
         stack.push_async_callback(_end, postman)
         # Last in, first out: what hangs must end before the servers wait for it.
-        stack.callback(self._gate.close)
+        stack.callback(self._interceptor.close)
 
     def _vendor(self) -> Vendor:
         house = House(

@@ -48,7 +48,7 @@ from .service import (
 )
 from .storage import DownloadError, JournalConflictError, JournalError, LinkExpiredError, UploadError
 from .task import DeadlineError, TaskCancelledError, TaskError, TaskFailedError
-from .usage import BudgetError, ConfigurationError, Fault, ParamsError, PreflightError
+from .usage import BudgetError, ConfigurationError, InvalidValue, ParamsError, PreflightError
 
 __all__ = (
     "AccessDeniedError",
@@ -58,9 +58,9 @@ __all__ = (
     "DeadlineError",
     "DownloadError",
     "EvolinkError",
-    "Fault",
     "InsufficientCreditsError",
     "InvalidRequestError",
+    "InvalidValue",
     "JournalConflictError",
     "JournalError",
     "LinkExpiredError",

@@ -14,7 +14,7 @@ from .base import EvolinkError
 
 
 @attrs.frozen
-class Fault:
+class InvalidValue:
     """One thing that is wrong with a value: `what` it is, and where (`path`, as in `video_urls[2]`)."""
 
     path: str
@@ -29,8 +29,8 @@ class _FaultsError(EvolinkError, ValueError):
 
     subject: ClassVar[str] = "parameters"
 
-    def __init__(self, faults: Iterable[Fault], *, model: str | None = None) -> None:
-        self.faults: tuple[Fault, ...] = tuple(faults)
+    def __init__(self, faults: Iterable[InvalidValue], *, model: str | None = None) -> None:
+        self.faults: tuple[InvalidValue, ...] = tuple(faults)
         self.model = model
         about = f"{model}: " if model else ""
         super().__init__(about + "; ".join(map(str, self.faults)))

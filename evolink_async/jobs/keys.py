@@ -15,10 +15,10 @@ from ..errors import ConfigurationError
 from ..params import AnyParams, Params, RawParams
 from .job import Job, digest
 
-Shape: TypeAlias = tuple[str, Hashable, Hashable]
+DurationClass: TypeAlias = tuple[str, Hashable, Hashable]
 
 
-class Seen:
+class KeySet:
     """Which words were met, at 16 bytes a word or less: a million jobs are told apart in 16 MB, not 100.
 
     Kept are 64 bits of each word's hash, in a table of open addressing. The odds that two of a million words share
@@ -56,7 +56,7 @@ class Seen:
                 self._slots[self._place(mark)] = mark
 
 
-class Keys:
+class KeyAssigner:
     """Gives jobs their keys and refuses a key given twice, over one input.
 
     A key of our own is the digest of the parameters and their ordinal among equal ones, so the same input gives the
@@ -64,49 +64,49 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._keys = Seen()
-        self._digests = Seen()
+        self._keys = KeySet()
+        self._digests = KeySet()
         self._repeats: Counter[str] = Counter()
 
-    def job(self, wish: Job | AnyParams) -> Job:
+    def job(self, item: Job | AnyParams) -> Job:
         """Make a job of one item of the input.
 
         Raises:
             ConfigurationError: The item is neither a job nor parameters, or its key was given before.
         """
-        if isinstance(wish, Params | RawParams):
-            name = digest(wish)
+        if isinstance(item, Params | RawParams):
+            name = digest(item)
             ordinal = 1
             if not self._digests.add(name):
                 self._repeats[name] += 1
                 ordinal += self._repeats[name]
-            wish = Job(f"{name}-{ordinal}", wish)
-        if not isinstance(wish, Job):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            raise ConfigurationError(f"a job must be a Job, or the parameters of a model, not {type(wish).__name__}")
-        if not self._keys.add(wish.key):
-            raise ConfigurationError(f"the key {wish.key!r} was given twice; give each job its own")
-        return wish
+            item = Job(f"{name}-{ordinal}", item)
+        if not isinstance(item, Job):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise ConfigurationError(f"a job must be a Job, or the parameters of a model, not {type(item).__name__}")
+        if not self._keys.add(item.key):
+            raise ConfigurationError(f"the key {item.key!r} was given twice; give each job its own")
+        return item
 
 
-def check_list(wishes: Sequence[object]) -> None:
+def check_list(source: Sequence[object]) -> None:
     """Find what is wrong with an input that is there as a whole, before any of it is sent.
 
     Raises:
         ConfigurationError: An item is no job, or two jobs have one key; every such place is named.
     """
     faults, seen = list[str](), dict[str, int]()
-    for index, wish in enumerate(wishes):
-        if isinstance(wish, Job):
-            first = seen.setdefault(wish.key, index)
+    for index, item in enumerate(source):
+        if isinstance(item, Job):
+            first = seen.setdefault(item.key, index)
             if first != index:
-                faults.append(f"jobs[{index}] has the key {wish.key!r} of jobs[{first}]; give each job its own")
-        elif not isinstance(wish, Params | RawParams):
-            faults.append(f"jobs[{index}] must be a Job, or the parameters of a model, not {type(wish).__name__}")
+                faults.append(f"jobs[{index}] has the key {item.key!r} of jobs[{first}]; give each job its own")
+        elif not isinstance(item, Params | RawParams):
+            faults.append(f"jobs[{index}] must be a Job, or the parameters of a model, not {type(item).__name__}")
     if faults:
         raise ConfigurationError("; ".join(faults))
 
 
-def shape_of(params: AnyParams) -> Shape:
+def duration_class(params: AnyParams) -> DurationClass:
     """What durations are learned by: model, quality and seconds, where they stand in the wire body."""
     if isinstance(params, RawParams):
         return _shared((params.model, params.body.get("quality"), params.body.get("duration")))
@@ -114,6 +114,6 @@ def shape_of(params: AnyParams) -> Shape:
 
 
 @lru_cache
-def _shared(shape: Shape) -> Shape:
+def _shared(shape: DurationClass) -> DurationClass:
     """One object for all jobs of a shape, of which there may be a hundred thousand."""
     return shape

@@ -26,7 +26,7 @@ class Intent:
         digest: The digest of those.
         idempotency_key: What this purchase goes by at the service.
         session: Fingerprint of the API key.
-        shape: What its price goes by; see `budget.price_shape`.
+        price_class: What its price goes by; see `budget.price_class`.
         price: Credits held for it in the budget, if there is one and the price is known.
     """
 
@@ -37,7 +37,7 @@ class Intent:
     digest: str
     idempotency_key: str
     session: str
-    shape: str
+    price_class: str
     price: float | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
-from ..jobs import Accepted, Completed, Job, Outcome, Shape, Unknown, digest
+from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown, digest
 from ..media import Upload
 from ..task import Snapshot, TaskState
 from .entries import Intent, Known
@@ -102,7 +102,7 @@ class MemoryJournal:
         """Nothing from before."""
         return Ledger()
 
-    def durations(self) -> tuple[tuple[Shape, float], ...]:
+    def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Nothing from before."""
         return ()
 

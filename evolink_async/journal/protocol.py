@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..budget import Ledger
-from ..jobs import Accepted, Completed, Job, Outcome, Shape, Unknown
+from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown
 from ..media import Upload
 from .entries import Intent, Known
 from .memory import MemoryJournal
@@ -54,8 +54,8 @@ class Journal(Protocol):
         """What earlier runs spent and hold, and the prices they met."""
         ...
 
-    def durations(self) -> Sequence[tuple[Shape, float]]:
-        """How long tasks took lately, the oldest first: their shape, as `jobs.shape_of` has it, and seconds."""
+    def durations(self) -> Sequence[tuple[DurationClass, float]]:
+        """How long tasks took lately, the oldest first: their duration class, as `jobs.duration_class` tells it, and seconds."""
         ...
 
     async def submitting(self, intent: Intent) -> None:

@@ -23,7 +23,7 @@ NEXT = (
 )
 
 
-class Reader:
+class RowReader:
     """Reads a journal file, whether or not a writer has it open.
 
     Args:

@@ -14,7 +14,7 @@ import attrs
 from ..errors import SubmissionUnknownError
 from ..jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
 from ..media import Upload
-from ..task import Snapshot, TaskFault, TaskState
+from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
 
 
@@ -40,7 +40,7 @@ def snapshot_of(row: Row, state: str) -> Snapshot:
         state=state,
         model=row["model"],
         urls=_texts(row["urls"]),
-        fault=TaskFault(**json.loads(row["fault"])) if row["fault"] else None,
+        fault=TaskFailure(**json.loads(row["fault"])) if row["fault"] else None,
         estimated_seconds=row["estimated_seconds"],
         credits_reserved=row["credits_reserved"],
         credits_used=row["credits_used"],
@@ -103,7 +103,7 @@ def column_of(files: tuple[SavedFile, ...]) -> str:
     return json.dumps([attrs.asdict(file) | {"path": str(file.path.absolute())} for file in files])
 
 
-def fault_of(fault: TaskFault | None) -> str | None:
+def fault_of(fault: TaskFailure | None) -> str | None:
     """What is kept of the service's reason."""
     return None if fault is None else json.dumps(attrs.asdict(fault))
 

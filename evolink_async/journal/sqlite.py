@@ -17,10 +17,10 @@ import attrs
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
-from ..jobs import Accepted, Completed, Failed, Job, Outcome, Shape, Unknown, digest
+from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
 from ..media import Upload
 from .entries import Intent, Known, Standing
-from .reader import Reader
+from .reader import RowReader
 from .rows import (
     COLUMNS,
     UPLOAD_COLUMNS,
@@ -61,7 +61,7 @@ class SqliteJournal:
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
         self._writer: Writer | None = None
-        self._reader = Reader(self._path)
+        self._reader = RowReader(self._path)
 
     async def open(self) -> None:
         """Lock the file; what was being submitted when its last owner died is in doubt."""
@@ -99,7 +99,7 @@ class SqliteJournal:
         """Add up the rows."""
         return await self._write(_add_up)
 
-    def durations(self) -> tuple[tuple[Shape, float], ...]:
+    def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Read the rows written last; parameters stand in them as they were sent."""
         rows = self._reader.rows(DURATIONS, LEARNED)
         return tuple([((row["model"], row["quality"], row["duration"]), row["seconds"]) for row in reversed(rows)])
@@ -220,7 +220,7 @@ def _upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: flo
         "path": intent.path,
         "body": intent.body.decode(),
         "digest": intent.digest,
-        "shape": intent.shape,
+        "shape": intent.price_class,
         "credits_reserved": intent.price,
         "idempotency_key": intent.idempotency_key or None,
         "session": intent.session or None,
@@ -253,10 +253,10 @@ def _add_up(connection: sqlite3.Connection) -> Ledger:
     )
     held, unpriced = dict[str, float](), dict[str, str]()
     open_jobs = "SELECT key, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
-    for key, shape, reserved in connection.execute(open_jobs):
-        if reserved is None and shape not in prices:
-            unpriced[key] = shape
-        held[key] = prices.get(shape, 0.0) if reserved is None else reserved
+    for key, price_class, reserved in connection.execute(open_jobs):
+        if reserved is None and price_class not in prices:
+            unpriced[key] = price_class
+        held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
     return Ledger(spent=spent, held=held, unpriced=unpriced, prices=prices)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..frozen import FrozenMap
 
 MediaKind: TypeAlias = Literal["image", "video", "audio", "file"]
@@ -149,7 +149,7 @@ class MediaFacts:
     pages: int | None = None
 
 
-def media_faults(rule: MediaRule, facts: MediaFacts, path: str) -> Iterator[Fault]:
+def media_faults(rule: MediaRule, facts: MediaFacts, path: str) -> Iterator[InvalidValue]:
     """Find what breaks the rule in a file; what is not known of it is not judged.
 
     Args:
@@ -158,29 +158,29 @@ def media_faults(rule: MediaRule, facts: MediaFacts, path: str) -> Iterator[Faul
         path: The place in the wire body, as in `video_urls[0]`.
     """
     if facts.format is not None and facts.format not in rule.formats:
-        yield Fault(path, f"must be {_listed(rule.formats)}, not {facts.format}")
+        yield InvalidValue(path, f"must be {_listed(rule.formats)}, not {facts.format}")
     if facts.size_bytes > rule.max_bytes:
-        yield Fault(
+        yield InvalidValue(
             path, f"must be up to {rule.max_bytes // MB} MB, not {_megabytes(facts.size_bytes, rule.max_bytes)}"
         )
     if rule.seconds and facts.seconds is not None:
         least, most = rule.seconds
         if not least - SLACK_SECONDS <= facts.seconds <= most + SLACK_SECONDS:
-            yield Fault(path, f"must be {least:g} to {most:g} s long, not {in_seconds(facts.seconds)}")
+            yield InvalidValue(path, f"must be {least:g} to {most:g} s long, not {in_seconds(facts.seconds)}")
     if facts.width is not None and facts.height is not None:
         yield from _pixel_faults(rule, facts.width, facts.height, path)
     if not rule.alpha and facts.has_alpha and facts.format == "png":  # the pages bar it in png alone
-        yield Fault(path, "must have no transparency, nor a channel for it")
+        yield InvalidValue(path, "must have no transparency, nor a channel for it")
     if rule.max_pages is not None and facts.pages is not None and facts.pages > rule.max_pages:
-        yield Fault(path, f"must have up to {rule.max_pages} pages, not {facts.pages}")
+        yield InvalidValue(path, f"must have up to {rule.max_pages} pages, not {facts.pages}")
 
 
-def _pixel_faults(rule: MediaRule, width: int, height: int, path: str) -> Iterator[Fault]:
+def _pixel_faults(rule: MediaRule, width: int, height: int, path: str) -> Iterator[InvalidValue]:
     short, long = sorted((width, height))
     if rule.sides and not rule.sides[0] <= short <= long <= rule.sides[1]:
-        yield Fault(path, f"must be {rule.sides[0]} to {rule.sides[1]} pixels a side, not {width}x{height}")
+        yield InvalidValue(path, f"must be {rule.sides[0]} to {rule.sides[1]} pixels a side, not {width}x{height}")
     if rule.max_ratio is not None and long > short * rule.max_ratio:
-        yield Fault(path, f"must be 1:{rule.max_ratio:g} to {rule.max_ratio:g}:1 in shape, not {width}x{height}")
+        yield InvalidValue(path, f"must be 1:{rule.max_ratio:g} to {rule.max_ratio:g}:1 in shape, not {width}x{height}")
 
 
 def _listed(words: tuple[str, ...]) -> str:

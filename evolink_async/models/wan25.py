@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..media import MB, LocalMedia, MediaRule
 from ..params import Between, Flag, Length, OneOf, Params, Size, Urls, rule, urls
 
@@ -58,10 +58,10 @@ class Wan25TextToVideo(Params):
     duration: Seconds | None = attrs.field(default=None, metadata=rule(_DURATION))
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
 
-    def between_fields(self) -> Iterator[Fault]:
+    def between_fields(self) -> Iterator[InvalidValue]:
         """480p has fewer shapes than the other qualities."""
         if self.quality == "480p" and self.aspect_ratio in ("4:3", "3:4"):
-            yield Fault("aspect_ratio", f"must be 16:9, 9:16 or 1:1 at 480p, not {self.aspect_ratio}")
+            yield InvalidValue("aspect_ratio", f"must be 16:9, 9:16 or 1:1 at 480p, not {self.aspect_ratio}")
 
 
 @attrs.frozen(kw_only=True)

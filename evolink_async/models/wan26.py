@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, cast, get_args
 
 import attrs
 
-from ..errors import Fault, ParamsError
+from ..errors import InvalidValue, ParamsError
 from ..media import MB, LocalMedia, MediaRule
 from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, optional_url, rule, shown, urls
 
@@ -72,12 +72,12 @@ class _FromReferences(Params):
         4.0
         """
         faults = [
-            Fault(f"durations[{index}]", f"must be a number of seconds from 0, not {shown(seconds)}")
+            InvalidValue(f"durations[{index}]", f"must be a number of seconds from 0, not {shown(seconds)}")
             for index, seconds in enumerate(cast("Sequence[object]", durations))
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf
         ]
         if len(durations) not in _BILLED_PART:
-            faults.append(Fault("durations", f"must be 1 to 3 clips, not {len(durations)}"))
+            faults.append(InvalidValue("durations", f"must be 1 to 3 clips, not {len(durations)}"))
         if faults:
             raise ParamsError(faults)
         counted = sum(min(seconds, _BILLED_PART[len(durations)]) for seconds in durations)

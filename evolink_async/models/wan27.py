@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..frozen import FrozenMap
 from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
 from ..params import (
@@ -162,24 +162,26 @@ class Wan27ImageToVideo(Params):
     seed: int | None = attrs.field(default=None, metadata=rule(_SEED))
     prompt_extend: bool = attrs.field(default=False, metadata=rule(Flag()))
 
-    def between_fields(self) -> Iterator[Fault]:
+    def between_fields(self) -> Iterator[InvalidValue]:
         """The material must fit the mode, and a clip brings its own sound."""
         mode = self.generation_mode
         if self.video_urls and self.audio_urls and mode != "video_continuation":
-            yield Fault("audio_urls", "cannot be given together with video_urls")
+            yield InvalidValue("audio_urls", "cannot be given together with video_urls")
         needed, barred = _MODES.get(mode or "", ((), ()))
         for name in needed:
             if getattr(self, name) in (None, ()):
-                yield Fault(name, f"is required in mode {mode}")
+                yield InvalidValue(name, f"is required in mode {mode}")
         for name in barred:
             if getattr(self, name) not in (None, ()):
-                yield Fault(name, f"cannot be given in mode {mode}")
+                yield InvalidValue(name, f"cannot be given in mode {mode}")
 
-    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:
         """The whole video is no shorter than the clip it goes on from."""
         for seconds in lengths(facts, "video_urls"):
             if self.duration < seconds - SLACK_SECONDS:
-                yield Fault("duration", f"must be at least the clip's {in_seconds(seconds)} s, not {self.duration}")
+                yield InvalidValue(
+                    "duration", f"must be at least the clip's {in_seconds(seconds)} s, not {self.duration}"
+                )
 
 
 @attrs.frozen(kw_only=True)
@@ -247,20 +249,22 @@ class Wan27ReferenceVideo(Params):
     seed: int | None = attrs.field(default=None, metadata=rule(_SEED))
     prompt_extend: bool = attrs.field(default=False, metadata=rule(Flag()))
 
-    def between_fields(self) -> Iterator[Fault]:
+    def between_fields(self) -> Iterator[InvalidValue]:
         """One to five references in all, voices only for those, shorter videos with clips."""
         images, clips = len(self.image_urls), len(self.video_urls)
         if not images and not clips:
-            yield Fault("video_urls", "is required, or image_urls; image_start is no reference")
+            yield InvalidValue("video_urls", "is required, or image_urls; image_start is no reference")
         if images + clips > _MAX_REFERENCES >= max(images, clips):
-            yield Fault("video_urls", f"must be up to 5 together with image_urls, not {images + clips}")
+            yield InvalidValue("video_urls", f"must be up to 5 together with image_urls, not {images + clips}")
         for name in self.voice_bindings:
             kind, number = voice_target(name) or ("image", 0)
             there = images if kind == "image" else clips
             if number > there:
-                yield Fault(f"model_params.voice_bindings.{name}", f"is bound to nothing: {kind}_urls has {there}")
+                yield InvalidValue(
+                    f"model_params.voice_bindings.{name}", f"is bound to nothing: {kind}_urls has {there}"
+                )
         if self.video_urls and _MAX_SECONDS_WITH_CLIPS < self.duration <= _DURATION.high:
-            yield Fault("duration", f"must be 2 to 10 with video_urls, not {self.duration}")
+            yield InvalidValue("duration", f"must be 2 to 10 with video_urls, not {self.duration}")
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
 from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, optional_url, optional_urls, rule, url
 
@@ -90,22 +90,22 @@ class _FromReferences(Params):
     generate_audio: bool = attrs.field(default=True, metadata=rule(Flag()))
     seed: int | None = attrs.field(default=None, metadata=rule(_SEED))
 
-    def between_fields(self) -> Iterator[Fault]:
+    def between_fields(self) -> Iterator[InvalidValue]:
         """Take a document or a web page, not both."""
         if self.file_url is not None and self.link_url is not None:
-            yield Fault("model_params.link_url", "cannot be given together with model_params.file_url")
+            yield InvalidValue("model_params.link_url", "cannot be given together with model_params.file_url")
 
-    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:
         """15 s of clips, 15 s of sounds, and 30 s of clips and output together."""
         for name in ("video_urls", "audio_urls"):
             known = lengths(facts, name)
             if len(known) > 1 and sum(known) > _MAX_SECONDS_IN_ALL + SLACK_SECONDS * len(known):
-                yield Fault(name, f"must be up to {_MAX_SECONDS_IN_ALL} s in all, not {in_seconds(sum(known))}")
+                yield InvalidValue(name, f"must be up to {_MAX_SECONDS_IN_ALL} s in all, not {in_seconds(sum(known))}")
         known = lengths(facts, "video_urls")
         total = sum(known) + max(self.duration, 0)  # -1: the model chooses
         if known and total > _MAX_SECONDS_WITH_OUTPUT + SLACK_SECONDS * len(known):
             limit = f"must be up to {_MAX_SECONDS_WITH_OUTPUT} s together with the clips"
-            yield Fault("duration", f"{limit}, not {in_seconds(total)}")
+            yield InvalidValue("duration", f"{limit}, not {in_seconds(total)}")
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import attrs
 
-from ..errors import Fault, ParamsError
+from ..errors import InvalidValue, ParamsError
 from ..frozen import FrozenMap, freeze, thaw
 from ..json_text import Json
 from ..media import LocalMedia, MediaFacts, changed, files_in
@@ -76,7 +76,7 @@ class Params:
             raise ParamsError(faults, model=self.model)
         warn_of_cuts(self, stacklevel=3)
 
-    def between_fields(self) -> Iterator[Fault]:
+    def between_fields(self) -> Iterator[InvalidValue]:
         """Find what is wrong between fields; override it in a model that has such rules.
 
         A field whose own type is wrong is missing from `self`. Reading it ends the search, so the rules that
@@ -84,7 +84,7 @@ class Params:
         """
         return iter(())
 
-    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[Fault]:
+    def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:
         """Find what is wrong between files, or between files and fields; override it in a model with such rules.
 
         Args:
@@ -131,18 +131,18 @@ AnyParams: TypeAlias = Params | RawParams
 P = TypeVar("P", bound=AnyParams)
 
 
-def _raw_faults(model: object, body: object, path: object) -> Iterator[Fault]:
+def _raw_faults(model: object, body: object, path: object) -> Iterator[InvalidValue]:
     yield from text_faults(model, "model")
     if model == "":
-        yield Fault("model", "is required")
+        yield InvalidValue("model", "is required")
     if not isinstance(path, str) or not _PATH.fullmatch(path):
-        yield Fault("path", f"must be an absolute path as {_VIDEOS}, not {shown(path)}")
+        yield InvalidValue("path", f"must be an absolute path as {_VIDEOS}, not {shown(path)}")
     if not isinstance(body, Mapping):
-        yield Fault("body", f"must be an object, not {shown(body)}")
+        yield InvalidValue("body", f"must be an object, not {shown(body)}")
         return
     named = cast("Mapping[str, object]", body).get("model", model)
     if named != model:
-        yield Fault("body.model", f"must be {shown(model)} as outside the body, not {shown(named)}")
+        yield InvalidValue("body.model", f"must be {shown(model)} as outside the body, not {shown(named)}")
     yield from json_faults(cast("Mapping[str, object]", body), "body")
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..frozen import freeze, thaw
 from ..json_text import Json
 from ..media import FILE_SIGN, LocalMedia, changed
@@ -34,7 +34,7 @@ class Reading:
 
     values: Mapping[str, object]
     unknown: Mapping[_Place, object]
-    faults: tuple[Fault, ...]
+    faults: tuple[InvalidValue, ...]
 
     def extra(self) -> dict[str, object]:
         """Return what no parameter takes, in the shape of the body."""
@@ -52,7 +52,7 @@ def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Readi
     places = {(field.inside, field.name): field for field in fields}
     values: dict[str, object] = {}
     unknown: dict[_Place, object] = {}
-    faults: list[Fault] = []
+    faults: list[InvalidValue] = []
     refused: set[str] = set()
     for place, value in _entries(fields, body, faults):
         field = places.get(place)
@@ -65,12 +65,12 @@ def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Readi
         elif value is not None or field.required:
             values[field.name] = freeze(value)
     missing = (field for field in fields if field.required and field.name not in {*values, *refused})
-    faults.extend(Fault(field.path, "is required") for field in missing)
+    faults.extend(InvalidValue(field.path, "is required") for field in missing)
     return Reading(values=values, unknown=unknown, faults=tuple(faults))
 
 
 def _entries(
-    fields: Sequence[ParamField], body: Mapping[str, object], faults: list[Fault]
+    fields: Sequence[ParamField], body: Mapping[str, object], faults: list[InvalidValue]
 ) -> Iterator[tuple[_Place, object]]:
     holders = {field.inside for field in fields}
     for name, value in _named(body, None, faults):
@@ -81,10 +81,10 @@ def _entries(
             for inner, item in _named(cast("Mapping[str, object]", value), name, faults):
                 yield (name, inner), item
         elif value is not None:
-            faults.append(Fault(name, f"must be an object, not {shown(value)}"))
+            faults.append(InvalidValue(name, f"must be an object, not {shown(value)}"))
 
 
-def _named(holder: Mapping[str, object], path: str | None, faults: list[Fault]) -> Iterator[tuple[str, object]]:
+def _named(holder: Mapping[str, object], path: str | None, faults: list[InvalidValue]) -> Iterator[tuple[str, object]]:
     for name, value in cast("Mapping[object, object]", holder).items():
         found = tuple(json_faults({name: None}, path or ""))
         faults.extend(found)
@@ -104,7 +104,7 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
         reading: What the body holds.
         base: The folder that relative paths start from; None refuses every file.
     """
-    faults: list[Fault] = []
+    faults: list[InvalidValue] = []
 
     def local(path: str, item: str | LocalMedia) -> str | LocalMedia:
         if not isinstance(item, str) or not item.startswith(FILE_SIGN):
@@ -112,7 +112,7 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
         try:
             return LocalMedia.named(item, base)
         except ValueError as error:
-            faults.append(Fault(path, f"{error}, not {shown(item)}"))
+            faults.append(InvalidValue(path, f"{error}, not {shown(item)}"))
             return LocalMedia(Path())  # no URL either, but one fault is enough
 
     places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
@@ -120,12 +120,12 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
 
 
-def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[Fault]:
+def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[InvalidValue]:
     """Name what no parameter takes, each with the parameter that was probably meant."""
     paths = {**{field.name: field.path for field in fields}, **{field.path: field.path for field in fields}}
     for place in reading.unknown:
         near = nearest(place[1], paths)
-        yield Fault(_path(place), f"unknown field, did you mean {paths[near]!r}?" if near else "unknown field")
+        yield InvalidValue(_path(place), f"unknown field, did you mean {paths[near]!r}?" if near else "unknown field")
 
 
 def nearest(word: str, known: Mapping[str, object]) -> str | None:
@@ -165,25 +165,25 @@ def _as_text(value: object) -> Json:
     return str(value)
 
 
-def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Fault]:
+def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[InvalidValue]:
     """Find what keeps fields from being sent beside the known ones: no JSON, or the place of a known one."""
     if not isinstance(extra, Mapping):
-        yield Fault("extra", f"must be an object, not {shown(extra)}")
+        yield InvalidValue("extra", f"must be an object, not {shown(extra)}")
         return
     yield from json_faults(cast("Mapping[str, object]", extra), "extra")
     taken = {"model", *(field.path for field in fields)}
     holders = {field.inside for field in fields if field.inside}
     for name, value in cast("Mapping[str, object]", extra).items():
         if name in taken:
-            yield Fault(f"extra.{name}", "is a field of the model, set it there")
+            yield InvalidValue(f"extra.{name}", "is a field of the model, set it there")
         if name not in holders:
             continue
         if not isinstance(value, Mapping):
-            yield Fault(f"extra.{name}", f"must be an object, not {shown(value)}")
+            yield InvalidValue(f"extra.{name}", f"must be an object, not {shown(value)}")
             continue
         for inner in cast("Mapping[str, object]", value):
             if f"{name}.{inner}" in taken:
-                yield Fault(f"extra.{name}.{inner}", "is a field of the model, set it there")
+                yield InvalidValue(f"extra.{name}.{inner}", "is a field of the model, set it there")
 
 
 def body_schema(model: str, fields: Sequence[ParamField]) -> dict[str, Json]:

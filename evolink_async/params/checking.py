@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from .fields import fields_of
 from .rules import Length
 
@@ -36,7 +36,7 @@ def assemble(cls: type[Params], values: Mapping[str, object]) -> Params:
     return params
 
 
-def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Fault]:
+def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[InvalidValue]:
     """Find all that is wrong with attributes, some of which may be missing: types, rules, rules between."""
     wrong = type_faults_of(cls, values)
     for group in wrong.values():
@@ -52,7 +52,7 @@ def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Fault
             raise
 
 
-def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[Fault, ...]]:
+def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[InvalidValue, ...]]:
     """Find the attributes that have another type than their rule takes, by name."""
     given = [field for field in fields_of(cls) if field.name in values and not field.is_empty(values[field.name])]
     found = {field.name: tuple(field.rule.type_faults(values[field.name], field.path)) for field in given}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..frozen import FrozenMap
 
 MAX_DEPTH = 64
@@ -20,46 +20,46 @@ _PRINTABLE_BITS = 128
 _DOUBLE_BITS = 1024
 
 
-def json_faults(value: object, path: str, depth: int = 1) -> Iterator[Fault]:
+def json_faults(value: object, path: str, depth: int = 1) -> Iterator[InvalidValue]:
     """Find what keeps a value from being JSON: NaN, foreign types, keys that are no text, endless nesting."""
     if isinstance(value, str):
         yield from text_faults(value, path)
     elif isinstance(value, Mapping | list | tuple):
         if depth > MAX_DEPTH:
-            yield Fault(path, f"must not nest deeper than {MAX_DEPTH} levels")
+            yield InvalidValue(path, f"must not nest deeper than {MAX_DEPTH} levels")
         elif isinstance(value, Mapping):
             yield from _object_faults(cast("Mapping[object, object]", value), path, depth)
         else:
             for index, item in enumerate(cast("tuple[object, ...]", value)):
                 yield from json_faults(item, f"{path}[{index}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield Fault(path, f"must be a finite number, not {shown(value)}")
+        yield InvalidValue(path, f"must be a finite number, not {shown(value)}")
     elif isinstance(value, int) and value.bit_length() > _DOUBLE_BITS:
-        yield Fault(path, f"must be within the range of a double, not {shown(value)}")
+        yield InvalidValue(path, f"must be within the range of a double, not {shown(value)}")
     elif not isinstance(value, int | float | None):
-        yield Fault(path, f"must be JSON, not {shown(value)}")
+        yield InvalidValue(path, f"must be JSON, not {shown(value)}")
 
 
-def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Iterator[Fault]:
+def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Iterator[InvalidValue]:
     for name, item in value.items():
         if not isinstance(name, str):
-            yield Fault(path, f"must have text as keys, not {shown(name)}")
+            yield InvalidValue(path, f"must have text as keys, not {shown(name)}")
         else:
             yield from json_faults(item, f"{path}.{name}" if path else name, depth + 1)
 
 
-def text_faults(value: object, path: str) -> Iterator[Fault]:
+def text_faults(value: object, path: str) -> Iterator[InvalidValue]:
     """Find why a value is no text that UTF-8 can carry."""
     if not isinstance(value, str):
-        yield Fault(path, f"must be text, not {shown(value)}")
+        yield InvalidValue(path, f"must be text, not {shown(value)}")
     elif not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
-        yield Fault(path, "must be Unicode that can be sent, not text with lone surrogates")
+        yield InvalidValue(path, "must be Unicode that can be sent, not text with lone surrogates")
 
 
-def number_faults(value: object, path: str) -> Iterator[Fault]:
+def number_faults(value: object, path: str) -> Iterator[InvalidValue]:
     """Find why a value is no whole number; `True` and 5.0 are none."""
     if not isinstance(value, int) or isinstance(value, bool):
-        yield Fault(path, f"must be a whole number, not {shown(value)}")
+        yield InvalidValue(path, f"must be a whole number, not {shown(value)}")
 
 
 def shown(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, overload
 
 import attrs
 
-from ..errors import Fault, ParamsError
+from ..errors import InvalidValue, ParamsError
 from ..frozen import FrozenMap
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
@@ -67,19 +67,19 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     return params
 
 
-def _model_of(mapping: object) -> tuple[str, list[Fault]]:
+def _model_of(mapping: object) -> tuple[str, list[InvalidValue]]:
     if not isinstance(mapping, Mapping):
-        return "", [Fault("", f"must be an object, not {shown(mapping)}")]
+        return "", [InvalidValue("", f"must be an object, not {shown(mapping)}")]
     body = cast("Mapping[object, object]", mapping)
     model = body.get("model")
     if model is None:
-        return "", [Fault("model", f"is required, perhaps {_best_guess(body)!r}")]
+        return "", [InvalidValue("model", f"is required, perhaps {_best_guess(body)!r}")]
     return model if isinstance(model, str) else "", [*text_faults(model, "model")]
 
 
-def _unknown_model(model: str) -> Fault:
+def _unknown_model(model: str) -> InvalidValue:
     near = nearest(model, MODELS)
-    return Fault("model", f"unknown model {shown(model)}" + (f", did you mean {near!r}?" if near else ""))
+    return InvalidValue("model", f"unknown model {shown(model)}" + (f", did you mean {near!r}?" if near else ""))
 
 
 def _best_guess(body: Mapping[object, object]) -> str:

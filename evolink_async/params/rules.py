@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..json_text import Json
 from .json_faults import number_faults, shown, text_faults
 
@@ -25,11 +25,11 @@ class Rule(Protocol):
     value that was not given. Both name where they find it by `path`, the field's place in the wire body.
     """
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         """Find why the value has another type. Nothing is coerced: `True` is no number, text is no list."""
         ...
 
-    def faults(self, value: Any, path: str) -> Iterator[Fault]:  # noqa: ANN401  # of the type just checked
+    def faults(self, value: Any, path: str) -> Iterator[InvalidValue]:  # noqa: ANN401  # of the type just checked
         """Find what breaks the rule in a value of the right type."""
         ...
 
@@ -49,12 +49,12 @@ class Length:
     max_length: int
     cut: bool = False
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         return text_faults(value, path)
 
-    def faults(self, value: str, path: str) -> Iterator[Fault]:
+    def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
         if self.is_exceeded(value) and not self.cut:
-            yield Fault(path, f"must be {self.describe()}, not {len(value)}")
+            yield InvalidValue(path, f"must be {self.describe()}, not {len(value)}")
 
     def is_exceeded(self, value: str) -> bool:
         """Whether the text is longer than the limit."""
@@ -76,12 +76,12 @@ class Between:
     high: int
     also: tuple[int, ...] = ()
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         return number_faults(value, path)
 
-    def faults(self, value: int, path: str) -> Iterator[Fault]:
+    def faults(self, value: int, path: str) -> Iterator[InvalidValue]:
         if not self.low <= value <= self.high and value not in self.also:
-            yield Fault(path, f"must be {self.describe()}, not {shown(value)}")
+            yield InvalidValue(path, f"must be {self.describe()}, not {shown(value)}")
 
     def schema(self) -> dict[str, Json]:
         span: dict[str, Json] = {"minimum": self.low, "maximum": self.high}
@@ -103,13 +103,13 @@ class OneOf:
     def __init__(self, *values: Any) -> None:  # noqa: ANN401  # get_args() of a Literal has no better type
         object.__setattr__(self, "values", values)
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         check = text_faults if isinstance(self.values[0], str) else number_faults
         return check(value, path)
 
-    def faults(self, value: str | int, path: str) -> Iterator[Fault]:
+    def faults(self, value: str | int, path: str) -> Iterator[InvalidValue]:
         if value not in self.values:
-            yield Fault(path, f"must be {self.describe()}, not {shown(value)}")
+            yield InvalidValue(path, f"must be {self.describe()}, not {shown(value)}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string" if isinstance(self.values[0], str) else "integer", "enum": [*self.values]}
@@ -123,11 +123,11 @@ class OneOf:
 class Flag:
     """True or false; never 0, 1 or "true"."""
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         if not isinstance(value, bool):
-            yield Fault(path, f"must be true or false, not {shown(value)}")
+            yield InvalidValue(path, f"must be true or false, not {shown(value)}")
 
-    def faults(self, value: bool, path: str) -> Iterator[Fault]:  # nothing more to ask
+    def faults(self, value: bool, path: str) -> Iterator[InvalidValue]:  # nothing more to ask
         return iter(())
 
     def schema(self) -> dict[str, Json]:
@@ -145,21 +145,21 @@ class Size:
     max_pixels: int
     max_ratio: int
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         return text_faults(value, path)
 
-    def faults(self, value: str, path: str) -> Iterator[Fault]:
+    def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
         found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", value)
         if found is None:
-            yield Fault(path, f"must be WIDTHxHEIGHT as in 1024x768, not {shown(value)}")
+            yield InvalidValue(path, f"must be WIDTHxHEIGHT as in 1024x768, not {shown(value)}")
             return
         short, long = sorted(map(int, found.groups()))
         if not self.min_pixels <= short * long <= self.max_pixels:
             limits = f"{self.min_pixels} to {self.max_pixels}"
-            yield Fault(path, f"must have {limits} pixels in all, not {short * long}")
+            yield InvalidValue(path, f"must have {limits} pixels in all, not {short * long}")
         elif long > short * self.max_ratio:
             ratio = f"1:{self.max_ratio} to {self.max_ratio}:1"
-            yield Fault(path, f"must have a ratio of {ratio}, not {value}")
+            yield InvalidValue(path, f"must have a ratio of {ratio}, not {value}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string", "pattern": "^[0-9]+x[0-9]+$"}

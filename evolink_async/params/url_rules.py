@@ -13,7 +13,7 @@ from typing import cast
 
 import attrs
 
-from ..errors import Fault
+from ..errors import InvalidValue
 from ..json_text import Json
 from ..media import LocalMedia, MediaRule
 from ..urls import foreign_sign, is_public_host, web_host
@@ -30,13 +30,13 @@ class Url:
 
     media: MediaRule | None = None
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         return text_faults(_place(value) if self.media is not None else value, path)
 
-    def faults(self, value: str | LocalMedia, path: str) -> Iterator[Fault]:
+    def faults(self, value: str | LocalMedia, path: str) -> Iterator[InvalidValue]:
         if isinstance(value, str) and web_host(value) is None:
             way_out = "" if self.media is None else " or a file as pathlib.Path"
-            yield Fault(path, f"must be {self.describe()}{way_out}, not {shown(value)}{_encoding_hint(value)}")
+            yield InvalidValue(path, f"must be {self.describe()}{way_out}, not {shown(value)}{_encoding_hint(value)}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string", "format": "uri"}
@@ -53,16 +53,16 @@ class Urls:
     most: int
     media: MediaRule | None = None
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         if not isinstance(value, list | tuple):
-            yield Fault(path, f"must be a list of URLs, not {shown(value)}")
+            yield InvalidValue(path, f"must be a list of URLs, not {shown(value)}")
             return
         for index, item in enumerate(cast("tuple[object, ...]", value)):
             yield from Url(self.media).type_faults(item, f"{path}[{index}]")
 
-    def faults(self, value: tuple[str | LocalMedia, ...], path: str) -> Iterator[Fault]:
+    def faults(self, value: tuple[str | LocalMedia, ...], path: str) -> Iterator[InvalidValue]:
         if not self.least <= len(value) <= self.most:
-            yield Fault(path, f"must be {self.describe()}, not {len(value)}")
+            yield InvalidValue(path, f"must be {self.describe()}, not {len(value)}")
         for index, item in enumerate(value):
             yield from Url(self.media).faults(item, f"{path}[{index}]")
 
@@ -86,17 +86,17 @@ class CallbackUrl:
 
     max_length: int = 2048
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         return text_faults(value, path)
 
-    def faults(self, value: str, path: str) -> Iterator[Fault]:
+    def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
         host = web_host(value)
         if len(value) > self.max_length:
-            yield Fault(path, f"must be up to {self.max_length} characters, not {len(value)}")
+            yield InvalidValue(path, f"must be up to {self.max_length} characters, not {len(value)}")
         elif host is None or not value.startswith("https://"):
-            yield Fault(path, f"must be an https URL, not {shown(value)}{_encoding_hint(value)}")
+            yield InvalidValue(path, f"must be an https URL, not {shown(value)}{_encoding_hint(value)}")
         elif not is_public_host(host):
-            yield Fault(path, f"must have a public host, not {shown(host)}")
+            yield InvalidValue(path, f"must have a public host, not {shown(host)}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": self.max_length}
@@ -115,22 +115,22 @@ class VoiceBindings:
     most: int
     media: MediaRule | None = None
 
-    def type_faults(self, value: object, path: str) -> Iterator[Fault]:
+    def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         if not isinstance(value, Mapping):
-            yield Fault(path, f"must be an object of URLs, not {shown(value)}")
+            yield InvalidValue(path, f"must be an object of URLs, not {shown(value)}")
             return
         for name, url in cast("Mapping[object, object]", value).items():
             if not isinstance(name, str):
-                yield Fault(path, f"must have text as keys, not {shown(name)}")
+                yield InvalidValue(path, f"must have text as keys, not {shown(name)}")
             else:
                 yield from Url(self.media).type_faults(url, f"{path}.{name}")
 
-    def faults(self, value: Mapping[str, str | LocalMedia], path: str) -> Iterator[Fault]:
+    def faults(self, value: Mapping[str, str | LocalMedia], path: str) -> Iterator[InvalidValue]:
         if len(value) > self.most:
-            yield Fault(path, f"must be up to {self.most} voices, not {len(value)}")
+            yield InvalidValue(path, f"must be up to {self.most} voices, not {len(value)}")
         for name, url in value.items():
             if voice_target(name) is None:
-                yield Fault(f"{path}.{name}", "must be named image1, video2 and so on")
+                yield InvalidValue(f"{path}.{name}", "must be named image1, video2 and so on")
             yield from Url(self.media).faults(url, f"{path}.{name}")
 
     def schema(self) -> dict[str, Json]:

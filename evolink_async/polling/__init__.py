@@ -1,14 +1,14 @@
 """From a task to its end."""
 
-from .poller import Poller, looked
+from .poller import Poller, status_answered
 from .schedule import Schedule
-from .watched_task import Account, InFlight, Watcher
+from .watched_task import Account, WatchedTask, Watcher
 
 __all__ = (
     "Account",
-    "InFlight",
     "Poller",
     "Schedule",
+    "WatchedTask",
     "Watcher",
-    "looked",
+    "status_answered",
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ..errors import EvolinkError, ReplyError, StatusError
 
-MOST = 50
+MAX_BATCH = 50
 """Ids in one request. Source: the service's own command-line client."""
-REST = 600.0
+RETRY_AFTER_SECONDS = 600.0
 """Seconds after which a route that failed is tried again."""
 FAILURES = 3
 """Batch reads that fail in a row before a single one is tried."""
-DROUGHT = 8
+FAILURE_LIMIT = 8
 """Failures in a row, where single reads work, that make a route rest that has worked before: three of ten that fail by
 chance, as in a storm, do so eight times in a row at one read in fifteen thousand."""
 SMOOTHING = 0.1
@@ -65,7 +65,7 @@ class BatchRoute:
         if status in _ABSENT or isinstance(error, ReplyError):
             self.distrust(f"the route answers HTTP {status}" if status in _ABSENT else "it tells of something else")
         elif self._is_broken or (status is not None and status < 500):
-            self._rests_until = now + REST
+            self._rests_until = now + RETRY_AFTER_SECONDS
             self._failures, self._single_works, self._has_worked, self.fill = 0, False, False, 1.0
         else:
             self._failures += 1
@@ -75,7 +75,7 @@ class BatchRoute:
     @property
     def _is_broken(self) -> bool:
         """Whether one more failure is the route's own."""
-        return self._single_works and self._failures >= (DROUGHT - 1 if self._has_worked else FAILURES)
+        return self._single_works and self._failures >= (FAILURE_LIMIT - 1 if self._has_worked else FAILURES)
 
     def single(self, *, works: bool) -> None:
         """A single read worked, or did not, which tells a broken route from a broken service."""
@@ -83,12 +83,12 @@ class BatchRoute:
             self._single_works = works
             self._failures *= works
 
-    def confirmed(self, claimed: str, seen: str) -> None:
-        """A single read of a task that a batch had called `claimed` has shown the state `seen`."""
-        if claimed == seen:
+    def confirmed(self, reported: str, seen: str) -> None:
+        """A single read of a task that a batch had called `reported` has shown the state `seen`."""
+        if reported == seen:
             self.is_trusted = True
         else:
-            self.distrust(f"a batch read said {claimed!r} of a task that is {seen!r}")
+            self.distrust(f"a batch read said {reported!r} of a task that is {seen!r}")
 
     def distrust(self, reason: str) -> None:
         """Never use it again."""

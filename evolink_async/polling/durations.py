@@ -72,7 +72,7 @@ class Histogram:
         return [count * scale for count in self._counts]
 
 
-class Drift:
+class DriftDetector:
     """Notices that durations have changed for good: the last few foretell the next far better than the whole does.
 
     It adds up log ratios and never falls below 0, so a stray duration is forgiven and a run of them is not.
@@ -99,7 +99,7 @@ class Drift:
         return True
 
 
-class Outlook:
+class HazardModel:
     """When tasks of one kind end, as chances, and where looks at them are worth most.
 
     For a task with hazard h(t), the chance to end now given it has not, the best rate of looks is proportional to

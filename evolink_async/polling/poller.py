@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 from anyio.abc import TaskGroup
 
-from ..concurrency import Permits
+from ..concurrency import Limiter
 from ..errors import EvolinkError, StatusError
-from ..events import BatchReadsOff, Emit, Looked
+from ..events import BatchReadsOff, Emit, StatusAnswered
 from ..settings import Cadence
 from ..task import Snapshot
-from .account_queue import Answer, Lane
+from .account_queue import AccountQueue, PollAnswer
 from .schedule import Schedule
-from .watched_task import InFlight
+from .watched_task import WatchedTask
 from .watchlist import Watchlist
 
 BURST = 0.1
@@ -52,14 +52,14 @@ class Poller:
     def __init__(
         self,
         cadence: Cadence,
-        requests: Permits,
+        requests: Limiter,
         *,
         schedule: Schedule | None = None,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tasks = Watchlist(cadence, schedule or Schedule(cadence), clock, self._wake)
-        self.looks = 0
+        self.polls = 0
         self.requests_sent = 0
         self.faults = 0
         self.refused = 0
@@ -86,25 +86,25 @@ class Poller:
         while True:
             self._idle += 1
             async with self._turn:
-                lane, entries = await self._next()
+                queue, entries = await self._next()
             self._idle -= 1
             if not self._idle:
                 group.start_soon(self._work, group)  # as many as there were ever requests at once
-            await self._look(lane, entries)
+            await self._request(queue, entries)
 
-    async def _next(self) -> tuple[Lane, list[InFlight]]:
+    async def _next(self) -> tuple[AccountQueue, list[WatchedTask]]:
         """Wait until something is due and may be asked for. The caller has a permit then, and gives it back."""
         while True:
-            lane, at = self.tasks.soonest()
+            queue, at = self.tasks.soonest()
             wait = max(at, self._next_slot) - self._clock()
-            if lane is None or wait > 0:
+            if queue is None or wait > 0:
                 await self._sleep(wait)
                 continue
             await self._requests.acquire()
             now = self._clock()
-            if entries := lane.take(now):
+            if entries := queue.take(now):
                 self._next_slot = max(self._next_slot, now - BURST) + 1 / self._per_second
-                return lane, entries
+                return queue, entries
             self._requests.release()
 
     async def _sleep(self, wait: float) -> None:
@@ -133,13 +133,13 @@ class Poller:
 
     # --- one request
 
-    async def _look(self, lane: Lane, entries: list[InFlight]) -> None:
+    async def _request(self, queue: AccountQueue, entries: list[WatchedTask]) -> None:
         """Send one request and have its answer acted on."""
         at, began = time.time(), self._clock()
         try:
             seen = await self._ask(entries)
         except BaseException:
-            lane.given_up()
+            queue.given_up()
             raise
         finally:
             self._requests.release()
@@ -147,34 +147,34 @@ class Poller:
             self.faults += 1
             self.refused += isinstance(seen, StatusError) and seen.status == 429
         if self._emit is not None:
-            self._emit(looked(at, self._clock() - began, [entry.task_id for entry in entries], seen))
-        if lane.is_in_outage:
+            self._emit(status_answered(at, self._clock() - began, [entry.task_id for entry in entries], seen))
+        if queue.is_in_outage:
             self._sooner.set()  # all the lane waited for this answer
-        was_off = lane.route.off
-        self.tasks.heard(lane, entries, seen)
-        if lane.route.off != was_off:
-            self._say_off(str(lane.route.off))
+        was_off = queue.route.off
+        self.tasks.note_answer(queue, entries, seen)
+        if queue.route.off != was_off:
+            self._emit_batch_off(str(queue.route.off))
         if self.tasks.press():
             self._eased.set()
 
-    async def _ask(self, entries: list[InFlight]) -> Answer:
+    async def _ask(self, entries: list[WatchedTask]) -> PollAnswer:
         self.requests_sent += 1
-        self.looks += len(entries)
+        self.polls += len(entries)
         for entry in entries:
-            entry.looks += 1
+            entry.polls += 1
         session = entries[0].session
         if len(entries) == 1 or session.poll_many is None:
             return await session.poll(entries[0].task_id)
         return await session.poll_many([entry.task_id for entry in entries])
 
-    def _say_off(self, reason: str) -> None:
+    def _emit_batch_off(self, reason: str) -> None:
         if self._emit is not None:
             self._emit(BatchReadsOff(at=time.time(), reason=reason))
         else:
             _log.warning("tasks are read one by one from now on: %s", reason)
 
 
-def looked(at: float, seconds: float, asked: Sequence[str], seen: Answer) -> Looked:
+def status_answered(at: float, seconds: float, asked: Sequence[str], seen: PollAnswer) -> StatusAnswered:
     """What an observer is told of a status request."""
     task_ids = tuple(asked)
     states: tuple[str | None, ...] = ()
@@ -183,4 +183,4 @@ def looked(at: float, seconds: float, asked: Sequence[str], seen: Answer) -> Loo
     elif isinstance(seen, Mapping):
         states = tuple([row.state if (row := seen.get(task_id)) else None for task_id in task_ids])
     error = seen if isinstance(seen, EvolinkError) else None
-    return Looked(at=at, seconds=seconds, task_ids=task_ids, states=states, error=error)
+    return StatusAnswered(at=at, seconds=seconds, task_ids=task_ids, states=states, error=error)

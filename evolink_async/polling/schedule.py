@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 from typing import cast
 
 from ..settings import Cadence
-from .durations import ESTIMATE_BINS, Drift, Histogram, Outlook, bin_of, prior
+from .durations import ESTIMATE_BINS, DriftDetector, HazardModel, Histogram, bin_of, prior
 
 ROW_SHARE = 0.1
 """What a row costs of a look's price, however many share the request: the service asks its provider for each."""
@@ -42,7 +42,7 @@ class Schedule:
     def __init__(self, cadence: Cadence, durations: Iterable[tuple[Hashable, float]] = ()) -> None:
         self._cadence = cadence
         self._need = math.sqrt(2 * cadence.look_price)
-        self._shapes: dict[Hashable, _Shape] = {}
+        self._classes: dict[Hashable, _DurationClass] = {}
         self._families: dict[Hashable, Histogram] = {}
         for shape, duration in durations:
             self.observe(shape, duration)
@@ -80,36 +80,36 @@ class Schedule:
             tenth of the elapsed time, whichever is longest.
         """
         cadence = self._cadence
-        outlook = (self._shapes.get(shape) or self._known(shape)).outlook(estimated or DEFAULT_ESTIMATE)
+        hazard_model = (self._classes.get(shape) or self._known(shape)).hazard_model(estimated or DEFAULT_ESTIMATE)
         need = pressure * self._need * math.sqrt(ROW_SHARE + (1 - ROW_SHARE) / max(fill, 1.0))
         if progress is not None and 3 <= progress <= 99:
-            due = outlook.reach_with(elapsed, need, progress)
+            due = hazard_model.reach_with(elapsed, need, progress)
         else:
-            due = outlook.reach(elapsed, need)
+            due = hazard_model.reach(elapsed, need)
         longest = max(cadence.max_interval * pressure, cadence.first_look - elapsed, 0.1 * elapsed)
         return min(max(due - elapsed, cadence.min_interval), longest)
 
-    def _known(self, shape: Hashable) -> _Shape:
-        known = self._shapes.get(shape)
+    def _known(self, shape: Hashable) -> _DurationClass:
+        known = self._classes.get(shape)
         if known is None:
             family: Histogram | None = None
             if isinstance(shape, tuple) and shape:
                 family = self._families.setdefault(cast("tuple[Hashable, ...]", shape)[0], Histogram(FAMILY_REACH))
-            known = self._shapes[shape] = _Shape(family)
+            known = self._classes[shape] = _DurationClass(family)
         return known
 
 
-class _Shape:
+class _DurationClass:
     """What is known of one shape, and its outlook for each estimate: at most 57 of them, dropped as it learns."""
 
-    __slots__ = ("_drift", "_family", "_outlooks", "_own", "_taught", "_up_to")
+    __slots__ = ("_drift", "_family", "_models", "_own", "_taught", "_up_to")
 
     def __init__(self, family: Histogram | None) -> None:
         self._own = Histogram()
         self._family = family
-        self._drift = Drift()
+        self._drift = DriftDetector()
         self._taught = self._up_to = 0
-        self._outlooks: dict[int, Outlook] = {}
+        self._models: dict[int, HazardModel] = {}
 
     def add(self, duration: float) -> None:
         place = bin_of(duration)
@@ -121,16 +121,16 @@ class _Shape:
         self._taught += 1
         if self._family is not None:
             self._family.add(place)
-        self._outlooks.clear()
+        self._models.clear()
 
-    def outlook(self, estimated: float) -> Outlook:
+    def hazard_model(self, estimated: float) -> HazardModel:
         if self._family is not None and self._up_to != self._family.seen and self._own.seen < TAUGHT:
             self._up_to = self._family.seen
-            self._outlooks.clear()
+            self._models.clear()
         estimate = bin_of(estimated) // ESTIMATE_BINS
-        found = self._outlooks.get(estimate)
+        found = self._models.get(estimate)
         if found is None:
-            found = self._outlooks[estimate] = Outlook(self._mass(estimate))
+            found = self._models[estimate] = HazardModel(self._mass(estimate))
         return found
 
     def _mass(self, estimate: int) -> list[float]:

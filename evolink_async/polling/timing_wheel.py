@@ -19,7 +19,7 @@ class Entry(Protocol):
 E = TypeVar("E", bound=Entry)
 
 
-class Agenda(Generic[E]):
+class TimingWheel(Generic[E]):
     """Entries by due time, in buckets.
 
     An entry stands in one place only. Moving it writes the new bucket's number into it; the stale place is skipped

@@ -13,7 +13,7 @@ import attrs
 from ..errors import EvolinkError
 from ..task import Snapshot
 
-Watcher: TypeAlias = "Callable[[InFlight, Snapshot | EvolinkError], None]"
+Watcher: TypeAlias = "Callable[[WatchedTask, Snapshot | EvolinkError], None]"
 
 
 PollMany: TypeAlias = "Callable[[Sequence[str]], Awaitable[Mapping[str, Snapshot] | EvolinkError]]"
@@ -35,13 +35,13 @@ class Account(Protocol):
 
 
 @attrs.define(eq=False)
-class InFlight:
+class WatchedTask:
     """One watched task: ids, times and counts, no parameters, so that 100,000 of them are cheap.
 
     Attributes:
         task_id: The vendor's id.
         session: The account asked.
-        shape: What durations are learned by.
+        duration_class: What durations are learned by.
         since: Monotonic seconds of acceptance, or of the first time we were asked about it.
         estimated: The service's estimate in seconds.
         accepted_at: Unix seconds of acceptance; None for a task made elsewhere.
@@ -59,7 +59,7 @@ class InFlight:
 
     task_id: str
     session: Account
-    shape: Hashable
+    duration_class: Hashable
     since: float
     estimated: float | None = None
     accepted_at: float | None = None
@@ -67,13 +67,13 @@ class InFlight:
     due: float = 0.0
     last_no: float = 0.0
     finished: float = 0.0
-    looks: int = 0
+    polls: int = 0
     faults: int = 0
     denials: int = 0
     blanks: int = 0
     progress: int | None = None
     misses: int = 0
-    claim: str | None = None
+    reported_end: str | None = None
     cost: float = 0.0
     watchers: tuple[Watcher, ...] = ()
     bucket: int | None = None

@@ -8,17 +8,17 @@ from __future__ import annotations
 import attrs
 from yarl import URL
 
-from ..budget import Purse
-from ..client import AiohttpTransport, ApiKey, Gate, HttpOptions, Session
-from ..concurrency import Permits
-from ..downloads import Fetcher
+from ..budget import BudgetAccount
+from ..client import AiohttpTransport, ApiKey, HttpOptions, OutageGate, Session
+from ..concurrency import Limiter
+from ..downloads import ResultReader
 from ..events import Observer
 from ..journal import Journal
 from ..polling import Schedule
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..uploads import Hosting, Preflight, Uploads
+from ..uploads import LocalFiles, Preflight, Uploads
 from .engine import Engine
-from .observer import Telling
+from .observer import SafeObserver
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,7 @@ class Settings:
     observer: Observer | None
 
 
-async def opened(settings: Settings, journal: Journal) -> Engine:
+async def build_engine(settings: Settings, journal: Journal) -> Engine:
     """Make the parts, one session for each key. Call it inside the event loop that will use them.
 
     Args:
@@ -47,29 +47,31 @@ async def opened(settings: Settings, journal: Journal) -> Engine:
         JournalError: The journal cannot be read.
     """
     retry, http = settings.retry, settings.http
-    emit = Telling(settings.observer) if settings.observer is not None else None
-    purse = Purse(settings.budget.credits, await journal.ledger()) if settings.budget is not None else None
+    emit = SafeObserver(settings.observer) if settings.observer is not None else None
+    budget_account = (
+        BudgetAccount(settings.budget.credits, await journal.ledger()) if settings.budget is not None else None
+    )
     sessions = tuple(
         Session(
             AiohttpTransport(settings.origin, key, options=http),
             key.fingerprint,
-            gate=Gate(retry.patience),
+            gate=OutageGate(retry.patience),
             emit=emit,
         )
         for key in settings.keys
     )
-    senders = {key.fingerprint: AiohttpTransport(settings.files_origin, key, options=http) for key in settings.keys}
-    uploads = Uploads(senders, journal, Permits(settings.limits.uploads), policy=retry, emit=emit)
+    transports = {key.fingerprint: AiohttpTransport(settings.files_origin, key, options=http) for key in settings.keys}
+    uploads = Uploads(transports, journal, Limiter(settings.limits.uploads), policy=retry, emit=emit)
     return Engine(
         sessions,
-        Fetcher(http),
+        ResultReader(http),
         uploads,
-        Hosting(Preflight(), uploads),
+        LocalFiles(Preflight(), uploads),
         journal,
         limits=settings.limits,
         cadence=settings.cadence,
         retry=retry,
         schedule=Schedule(settings.cadence, journal.durations()),
-        purse=purse,
+        budget_account=budget_account,
         emit=emit,
     )

@@ -9,7 +9,7 @@ import time
 
 from ..errors import DeadlineError, EvolinkError
 from ..jobs import Completed, Failed, Timing
-from ..polling import InFlight
+from ..polling import WatchedTask
 from ..task import Snapshot, TaskState
 from ..wire import task_error
 
@@ -17,13 +17,13 @@ LINK_LIFE = 24 * 3600.0
 """Seconds a result link works. Source: every model page (read 2026-11-20)."""
 
 
-def conclude(key: str, entry: InFlight, last: Snapshot | EvolinkError) -> Completed | Failed:
+def conclude(key: str, entry: WatchedTask, last: Snapshot | EvolinkError) -> Completed | Failed:
     """The outcome of a task whose watching has ended with `last`."""
-    timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.looks, lag=entry.lag)
-    return last_look(key, entry.task_id, last, timing)
+    timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.polls, lag=entry.lag)
+    return outcome_of(key, entry.task_id, last, timing)
 
 
-def last_look(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
+def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
     """The outcome that the last look at a task amounts to."""
     if isinstance(last, EvolinkError):
         return Failed(key, last, task_id)

@@ -12,26 +12,26 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Protocol, TypeAlias
 
-from ..budget import Purse, Till
+from ..budget import BudgetAccount, BudgetQueue
 from ..client import AnySession, Session
-from ..concurrency import Channel, Permits
-from ..downloads import Fetcher
+from ..concurrency import Channel, Limiter
+from ..downloads import ResultReader
 from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..events import Emit, JobEnded
 from ..jobs import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from ..journal import Journal
-from ..polling import Account, InFlight, Poller, Schedule, Watcher, looked
+from ..polling import Account, Poller, Schedule, WatchedTask, Watcher, status_answered
 from ..settings import Cadence, Limits, RetryPolicy
 from ..submitting import Submitter
 from ..task import Snapshot, TaskState
-from ..uploads import Hosting, Uploads
-from .conclusion import conclude, last_look
+from ..uploads import LocalFiles, Uploads
+from .conclusion import conclude, outcome_of
 from .stats import Stats
 
-LOOK_WITHIN = 0.7
+POLL_WITHIN = 0.7
 """Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
 
-Ended: TypeAlias = tuple[InFlight, Snapshot | EvolinkError]
+Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
 
 class Work(Protocol):
@@ -61,40 +61,40 @@ class Engine:
     def __init__(
         self,
         sessions: tuple[Session, ...],
-        fetcher: Fetcher,
+        result_reader: ResultReader,
         uploads: Uploads,
-        hosting: Hosting,
+        local_files: LocalFiles,
         journal: Journal,
         *,
         limits: Limits,
         cadence: Cadence,
         retry: RetryPolicy,
         schedule: Schedule,
-        purse: Purse | None,
+        budget_account: BudgetAccount | None,
         emit: Emit | None,
     ) -> None:
         self.sessions = sessions
-        self.fetcher = fetcher
+        self.result_reader = result_reader
         self.uploads = uploads
-        self.hosting = hosting
+        self.local_files = local_files
         self.journal = journal
         self.limits = limits
-        self.requests = Permits(limits.requests)
-        self.in_flight = Permits(limits.in_flight)
-        self.downloads = Permits(limits.downloads)
-        self.submits = Permits(limits.submits)
+        self.requests = Limiter(limits.requests)
+        self.in_flight = Limiter(limits.in_flight)
+        self.downloads = Limiter(limits.downloads)
+        self.submits = Limiter(limits.submits)
         self.emit = emit
         self.poller = Poller(cadence, self.requests, schedule=schedule, emit=emit)
         self.tasks = self.poller.tasks
-        self.till = Till(purse, is_watching=lambda: len(self.tasks) > 0)
+        self.budget_queue = BudgetQueue(budget_account, is_watching=lambda: len(self.tasks) > 0)
         self.submitter = Submitter(
             sessions,
             retry,
             journal,
-            self.till,
+            self.budget_queue,
             submits=self.submits,
             requests=self.requests,
-            hosting=hosting,
+            local_files=local_files,
             emit=emit,
         )
         self.runs: set[Work] = set()
@@ -113,7 +113,7 @@ class Engine:
         self.requests.resize(limits.requests)
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
-        self.uploads.permits.resize(limits.uploads)
+        self.uploads.limiter.resize(limits.uploads)
         self.submitter.retune(limits.submits)
         for run in self.runs:
             run.retune(limits)
@@ -155,16 +155,16 @@ class Engine:
         task_id: str,
         watcher: Watcher,
         *,
-        shape: Hashable = None,
+        duration_class: Hashable = None,
         accepted: Accepted | None = None,
         within: float | None = None,
-    ) -> InFlight:
+    ) -> WatchedTask:
         """Watch a task: by the schedule when we know when it was accepted, else at once."""
         return self.tasks.watch(
             task_id,
             self.account(task_id),
             watcher,
-            shape=shape,
+            duration_class=duration_class,
             age=max(0.0, time.time() - accepted.accepted_at) if accepted else 0.0,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
@@ -172,13 +172,13 @@ class Engine:
             within=within if accepted else 0.0,
         )
 
-    async def wait(self, task_id: str, timeout: float | None, shape: Hashable) -> Completed | Failed | None:
+    async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
         """How a task ends, written down; None when `timeout` seconds were not enough."""
         owner = self.journal.owner(task_id)
         accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
-        if shape is None and accepted is not None:
-            shape = (accepted.snapshot.model, None, None)
-        ended = await self._end_of(task_id, accepted, timeout, shape)
+        if duration_class is None and accepted is not None:
+            duration_class = (accepted.snapshot.model, None, None)
+        ended = await self._end_of(task_id, accepted, timeout, duration_class)
         if ended is None:
             return None
         outcome = conclude(accepted.key if accepted else task_id, *ended)
@@ -188,17 +188,17 @@ class Engine:
         return outcome
 
     async def _end_of(
-        self, task_id: str, accepted: Accepted | None, timeout: float | None, shape: Hashable
+        self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
     ) -> Ended | None:
         """How the watching of a task ends. A look falls within `timeout`: who waits in small steps learns of it too."""
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
-        def heard(entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+        def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
             if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
                 waiter.set_result((entry, seen))
 
-        within = timeout * LOOK_WITHIN if timeout is not None else None
-        entry = self.follow(task_id, heard, shape=shape, accepted=accepted, within=within)
+        within = timeout * POLL_WITHIN if timeout is not None else None
+        entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted, within=within)
         self._waiters.add(waiter)
         try:
             await asyncio.wait([waiter], timeout=timeout)
@@ -206,7 +206,7 @@ class Engine:
         finally:
             self._waiters.discard(waiter)
             self.tasks.unwatch(entry, heard)
-            self.till.reconsider()
+            self.budget_queue.reconsider()
 
     def tally(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -224,7 +224,7 @@ class Engine:
             failed=self._counts[Failed],
             unknown=self._counts[Unknown],
             submits=self.submitter.sends,
-            looks=self.poller.looks,
+            looks=self.poller.polls,
             status_requests=self.poller.requests_sent,
             faults=self.submitter.faults + self.poller.faults,
             refused_for_load=self.submitter.refused + self.poller.refused,
@@ -237,14 +237,14 @@ class Engine:
             requests=self.requests.used,
             requests_peak=self.requests.peak,
             in_flight_peak=self.in_flight.peak,
-            uploading=self.uploads.permits.used,
+            uploading=self.uploads.limiter.used,
             downloading=self.downloads.used,
         )
 
     async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:
         """Count and write down an end; when only our watching has ended, the task stays unfinished."""
         self.tally(outcome)
-        self.till.settled(outcome)
+        self.budget_queue.settled(outcome)
         if isinstance(last, Snapshot):
             await self.submitter.record(self.journal.ended(outcome))
 
@@ -253,13 +253,13 @@ class Engine:
         if self.emit is not None:
             self.emit(JobEnded(at=time.time(), outcome=outcome))
 
-    async def look(self, task_id: str) -> Snapshot | EvolinkError:
+    async def poll(self, task_id: str) -> Snapshot | EvolinkError:
         """Look at a task once, now."""
         at = time.time()
         async with self.requests:
             seen = await self.account(task_id).poll(task_id)
         if self.emit is not None:
-            self.emit(looked(at, time.time() - at, [task_id], seen))
+            self.emit(status_answered(at, time.time() - at, [task_id], seen))
         if isinstance(seen, Snapshot) and seen.is_final:
             await self.noticed(seen)
         return seen
@@ -271,7 +271,7 @@ class Engine:
             return
         accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        outcome = last_look(owner.standing.key, seen.task_id, seen, timing)
+        outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
         await self.ended(outcome, seen)
         self.say_ended(outcome)
         self.journal.told(outcome)
@@ -304,7 +304,7 @@ class Engine:
         await asyncio.wait([self._background])
         for session in self.sessions:
             await session.aclose()
-        await self.fetcher.aclose()
+        await self.result_reader.aclose()
         await self.journal.aclose()
         if not self._background.cancelled() and (crash := self._background.exception()) is not None:
             raise crash

@@ -12,18 +12,18 @@ from typing import TypeAlias, cast
 from ..jobs import Job
 from ..params import AnyParams
 
-Wishes: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
+JobSource: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParams]"
 
 
-async def read_jobs(wishes: Wishes) -> AsyncGenerator[Job | AnyParams, None]:
+async def read_jobs(source: JobSource) -> AsyncGenerator[Job | AnyParams, None]:
     """Read either kind of input as one kind, and close it when we stop early."""
-    if not isinstance(wishes, AsyncIterable):
-        for wish in wishes:
-            yield wish
-    elif isinstance(wishes, AsyncGenerator):
-        async with aclosing(cast("AsyncGenerator[Job | AnyParams, None]", wishes)) as generator:
-            async for wish in generator:
-                yield wish
+    if not isinstance(source, AsyncIterable):
+        for item in source:
+            yield item
+    elif isinstance(source, AsyncGenerator):
+        async with aclosing(cast("AsyncGenerator[Job | AnyParams, None]", source)) as generator:
+            async for item in generator:
+                yield item
     else:
-        async for wish in wishes:
-            yield wish
+        async for item in source:
+            yield item

@@ -10,7 +10,7 @@ import warnings
 from types import TracebackType
 from typing import NoReturn, Self
 
-from ..concurrency import finish
+from ..concurrency import wait_shielded
 from ..errors import ConfigurationError
 from ..journal import Journal
 from .engine import Engine
@@ -70,7 +70,7 @@ class Lifetime:
         self._engine.check_loop()
         if self._closing is None:
             self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
-        await finish(self._closing)
+        await wait_shielded(self._closing)
 
     async def _open(self) -> Engine:
         """Put the parts together; the journal is open."""

@@ -12,7 +12,7 @@ from ..events import Event, Observer
 _log = logging.getLogger("evolink_async")
 
 
-class Telling:
+class SafeObserver:
     """Calls an observer with every event.
 
     Args:

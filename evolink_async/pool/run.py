@@ -10,17 +10,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import TypeAlias
 
-from ..concurrency import Channel, Permits
+from ..concurrency import Channel, Limiter
 from ..errors import ConfigurationError, EvolinkError, PreflightError
-from ..jobs import Accepted, Completed, Failed, Job, Keys, Outcome, shape_of
+from ..jobs import Accepted, Completed, Failed, Job, KeyAssigner, Outcome, duration_class
 from ..params import AnyParams
-from ..polling import InFlight
+from ..polling import WatchedTask
 from ..settings import Limits
 from ..submitting import Submitted, result_of
 from ..task import Snapshot
 from .conclusion import conclude, deadline
 from .engine import Engine
-from .job_source import Wishes, read_jobs
+from .job_source import JobSource, read_jobs
 
 Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
 
@@ -29,25 +29,25 @@ class Run:
     """The jobs of one input on their way. Every job read gives exactly one outcome, in the order they end.
 
     Args:
-        wishes: The input; read one ahead of what may be submitted.
+        source: The input; read one ahead of what may be submitted.
         engine: The pool's parts.
         timeout: Seconds a task may take from its acceptance before it is given up (it goes on at the service).
         save: Fetches the files of a completed job.
     """
 
-    def __init__(self, wishes: Wishes, engine: Engine, *, timeout: float | None, save: Save | None) -> None:
+    def __init__(self, source: JobSource, engine: Engine, *, timeout: float | None, save: Save | None) -> None:
         self.outcomes: Channel[Outcome] = Channel()
-        self._wishes = wishes
+        self._source = source
         self._engine = engine
         self._timeout = timeout
         self._save = save
-        self._room = Permits(engine.limits.in_flight)
-        self._read_ahead = Permits(engine.limits.submits)
+        self._room = Limiter(engine.limits.in_flight)
+        self._read_ahead = Limiter(engine.limits.submits)
         self._submitting: dict[asyncio.Future[Submitted], Job] = {}
-        self._ear = self._heard  # one object for all jobs: see `Watchlist`
-        self._watched: dict[InFlight, str] = {}
-        self._twins: dict[InFlight, tuple[str, ...]] = {}
-        self._timers: dict[InFlight, asyncio.TimerHandle] = {}
+        self._watcher = self._heard  # one object for all jobs: see `Watchlist`
+        self._watched: dict[WatchedTask, str] = {}
+        self._duplicate_keys: dict[WatchedTask, tuple[str, ...]] = {}
+        self._timers: dict[WatchedTask, asyncio.TimerHandle] = {}
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
         self._failure: BaseException | None = None
@@ -80,12 +80,12 @@ class Run:
         return outcome
 
     async def _feed(self) -> None:
-        keys = Keys()
+        keys = KeyAssigner()
         try:
-            async with aclosing(read_jobs(self._wishes)) as source:
+            async with aclosing(read_jobs(self._source)) as source:
                 await self._make_room()
-                async for wish in source:
-                    await self._begin(keys, wish)
+                async for item in source:
+                    await self._begin(keys, item)
                     await self._make_room()
         except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
             self._failure = error
@@ -98,16 +98,16 @@ class Run:
         await self._room.acquire()
         await self._read_ahead.acquire()
 
-    async def _begin(self, keys: Keys, wish: Job | AnyParams) -> None:
+    async def _begin(self, keys: KeyAssigner, item: Job | AnyParams) -> None:
         fault: EvolinkError | None = None
         try:
-            wish = await self._engine.hosting.measured(wish)
+            item = await self._engine.local_files.with_digests(item)
         except PreflightError as error:
             fault = error
         try:
-            job = keys.job(wish)
+            job = keys.job(item)
         except ConfigurationError as error:
-            self._refuse(getattr(wish, "key", "?"), error)
+            self._refuse(getattr(item, "key", "?"), error)
             return
         if fault is not None:
             self._refuse(job.key, fault)
@@ -152,34 +152,36 @@ class Run:
             self._put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
-        entry = self._engine.follow(accepted.task_id, self._ear, shape=shape_of(job.params), accepted=accepted)
+        entry = self._engine.follow(
+            accepted.task_id, self._watcher, duration_class=duration_class(job.params), accepted=accepted
+        )
         if entry in self._watched:  # the service has answered two submits with one task: one ear is enough for it
-            self._twins[entry] = (*self._twins.get(entry, ()), job.key)
-            self._engine.tasks.unwatch(entry, self._ear)
+            self._duplicate_keys[entry] = (*self._duplicate_keys.get(entry, ()), job.key)
+            self._engine.tasks.unwatch(entry, self._watcher)
             return
         self._watched[entry] = job.key
         if self._timeout is not None:
             timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, entry, self._timeout)
             self._timers[entry] = timer
 
-    def _heard(self, entry: InFlight, seen: Snapshot | EvolinkError) -> None:
+    def _heard(self, entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
         if isinstance(seen, EvolinkError) or seen.is_final:
             self._ended(entry, seen)
 
-    def _expire(self, entry: InFlight, timeout: float) -> None:
+    def _expire(self, entry: WatchedTask, timeout: float) -> None:
         self._ended(entry, deadline(entry.task_id, timeout))
 
-    def _ended(self, entry: InFlight, last: Snapshot | EvolinkError) -> None:
+    def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
             self._conclude(self._end(conclude(key, entry, last), last))
 
-    def _unwatch(self, entry: InFlight) -> tuple[str, ...]:
+    def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
         """Hear nothing more of a task; gives the jobs it was for."""
-        keys = (self._watched.pop(entry), *self._twins.pop(entry, ()))
+        keys = (self._watched.pop(entry), *self._duplicate_keys.pop(entry, ()))
         timer = self._timers.pop(entry, None)
         if timer is not None:
             timer.cancel()
-        self._engine.tasks.unwatch(entry, self._ear)
+        self._engine.tasks.unwatch(entry, self._watcher)
         for _ in keys:
             self._engine.in_flight.release()
         return keys
@@ -250,7 +252,7 @@ class Run:
             self._engine.submitter.withdraw(future)
         for entry in list(self._watched):
             self._unwatch(entry)
-        self._engine.till.reconsider()
+        self._engine.budget_queue.reconsider()
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
             task.cancel()

@@ -58,11 +58,11 @@ def _downloads(
 ) -> Downloads:
     return Downloads(
         Folder(folder),
-        engine.fetcher,
+        engine.result_reader,
         engine.downloads,
         template=template,
         policy=policy,
-        look=engine.look,
+        poll=engine.poll,
         max_bytes=http.max_download_bytes,
         emit=engine.emit,
     )

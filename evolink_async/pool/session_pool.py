@@ -12,7 +12,7 @@ from pathlib import Path
 from ..client import HttpOptions
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Observer
-from ..jobs import Accepted, Completed, Job, Unknown, check_list, shape_of
+from ..jobs import Accepted, Completed, Job, Unknown, check_list, duration_class
 from ..journal import Journal
 from ..media import Upload
 from ..params import AnyParams, Params, RawParams
@@ -21,10 +21,10 @@ from ..task import Snapshot
 from ..uploads import Source
 from ..wire import Credits, encode_poll
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
-from .assembly import Settings, opened
+from .assembly import Settings, build_engine
 from .conclusion import deadline
 from .engine import Engine
-from .job_source import Wishes
+from .job_source import JobSource
 from .lifetime import Lifetime
 from .run import Run
 from .saving import fetch_to, save_to
@@ -98,13 +98,13 @@ class SessionPool(Lifetime):
         return f"<SessionPool {self._state}, {len(self._settings.keys)} key(s)>"
 
     async def _open(self) -> Engine:
-        return await opened(self._settings, self._journal)
+        return await build_engine(self._settings, self._journal)
 
     # --- many jobs
 
     def run(
         self,
-        jobs: Wishes,
+        jobs: JobSource,
         *,
         download_to: str | Path | None = None,
         name: str | None = None,
@@ -138,7 +138,7 @@ class SessionPool(Lifetime):
         save = save_to(download_to, name, engine, self._settings.retry, self._settings.http)
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 
-    def urls(self, jobs: Wishes, *, timeout: float | None = None) -> UrlStream:
+    def urls(self, jobs: JobSource, *, timeout: float | None = None) -> UrlStream:
         """Run many jobs; yields every result link as its job completes.
 
         The links live for 24 hours. Takes and raises what `run` does, and besides:
@@ -164,7 +164,7 @@ class SessionPool(Lifetime):
         taken = await self._submit(params, key)
         if isinstance(taken, Completed):
             return taken
-        return await self._wait(taken.task_id, timeout, shape_of(params))
+        return await self._wait(taken.task_id, timeout, duration_class(params))
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return as soon as the service has taken it.
@@ -190,7 +190,7 @@ class SessionPool(Lifetime):
 
     async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()
-        job = await engine.hosting.measured(Job(key or uuid.uuid4().hex, params))
+        job = await engine.local_files.with_digests(Job(key or uuid.uuid4().hex, params))
         submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
@@ -217,11 +217,11 @@ class SessionPool(Lifetime):
         """
         return await self._wait(task_id, timeout, None)
 
-    async def _wait(self, task_id: str, timeout: float | None, shape: Hashable) -> Completed:
+    async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
         engine = self._open_engine()
         encode_poll(task_id)  # refuses what can be no id
         check_timeout(timeout)
-        outcome = await engine.wait(task_id, timeout, shape)
+        outcome = await engine.wait(task_id, timeout, duration_class)
         if outcome is None:
             raise deadline(task_id, timeout or 0.0)
         if isinstance(outcome, Completed):
@@ -256,7 +256,7 @@ class SessionPool(Lifetime):
         """
         engine = self._open_engine()
         encode_poll(task_id)
-        seen = await engine.look(task_id)
+        seen = await engine.poll(task_id)
         if isinstance(seen, EvolinkError):
             raise seen
         return seen
@@ -306,7 +306,7 @@ class SessionPool(Lifetime):
             ConfigurationError: `source` is nothing that can be uploaded, or the pool is not open here.
         """
         engine = self._open_engine()
-        return await engine.uploads.by_any(engine.sessions, source, file_name)
+        return await engine.uploads.upload_with_any_key(engine.sessions, source, file_name)
 
     # --- what is going on
 

@@ -14,7 +14,7 @@ from typing import Generic, Self, TypeVar
 from ..concurrency import Channel
 from ..errors import EvolinkError
 from ..jobs import Completed, Outcome
-from ..polling import InFlight
+from ..polling import WatchedTask
 from ..task import Snapshot
 from .engine import Engine
 from .run import Run
@@ -130,7 +130,7 @@ class SnapshotStream(Stream[Snapshot]):
         self._task_id = task_id
         self._news: Channel[Snapshot] = Channel()
         self._last: tuple[str, int | None] | None = None
-        self._entry: InFlight | None = None
+        self._entry: WatchedTask | None = None
 
     async def __anext__(self) -> Snapshot:
         if self._entry is None:
@@ -142,7 +142,7 @@ class SnapshotStream(Stream[Snapshot]):
             await self._engine.noticed(seen)
         return seen
 
-    def _heard(self, _: InFlight, seen: Snapshot | EvolinkError) -> None:
+    def _heard(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:
         if isinstance(seen, EvolinkError):
             self._news.finish(seen)
             return

@@ -11,7 +11,7 @@ PARAMETER_FAULTS = frozenset({400, 413, 422})
 """Refusals of one request, not of the model: the next one may be well made."""
 
 
-class Circuits:
+class CircuitBreakers:
     """Which models are refused whatever is asked.
 
     Args:

@@ -6,7 +6,7 @@ It decides and does not wait; the permits are the submitter's.
 from __future__ import annotations
 
 
-class Throttle:
+class AdaptiveLimit:
     """Additive increase, multiplicative decrease. A Retry-After is another matter: it says when, this says how many.
 
     Args:

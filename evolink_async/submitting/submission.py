@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..budget import Shape, price_shape
+from ..budget import PriceClass, price_class
 from ..client import Resend, Session
 from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
@@ -20,7 +20,7 @@ from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
 from ..journal.protocol import Intent, Known
 from ..params import AnyParams, dump_params, local_media
 from ..settings import RetryPolicy
-from ..uploads import Hosting
+from ..uploads import LocalFiles
 from ..wire import Request, encode_submit
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
@@ -34,7 +34,7 @@ class Submission:
         job: The job.
         request: The paid request, the same bytes at every send.
         idempotency_key: What the purchase goes by at the service.
-        shape: What its price goes by.
+        price_class: What its price goes by.
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
@@ -51,7 +51,7 @@ class Submission:
     job: Job
     request: Request
     idempotency_key: str
-    shape: Shape
+    price_class: PriceClass
     resend: Resend
     digest: str
     lacks_files: bool = False
@@ -69,17 +69,17 @@ class Submission:
         cls,
         job: Job,
         policy: RetryPolicy,
-        hosting: Hosting,
+        local_files: LocalFiles,
         *,
         idempotency_key: str | None = None,
     ) -> Submission:
         """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{uuid.uuid4().hex}"
-        request, shape = encode_submit(job.params, key), price_shape(dump_params(job.params))
+        request, priced = encode_submit(job.params, key), price_class(dump_params(job.params))
         lacks_files = bool(local_media(job.params))
-        if lacks_files and (billed := hosting.billed_seconds(job.params)) is not None:
-            shape += f" input={billed:g}s"
-        return cls(job, request, key, shape, Resend(policy), body_digest(request.body or b""), lacks_files)
+        if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
+            priced += f" input={billed:g}s"
+        return cls(job, request, key, priced, Resend(policy), body_digest(request.body or b""), lacks_files)
 
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
@@ -116,7 +116,7 @@ class Submission:
             digest=self.digest,
             idempotency_key=self.idempotency_key if session else "",
             session=session.fingerprint if session else "",
-            shape=self.shape,
+            price_class=self.price_class,
             price=self.price,
         )
 

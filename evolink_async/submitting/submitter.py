@@ -13,9 +13,9 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from ..budget import Till
-from ..client import Session, benched_error, choose
-from ..concurrency import Permits
+from ..budget import BudgetQueue
+from ..client import Session, choose, suspension_error
+from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
     EvolinkError,
@@ -32,10 +32,10 @@ from ..journal import Journal
 from ..journal.protocol import Known
 from ..settings import RetryPolicy
 from ..task import Snapshot
-from ..uploads import Hosting
+from ..uploads import LocalFiles
 from ..wire import may_send_again
-from .circuit_breaker import Circuits
-from .concurrency_limit import Throttle
+from .circuit_breaker import CircuitBreakers
+from .concurrency_limit import AdaptiveLimit
 from .submission import Submission, Submitted, result_of, started, withdrawn
 
 _log = logging.getLogger("evolink_async")
@@ -48,10 +48,10 @@ class Submitter:
         sessions: One per API key.
         policy: When a submit may be sent again.
         journal: Told before and after each send.
-        till: Where jobs get their credits.
+        budget_queue: Where jobs get their credits.
         submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
         requests: Permits for HTTP calls; held for one call.
-        hosting: Gives local files their URLs.
+        local_files: Gives local files their URLs.
         emit: Told what happens.
     """
 
@@ -60,23 +60,23 @@ class Submitter:
         sessions: tuple[Session, ...],
         policy: RetryPolicy,
         journal: Journal,
-        till: Till,
+        budget_queue: BudgetQueue,
         *,
-        submits: Permits,
-        requests: Permits,
-        hosting: Hosting,
+        submits: Limiter,
+        requests: Limiter,
+        local_files: LocalFiles,
         emit: Emit | None = None,
     ) -> None:
         self._sessions = sessions
         self._policy = policy
         self._journal = journal
-        self._till = till
+        self._budget_queue = budget_queue
         self._submits = submits
         self._requests = requests
-        self._hosting = hosting
+        self._local_files = local_files
         self._emit = emit
-        self._throttle = Throttle(submits.total)
-        self._circuits = Circuits(policy.refusals, policy.patience)
+        self._adaptive_limit = AdaptiveLimit(submits.total)
+        self._circuit_breakers = CircuitBreakers(policy.refusals, policy.patience)
         self._tasks: dict[asyncio.Future[Submitted], Submission] = {}
         self._by_key: dict[str, asyncio.Future[Submitted]] = {}
         self._closing = False
@@ -103,7 +103,7 @@ class Submitter:
         known = self._journal.known(job)
         if self._emit is not None:
             self._emit(started(job, known))
-        submission = Submission.of(job, self._policy, self._hosting) if known is None else self._resumed(job, known)
+        submission = Submission.of(job, self._policy, self._local_files) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
         task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
@@ -119,7 +119,7 @@ class Submitter:
             return standing
         if not may_send_again(standing.error, self._policy.resubmit):
             return standing
-        submission = Submission.of(job, self._policy, self._hosting, idempotency_key=standing.error.idempotency_key)
+        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=standing.error.idempotency_key)
         submission.session, submission.doubt = session, standing.error
         return submission
 
@@ -169,7 +169,7 @@ class Submitter:
 
     async def _submit(self, submission: Submission) -> Submitted:
         """Run one submission to its end; being cancelled is an end too, so this task always has a result."""
-        self._till.enter()
+        self._budget_queue.enter()
         try:
             return await self._send_when_affordable(submission)
         except asyncio.CancelledError:
@@ -177,14 +177,14 @@ class Submitter:
                 return submission.accepted  # the journal's disk was slower than our patience; the id is known
             if submission.doubt is not None:
                 return await self._doubt(submission, submission.doubt)
-            self._till.released(submission.job.key)
+            self._budget_queue.released(submission.job.key)
             return withdrawn(submission.job)
         finally:
-            self._till.leave()
+            self._budget_queue.leave()
 
     async def _send_when_affordable(self, submission: Submission) -> Submitted:
         if submission.doubt is None:  # a doubt holds its credits since it was first sent
-            answer = await self._till.afford(submission.job.key, submission.shape)
+            answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
             if isinstance(answer, BudgetError):
                 return await self._leave(submission, answer)
             submission.price = answer
@@ -197,11 +197,11 @@ class Submitter:
         """Upload what the job needs, with any key that may; gives what stands in the way."""
         while isinstance(session := self._session_for(submission), Session):
             try:
-                submission.complete(await self._hosting.hosted(submission.job.params, session))
+                submission.complete(await self._local_files.with_urls(submission.job.params, session))
                 return None
             except EvolinkError as error:
-                session.bench_on(error)
-                if session.benched is not error or submission.doubt is not None:
+                session.suspend_on(error)
+                if session.suspended is not error or submission.doubt is not None:
                     return error
         return session
 
@@ -229,8 +229,8 @@ class Submitter:
         """Where to send, or why nowhere. What is in doubt stays with the account that may have taken it."""
         if submission.doubt is not None and submission.session is not None:
             return submission.session
-        refusal = self._circuits.refusal(submission.model, time.monotonic())
-        return refusal or choose(self._sessions) or benched_error(self._sessions)
+        refusal = self._circuit_breakers.refusal(submission.model, time.monotonic())
+        return refusal or choose(self._sessions) or suspension_error(self._sessions)
 
     async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
         """Send once, between two journal entries."""
@@ -267,20 +267,20 @@ class Submitter:
     def _tune(self, verdict: Snapshot | EvolinkError, began: float) -> None:
         """Find out how many submits at once the service bears."""
         if isinstance(verdict, Snapshot):
-            has_changed = self._throttle.took(all_out=self._submits.used >= self._submits.total)
+            has_changed = self._adaptive_limit.took(all_out=self._submits.used >= self._submits.total)
         elif isinstance(verdict, RateLimitError | ServerError):
             self.refused += isinstance(verdict, RateLimitError)
-            has_changed = self._throttle.refused(began, time.monotonic())
+            has_changed = self._adaptive_limit.refused(began, time.monotonic())
         else:
             return
         if has_changed:
-            self._submits.resize(self._throttle.limit)
+            self._submits.resize(self._adaptive_limit.limit)
             if self._emit is not None:
-                self._emit(SubmitsLimited(at=time.time(), limit=self._throttle.limit))
+                self._emit(SubmitsLimited(at=time.time(), limit=self._adaptive_limit.limit))
 
     def retune(self, submits: int) -> None:
         """Change how many submits there may be at once."""
-        self._throttle.retune(submits)
+        self._adaptive_limit.retune(submits)
         self._submits.resize(submits)
 
     async def _take(self, submission: Submission, session: Session, snapshot: Snapshot) -> Accepted:
@@ -288,8 +288,8 @@ class Submitter:
         key = submission.job.key
         accepted = Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time())
         submission.accepted = accepted
-        self._till.accepted(key, snapshot.credits_reserved)
-        self._circuits.took(submission.model)
+        self._budget_queue.accepted(key, snapshot.credits_reserved)
+        self._circuit_breakers.took(submission.model)
         session.gate.open()
         await self.record(self._journal.accepted(accepted))
         return accepted
@@ -307,7 +307,7 @@ class Submitter:
             session.gate.shut(delay, asked=asked)
             return not self._closing
         # The same job may go to another key: this one certainly did not accept it.
-        return session.benched is error and submission.doubt is None and choose(self._sessions) is not None
+        return session.suspended is error and submission.doubt is None and choose(self._sessions) is not None
 
     # --- ends without a task
 
@@ -315,8 +315,8 @@ class Submitter:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
         if submission.doubt is not None:
             return await self._doubt(submission, submission.doubt)
-        self._till.released(submission.job.key)
-        if isinstance(error, StatusError) and self._circuits.refused(submission.model, error, time.monotonic()):
+        self._budget_queue.released(submission.job.key)
+        if isinstance(error, StatusError) and self._circuit_breakers.refused(submission.model, error, time.monotonic()):
             _log.warning(
                 "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
             )
@@ -326,14 +326,14 @@ class Submitter:
         """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""
         if submission.doubt is not None:
             return await self._doubt(submission, submission.doubt)
-        self._till.released(submission.job.key)
+        self._budget_queue.released(submission.job.key)
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
 
     async def _doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
         """Record that a task may exist, with all that helps to find it."""
         error.key, error.idempotency_key = submission.job.key, submission.idempotency_key
-        self._till.doubted(submission.job.key)
+        self._budget_queue.doubted(submission.job.key)
         unknown = Unknown(submission.job.key, error)
         await self.record(self._journal.doubted(unknown))
         return unknown

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from ..errors import EvolinkError
-from ..events import Downloaded, Looked, SubmitAnswered
+from ..events import Downloaded, StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Failed, Outcome, Unknown
 from .words import facts_of, state_word
 
@@ -53,7 +53,7 @@ def of_submit(event: SubmitAnswered) -> Attributes:
     return known(told) | of_error(event.error)
 
 
-def of_look(event: Looked) -> Attributes:
+def of_look(event: StatusAnswered) -> Attributes:
     """One status request: for one task by its id, for many by their number."""
     if len(event.task_ids) == 1:
         state = state_word(event.states[0]) if event.states else None

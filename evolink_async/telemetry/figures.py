@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import EvolinkError
-from ..events import Looked, SubmitAnswered
+from ..events import StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Outcome
 from .attributes import Attributes, known, of_outcome
 from .words import facts_of
@@ -44,7 +44,7 @@ class Figures:
         told = {"evolink.model": event.model, "evolink.session": event.session}
         self._submits.add(1, known(told) | _error(event.error))
 
-    def looked(self, event: Looked) -> None:
+    def looked(self, event: StatusAnswered) -> None:
         """Count a status request, and the tasks in it."""
         self._requests.add(1, _error(event.error))
         self._looks.add(len(event.task_ids))

@@ -14,13 +14,13 @@ import attrs
 from ..errors import EvolinkError
 from ..events import (
     BatchReadsOff,
-    Benched,
     Downloaded,
     DownloadsBehind,
     Event,
     JobEnded,
     JobStarted,
-    Looked,
+    KeySuspended,
+    StatusAnswered,
     SubmitAnswered,
     SubmitsLimited,
     Uploaded,
@@ -48,9 +48,9 @@ class Line:
 def level_of(event: Event) -> int:
     """How much an event matters, as a level of `logging`."""
     match event:
-        case Looked() | Uploading():
+        case StatusAnswered() | Uploading():
             return logging.DEBUG
-        case JobEnded(outcome=Unknown()) | Benched():
+        case JobEnded(outcome=Unknown()) | KeySuspended():
             return logging.ERROR
         case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind():
             return logging.WARNING
@@ -69,7 +69,7 @@ def line_of(event: Event, teller: Teller) -> Line:
             return _started(event)
         case SubmitAnswered():
             return _submitted(event, teller)
-        case Looked():
+        case StatusAnswered():
             return _looked(event, teller)
         case Uploading():
             return _uploading(event)
@@ -83,7 +83,7 @@ def line_of(event: Event, teller: Teller) -> Line:
             return Line(text, tuple(facts.values()), facts)
         case JobEnded():
             return _ended(event, teller)
-        case Benched():
+        case KeySuspended():
             return _benched(event, teller)
         case SubmitsLimited():
             return Line("at most %d submits at once from now on", (event.limit,), {"limit": event.limit})
@@ -111,7 +111,7 @@ def _submitted(event: SubmitAnswered, teller: Teller) -> Line:
     return Line("job %s, submit %d: %s; %s", failed, facts | _error(event.error))
 
 
-def _looked(event: Looked, teller: Teller) -> Line:
+def _looked(event: StatusAnswered, teller: Teller) -> Line:
     is_one = len(event.task_ids) == 1
     about = f"task {event.task_ids[0]}" if is_one else f"{len(event.task_ids)} tasks"
     facts: dict[str, object] = {"task_id": event.task_ids[0]} if is_one else {"task_ids": event.task_ids}
@@ -179,7 +179,7 @@ def _unknown(outcome: Unknown, teller: Teller) -> Line:
     return Line("job %s may have been paid for, idempotency key %s: %s. %s", args, facts)
 
 
-def _benched(event: Benched, teller: Teller) -> Line:
+def _benched(event: KeySuspended, teller: Teller) -> Line:
     args = (event.session, teller.error(event.error), advice_of(event.error))
     return Line("API key %s is benched: %s. %s", args, {"session": event.session} | _error(event.error))
 

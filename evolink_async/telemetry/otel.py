@@ -9,7 +9,7 @@ import time
 from typing import Self
 
 from ..errors import ConfigurationError, EvolinkError
-from ..events import Downloaded, Event, JobEnded, JobStarted, Looked, SubmitAnswered
+from ..events import Downloaded, Event, JobEnded, JobStarted, StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Unknown
 from ..version import __version__
 from .attributes import Attributes, known, of_download, of_look, of_outcome, of_submit
@@ -64,7 +64,7 @@ class OtelObserver:
                 self._started(event)
             case SubmitAnswered():
                 self._submitted(event)
-            case Looked():
+            case StatusAnswered():
                 self._looked(event)
             case Downloaded():
                 self._downloaded(event)
@@ -135,7 +135,7 @@ class OtelObserver:
             if event.task_id is not None:
                 self._made(job, event.task_id)
 
-    def _looked(self, event: Looked) -> None:
+    def _looked(self, event: StatusAnswered) -> None:
         self._figures.looked(event)
         jobs = [job for task_id in event.task_ids if (job := self._by_task.get(task_id)) is not None]
         for job in jobs:
@@ -153,7 +153,7 @@ class OtelObserver:
     def _request(
         self,
         name: str,
-        event: SubmitAnswered | Looked | Downloaded,
+        event: SubmitAnswered | StatusAnswered | Downloaded,
         attributes: Attributes,
         *,
         context: Context | None,

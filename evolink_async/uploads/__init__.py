@@ -1,11 +1,11 @@
 """From local files to URLs."""
 
-from .local_files import Hosting
+from .local_files import LocalFiles
 from .preflight import Preflight, billed_input_seconds
 from .uploads import Source, Uploads
 
 __all__ = (
-    "Hosting",
+    "LocalFiles",
     "Preflight",
     "Source",
     "Uploads",

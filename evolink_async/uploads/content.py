@@ -23,7 +23,7 @@ from ..errors import TransportError, UploadError
 from ..wire import (
     MAX_FILE_BYTES,
     MAX_INLINE_BYTES,
-    Envelope,
+    MultipartFrame,
     Request,
     Response,
     encode_fetch,
@@ -44,7 +44,7 @@ class LocalFileError(UploadError):
     """The file itself is at fault: it is gone, has changed, is empty or too long."""
 
 
-class Parcel(Protocol):
+class Content(Protocol):
     """Something to be uploaded, as often as it takes."""
 
     @property
@@ -77,7 +77,7 @@ class Parcel(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Letter:
+class InlineContent:
     """A parcel that fits into its request: a short content, or the address of one."""
 
     source: str
@@ -86,7 +86,7 @@ class Letter:
     size_bytes: int | None = None
 
     @classmethod
-    async def enclosing(cls, content: bytes, name: str) -> Letter:
+    async def enclosing(cls, content: bytes, name: str) -> InlineContent:
         """Send a content itself.
 
         Raises:
@@ -94,7 +94,7 @@ class Letter:
         """
         _check_size(name, len(content), MAX_INLINE_BYTES, "write it to a file and upload that")
 
-        def write() -> Letter:
+        def write() -> InlineContent:
             sha256 = hashlib.sha256(content).hexdigest()
             request = encode_inline(content, name, sha256)
             return cls(source=name, request=request, sha256=sha256, size_bytes=len(content))
@@ -102,18 +102,18 @@ class Letter:
         return await anyio.to_thread.run_sync(write)
 
     @classmethod
-    def about(cls, url: str, name: str | None) -> Letter:
+    def about(cls, url: str, name: str | None) -> InlineContent:
         """Send the address of a content, for the service to fetch."""
         source = name or f"the file at {urlsplit(url).hostname}"  # no more of the URL: it may be signed
         return cls(source=source, request=encode_fetch(url, name))
 
     async def send(self, transport: Transport, tell: Tell) -> Response:
-        """Send it once; see `Parcel.send`."""
+        """Send it once; see `Content.send`."""
         return await transport.send(self.request)
 
 
 @attrs.frozen(kw_only=True)
-class FileParcel:
+class FileContent:
     """A parcel that is read from the disk each time it is sent."""
 
     path: Path
@@ -127,14 +127,14 @@ class FileParcel:
         return str(self.path)
 
     @classmethod
-    async def of(cls, path: Path, *, sha256: str | None = None, name: str | None = None) -> FileParcel:
+    async def of(cls, path: Path, *, sha256: str | None = None, name: str | None = None) -> FileContent:
         """Look at a file; read it through if the digest of its bytes is not known.
 
         Raises:
             LocalFileError: It cannot be read, is no regular file, is empty, or too long.
         """
 
-        def look() -> FileParcel:
+        def look() -> FileContent:
             with _opened(path) as file:
                 size_bytes = os.fstat(file.fileno()).st_size
                 _check_size(str(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
@@ -144,11 +144,11 @@ class FileParcel:
         return await _on_disk(look, path)
 
     async def send(self, transport: Transport, tell: Tell) -> Response:
-        """Send it once; see `Parcel.send`. A file that changed is not sent to its end, so nothing of it is kept."""
-        envelope = encode_stream(self.name, self.size_bytes, self.sha256)
-        body = Body(self, envelope, tell)
+        """Send it once; see `Content.send`. A file that changed is not sent to its end, so nothing of it is kept."""
+        frame = encode_stream(self.name, self.size_bytes, self.sha256)
+        body = Body(self, frame, tell)
         try:
-            response = await transport.send(attrs.evolve(envelope.request, pieces=body))
+            response = await transport.send(attrs.evolve(frame.request, pieces=body))
         except TransportError:
             if body.fault is not None:
                 raise body.fault from None
@@ -170,11 +170,11 @@ class Body:
         is_whole: Whether all of it was handed over.
     """
 
-    def __init__(self, parcel: FileParcel, envelope: Envelope, tell: Tell) -> None:
+    def __init__(self, content: FileContent, frame: MultipartFrame, tell: Tell) -> None:
         self.fault: LocalFileError | None = None
         self.is_whole = False
-        self._parcel = parcel
-        self._envelope = envelope
+        self._content = content
+        self._frame = frame
         self._tell = tell
         self._taken = 0
         self._is_wanted = True
@@ -185,7 +185,7 @@ class Body:
 
     async def __anext__(self) -> bytes:
         try:
-            piece = await _on_disk(self._step, self._parcel.path)
+            piece = await _on_disk(self._step, self._content.path)
         except LocalFileError as error:
             self.fault = error
             raise
@@ -208,17 +208,17 @@ class Body:
 
     def _read(self) -> Generator[bytes]:
         """Read in a thread. What follows the file is held back until its bytes are found to be the right ones."""
-        parcel, digest = self._parcel, hashlib.sha256()
-        with _opened(parcel.path) as file:
-            yield self._envelope.before
-            while piece := file.read(min(PIECE_BYTES, parcel.size_bytes - self._taken)):
+        content, digest = self._content, hashlib.sha256()
+        with _opened(content.path) as file:
+            yield self._frame.before
+            while piece := file.read(min(PIECE_BYTES, content.size_bytes - self._taken)):
                 digest.update(piece)
                 self._taken += len(piece)
                 yield piece
-            if digest.hexdigest() != parcel.sha256 or file.read(1):
-                raise LocalFileError(f"{parcel.source!r} changed since it was measured", source=parcel.source)
+            if digest.hexdigest() != content.sha256 or file.read(1):
+                raise LocalFileError(f"{content.source!r} changed since it was measured", source=content.source)
         self.is_whole = True  # not at the end of the iteration: the answer may be here before that
-        yield self._envelope.after
+        yield self._frame.after
 
 
 def _opened(path: Path) -> BufferedReader:

@@ -20,7 +20,7 @@ from .uploads import Uploads
 W = TypeVar("W", bound="Job | AnyParams")
 
 
-class Hosting:
+class LocalFiles:
     """Turns local files into what the service can read.
 
     Args:
@@ -32,19 +32,19 @@ class Hosting:
         self._preflight = preflight
         self._uploads = uploads
 
-    async def measured(self, wish: W) -> W:
+    async def with_digests(self, item: W) -> W:
         """The wish with the digests of its local files, so that its key and its journal entry go by their content.
 
         Raises:
             PreflightError: Files are missing, or break the rules of the model; all of them are named.
         """
-        params = wish.params if isinstance(wish, Job) else wish
+        params = item.params if isinstance(item, Job) else item
         if not isinstance(params, Params) or not local_media(params):
-            return wish
-        params = await self._preflight.measured(params)
-        return cast("W", attrs.evolve(wish, params=params) if isinstance(wish, Job) else params)
+            return item
+        params = await self._preflight.with_digests(params)
+        return cast("W", attrs.evolve(item, params=params) if isinstance(item, Job) else params)
 
-    async def hosted(self, params: AnyParams, session: Session) -> AnyParams:
+    async def with_urls(self, params: AnyParams, session: Session) -> AnyParams:
         """The parameters with a URL in the place of each local file, uploaded side by side.
 
         Raises:

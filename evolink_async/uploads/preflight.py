@@ -19,8 +19,8 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from ..downloads import Fetcher
-from ..errors import DownloadError, Fault, LinkExpiredError, PreflightError
+from ..downloads import ResultReader
+from ..errors import DownloadError, InvalidValue, LinkExpiredError, PreflightError
 from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
 from ..media.probe.measure import probe
 from ..media.probe.opening import opened
@@ -74,7 +74,7 @@ class Preflight:
         self._turns: WeakValueDictionary[str | Path, anyio.Lock] = WeakValueDictionary()
         self._limiter = anyio.CapacityLimiter(threads)
 
-    async def measured(self, params: P) -> P:
+    async def with_digests(self, params: P) -> P:
         """Return the parameters with the digest of every local file, so that equal content makes equal jobs.
 
         A file is read once, however many jobs name it, until it changes. May be cancelled at any time.
@@ -89,7 +89,7 @@ class Preflight:
         known = {local: one for local, one in found.items() if isinstance(one, Measured)}
         return with_media(params, {local: attrs.evolve(local, sha256=one.sha256) for local, one in known.items()})
 
-    async def remote(self, params: AnyParams, fetcher: Fetcher) -> Mapping[str, MediaFacts]:
+    async def remote(self, params: AnyParams, result_reader: ResultReader) -> Mapping[str, MediaFacts]:
         """Judge what stands behind URLs too, by the first mebibyte of each, and return what became known of everything.
 
         What the first bytes do not tell is no fault, and neither is a host that does not answer us: the service may
@@ -97,13 +97,13 @@ class Preflight:
 
         Args:
             params: What names the files and URLs.
-            fetcher: Reads them, as `Fetcher(HttpOptions())` of `evolink_async.downloads`; close it yourself.
+            result_reader: Reads them, as `ResultReader(HttpOptions())` of `evolink_async.downloads`; close it yourself.
 
         Returns:
             The facts by place in the wire body, as in `video_urls[0]`.
 
         Raises:
-            PreflightError: As for `measured`; or a link is dead, or leads to what the model does not take.
+            PreflightError: As for `with_digests`; or a link is dead, or leads to what the model does not take.
         """
         if not isinstance(params, Params):
             return {}
@@ -111,7 +111,7 @@ class Preflight:
         links = {place.media for place in _places(params) if isinstance(place.media, str)}
         async with anyio.create_task_group() as group:
             for link in links:
-                group.start_soon(self._fetch, link, fetcher, found)
+                group.start_soon(self._fetch, link, result_reader, found)
         return _judge(params, found)
 
     def facts(self, local: LocalMedia) -> MediaFacts | None:
@@ -143,27 +143,27 @@ class Preflight:
         path = local.path
         async with self._turn(path):
             try:
-                found[local] = measured = await anyio.to_thread.run_sync(
+                found[local] = with_digests = await anyio.to_thread.run_sync(
                     _measured, path, most_bytes, self._files.get(path), limiter=self._limiter, abandon_on_cancel=True
                 )
             except UnreadableError as error:
                 found[local] = error
                 return
-            self._remember(self._files, path, measured)
+            self._remember(self._files, path, with_digests)
 
-    async def _fetch(self, link: str, fetcher: Fetcher, found: dict[str | LocalMedia, Finding]) -> None:
+    async def _fetch(self, link: str, result_reader: ResultReader, found: dict[str | LocalMedia, Finding]) -> None:
         async with self._turn(link):
             if link in self._links:
                 finding = self._links[link]
             else:
-                finding = await self._told_by_first_bytes(link, fetcher)
+                finding = await self._told_by_first_bytes(link, result_reader)
                 self._remember(self._links, link, finding)
         if finding is not None:
             found[link] = finding
 
-    async def _told_by_first_bytes(self, link: str, fetcher: Fetcher) -> Finding | None:
+    async def _told_by_first_bytes(self, link: str, result_reader: ResultReader) -> Finding | None:
         try:
-            first, size_bytes = await _first_bytes(link, fetcher)
+            first, size_bytes = await _first_bytes(link, result_reader)
             look = partial(probe, BytesIO(first), size_bytes=size_bytes)
             return await anyio.to_thread.run_sync(look, limiter=self._limiter, abandon_on_cancel=True)
         except LinkExpiredError:
@@ -213,16 +213,16 @@ def _findings(found: Mapping[LocalMedia, Measured | UnreadableError]) -> dict[st
 def _judge(params: Params, found: Mapping[str | LocalMedia, Finding]) -> Mapping[str, MediaFacts]:
     """Return the facts by place, if there is nothing wrong with them."""
     facts: dict[str, MediaFacts] = {}
-    faults: list[Fault] = []
+    faults: list[InvalidValue] = []
     for place in _places(params):
         finding = found.get(place.media)
         name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
         if isinstance(finding, UnreadableError):
-            faults.append(Fault(place.path, f"{name}{finding}"))
+            faults.append(InvalidValue(place.path, f"{name}{finding}"))
         elif finding is not None:
             facts[place.path] = finding
             wrong = media_faults(place.rule, finding, place.path)
-            faults += [Fault(fault.path, f"{name}{fault.what}") for fault in wrong]
+            faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in wrong]
     faults += params.between_media(facts)
     if faults:
         raise PreflightError(faults, model=params.model)
@@ -254,10 +254,10 @@ def _identity(found: os.stat_result) -> Identity:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-async def _first_bytes(link: str, fetcher: Fetcher) -> tuple[bytes, int]:
+async def _first_bytes(link: str, result_reader: ResultReader) -> tuple[bytes, int]:
     """Read the beginning of a file elsewhere, and how long it is: longer than what was read, if nobody says."""
     first = bytearray()
-    async with fetcher.open(link) as remote:
+    async with result_reader.open(link) as remote:
         async for piece in remote.pieces:
             first += piece
             if len(first) >= _FIRST_BYTES:

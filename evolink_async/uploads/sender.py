@@ -10,23 +10,23 @@ import time
 from collections.abc import Callable
 
 from ..client import Resend, Transport
-from ..concurrency import Permits
+from ..concurrency import Limiter
 from ..errors import EvolinkError, StatusError, TransportError, UploadError
 from ..events import Emit, Uploaded, Uploading
 from ..media import Upload
 from ..settings import RetryPolicy
 from ..wire import denies, may_upload_again, on_upload
-from .content import Parcel, Tell
+from .content import Content, Tell
 
 NEWS_SECONDS = 0.1
 """Between two reports of one upload's progress."""
 
 
-class Courier:
+class Sender:
     """Brings parcels to the service.
 
     Args:
-        permits: How many are on their way at once; one that waits for its next try is not.
+        limiter: How many are on their way at once; one that waits for its next try is not.
         policy: How often, and when, a parcel that did not get through is sent again.
         emit: Told of every upload and its progress.
         clock: Unix seconds.
@@ -35,20 +35,20 @@ class Courier:
 
     def __init__(
         self,
-        permits: Permits,
+        limiter: Limiter,
         policy: RetryPolicy,
         *,
         emit: Emit | None,
         clock: Callable[[], float],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._permits = permits
+        self._limiter = limiter
         self._policy = policy
         self._emit = emit
         self._clock = clock
         self._now = now
 
-    async def deliver(self, parcel: Parcel, transport: Transport) -> Upload:
+    async def deliver(self, content: Content, transport: Transport) -> Upload:
         """Upload, and tell of it.
 
         Raises:
@@ -57,34 +57,34 @@ class Courier:
         """
         at = self._clock()
         try:
-            upload = await self._persist(parcel, transport)
+            upload = await self._persist(content, transport)
         except EvolinkError as error:
-            self._say(parcel, at, error)
+            self._say(content, at, error)
             raise
-        self._say(parcel, at)
+        self._say(content, at)
         return upload
 
-    async def _persist(self, parcel: Parcel, transport: Transport) -> Upload:
+    async def _persist(self, content: Content, transport: Transport) -> Upload:
         resend = Resend(self._policy)
         while True:
-            async with self._permits:
+            async with self._limiter:
                 resend.sent(self._now())
-                verdict = await self._send(parcel, transport)
+                verdict = await self._send(content, transport)
             if isinstance(verdict, Upload):
                 return verdict
             pause = resend.pause(verdict, self._now()) if may_upload_again(verdict) else None
             if pause is None:
-                raise final(verdict, parcel.source, resend.sends)
+                raise final(verdict, content.source, resend.sends)
             await asyncio.sleep(pause)
 
-    async def _send(self, parcel: Parcel, transport: Transport) -> Upload | EvolinkError:
+    async def _send(self, content: Content, transport: Transport) -> Upload | EvolinkError:
         try:
-            response = await parcel.send(transport, self._teller(parcel))
+            response = await content.send(transport, self._teller(content))
         except TransportError as error:
             return error
-        return on_upload(response, now=self._clock(), sha256=parcel.sha256, size_bytes=parcel.size_bytes)
+        return on_upload(response, now=self._clock(), sha256=content.sha256, size_bytes=content.size_bytes)
 
-    def _teller(self, parcel: Parcel) -> Tell:
+    def _teller(self, content: Content) -> Tell:
         """Report progress, but not at every piece."""
         emit, told_at = self._emit, -NEWS_SECONDS
 
@@ -93,15 +93,15 @@ class Courier:
             now = self._now()
             if emit is not None and now - told_at >= NEWS_SECONDS:
                 told_at = now
-                total = parcel.size_bytes or 0
-                emit(Uploading(at=self._clock(), source=parcel.source, sent_bytes=sent_bytes, total_bytes=total))
+                total = content.size_bytes or 0
+                emit(Uploading(at=self._clock(), source=content.source, sent_bytes=sent_bytes, total_bytes=total))
 
         return tell
 
-    def _say(self, parcel: Parcel, at: float, error: EvolinkError | None = None) -> None:
+    def _say(self, content: Content, at: float, error: EvolinkError | None = None) -> None:
         if self._emit is not None:
-            seconds, size = self._clock() - at, parcel.size_bytes
-            self._emit(Uploaded(at=at, seconds=seconds, source=parcel.source, size_bytes=size, error=error))
+            seconds, size = self._clock() - at, content.size_bytes
+            self._emit(Uploaded(at=at, seconds=seconds, source=content.source, size_bytes=size, error=error))
 
 
 def final(error: EvolinkError, source: str, tries: int) -> EvolinkError:

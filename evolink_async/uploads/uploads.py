@@ -1,6 +1,6 @@
 """Giving links to files, once for each content: what the service has already is not sent again.
 
-How bytes get out is the business of `courier` and `sending`.
+How bytes get out is the business of `sender` and `sending`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
-from ..client import Session, Transport, benched_error, choose
-from ..concurrency import Permits, Shared
+from ..client import Session, Transport, choose, suspension_error
+from ..concurrency import Limiter, SharedTask
 from ..errors import ConfigurationError, EvolinkError, JournalError, StatusError, UploadError
 from ..events import Emit
 from ..journal import Journal
@@ -23,8 +23,8 @@ from ..media import LocalMedia, Upload
 from ..settings import RetryPolicy
 from ..urls import web_host
 from ..wire import denies
-from .content import FileParcel, Letter, LocalFileError, Parcel
-from .sender import Courier
+from .content import Content, FileContent, InlineContent, LocalFileError
+from .sender import Sender
 
 Source: TypeAlias = Path | LocalMedia | bytes | str
 """A file of this machine, a content, or the URL of one that the service is to fetch."""
@@ -35,13 +35,13 @@ LEASE_MARGIN = 6 * 3600.0
 
 
 @attrs.frozen
-class _Claim:
+class _Uploader:
     """Whose upload it is: an end that is the fault of his key or his file is nobody else's."""
 
     session: Session
     path: Path | None = None
 
-    def may_end_better(self, error: EvolinkError, other: _Claim) -> bool:
+    def may_end_better(self, error: EvolinkError, other: _Uploader) -> bool:
         """Whether what ended in `error` for another claim may end otherwise for this one."""
         if isinstance(error, LocalFileError):
             return self.path != other.path
@@ -52,9 +52,9 @@ class Uploads:
     """Uploads files, and remembers their links in the journal.
 
     Args:
-        senders: The connections to the file service, by the fingerprint of their API key.
+        transports: The connections to the file service, by the fingerprint of their API key.
         journal: Knows what was uploaded before.
-        permits: How many files are sent at once.
+        limiter: How many files are sent at once.
         policy: How often, and when, an upload that failed is tried again.
         emit: Told of every upload and its progress.
         clock: Unix seconds: links live by the wall clock, also while this machine sleeps.
@@ -62,20 +62,20 @@ class Uploads:
 
     def __init__(
         self,
-        senders: Mapping[str, Transport],
+        transports: Mapping[str, Transport],
         journal: Journal,
-        permits: Permits,
+        limiter: Limiter,
         *,
         policy: RetryPolicy,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.permits = permits
-        self._senders = senders
+        self.limiter = limiter
+        self._transports = transports
         self._journal = journal
         self._clock = clock
-        self._courier = Courier(permits, policy, emit=emit, clock=clock)
-        self._under_way: dict[str, tuple[_Claim, Shared[Upload]]] = {}
+        self._sender = Sender(limiter, policy, emit=emit, clock=clock)
+        self._under_way: dict[str, tuple[_Uploader, SharedTask[Upload]]] = {}
         self._closed = False
 
     async def host(self, local: LocalMedia, session: Session) -> Upload:
@@ -114,27 +114,29 @@ class Uploads:
             local = source if isinstance(source, LocalMedia) else LocalMedia(source)
             return await self._host(local, session, file_name)
         if isinstance(source, bytes):
-            letter = await Letter.enclosing(source, file_name or "content")
+            inline = await InlineContent.enclosing(source, file_name or "content")
         elif isinstance(given, str) and web_host(given) is not None:
-            letter = Letter.about(given, file_name)
+            inline = InlineContent.about(given, file_name)
         else:
             raise ConfigurationError(
                 f"what is uploaded is Path('clip.mp4'), bytes or an absolute http(s) URL, not {str(given)[:200]!r}"
             )
-        key = letter.sha256 or f"{given!r} as {file_name!r}"
-        return await self._once(key, _Claim(session), partial(self._deliver, letter, session))
+        key = inline.sha256 or f"{given!r} as {file_name!r}"
+        return await self._once(key, _Uploader(session), partial(self._deliver, inline, session))
 
-    async def by_any(self, sessions: tuple[Session, ...], source: Source, file_name: str | None = None) -> Upload:
+    async def upload_with_any_key(
+        self, sessions: tuple[Session, ...], source: Source, file_name: str | None = None
+    ) -> Upload:
         """Upload under the first key that is not refused; see `upload`."""
         refusal: StatusError | None = None
         while (session := choose(sessions)) is not None:
             try:
                 return await self.upload(source, session, file_name)
             except StatusError as error:
-                session.bench_on(error)
+                session.suspend_on(error)
                 refusal = error
                 sessions = tuple(other for other in sessions if other is not session)
-        raise refusal or benched_error(sessions)
+        raise refusal or suspension_error(sessions)
 
     async def aclose(self) -> None:
         """Stop every upload and close the connections."""
@@ -144,22 +146,22 @@ class Uploads:
             shared.stop()
         for shared in under_way:
             await shared.ended()
-        for sender in self._senders.values():
-            await sender.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
     # --- one upload for all who want it
 
     async def _host(self, local: LocalMedia, session: Session, name: str | None) -> Upload:
-        measured = None if local.sha256 else await FileParcel.of(local.path, name=name)
+        measured = None if local.sha256 else await FileContent.of(local.path, name=name)
         sha256 = measured.sha256 if measured else local.sha256
 
         async def deliver() -> Upload:
-            parcel = measured or await FileParcel.of(local.path, sha256=sha256, name=name)
-            return await self._deliver(parcel, session)
+            content = measured or await FileContent.of(local.path, sha256=sha256, name=name)
+            return await self._deliver(content, session)
 
-        return await self._once(str(sha256), _Claim(session, local.path), deliver)
+        return await self._once(str(sha256), _Uploader(session, local.path), deliver)
 
-    async def _once(self, key: str, claim: _Claim, deliver: _Delivery) -> Upload:
+    async def _once(self, key: str, claim: _Uploader, deliver: _Delivery) -> Upload:
         """Take the link from the journal or from an upload under way, else deliver.
 
         Args:
@@ -182,24 +184,24 @@ class Uploads:
                 raise ConfigurationError("the pool was closed while it uploaded a file")
             return upload
 
-    def _joined(self, key: str, claim: _Claim, deliver: _Delivery) -> tuple[_Claim, Shared[Upload]]:
+    def _joined(self, key: str, claim: _Uploader, deliver: _Delivery) -> tuple[_Uploader, SharedTask[Upload]]:
         found = self._under_way.get(key)
         if found is not None and found[1].is_under_way:
             return found
         if self._closed:
             raise ConfigurationError("the pool is closed; open a new one")
-        shared = Shared(deliver(), f"evolink_async upload {key[:16]}")
+        shared = SharedTask(deliver(), f"evolink_async upload {key[:16]}")
         self._under_way[key] = claim, shared
         shared.when_over(partial(self._over, key, shared))
         return claim, shared
 
-    def _over(self, key: str, shared: Shared[Upload]) -> None:
+    def _over(self, key: str, shared: SharedTask[Upload]) -> None:
         found = self._under_way.get(key)
         if found is not None and found[1] is shared:  # else it was stopped, and another took its place
             del self._under_way[key]
 
-    async def _deliver(self, parcel: Parcel, session: Session) -> Upload:
-        upload = await self._courier.deliver(parcel, self._senders[session.fingerprint])
+    async def _deliver(self, content: Content, session: Session) -> Upload:
+        upload = await self._sender.deliver(content, self._transports[session.fingerprint])
         with suppress(JournalError):  # the link is as good; and the next job learns of the disk before it is submitted
             await self._journal.uploaded(upload)
         return upload

@@ -6,13 +6,20 @@ Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail an
 """
 
 from .account import Credits, decode_credits
-from .files import MAX_FILE_BYTES, MAX_INLINE_BYTES, Envelope, decode_upload, encode_fetch, encode_inline, encode_stream
-from .messages import KINDS, READ_HEADERS, Kind, Request, Response
+from .files import (
+    MAX_FILE_BYTES,
+    MAX_INLINE_BYTES,
+    MultipartFrame,
+    decode_upload,
+    encode_fetch,
+    encode_inline,
+    encode_stream,
+)
+from .messages import READ_HEADERS, REQUEST_KINDS, Request, RequestKind, Response
 from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
-    benches,
     denies,
     may_send_again,
     may_upload_again,
@@ -20,20 +27,20 @@ from .verdict import (
     on_poll,
     on_submit,
     on_upload,
+    suspends_key,
     task_error,
 )
 
 __all__ = (
     "Credits",
-    "Envelope",
-    "KINDS",
-    "Kind",
     "MAX_FILE_BYTES",
     "MAX_INLINE_BYTES",
+    "MultipartFrame",
     "READ_HEADERS",
+    "REQUEST_KINDS",
     "Request",
+    "RequestKind",
     "Response",
-    "benches",
     "decode_batch",
     "decode_credits",
     "decode_error",
@@ -55,6 +62,7 @@ __all__ = (
     "on_upload",
     "read_task",
     "retry_after",
+    "suspends_key",
     "task_error",
     "vendor_error",
 )

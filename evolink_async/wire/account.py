@@ -52,21 +52,21 @@ _strict.register_structure_hook(float, _finite)
 
 
 @attrs.frozen
-class _Purse:
+class _Balance:
     remaining_credits: float
     used_credits: float = 0.0
     unlimited_credits: bool = False
 
 
 @attrs.frozen
-class _Purses:
-    user: _Purse
-    token: _Purse | None = None
+class _Balances:
+    user: _Balance
+    token: _Balance | None = None
 
 
 @attrs.frozen
 class _CreditsBody:
-    data: _Purses
+    data: _Balances
 
 
 def decode_credits(response: Response) -> Credits:

@@ -1,6 +1,6 @@
 """The file service's messages: three ways to upload, and the one answer to all of them.
 
-No file is opened here: the bytes come as an argument, or go between the two ends of an `Envelope`.
+No file is opened here: the bytes come as an argument, or go between the two ends of an `MultipartFrame`.
 
 Source: https://docs.evolink.ai/en/api-manual/file-series/upload-stream, upload-base64 and upload-url (read 2026-11-20).
 """
@@ -50,7 +50,7 @@ _PREFIX = "/api/v1/files/upload"
 
 
 @attrs.frozen(kw_only=True)
-class Envelope:
+class MultipartFrame:
     """A request that streams a file, and what stands around the file in its body.
 
     Attributes:
@@ -77,7 +77,7 @@ def stored_name(name: str, digest: str) -> str:
     return f"{whole}.{suffix[:10]}" if suffix else whole
 
 
-def encode_stream(name: str, size_bytes: int, sha256: str) -> Envelope:
+def encode_stream(name: str, size_bytes: int, sha256: str) -> MultipartFrame:
     """Make the request that streams a file.
 
     Args:
@@ -98,7 +98,7 @@ def encode_stream(name: str, size_bytes: int, sha256: str) -> Envelope:
         "Content-Length": str(len(before) + size_bytes + len(after)),
     }
     request = Request(kind="upload", method="POST", path=f"{_PREFIX}/stream", headers=headers)
-    return Envelope(request=request, before=before, after=after)
+    return MultipartFrame(request=request, before=before, after=after)
 
 
 def encode_inline(content: bytes, name: str, sha256: str) -> Request:

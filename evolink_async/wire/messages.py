@@ -12,8 +12,8 @@ import attrs
 
 from ..errors import ReplyError
 
-Kind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+RequestKind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
+REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")
@@ -29,7 +29,7 @@ class Request:
         pieces: What is sent in place of it, piece by piece; only once.
     """
 
-    kind: Kind
+    kind: RequestKind
     method: str
     path: str
     body: bytes | None = attrs.field(default=None, repr=False)

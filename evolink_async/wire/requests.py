@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import cast
 
-from ..errors import Fault, ParamsError
+from ..errors import InvalidValue, ParamsError
 from ..json_text import dump
 from ..params import AnyParams, dump_params
 from .messages import Request
@@ -31,7 +31,9 @@ def encode_poll(task_id: str) -> Request:
     """
     given = cast("object", task_id)  # callers without a type checker
     if not isinstance(given, str) or not TASK_ID.fullmatch(given):
-        raise ParamsError([Fault("task_id", f"must be 1 to 128 letters, digits or ._:-, not {str(given)[:200]!r}")])
+        raise ParamsError(
+            [InvalidValue("task_id", f"must be 1 to 128 letters, digits or ._:-, not {str(given)[:200]!r}")]
+        )
     return Request(kind="poll", method="GET", path=f"/v1/tasks/{task_id}")
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from ..frozen import FrozenMap
 from ..json_text import Json, parse
-from ..task import Snapshot, TaskFault, TaskState
+from ..task import Snapshot, TaskFailure, TaskState
 from .messages import Response, unreadable
 from .requests import TASK_ID
 
@@ -135,11 +135,11 @@ def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
     return tuple(cast("list[str]", results))
 
 
-def _fault(row: dict[str, Json], taken: set[str]) -> TaskFault | None:
+def _fault(row: dict[str, Json], taken: set[str]) -> TaskFailure | None:
     error = row.get("error")
     if not isinstance(error, dict):
         return None
     words = {name: value for name in FAULT_WORDS if isinstance(value := error.get(name), str)}
     if len(words) == len(error):
         taken.add("error")  # else it stays in `extra` too, with what we could not read
-    return TaskFault(**words)
+    return TaskFailure(**words)

@@ -148,7 +148,7 @@ def denies(error: EvolinkError) -> bool:
     return isinstance(error, StatusError) and error.status in (401, 402, 403)
 
 
-def benches(error: EvolinkError) -> bool:
+def suspends_key(error: EvolinkError) -> bool:
     """Whether an error says that the key, or its account, can submit nothing more."""
     if not isinstance(error, StatusError):
         return False

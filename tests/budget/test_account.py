@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.budget import Ledger, Purse, price_shape
+from evolink_async.budget import BudgetAccount, Ledger, price_class
 from evolink_async.budget.account import Reserved, Wait
 from evolink_async.errors import BudgetError
 
 
-def taught(limit: float, **prices: float) -> Purse:
+def taught(limit: float, **prices: float) -> BudgetAccount:
     """A purse that knows prices."""
-    return Purse(limit, Ledger(prices=prices))
+    return BudgetAccount(limit, Ledger(prices=prices))
 
 
 def test_what_fits_is_held_and_what_does_not_is_refused():
     """Ten credits, jobs of four: two fit; the third waits while something may free credits, else it is refused."""
-    purse = taught(10, clip=4)
-    assert [purse.reserve(key, "clip", may_free=False) for key in "ab"] == [Reserved(4), Reserved(4)]
-    assert isinstance(purse.reserve("c", "clip", may_free=True), Wait)
-    refusal = purse.reserve("c", "clip", may_free=False)
+    budget_account = taught(10, clip=4)
+    assert [budget_account.reserve(key, "clip", may_free=False) for key in "ab"] == [Reserved(4), Reserved(4)]
+    assert isinstance(budget_account.reserve("c", "clip", may_free=True), Wait)
+    refusal = budget_account.reserve("c", "clip", may_free=False)
     assert isinstance(refusal, BudgetError)
     assert (refusal.needed, refusal.left) == (4, 2)
     assert "2 credits left" in str(refusal)
@@ -29,59 +29,59 @@ def test_what_fits_is_held_and_what_does_not_is_refused():
 
 def test_the_last_job_that_fits_is_admitted():
     """Exactly the limit is not too much."""
-    purse = taught(8, clip=4)
-    assert all(isinstance(purse.reserve(key, "clip", may_free=False), Reserved) for key in "ab")
-    assert purse.left == 0
+    budget_account = taught(8, clip=4)
+    assert all(isinstance(budget_account.reserve(key, "clip", may_free=False), Reserved) for key in "ab")
+    assert budget_account.left == 0
 
 
 def test_a_shape_is_learned_by_one_job_alone():
     """Until its price is known the others wait; then they hold that price."""
-    purse = Purse(10, Ledger())
-    assert purse.reserve("a", "clip", may_free=True) == Reserved(None)
-    assert isinstance(purse.reserve("b", "clip", may_free=True), Wait)
-    assert isinstance(purse.reserve("c", "film", may_free=True), Wait)
-    purse.accepted("a", 6)
-    assert isinstance(purse.reserve("b", "clip", may_free=True), Wait)
-    assert purse.reserve("c", "film", may_free=True) == Reserved(None)
+    budget_account = BudgetAccount(10, Ledger())
+    assert budget_account.reserve("a", "clip", may_free=True) == Reserved(None)
+    assert isinstance(budget_account.reserve("b", "clip", may_free=True), Wait)
+    assert isinstance(budget_account.reserve("c", "film", may_free=True), Wait)
+    budget_account.accepted("a", 6)
+    assert isinstance(budget_account.reserve("b", "clip", may_free=True), Wait)
+    assert budget_account.reserve("c", "film", may_free=True) == Reserved(None)
 
 
 @pytest.mark.parametrize("end", ["released", "doubted"])
 def test_a_lesson_that_fails_lets_the_next_one_learn(end):
     """A refused or lost first job does not block its shape."""
-    purse = Purse(10, Ledger())
-    purse.reserve("a", "clip", may_free=True)
-    getattr(purse, end)("a")
-    assert purse.reserve("b", "clip", may_free=True) == Reserved(None)
+    budget_account = BudgetAccount(10, Ledger())
+    budget_account.reserve("a", "clip", may_free=True)
+    getattr(budget_account, end)("a")
+    assert budget_account.reserve("b", "clip", may_free=True) == Reserved(None)
 
 
 def test_settling_takes_the_real_charge():
     """Held four, charged three; a failure gives all back; unknown charges cost what was held."""
-    purse = taught(20, clip=4)
+    budget_account = taught(20, clip=4)
     for key in "abc":
-        purse.reserve(key, "clip", may_free=False)
-        purse.accepted(key, 4)
-    purse.settled("a", 3)
-    purse.released("b")
-    purse.settled("c", None)
-    assert purse.left == 20 - 3 - 4
+        budget_account.reserve(key, "clip", may_free=False)
+        budget_account.accepted(key, 4)
+    budget_account.settled("a", 3)
+    budget_account.released("b")
+    budget_account.settled("c", None)
+    assert budget_account.left == 20 - 3 - 4
 
 
 def test_what_earlier_runs_used_counts():
     """Spent and held, with the prices they met."""
-    purse = Purse(20, Ledger(spent=8, held={"old": 4}, prices={"clip": 4}))
-    assert purse.left == 8
-    purse.settled("old", 2)
-    assert purse.left == 10
-    assert purse.reserve("new", "clip", may_free=False) == Reserved(4)
+    budget_account = BudgetAccount(20, Ledger(spent=8, held={"old": 4}, prices={"clip": 4}))
+    assert budget_account.left == 8
+    budget_account.settled("old", 2)
+    assert budget_account.left == 10
+    assert budget_account.reserve("new", "clip", may_free=False) == Reserved(4)
 
 
 def test_the_price_is_the_highest_ever_held():
     """A cheaper reservation later does not lower it."""
-    purse = taught(100, clip=4)
+    budget_account = taught(100, clip=4)
     for key, held in (("a", 5), ("b", 3)):
-        purse.reserve(key, "clip", may_free=False)
-        purse.accepted(key, held)
-    assert purse.reserve("c", "clip", may_free=False) == Reserved(5)
+        budget_account.reserve(key, "clip", may_free=False)
+        budget_account.accepted(key, held)
+    assert budget_account.reserve("c", "clip", may_free=False) == Reserved(5)
 
 
 STEPS = st.lists(
@@ -98,33 +98,33 @@ PRICES = {"clip": 3.0, "film": 7.0}
 @given(STEPS, st.integers(1, 40))
 def test_the_limit_holds_whatever_happens(steps, limit):
     """In any order of events the service never holds and charges more than the limit, once prices are known."""
-    purse = taught(limit, **PRICES)
+    budget_account = taught(limit, **PRICES)
     at_the_service: dict[str, float] = {}
     reserved: dict[str, str] = {}
     spent = 0.0
-    for step, key, shape in steps:
+    for step, key, kind in steps:
         if step == "reserve" and key not in reserved and key not in at_the_service:
-            if isinstance(purse.reserve(key, shape, may_free=True), Reserved):
-                reserved[key] = shape
+            if isinstance(budget_account.reserve(key, kind, may_free=True), Reserved):
+                reserved[key] = kind
         elif step == "accepted" and key in reserved:
             at_the_service[key] = PRICES[reserved.pop(key)]
-            purse.accepted(key, at_the_service[key])
+            budget_account.accepted(key, at_the_service[key])
         elif step == "doubted" and key in reserved:
             at_the_service[key] = PRICES[reserved.pop(key)]  # the worst case: it was accepted
-            purse.doubted(key)
+            budget_account.doubted(key)
         elif step == "released" and key in {**reserved, **at_the_service}:
             reserved.pop(key, None)
             at_the_service.pop(key, None)
-            purse.released(key)
+            budget_account.released(key)
         elif step == "settled" and key in at_the_service:
             spent += at_the_service.pop(key)
-            purse.settled(key, None)
+            budget_account.settled(key, None)
         assert spent + sum(at_the_service.values()) <= limit
 
 
 def test_a_shape_is_what_the_price_depends_on():
     """Model, quality, seconds, sound and inputs; not the prompt."""
     body = {"model": "m", "prompt": "a", "quality": "720p", "duration": 5, "video_urls": ["x", "y"]}
-    assert price_shape(body) == price_shape(body | {"prompt": "b", "video_urls": ["u", "v"], "seed": 3})
+    assert price_class(body) == price_class(body | {"prompt": "b", "video_urls": ["u", "v"], "seed": 3})
     for change in ({"model": "n"}, {"quality": "1080p"}, {"duration": 6}, {"video_urls": ["x"]}, {"image_start": "x"}):
-        assert price_shape(body) != price_shape(body | change)
+        assert price_class(body) != price_class(body | change)

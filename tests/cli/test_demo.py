@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from evolink_async.cli.commands.demo import example_lines, named_files
-from evolink_async.cli.demo_material.media import MEDIA, Picture, make_media
+from evolink_async.cli.demo_material.media import MEDIA, Still, make_media
 from evolink_async.cli.inputs.jobs_file import read_jobs
 from evolink_async.json_text import dump
 
@@ -104,7 +104,7 @@ def test_media(tmp_path):
     assert set(named_files(BODIES)) == set(MEDIA)
     for name, recipe in MEDIA.items():
         path = make_media(name, tmp_path)
-        if isinstance(recipe, Picture):
+        if isinstance(recipe, Still):
             with Image.open(path) as picture:
                 assert picture.mode == "RGB"
                 assert 360 <= min(picture.size) <= max(picture.size) <= 2000

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from evolink_async.client import Gate
-from evolink_async.concurrency import Permits
+from evolink_async.client import OutageGate
+from evolink_async.concurrency import Limiter
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def turns(count: int = 5) -> None:
 
 async def test_an_open_gate_lets_everybody_pass_at_once(clock):
     """Nobody waits for anybody."""
-    gate = Gate(60, now=clock)
+    gate = OutageGate(60, now=clock)
     async with gate.passage(), gate.passage(), gate.passage():
         assert gate.is_open
     assert gate.outage == 0
@@ -44,7 +44,7 @@ async def test_an_open_gate_lets_everybody_pass_at_once(clock):
 
 async def test_a_shut_gate_lets_one_at_a_time_try(clock):
     """The others wait until the first is through, not only until it has set out."""
-    gate, inside, release = Gate(60, now=clock), [], asyncio.Event()
+    gate, inside, release = OutageGate(60, now=clock), [], asyncio.Event()
 
     async def attempt(name: int) -> None:
         async with gate.passage():
@@ -62,7 +62,7 @@ async def test_a_shut_gate_lets_one_at_a_time_try(clock):
 
 async def test_nobody_passes_before_the_time_asked_for(clock):
     """Also when another refusal puts the time off meanwhile; a shorter one does not bring it forward."""
-    gate, passed = Gate(60, now=clock), asyncio.Event()
+    gate, passed = OutageGate(60, now=clock), asyncio.Event()
 
     async def attempt() -> None:
         async with gate.passage():
@@ -83,7 +83,7 @@ async def test_nobody_passes_before_the_time_asked_for(clock):
 
 async def test_success_opens_the_gate(clock):
     """For everybody, and the outage is forgotten."""
-    gate = Gate(60, now=clock)
+    gate = OutageGate(60, now=clock)
     gate.shut(0)
     clock.now += 30
     gate.shut(0)
@@ -94,7 +94,7 @@ async def test_success_opens_the_gate(clock):
 
 async def test_an_outage_lasts_from_its_first_to_its_last_failure(clock):
     """Further failures do not begin it anew; once it outlasts our patience everybody may try once."""
-    gate = Gate(60, now=clock)
+    gate = OutageGate(60, now=clock)
     for _ in range(3):
         gate.shut(0)
         clock.now += 30
@@ -105,7 +105,7 @@ async def test_an_outage_lasts_from_its_first_to_its_last_failure(clock):
 
 async def test_what_went_wrong_long_ago_is_another_outage(clock):
     """A quiet time longer than our patience begins the count anew."""
-    gate = Gate(60, now=clock)
+    gate = OutageGate(60, now=clock)
     gate.shut(0)
     clock.now += 61
     gate.shut(0)
@@ -114,7 +114,7 @@ async def test_what_went_wrong_long_ago_is_another_outage(clock):
 
 async def test_a_cancelled_prober_gives_its_place_up(clock):
     """The next in line tries."""
-    gate, passed = Gate(60, now=clock), asyncio.Event()
+    gate, passed = OutageGate(60, now=clock), asyncio.Event()
 
     async def attempt() -> None:
         async with gate.passage():
@@ -132,7 +132,7 @@ async def test_a_cancelled_prober_gives_its_place_up(clock):
 
 async def test_permits_count_what_is_out_and_the_most_there_ever_was():
     """Never more than there are."""
-    permits, release = Permits(3), asyncio.Event()
+    permits, release = Limiter(3), asyncio.Event()
 
     async def use() -> None:
         async with permits:
@@ -148,7 +148,7 @@ async def test_permits_count_what_is_out_and_the_most_there_ever_was():
 
 async def test_a_cancelled_wait_takes_no_permit():
     """Cancelled in line, or in the moment a permit comes free."""
-    permits = Permits(1)
+    permits = Limiter(1)
     await permits.acquire()
     for waits in range(4):
         waiting = asyncio.create_task(permits.acquire())
@@ -167,7 +167,7 @@ async def test_a_cancelled_wait_takes_no_permit():
 
 async def test_permits_can_be_made_more_and_fewer_while_they_are_out():
     """More lets those in line in at once; fewer cuts nobody short, and lets nobody in until there is room."""
-    permits, inside, release = Permits(1), [], asyncio.Event()
+    permits, inside, release = Limiter(1), [], asyncio.Event()
 
     async def work(name: int) -> None:
         async with permits:
@@ -190,7 +190,7 @@ async def test_permits_can_be_made_more_and_fewer_while_they_are_out():
 
 async def test_a_permit_that_comes_in_the_moment_of_a_cancellation_is_not_lost():
     """It goes to the next in line."""
-    permits = Permits(1)
+    permits = Limiter(1)
     await permits.acquire()
     first, second = (asyncio.create_task(permits.acquire()) for _ in range(2))
     await turns()
@@ -204,7 +204,7 @@ async def test_a_permit_that_comes_in_the_moment_of_a_cancellation_is_not_lost()
 
 async def test_those_who_gave_up_waiting_are_in_nobodys_way():
     """A permit passes them by."""
-    permits = Permits(1)
+    permits = Limiter(1)
     await permits.acquire()
     waiters = [asyncio.create_task(permits.acquire()) for _ in range(5)]
     await turns()

@@ -13,8 +13,8 @@ import pytest
 
 from evolink_async.client import HttpOptions
 from evolink_async.client.options import USER_AGENT
-from evolink_async.concurrency import Permits
-from evolink_async.downloads import Downloads, Fetcher, Folder
+from evolink_async.concurrency import Limiter
+from evolink_async.downloads import Downloads, Folder, ResultReader
 from evolink_async.downloads import result_reader as fetch
 from evolink_async.downloads.host_guard import ForbiddenAddressError
 from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
@@ -33,12 +33,12 @@ FILM = bytes(range(256)) * 100
 
 async def text_of(url: str, options: HttpOptions = PRIVATE_TOO) -> bytes:
     """What a link leads to."""
-    fetcher = Fetcher(options)
+    result_reader = ResultReader(options)
     try:
-        async with fetcher.open(url) as remote:
+        async with result_reader.open(url) as remote:
             return b"".join([piece async for piece in remote.pieces])
     finally:
-        await fetcher.aclose()
+        await result_reader.aclose()
 
 
 async def nobody(task_id: str) -> EvolinkError:
@@ -62,13 +62,13 @@ async def save(
     folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 64 * MIB, options: HttpOptions = PRIVATE_TOO
 ) -> Completed:
     """Save the links of one job."""
-    fetcher = Fetcher(options)
+    result_reader = ResultReader(options)
     completed = completed_with(*urls, key=key)
     try:
-        downloads = Downloads(Folder(folder), fetcher, Permits(2), policy=HASTY, look=nobody, max_bytes=max_bytes)
+        downloads = Downloads(Folder(folder), result_reader, Limiter(2), policy=HASTY, poll=nobody, max_bytes=max_bytes)
         return await downloads.save(completed)
     finally:
-        await fetcher.aclose()
+        await result_reader.aclose()
 
 
 # --- no connection where results never come from
@@ -199,10 +199,10 @@ async def test_the_guard_judges_the_address_a_name_came_to(address, allowed):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     info = (family, socket.SOCK_STREAM, 0, "", (address, 443))
     if allowed:
-        fetch._guarded_socket(info).close()
+        fetch.guarded_socket(info).close()
     else:
         with pytest.raises(ForbiddenAddressError, match="no public address"):
-            fetch._guarded_socket(info)
+            fetch.guarded_socket(info)
 
 
 async def test_every_hop_of_a_redirect_passes_the_guard():
@@ -211,16 +211,18 @@ async def test_every_hop_of_a_redirect_passes_the_guard():
     def all_but_the_first(info):
         if info[4][0] == "127.0.0.1":
             return socket.socket(*info[:3])  # stands in for a public host
-        return fetch._guarded_socket(info)
+        return fetch.guarded_socket(info)
 
     for target in ("http://169.254.169.254/latest/meta-data", "http://[::ffff:a9fe:a9fe]/", "http://[::1]:1/"):
         async with serving(reply(b"", 302, Location=target)) as server:
-            fetcher = Fetcher(PRIVATE_TOO)
-            fetcher._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=all_but_the_first))
+            result_reader = ResultReader(PRIVATE_TOO)
+            result_reader._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=all_but_the_first)
+            )
             with pytest.raises(DownloadError, match="no public address"):
-                async with fetcher.open(server.url):
+                async with result_reader.open(server.url):
                     raise AssertionError("opened")
-            await fetcher.aclose()
+            await result_reader.aclose()
             assert server.accepted == 1
 
 
@@ -385,8 +387,8 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path):
         left.set()
 
     async with serving(half) as server:
-        fetcher = Fetcher(HttpOptions(allow_private_results=True))
-        downloads = Downloads(Folder(tmp_path), fetcher, Permits(1), policy=HASTY, look=nobody, max_bytes=MIB)
+        result_reader = ResultReader(HttpOptions(allow_private_results=True))
+        downloads = Downloads(Folder(tmp_path), result_reader, Limiter(1), policy=HASTY, poll=nobody, max_bytes=MIB)
         task = asyncio.create_task(downloads.save(completed_with(f"{server.url}/film.mp4")))
         while not (server.heads and list(tmp_path.glob(".*.part"))):
             await asyncio.sleep(0)
@@ -394,7 +396,7 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path):
         with pytest.raises(asyncio.CancelledError):
             await task
         await left.wait()
-        await fetcher.aclose()
+        await result_reader.aclose()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from evolink_async.concurrency import Permits
-from evolink_async.downloads import Downloads, Fetcher, Folder, Template
+from evolink_async.concurrency import Limiter
+from evolink_async.downloads import Downloads, Folder, ResultReader, Template
 from evolink_async.downloads.earlier_files import found, kept
 from evolink_async.downloads.names import Name
 from evolink_async.jobs import Completed, SavedFile
@@ -31,14 +31,16 @@ async def saving(
     folder: Path, *, name: str | None = None, answer: bytes = ANSWER
 ) -> AsyncIterator[tuple[Downloads, Listener]]:
     """Downloads into a folder, from a host that has one film."""
-    fetcher = Fetcher(PRIVATE_TOO)
+    result_reader = ResultReader(PRIVATE_TOO)
     template = Template(name) if name else None
     async with serving(answer) as server:
         yield (
-            Downloads(Folder(folder), fetcher, Permits(1), template=template, policy=HASTY, look=nobody, max_bytes=MIB),
+            Downloads(
+                Folder(folder), result_reader, Limiter(1), template=template, policy=HASTY, poll=nobody, max_bytes=MIB
+            ),
             server,
         )
-        await fetcher.aclose()
+        await result_reader.aclose()
 
 
 async def twice(folder: Path, between, *, links: int = 1) -> tuple[Completed, Completed, int]:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from evolink_async.client import HttpOptions
-from evolink_async.downloads import Fetcher
+from evolink_async.downloads import ResultReader
 from evolink_async.downloads import result_reader as fetch
 from evolink_async.errors import DownloadError
 from tests.downloads.test_downloads import FILM, FORBIDDEN, MIB, PRIVATE_TOO, save, text_of
@@ -184,12 +184,12 @@ async def test_no_redirect_leads_to_a_private_address(listener, host):
 
         def guard(info: tuple) -> socket.socket:
             is_first = info[4][1] == server.port  # it stands in for a public host
-            return socket.socket(*info[:3]) if is_first else fetch._guarded_socket(info)
+            return socket.socket(*info[:3]) if is_first else fetch.guarded_socket(info)
 
-        fetcher = Fetcher(PRIVATE_TOO)
-        fetcher._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard))
+        result_reader = ResultReader(PRIVATE_TOO)
+        result_reader._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard))
         with pytest.raises(DownloadError):
-            async with fetcher.open(server.url):
+            async with result_reader.open(server.url):
                 raise AssertionError("opened")
-        await fetcher.aclose()
+        await result_reader.aclose()
         assert server.accepted == 1

@@ -9,8 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from evolink_async.concurrency import Permits
-from evolink_async.downloads import Downloads, Fetcher, Folder
+from evolink_async.concurrency import Limiter
+from evolink_async.downloads import Downloads, Folder, ResultReader
 from evolink_async.events import Downloaded, DownloadsBehind, Event
 from tests.downloads.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed_with, nobody
 from tests.servers import Listener, reply, serving
@@ -33,9 +33,9 @@ class Clock:
 
 async def save_all(folder: Path, expiries: list[float], *, emit=None) -> Listener:
     """Save a job for each of these times, one after the other; their links are named by their place in the list."""
-    fetcher = Fetcher(PRIVATE_TOO)
+    result_reader = ResultReader(PRIVATE_TOO)
     downloads = Downloads(
-        Folder(folder), fetcher, Permits(1), policy=HASTY, look=nobody, max_bytes=MIB, emit=emit, clock=Clock()
+        Folder(folder), result_reader, Limiter(1), policy=HASTY, poll=nobody, max_bytes=MIB, emit=emit, clock=Clock()
     )
     async with serving(reply(FILM, Content_Type="video/mp4")) as server:
         jobs = [
@@ -43,25 +43,25 @@ async def save_all(folder: Path, expiries: list[float], *, emit=None) -> Listene
             for number, expires_at in enumerate(expiries)
         ]
         saved = await asyncio.gather(*[downloads.save(job) for job in jobs])
-        await fetcher.aclose()
+        await result_reader.aclose()
     assert all(outcome.has_files() for outcome in saved)
     return server
 
 
 async def test_permits_go_to_whom_they_are_most_urgent():
     """First come, first served, among those who want them by the same time."""
-    permits, order = Permits(1), []
-    await permits.acquire()
+    limiter, order = Limiter(1), []
+    await limiter.acquire()
 
     async def work(name: str, before: float) -> None:
-        await permits.acquire(before)
+        await limiter.acquire(before)
         order.append(name)
-        permits.release()
+        limiter.release()
 
     wishes = [("c", 3.0), ("a", 1.0), ("d", 3.0), ("b", 2.0)]
     tasks = [asyncio.create_task(work(name, before)) for name, before in wishes]
     await asyncio.sleep(0)
-    permits.release()
+    limiter.release()
     await asyncio.gather(*tasks)
     assert order == ["a", "b", "c", "d"]
 

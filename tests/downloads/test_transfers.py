@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from evolink_async.client import HttpOptions
-from evolink_async.downloads import Fetcher, Folder
+from evolink_async.downloads import Folder, ResultReader
 from evolink_async.downloads.names import Name
 from evolink_async.downloads.part_file import Part
 from evolink_async.downloads.transfer import Transfer
@@ -80,14 +80,14 @@ async def serving(host: Host) -> AsyncIterator[Host]:
 
 async def transfer(host: Host, path: Path, *, max_bytes: int = 1 << 20) -> None:
     """Fetch the host's film into a file."""
-    fetcher = Fetcher(OPTIONS)
+    result_reader = ResultReader(OPTIONS)
     try:
         async with serving(host):
             with Part(Folder(path.parent), "0" * 32) as part:
-                await Transfer(host.url, part, max_bytes=max_bytes).run(fetcher, POLICY)
+                await Transfer(host.url, part, max_bytes=max_bytes).run(result_reader, POLICY)
                 saved = part.publish(Name(path.name, ""), "")
     finally:
-        await fetcher.aclose()
+        await result_reader.aclose()
     assert saved.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert saved == SavedFile(path, path.stat().st_size, saved.sha256, path.stat().st_mtime_ns)
     assert list(path.parent.iterdir()) == [path]

@@ -9,9 +9,9 @@ from typing import ClassVar
 import attrs
 import pytest
 
+from evolink_async import params
 from evolink_async.emulator import Emulator
 from evolink_async.params import Length
-from evolink_async.params import base as params
 
 pytestmark = pytest.mark.anyio
 
@@ -166,8 +166,8 @@ async def test_prices(client, emulator, body, clock, changes, held, charged):
     task = emulator.tasks[done["id"]]
     assert task.price.reserved == pytest.approx(held)
     if charged == "seconds":
-        assert 2 <= task.shape.seconds <= 30
-        charged = max(5.1, 2.55 * 2 * task.shape.seconds)
+        assert 2 <= task.spec.seconds <= 30
+        charged = max(5.1, 2.55 * 2 * task.spec.seconds)
     assert done["usage"]["credits_used"] == pytest.approx(held if charged is None else charged, abs=1e-4)
 
 

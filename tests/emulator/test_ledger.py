@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.emulator import HandClock, Ledger, PaidTask
+from evolink_async.emulator import HandClock, PaidTask, VendorLedger
 from evolink_async.emulator.service.ledger import OverdrawnError
 
 bookings = st.lists(
@@ -20,7 +20,7 @@ bookings = st.lists(
 def test_credits_are_neither_made_nor_lost(steps):
     """Balance + reserved + charged is what the account began with, whatever is booked and whenever it is read."""
     clock = HandClock()
-    ledger = Ledger(200.0, clock.now)
+    ledger = VendorLedger(200.0, clock.now)
     accepted = 0
     for reserved, share, lasts, pause, key in steps:
         free = ledger.balance
@@ -44,7 +44,7 @@ def test_credits_are_neither_made_nor_lost(steps):
 def test_a_hold_is_settled_without_anybody_looking():
     """At its end a completed task's hold becomes a charge, and what was held too much is given back."""
     clock = HandClock()
-    ledger = Ledger(100.0, clock.now)
+    ledger = VendorLedger(100.0, clock.now)
     ledger.book(PaidTask("a", None, "x"), reserved=60.0, charge=12.5, ends_at=clock.now() + 10)
     ledger.book(PaidTask("b", None, "x"), reserved=20.0, charge=0.0, ends_at=clock.now() + 20)
     assert (ledger.balance, ledger.reserved, ledger.charged) == (20.0, 80.0, 0.0)
@@ -57,7 +57,7 @@ def test_a_hold_is_settled_without_anybody_looking():
 
 def test_paying_twice_is_visible():
     """Two tasks under one key, or for one body, stand side by side."""
-    ledger = Ledger(10.0, HandClock().now)
+    ledger = VendorLedger(10.0, HandClock().now)
     for task_id in ("a", "b"):
         ledger.book(PaidTask(task_id, "key", "digest"), reserved=1.0, charge=1.0, ends_at=math.inf)
     assert ledger.tasks_by_key == {"key": ("a", "b")}
@@ -67,7 +67,7 @@ def test_paying_twice_is_visible():
 
 def test_a_refused_booking_leaves_no_trace():
     """What the balance does not cover is not written down."""
-    ledger = Ledger(1.0, HandClock().now)
+    ledger = VendorLedger(1.0, HandClock().now)
     with pytest.raises(OverdrawnError, match=r"2\.0, 1\.0"):
         ledger.book(PaidTask("a", "key", "x"), reserved=2.0, charge=2.0, ends_at=math.inf)
     assert (ledger.accepted, ledger.balance, dict(ledger.tasks_by_key)) == (0, 1.0, {})

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.emulator.service.task_life import TASK_CODES, Life, draw_life, look
+from evolink_async.emulator.service.task_life import TASK_CODES, Life, draw_life, view
 
 seconds = st.floats(0, 1e6)
 
@@ -16,14 +16,14 @@ def drawn(ordinal: int = 1, *, seed: int = 0, failure_share: float = 0.0) -> Lif
 def test_nothing_goes_back_before_the_end(ordinal, one, other):
     """Of two looks the later one shows at least the progress of the earlier."""
     life = drawn(ordinal)
-    early, late = look(life, min(one, other)), look(life, max(one, other))
+    early, late = view(life, min(one, other)), view(life, max(one, other))
     assert early.progress <= late.progress
 
 
 @given(st.integers(1, 10_000), seconds)
 def test_progress_fits_the_status(ordinal, now):
     """Pending shows 0-10, processing 10-80, completed 100: the vendor's hint."""
-    seen = look(drawn(ordinal), now)
+    seen = view(drawn(ordinal), now)
     low, high = {"pending": (0, 10), "processing": (10, 80), "completed": (100, 100)}[seen.status]
     assert low <= seen.progress <= high
 
@@ -47,4 +47,4 @@ def test_failures_have_a_documented_code():
     failed = [life for life in lives if life.failure is not None]
     assert 200 < len(failed) < 300
     assert {life.failure for life in failed} <= set(TASK_CODES)
-    assert all(look(life, life.ends_at).status == "failed" for life in failed)
+    assert all(view(life, life.ends_at).status == "failed" for life in failed)

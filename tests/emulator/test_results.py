@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async.emulator import faults
-from evolink_async.emulator.hosts.ranges import Part, UnsatisfiableError, part_of
+from evolink_async.emulator.hosts.ranges import ByteRange, UnsatisfiableError, range_of
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ def test_a_range_is_a_slice(size, first, last):
     """`first-last` gives these bytes, both included, cut at the end of the file."""
     content = bytes(index % 251 for index in range(size))
     try:
-        part = part_of(size, f"bytes={first}-{last}", if_range=None, etag=ETAG)
+        part = range_of(size, f"bytes={first}-{last}", if_range=None, etag=ETAG)
     except UnsatisfiableError:
         assert first >= size
         return
@@ -32,9 +32,9 @@ def test_a_range_is_a_slice(size, first, last):
     ("header", "part"),
     [
         (None, None),
-        ("bytes=5-", Part(5, 10, 10)),
-        ("bytes=-3", Part(7, 10, 10)),
-        ("bytes=-99", Part(0, 10, 10)),
+        ("bytes=5-", ByteRange(5, 10, 10)),
+        ("bytes=-3", ByteRange(7, 10, 10)),
+        ("bytes=-99", ByteRange(0, 10, 10)),
         ("bytes=-", None),
         ("items=0-1", None),
         ("bytes=0-1,3-4", None),
@@ -42,14 +42,14 @@ def test_a_range_is_a_slice(size, first, last):
 )
 def test_other_forms_of_a_range(header, part):
     """Open and suffix ranges count; what is malformed, plural or of another unit gives the whole file."""
-    assert part_of(10, header, if_range=None, etag=ETAG) == part
+    assert range_of(10, header, if_range=None, etag=ETAG) == part
 
 
 @pytest.mark.parametrize("header", ["bytes=10-", "bytes=-0"])
 def test_a_range_behind_the_end(header):
     """No byte of the file is asked for."""
     with pytest.raises(UnsatisfiableError):
-        part_of(10, header, if_range=None, etag=ETAG)
+        range_of(10, header, if_range=None, etag=ETAG)
 
 
 @pytest.fixture

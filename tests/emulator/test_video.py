@@ -9,7 +9,7 @@ from PIL import Image
 
 from evolink_async.emulator.rendering import video
 from evolink_async.emulator.rendering.canvas import Title, png
-from evolink_async.emulator.service.outputs import Film, Stills, shape_of
+from evolink_async.emulator.service.outputs import Film, Stills, output_spec
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ FILMS += [Film(1280, 720, 5), Film(832, 480, 11), Film(480, 832, 2)]
 def test_pixels(asked, pixels):
     """Quality and aspect ratio give the size of the wan2.7 pages; portrait is mirrored."""
     quality, ratio = asked
-    film = shape_of({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
+    film = output_spec({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
     assert film == Film(*pixels, 5)
 
 
@@ -54,14 +54,15 @@ def test_pixels(asked, pixels):
 )
 def test_seconds_and_sound(body, seconds, audio):
     """An omitted or zero duration is 5 s; only `generate_audio: false` is silent."""
-    film = shape_of(body, path="/v1/videos/generations", seed=0, ordinal=1)
+    film = output_spec(body, path="/v1/videos/generations", seed=0, ordinal=1)
     assert (film.width, film.height, film.seconds, film.audio) == (1280, 720, seconds, audio)
 
 
 def test_the_model_may_choose_the_seconds():
     """-1 gives 2 to 30 s, the same for the same seed and ordinal."""
     drawn = [
-        shape_of({"duration": -1}, path="/v1/videos/generations", seed=3, ordinal=n % 100).seconds for n in range(200)
+        output_spec({"duration": -1}, path="/v1/videos/generations", seed=3, ordinal=n % 100).seconds
+        for n in range(200)
     ]
     assert set(drawn) <= set(range(2, 31))
     assert drawn[:100] == drawn[100:]
@@ -71,7 +72,7 @@ def test_the_model_may_choose_the_seconds():
 @pytest.mark.parametrize("film", FILMS, ids=str)
 def test_every_frame_decodes(film):
     """H.264 yuv420p, every frame there and in order, exact seconds, AAC when asked for, index before the media."""
-    made = video.titled(video.encode_shape(film), film, TITLE)
+    made = video.titled(video.encode_spec(film), film, TITLE)
     assert made.find(b"moov") < made.find(b"mdat")
     with av.open(BytesIO(made)) as container:
         stream = container.streams.video[0]
@@ -94,7 +95,7 @@ def test_every_frame_decodes(film):
 def test_the_title_stays_and_the_disc_moves():
     """Every frame of a task's film has the title of its own task, untouched to the end; the rest moves."""
     film = Film(832, 480, 2, audio=False)
-    stock = video.encode_shape(film)
+    stock = video.encode_spec(film)
     frames = decoded(video.titled(stock, film, TITLE))
     plain = decoded(stock)
     title_box, disc_box = (0, 290, 832, 480), (0, 0, 832, 200)
@@ -114,7 +115,7 @@ def decoded(film: bytes) -> list[Image.Image]:
 def test_encoding_can_be_given_up():
     """Closing need not wait for a long film."""
     with pytest.raises(video.RenderStoppedError):
-        video.encode_shape(Film(832, 480, 30), stopped=lambda: True)
+        video.encode_spec(Film(832, 480, 30), stopped=lambda: True)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1280, 1280), (1, 1)])
@@ -134,7 +135,7 @@ def test_pictures(size):
 )
 def test_stills(body, stills):
     """Size and number are taken from the request; nobody can ask for a billion pixels."""
-    assert shape_of(body, path="/v1/images/generations", seed=0, ordinal=1) == stills
+    assert output_spec(body, path="/v1/images/generations", seed=0, ordinal=1) == stills
 
 
 async def test_results_are_what_was_asked_for(client, emulator, http, clock):

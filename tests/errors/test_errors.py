@@ -9,10 +9,12 @@ import re
 import pytest
 
 from evolink_async import errors
-from evolink_async.errors import DeadlineError, EvolinkError, Fault, ParamsError, PreflightError, StatusError
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.errors import DeadlineError, EvolinkError, InvalidValue, ParamsError, PreflightError, StatusError
+from evolink_async.task import Snapshot, TaskFailure
 
-SNAPSHOT = Snapshot(task_id="t-1", state="failed", fault=TaskFault(code="service_error"), extra={"a": [1, {"b": None}]})
+SNAPSHOT = Snapshot(
+    task_id="t-1", state="failed", fault=TaskFailure(code="service_error"), extra={"a": [1, {"b": None}]}
+)
 STATUS = {
     "code": "word",
     "request_id": "req-1",
@@ -21,8 +23,11 @@ STATUS = {
     "task_id": "t-1",
 }
 ARGUMENTS: dict[str, tuple[tuple, dict]] = {
-    "ParamsError": (([Fault("prompt", "is required"), Fault("urls[2]", "is no URL")],), {"model": "wan2.6"}),
-    "PreflightError": (([Fault("a.mp4", "is too long")],), {}),
+    "ParamsError": (
+        ([InvalidValue("prompt", "is required"), InvalidValue("urls[2]", "is no URL")],),
+        {"model": "wan2.6"},
+    ),
+    "PreflightError": (([InvalidValue("a.mp4", "is too long")],), {}),
     "TransportError": (("reset",), {"kind": "poll"}),
     "NotDeliveredError": (("refused",), {"kind": "submit"}),
     "SubmissionUnknownError": (

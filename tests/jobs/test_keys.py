@@ -7,8 +7,19 @@ import pickle
 import pytest
 
 from evolink_async.errors import ConfigurationError, DownloadError
-from evolink_async.jobs import Accepted, Completed, Failed, Job, Keys, Timing, Unknown, check_list, digest, shape_of
-from evolink_async.jobs.keys import Seen
+from evolink_async.jobs import (
+    Accepted,
+    Completed,
+    Failed,
+    Job,
+    KeyAssigner,
+    Timing,
+    Unknown,
+    check_list,
+    digest,
+    duration_class,
+)
+from evolink_async.jobs.keys import KeySet
 from evolink_async.params import RawParams
 from evolink_async.task import Snapshot
 from tests.kit import dance
@@ -41,8 +52,8 @@ def test_keys_of_our_own_are_the_same_on_every_run():
     first, second = (
         [keys.job(wish).key for wish in order]
         for keys, order in [
-            (Keys(), [dance(1), dance(2), dance(1)]),
-            (Keys(), [dance(2), dance(1), dance(1)]),
+            (KeyAssigner(), [dance(1), dance(2), dance(1)]),
+            (KeyAssigner(), [dance(2), dance(1), dance(1)]),
         ]
     )
     one, two = digest(dance(1)), digest(dance(2))
@@ -52,7 +63,7 @@ def test_keys_of_our_own_are_the_same_on_every_run():
 
 def test_a_key_given_twice_is_refused():
     """Also when a key of the caller's own is one that we made."""
-    keys = Keys()
+    keys = KeyAssigner()
     keys.job(Job("a", dance()))
     with pytest.raises(ConfigurationError, match="'a' was given twice"):
         keys.job(Job("a", dance(2)))
@@ -65,7 +76,7 @@ def test_a_key_given_twice_is_refused():
 def test_what_is_no_job_is_refused(wish):
     """By its type, not by an AttributeError later."""
     with pytest.raises(ConfigurationError, match=type(wish).__name__):
-        Keys().job(wish)
+        KeyAssigner().job(wish)
 
 
 def test_a_list_is_refused_as_a_whole():
@@ -85,9 +96,9 @@ def test_a_list_is_refused_as_a_whole():
 
 def test_durations_are_learnt_by_model_quality_and_seconds():
     """Equal shapes share their history; raw parameters are read like any other body."""
-    assert shape_of(dance(1)) == shape_of(dance(2)) == ("wan2.6-reference-video", "720p", None)
-    assert shape_of(dance(duration=5, quality="1080p")) == ("wan2.6-reference-video", "1080p", 5)
-    assert shape_of(RawParams("wan9", {"duration": 5})) == ("wan9", None, 5)
+    assert duration_class(dance(1)) == duration_class(dance(2)) == ("wan2.6-reference-video", "720p", None)
+    assert duration_class(dance(duration=5, quality="1080p")) == ("wan2.6-reference-video", "1080p", 5)
+    assert duration_class(RawParams("wan9", {"duration": 5})) == ("wan9", None, 5)
 
 
 SNAPSHOT = Snapshot(task_id="t", state="completed", credits_reserved=5.0, extra={"a": [1, {"b": 2}]})
@@ -134,7 +145,7 @@ def test_what_a_completed_job_costs():
 
 def test_a_hundred_thousand_keys_are_told_apart():
     """Each is new once, and old ever after, however often the table has grown."""
-    seen = Seen()
+    seen = KeySet()
     words = [f"shot-{number}" for number in range(100_000)]
     assert all(seen.add(word) for word in words)
     assert not any(seen.add(word) for word in words)

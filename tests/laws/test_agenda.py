@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from evolink_async.polling.timing_wheel import Agenda
+from evolink_async.polling.timing_wheel import TimingWheel
 
 WIDTH = 0.05
 SOON = st.floats(0, 3) | st.integers(0, 60).map(lambda n: n * WIDTH)
@@ -28,7 +28,7 @@ class AgendaAndList(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.agenda: Agenda[Entry] = Agenda(WIDTH)
+        self.wheel: TimingWheel[Entry] = TimingWheel(WIDTH)
         self.entries = [Entry(number) for number in range(8)]
         self.due: dict[Entry, float] = {}
         self.now = 0.0
@@ -37,13 +37,13 @@ class AgendaAndList(RuleBasedStateMachine):
     def put(self, number: int, delay: float) -> None:
         """Enter something, or move it, also back to where it stood before."""
         entry = self.entries[number]
-        self.agenda.put(entry, self.now + delay)
+        self.wheel.put(entry, self.now + delay)
         self.due[entry] = self.now + delay
 
     @rule(number=st.integers(0, 7))
     def drop(self, number: int) -> None:
         """Take something out, whether it is in or not."""
-        self.agenda.drop(self.entries[number])
+        self.wheel.drop(self.entries[number])
         self.due.pop(self.entries[number], None)
 
     @rule(step=SOON)
@@ -55,7 +55,7 @@ class AgendaAndList(RuleBasedStateMachine):
     def take_all_that_is_due(self) -> None:
         """Each entry once, none early, none left a bucket after it was due, the earliest bucket first."""
         taken: list[Entry] = []
-        while (entry := self.agenda.take(self.now)) is not None:
+        while (entry := self.wheel.take(self.now)) is not None:
             assert entry in self.due, "was not in, or came twice"
             taken.append(entry)
             assert entry.bucket is None
@@ -67,7 +67,7 @@ class AgendaAndList(RuleBasedStateMachine):
     @rule()
     def take_one(self) -> None:
         """One at a time, between other changes."""
-        entry = self.agenda.take(self.now)
+        entry = self.wheel.take(self.now)
         if entry is not None:
             assert self.due.pop(entry) <= self.now + 1e-9
 
@@ -75,20 +75,20 @@ class AgendaAndList(RuleBasedStateMachine):
     @rule()
     def jump_to_the_next(self) -> None:
         """What the agenda names as the next due time is one at which something can be taken."""
-        due = self.agenda.next_due()
+        due = self.wheel.next_due()
         assert due is not None
         assert min(self.due.values()) - 1e-9 <= due <= min(self.due.values()) + WIDTH + 1e-9
         if due >= self.now:
             self.now = due
-        entry = self.agenda.take(self.now)
+        entry = self.wheel.take(self.now)
         assert entry is not None
         del self.due[entry]
 
     @invariant()
     def sizes_agree(self) -> None:
         """Empty agendas have no next due time."""
-        assert len(self.agenda) == len(self.due)
-        assert (self.agenda.next_due() is None) == (not self.due)
+        assert len(self.wheel) == len(self.due)
+        assert (self.wheel.next_due() is None) == (not self.due)
 
 
 AgendaAndList.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
@@ -97,12 +97,12 @@ TestAgenda = AgendaAndList.TestCase
 
 def test_a_thousand_moves_leave_one_entry():
     """Moving writes a number; the stale places never come out."""
-    agenda: Agenda[Entry] = Agenda(WIDTH)
+    wheel: TimingWheel[Entry] = TimingWheel(WIDTH)
     entry = Entry(1)
     for step in [*range(1000), *range(1000, 0, -1), *range(500)]:
-        agenda.put(entry, step * WIDTH)
-    assert len(agenda) == 1
-    assert agenda.take(math.nextafter(499 * WIDTH, 0) - WIDTH) is None
-    assert agenda.take(500 * WIDTH) is entry
-    assert agenda.take(1e6) is None
-    assert agenda.next_due() is None
+        wheel.put(entry, step * WIDTH)
+    assert len(wheel) == 1
+    assert wheel.take(math.nextafter(499 * WIDTH, 0) - WIDTH) is None
+    assert wheel.take(500 * WIDTH) is entry
+    assert wheel.take(1e6) is None
+    assert wheel.next_due() is None

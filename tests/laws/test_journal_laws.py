@@ -21,7 +21,7 @@ from evolink_async.errors import JournalConflictError, JournalError
 from evolink_async.jobs import Outcome, SavedFile, Timing, body_digest
 from evolink_async.journal.protocol import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.task import TaskFault, TaskState
+from evolink_async.task import TaskFailure, TaskState
 from evolink_async.wire import encode_submit, task_error
 from tests.kit import dance
 
@@ -349,13 +349,13 @@ def intent_of(key: str, entry: Entry) -> Intent:
         digest=body_digest(body),
         idempotency_key=entry.idempotency_key,
         session="5e551019",
-        shape="any",
+        price_class="any",
     )
 
 
 def outcome_of(key: str, task_id: str, state: str) -> Completed | Failed:
     """An end of a task."""
-    fault = TaskFault(code="service_error", message="no", suggestion="again") if state == TaskState.FAILED else None
+    fault = TaskFailure(code="service_error", message="no", suggestion="again") if state == TaskState.FAILED else None
     snapshot = Snapshot(task_id=task_id, state=state, urls=("https://example.com/v.mp4",), fault=fault)
     if state != TaskState.COMPLETED:
         return Failed(key, task_error(snapshot), task_id)

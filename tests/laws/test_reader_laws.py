@@ -9,7 +9,7 @@ from contextlib import closing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_async.journal.reader import AHEAD, Reader
+from evolink_async.journal.reader import AHEAD, RowReader
 from evolink_async.journal.schema import migrate
 
 STATES = ("planned", "accepted", "in_doubt", "completed", "failed", "downloaded", "abandoned")
@@ -39,7 +39,7 @@ def test_what_is_read_is_what_stands_there(states, asked, saved):
                 "INSERT INTO jobs (key, state, model, path, body, digest, shape) VALUES (?,?,'','','','','')", row
             )
         writer.commit()
-        reader = Reader(path)
+        reader = RowReader(path)
         reader.open()
         for number in asked:
             key = f"shot-{number}"
@@ -64,7 +64,7 @@ def test_jobs_asked_for_in_their_order_are_read_many_at_once(tmp_path):
             rows,
         )
         writer.commit()
-    reader, reads = Reader(path), []
+    reader, reads = RowReader(path), []
     reader.open()
     plain = reader.rows
     reader.rows = lambda query, *values: reads.append(query) or plain(query, *values)

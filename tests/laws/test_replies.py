@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evolink_async.errors import EvolinkError, ReplyError, StatusError, SubmissionUnknownError
 from evolink_async.frozen import FrozenMap, thaw
 from evolink_async.json_text import parse
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.task import Snapshot, TaskFailure
 from evolink_async.wire import Response, on_batch, on_poll, on_submit
 from tests.vendor_samples import TASK_ID, body, names, sample
 
@@ -144,7 +144,7 @@ def check_fault(snapshot: Snapshot, row: dict[str, Any]) -> None:
     if snapshot.fault is None:
         assert "error" not in row or thaw(snapshot.extra["error"]) == stated
         return
-    assert type(snapshot.fault) is TaskFault
+    assert type(snapshot.fault) is TaskFailure
     for name, value in attrs.asdict(snapshot.fault).items():
         assert value is None or (type(value) is str and stated[name] == value)
 

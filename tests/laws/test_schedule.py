@@ -64,13 +64,13 @@ def test_more_pressure_is_never_sooner_and_more_fill_never_later(
 @given(HISTORY, SHAPES, ESTIMATES, PRESSURE, FILL)
 def test_a_task_that_never_ends_is_never_lost_from_sight(history, shape, estimated, pressure, fill):
     """Every gap of a whole day stays in its bounds, and the day is over after a few hundred looks."""
-    cadence, now, looks = Cadence(min_interval=5.0), 0.0, 0
+    cadence, now, polls = Cadence(min_interval=5.0), 0.0, 0
     schedule = Schedule(cadence, history)
     while now < 86_400:
         gap = schedule.next_look(shape, now, estimated, None, pressure, fill)
         assert gap <= longest(cadence, now, pressure)
-        now, looks = now + gap, looks + 1
-    assert looks < 2000
+        now, polls = now + gap, polls + 1
+    assert polls < 2000
 
 
 @settings(max_examples=100, deadline=None)

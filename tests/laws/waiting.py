@@ -104,7 +104,7 @@ class Life:
     """What one task cost: seconds from its end to the look that saw it, and looks."""
 
     lag: float
-    looks: int
+    polls: int
 
 
 @attrs.frozen
@@ -127,16 +127,16 @@ PLAIN = World()
 
 def live(schedule: Schedule, duration: float, world: World = PLAIN, shape: Hashable = "shape") -> Life:
     """One task from acceptance to the look that sees it done, which teaches the schedule as the poller does."""
-    now, before, looks, shown = 0.0, 0.0, 0, 0
+    now, before, polls, shown = 0.0, 0.0, 0, 0
     progress: int | None = None
     while now < duration:
-        before, looks = now, looks + 1
+        before, polls = now, polls + 1
         now += schedule.next_look(shape, now, world.estimated, progress)
         if world.tells is not None and now < duration:
             percent = int(world.tells(now / duration))
             progress, shown = percent if percent != shown else None, percent
     schedule.observe(shape, (before + now) / 2)
-    return Life(now - duration, looks)
+    return Life(now - duration, polls)
 
 
 @attrs.frozen
@@ -144,7 +144,7 @@ class Phase:
     """A stretch of tasks: their mean lag and looks, and the best lag at as many looks under the same bounds."""
 
     lag: float
-    looks: float
+    polls: float
     best: float
 
     @property
@@ -165,8 +165,8 @@ def phases(family: Family, cuts: Sequence[int], world: World = PLAIN, rounds: in
 
 
 def _phase(lives: Sequence[Life], family: Family) -> Phase:
-    looks = fmean(life.looks for life in lives)
-    return Phase(fmean(life.lag for life in lives), looks, best_lag(frontier(family), looks))
+    polls = fmean(life.polls for life in lives)
+    return Phase(fmean(life.lag for life in lives), polls, best_lag(frontier(family), polls))
 
 
 # --- the best there is
@@ -217,10 +217,10 @@ def least(grid: Grid, price: float, reach: Sequence[int]) -> tuple[float, float]
         choice[a] = a + 1 + options.index(best)
         cost = best + grid.lived[a] + price * (1 - grid.ended[a])
         rest[a] = grid.times[a] * grid.ended[a] - grid.lived[a] + cost
-    looks, a = 0.0, 0
+    polls, a = 0.0, 0
     while a < last:
-        looks, a = looks + 1 - grid.ended[a], choice[a]
-    return looks, cost - price * looks
+        polls, a = polls + 1 - grid.ended[a], choice[a]
+    return polls, cost - price * polls
 
 
 @cache
@@ -237,10 +237,10 @@ def frontier(family: Family, cadence: Cadence = CADENCE, step: float = 1.0) -> l
     return [least(table, price, reach) for price in PRICES]
 
 
-def best_lag(points: Sequence[tuple[float, float]], looks: float) -> float:
+def best_lag(points: Sequence[tuple[float, float]], polls: float) -> float:
     """The least mean lag at this mean number of looks, between the two schedules of a frontier next to it."""
-    place = min(max(bisect_left(points, (looks, 0.0)), 1), len(points) - 1)
+    place = min(max(bisect_left(points, (polls, 0.0)), 1), len(points) - 1)
     (few, late), (many, soon) = points[place - 1 : place + 1]
-    if many <= few or looks <= few:
+    if many <= few or polls <= few:
         return late
-    return late * (soon / late) ** (math.log(looks / few) / math.log(many / few))
+    return late * (soon / late) ** (math.log(polls / few) / math.log(many / few))

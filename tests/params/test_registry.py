@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from evolink_async.errors import Fault, ParamsError
+from evolink_async.errors import InvalidValue, ParamsError
 from evolink_async.params import (
     Between,
     Flag,
@@ -47,9 +47,9 @@ def tiny() -> Iterator[type[Params]]:
         seconds: int = attrs.field(default=5, metadata=rule(Between(2, 10)))
         loud: bool | None = attrs.field(default=None, metadata=rule(Flag()))
 
-        def between_fields(self) -> Iterator[Fault]:
+        def between_fields(self) -> Iterator[InvalidValue]:
             if self.shot and self.seconds > 5:
-                yield Fault("seconds", "must be up to 5 with a shot")
+                yield InvalidValue("seconds", "must be up to 5 with a shot")
 
     yield Tiny
     unregister("tiny-1")
@@ -103,11 +103,11 @@ def test_two_classes_for_one_model_are_refused(tiny):
             model = "tiny-1"
 
     @attrs.frozen(kw_only=True)
-    class Again(Params):
+    class PollAgain(Params):
         model = "tiny-1"
         __qualname__ = tiny.__qualname__
 
-    assert registered_models()["tiny-1"] is Again
+    assert registered_models()["tiny-1"] is PollAgain
 
 
 def test_the_registry_is_read_only():
@@ -145,7 +145,7 @@ def test_a_mistake_in_between_fields_is_not_hidden():
         model = "clumsy-1"
         seconds: int = attrs.field(default=5, metadata=rule(Between(2, 10)))
 
-        def between_fields(self) -> Iterator[Fault]:
+        def between_fields(self) -> Iterator[InvalidValue]:
             yield self.secnods
 
     try:

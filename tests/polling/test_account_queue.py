@@ -14,9 +14,9 @@ from evolink_async.errors import (
     StatusError,
     TransportError,
 )
-from evolink_async.polling import InFlight
-from evolink_async.polling.account_queue import OUTAGE, QUOTA, Lane
-from evolink_async.polling.batch_route import DROUGHT, FAILURES, MOST, REST, BatchRoute
+from evolink_async.polling import WatchedTask
+from evolink_async.polling.account_queue import OUTAGE, QUOTA, AccountQueue
+from evolink_async.polling.batch_route import FAILURE_LIMIT, FAILURES, MAX_BATCH, RETRY_AFTER_SECONDS, BatchRoute
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 
@@ -25,76 +25,79 @@ PENDING = Snapshot(task_id="t", state="pending")
 
 
 @pytest.fixture
-def lane() -> Lane:
+def queue() -> AccountQueue:
     """An account that may be asked for many tasks."""
-    return Lane(CADENCE, batches=True)
+    return AccountQueue(CADENCE, batches=True)
 
 
-def fill(lane: Lane, dues: list[float], *, since: float = 0.0) -> list[InFlight]:
+def fill(queue: AccountQueue, dues: list[float], *, since: float = 0.0) -> list[WatchedTask]:
     """Put tasks into a lane that are due then."""
-    entries = [InFlight(f"t{number}", None, None, since) for number in range(len(dues))]
+    entries = [WatchedTask(f"t{number}", None, None, since) for number in range(len(dues))]
     for entry, due in zip(entries, dues, strict=True):
-        lane.put(entry, due, 0.1)
+        queue.put(entry, due, 0.1)
     return entries
 
 
 # --- what one request asks for
 
 
-def test_a_batch_is_filled_up_with_what_is_due_next(lane):
+def test_a_batch_is_filled_up_with_what_is_due_next(queue):
     """One task is due, and fifty are asked for: the soonest-due others within a third of `max_interval`."""
-    entries = fill(lane, [100.0 + number * 0.1 for number in range(80)])
-    assert [entry.task_id for entry in lane.take(100.0)] == [entry.task_id for entry in entries[:MOST]]
-    assert len(lane) == 80 - MOST
+    entries = fill(queue, [100.0 + number * 0.1 for number in range(80)])
+    assert [entry.task_id for entry in queue.take(100.0)] == [entry.task_id for entry in entries[:MAX_BATCH]]
+    assert len(queue) == 80 - MAX_BATCH
 
 
-def test_what_is_due_much_later_does_not_come_along(lane):
+def test_what_is_due_much_later_does_not_come_along(queue):
     """Looking that early would tell nothing."""
-    fill(lane, [100.0, 109.9, 110.2])
-    assert len(lane.take(100.0)) == 2
-    assert lane.ready_at == pytest.approx(110.2)
+    fill(queue, [100.0, 109.9, 110.2])
+    assert len(queue.take(100.0)) == 2
+    assert queue.ready_at == pytest.approx(110.2)
 
 
-def test_what_was_seen_a_moment_ago_stays_where_it_is(lane):
+def test_what_was_seen_a_moment_ago_stays_where_it_is(queue):
     """`min_interval` holds for tasks that come along too."""
-    first, second = fill(lane, [100.0, 101.0])
+    first, second = fill(queue, [100.0, 101.0])
     second.last_no = 99.5
-    assert lane.take(100.0) == [first]
-    assert lane.ready_at == pytest.approx(101.0)
+    assert queue.take(100.0) == [first]
+    assert queue.ready_at == pytest.approx(101.0)
 
 
-def test_nothing_is_asked_for_before_it_is_due(lane):
+def test_nothing_is_asked_for_before_it_is_due(queue):
     """A full calendar does not make anything due."""
-    fill(lane, [100.0 + number for number in range(60)])
-    assert lane.take(99.9) == []
-    assert lane.ready_at == pytest.approx(100.0)
+    fill(queue, [100.0 + number for number in range(60)])
+    assert queue.take(99.9) == []
+    assert queue.ready_at == pytest.approx(100.0)
 
 
-def test_a_task_to_be_read_alone_is(lane):
+def test_a_task_to_be_read_alone_is(queue):
     """As the first it takes nobody along, and nobody takes it."""
-    alone, *others = fill(lane, [100.0, 100.1, 100.2])
-    alone.claim = "completed"
-    assert lane.take(100.3) == [alone]
-    lane.put(alone, 100.15, 0.1)
-    assert lane.take(100.3) == others
+    alone, *others = fill(queue, [100.0, 100.1, 100.2])
+    alone.reported_end = "completed"
+    assert queue.take(100.3) == [alone]
+    queue.put(alone, 100.15, 0.1)
+    assert queue.take(100.3) == others
 
 
 def test_an_account_that_may_not_be_asked_for_many_is_not():
     """Nobody knows whose tasks they are, or the user wants none of it."""
-    for lane in (Lane(CADENCE, batches=False), Lane(attrs.evolve(CADENCE, batch="never"), batches=True)):
-        fill(lane, [100.0, 100.0])
-        assert len(lane.take(100.0)) == 1
+    for queue in (
+        AccountQueue(CADENCE, batches=False),
+        AccountQueue(attrs.evolve(CADENCE, batch="never"), batches=True),
+    ):
+        fill(queue, [100.0, 100.0])
+        assert len(queue.take(100.0)) == 1
 
 
-def test_demand_is_the_sum_over_tasks(lane):
+def test_demand_is_the_sum_over_tasks(queue):
     """Put, moved and dropped; what is being asked for still counts."""
-    first, second, third = fill(lane, [100.0, 100.0, 100.0])
-    lane.put(first, 105.0, 0.5)
-    assert lane.demand == pytest.approx(0.7)
-    lane.drop(second)
-    assert lane.demand == pytest.approx(0.6)
-    assert lane.take(100.0)[0] is third
-    assert lane.demand == pytest.approx(0.6)
+    first, second, third = fill(queue, [100.0, 100.0, 100.0])
+    queue.put(first, 105.0, 0.5)
+    assert queue.demand == pytest.approx(0.7)
+    queue.drop(second)
+    assert queue.demand == pytest.approx(0.6)
+    assert queue.take(100.0)[0] is third
+    assert queue.demand == pytest.approx(0.6)
 
 
 # --- outages
@@ -105,55 +108,55 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
 
     Requests that were under way together make it no longer.
     """
-    lane = Lane(CADENCE, batches=False)
-    fill(lane, [100.0] * 300)
+    queue = AccountQueue(CADENCE, batches=False)
+    fill(queue, [100.0] * 300)
     for _ in range(OUTAGE + 10):
-        assert lane.take(100.0)
+        assert queue.take(100.0)
     for _ in range(OUTAGE + 10):
-        lane.heard(TransportError("x"), 100.0, is_batch=False)
-    assert lane.is_in_outage
+        queue.note_answer(TransportError("x"), 100.0, is_batch=False)
+    assert queue.is_in_outage
     waits, now = [], 100.0
     for _ in range(8):
-        waits.append(lane.ready_at - now)
-        now = lane.ready_at
-        assert lane.take(now)
-        assert lane.ready_at is None  # nobody else, until this one is back
-        assert lane.take(now) == []
-        lane.heard(TransportError("x"), now, is_batch=False)
+        waits.append(queue.ready_at - now)
+        now = queue.ready_at
+        assert queue.take(now)
+        assert queue.ready_at is None  # nobody else, until this one is back
+        assert queue.take(now) == []
+        queue.note_answer(TransportError("x"), now, is_batch=False)
     assert waits == pytest.approx([2, 4, 8, 16, 30, 30, 30, 30])
-    now = lane.ready_at
-    assert lane.take(now)
-    lane.heard(PENDING, now, is_batch=False)
-    assert not lane.is_in_outage
-    assert lane.ready_at <= now
+    now = queue.ready_at
+    assert queue.take(now)
+    queue.note_answer(PENDING, now, is_batch=False)
+    assert not queue.is_in_outage
+    assert queue.ready_at <= now
 
 
-def test_a_retry_after_holds_for_the_whole_account(lane):
+def test_a_retry_after_holds_for_the_whole_account(queue):
     """Also when an answer to an earlier request comes in meanwhile."""
-    fill(lane, [100.0] * 3)
-    lane.take(100.0)
-    lane.put(InFlight("u", None, None, 0.0), 100.0, 0.1)
-    lane.heard(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
-    assert lane.ready_at == 107.0
-    lane.heard(PENDING, 100.0, is_batch=False)
-    assert lane.ready_at == 107.0
-    assert lane.take(106.9) == []
+    fill(queue, [100.0] * 3)
+    queue.take(100.0)
+    queue.put(WatchedTask("u", None, None, 0.0), 100.0, 0.1)
+    queue.note_answer(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
+    assert queue.ready_at == 107.0
+    queue.note_answer(PENDING, 100.0, is_batch=False)
+    assert queue.ready_at == 107.0
+    assert queue.take(106.9) == []
 
 
-def test_a_refused_key_or_a_missing_task_is_no_outage(lane):
+def test_a_refused_key_or_a_missing_task_is_no_outage(queue):
     """The service answered."""
-    fill(lane, [100.0] * 20)
+    fill(queue, [100.0] * 20)
     for _ in range(3 * OUTAGE):
-        lane.heard(AuthenticationError(401, "x"), 100.0, is_batch=False)
-    assert not lane.is_in_outage
+        queue.note_answer(AuthenticationError(401, "x"), 100.0, is_batch=False)
+    assert not queue.is_in_outage
 
 
-def test_haste_is_earned_by_answers(lane):
+def test_haste_is_earned_by_answers(queue):
     """A few second looks are free; after that one for twenty answers, so trouble adds a twentieth at most."""
-    assert [lane.may_hurry() for _ in range(int(QUOTA) + 2)] == [True] * int(QUOTA) + [False] * 2
+    assert [queue.take_retry_token() for _ in range(int(QUOTA) + 2)] == [True] * int(QUOTA) + [False] * 2
     for _ in range(21):
-        lane.heard(PENDING, 100.0, is_batch=False)
-    assert [lane.may_hurry(), lane.may_hurry()] == [True, False]
+        queue.note_answer(PENDING, 100.0, is_batch=False)
+    assert [queue.take_retry_token(), queue.take_retry_token()] == [True, False]
 
 
 # --- whether the route for many is used
@@ -179,8 +182,8 @@ def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, 
 def test_a_route_that_refuses_rests_for_a_while(route, status):
     """One of the ids may have been at fault; whether the key is refused is for a single read to say."""
     assert route.failed(InvalidRequestError(status, "x"), 100.0)
-    assert not route.is_open(100.0 + REST - 1)
-    assert route.is_open(100.0 + REST)
+    assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
+    assert route.is_open(100.0 + RETRY_AFTER_SECONDS)
 
 
 FAULTS = [TransportError("x"), ServerError(500, "x"), ServerError(503, "x")]
@@ -196,15 +199,15 @@ def test_a_route_that_fails_where_single_reads_work_rests(route, error):
     route.single(works=True)
     assert route.is_open(100.0)
     assert route.failed(error, 100.0)
-    assert not route.is_open(100.0 + REST - 1)
-    assert route.is_open(100.0 + REST)
+    assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
+    assert route.is_open(100.0 + RETRY_AFTER_SECONDS)
 
 
 @pytest.mark.parametrize("error", FAULTS)
 def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
     """A storm may fail a few reads in a row by chance; afterwards it has to prove itself anew."""
     route.answered(50)
-    for number in range(1, DROUGHT):
+    for number in range(1, FAILURE_LIMIT):
         assert not route.failed(error, 100.0)
         if number == FAILURES:
             assert not route.is_open(100.0)
@@ -212,9 +215,9 @@ def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
         assert route.is_open(100.0)
     assert route.failed(error, 100.0)
     for _ in range(FAILURES):
-        assert not route.failed(error, 100.0 + REST)
+        assert not route.failed(error, 100.0 + RETRY_AFTER_SECONDS)
     route.single(works=True)
-    assert route.failed(error, 100.0 + REST)
+    assert route.failed(error, 100.0 + RETRY_AFTER_SECONDS)
 
 
 @pytest.mark.parametrize("error", FAULTS)
@@ -257,11 +260,11 @@ def test_the_fill_is_what_requests_told_of_lately(route):
     assert route.fill < 1.1
 
 
-def test_once_an_end_was_confirmed_claims_are_no_reason_to_read_singly(lane):
+def test_once_an_end_was_confirmed_claims_are_no_reason_to_read_singly(queue):
     """A thousand tasks that ended at once are not read one by one: the first that is settles it for all."""
-    entries = fill(lane, [100.0] * 10)
+    entries = fill(queue, [100.0] * 10)
     for entry in entries:
-        entry.claim = "completed"
-    assert len(lane.take(100.0)) == 1
-    lane.route.confirmed("completed", "completed")
-    assert len(lane.take(100.0)) == 9
+        entry.reported_end = "completed"
+    assert len(queue.take(100.0)) == 1
+    queue.route.confirmed("completed", "completed")
+    assert len(queue.take(100.0)) == 9

@@ -18,13 +18,13 @@ from evolink_async.errors import (
     TaskNotFoundError,
     TransportError,
 )
-from evolink_async.polling import InFlight, Schedule
-from evolink_async.polling.after_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Again, Tempo, after_look
+from evolink_async.polling import Schedule, WatchedTask
+from evolink_async.polling.after_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Pacing, PollAgain, after_poll
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 
 CADENCE = Cadence()
-TEMPO = Tempo(CADENCE, Schedule(CADENCE))
+TEMPO = Pacing(CADENCE, Schedule(CADENCE))
 
 
 @attrs.define
@@ -39,14 +39,14 @@ class Nobody:
 
 
 @pytest.fixture
-def entry() -> InFlight:
+def entry() -> WatchedTask:
     """A task accepted at second 1000."""
-    return InFlight("t", Nobody(), None, 1000.0, estimated=120.0)
+    return WatchedTask("t", Nobody(), None, 1000.0, estimated=120.0)
 
 
-def look(entry: InFlight, seen, now: float = 1010.0, *, in_haste: bool = True):
+def look(entry: WatchedTask, seen, now: float = 1010.0, *, in_haste: bool = True):
     """One look's consequence."""
-    return after_look(entry, seen, now, TEMPO, in_haste=in_haste)
+    return after_poll(entry, seen, now, TEMPO, in_haste=in_haste)
 
 
 def seen(state: str, **fields) -> Snapshot:
@@ -75,7 +75,7 @@ def test_any_other_word_means_still_going(entry, state):
     """By the schedule, and faults of the past are forgiven."""
     entry.faults = entry.denials = 2
     step = look(entry, seen(state))
-    assert isinstance(step, Again)
+    assert isinstance(step, PollAgain)
     assert CADENCE.min_interval <= step.delay <= CADENCE.first_look
     assert (entry.faults, entry.denials, entry.last_no) == (0, 0, 1010.0)
 
@@ -119,7 +119,7 @@ def test_a_look_that_works_forgives_earlier_denials(entry):
     for _ in range(DENIALS):
         look(entry, AuthenticationError(401, "no"))
     look(entry, seen("processing"))
-    assert isinstance(look(entry, AuthenticationError(401, "no")), Again)
+    assert isinstance(look(entry, AuthenticationError(401, "no")), PollAgain)
 
 
 @pytest.mark.parametrize(("age", "final"), [(0, False), (59.9, False), (60, True), (1e6, True)])

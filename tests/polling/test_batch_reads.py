@@ -20,9 +20,9 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
-from evolink_async.emulator.faults.kinds import Fault
+from evolink_async.emulator.faults.kinds import InjectedFault
 from evolink_async.emulator.hosts.interceptor import Received
-from evolink_async.events import BatchReadsOff, Event, Looked
+from evolink_async.events import BatchReadsOff, Event, StatusAnswered
 from evolink_async.polling.poller import BURST
 from tests.kit import FAST, KEY, SINGLY, dance, jobs, open_pool, until
 from tests.soak.storm import During, most_within
@@ -38,22 +38,22 @@ GRAIN = 0.003
 class Notes:
     """What an observer wrote down, in real Unix seconds."""
 
-    looked: list[Looked] = attrs.field(factory=list)
+    status_answered: list[StatusAnswered] = attrs.field(factory=list)
     off: list[BatchReadsOff] = attrs.field(factory=list)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Looked):
-            self.looked.append(event)
+        if isinstance(event, StatusAnswered):
+            self.status_answered.append(event)
         elif isinstance(event, BatchReadsOff):
             self.off.append(event)
 
-    def looks(self) -> dict[str, list[float]]:
+    def polls(self) -> dict[str, list[float]]:
         """When each task was looked at."""
-        looks = defaultdict[str, list[float]](list)
-        for look in sorted(self.looked, key=lambda look: look.at):
+        polls = defaultdict[str, list[float]](list)
+        for look in sorted(self.status_answered, key=lambda look: look.at):
             for task_id in look.task_ids:
-                looks[task_id].append(look.at)
-        return looks
+                polls[task_id].append(look.at)
+        return polls
 
 
 def of_kind(emulator: Emulator, kind: str) -> list[Received]:
@@ -106,7 +106,7 @@ async def test_a_thousand_tasks_cost_less_than_a_request_each():
 # --- what it may do wrong
 
 
-def about_one_task() -> Fault:
+def about_one_task() -> InjectedFault:
     """Answers whose rows are all about the same task, one of those asked for."""
     first: list[object] = []
 
@@ -155,7 +155,7 @@ FORGETFUL = {
 COUNT = 60
 
 
-async def run_with(fault: Fault) -> tuple[Emulator, Notes]:
+async def run_with(fault: InjectedFault) -> tuple[Emulator, Notes]:
     """Sixty jobs while every batch read meets `fault`: all complete, each once."""
     notes = Notes()
     async with Emulator(speed=1000) as emulator:
@@ -172,7 +172,7 @@ async def test_a_route_that_is_not_there_or_lies_is_left_alone(fault):
     """Single reads take over for good after the first answer; what was on its way by then is all that it is sent."""
     emulator, notes = await run_with(fault)
     [off] = notes.off
-    batches = [look for look in notes.looked if len(look.task_ids) > 1]
+    batches = [look for look in notes.status_answered if len(look.task_ids) > 1]
     assert [look for look in batches if look.at > off.at] == []
     assert 0 < len(batches) <= 10
     assert {row.path.rpartition("/")[2] for row in of_kind(emulator, "poll")} == set(emulator.tasks)
@@ -202,7 +202,7 @@ async def test_what_a_batch_does_not_tell_of_is_read_singly(fault):
     emulator, notes = await run_with(fault)
     silent = {
         task
-        for look in notes.looked
+        for look in notes.status_answered
         for task, state in zip(look.task_ids, look.states, strict=False)
         if len(look.task_ids) > 1 and state is None
     }
@@ -228,13 +228,13 @@ async def test_a_hint_brings_the_look_forward():
         async with pool.run(jobs(3)) as stream:
             await until(lambda: pool.stats().in_flight == 3)
             await until(
-                lambda: all(task.look(emulator.clock.now()).status == "completed" for task in emulator.tasks.values())
+                lambda: all(task.view(emulator.clock.now()).status == "completed" for task in emulator.tasks.values())
             )
-            looks = pool.stats().looks
+            polls = pool.stats().looks
             for task_id in emulator.tasks:
                 assert pool.hint(task_id)
             assert [type(await anext(stream)) for _ in range(3)] == [ev.Completed] * 3
-            assert pool.stats().looks == looks + 3
+            assert pool.stats().looks == polls + 3
         assert not pool.hint("task-unified-1-nobody00")
         assert not pool.hint("")
         assert not any(pool.hint(task_id) for task_id in emulator.tasks)  # their end is known
@@ -273,11 +273,11 @@ async def test_a_thousand_hints_are_one(batch):
             async with hinting(pool, hinted):
                 outcomes = [outcome async for outcome in stream]
         check_all_completed_once(outcomes, emulator, 5)
-    looks = notes.looks()[hinted]
+    polls = notes.polls()[hinted]
     if batch == "auto":
-        looks.pop()  # the first end that a batch tells of is confirmed by a single read at once
-    assert len(looks) > 3
-    assert closest(looks) >= SLOWER.min_interval - GRAIN
+        polls.pop()  # the first end that a batch tells of is confirmed by a single read at once
+    assert len(polls) > 3
+    assert closest(polls) >= SLOWER.min_interval - GRAIN
 
 
 @pytest.mark.parametrize("batch", ["never", "auto"])
@@ -299,7 +299,7 @@ async def test_hints_do_not_hurry_a_look_that_fails(batch):
                 emulator.faults.clear()
                 outcomes.append(await anext(stream))
         check_all_completed_once(outcomes, emulator, 5)
-    alone = [look.at for look in notes.looked if look.task_ids == (hinted,)]
+    alone = [look.at for look in notes.status_answered if look.task_ids == (hinted,)]
     assert closest(alone) >= SLOWER.min_interval - GRAIN
 
 
@@ -396,7 +396,7 @@ async def test_the_budget_holds_over_any_second(batch):
                 pool.hint(task_id)
             outcomes = [outcome async for outcome in stream]
         check_all_completed_once(outcomes, emulator, COUNT)
-        sent = sorted(look.at for look in notes.looked)
+        sent = sorted(look.at for look in notes.status_answered)
         arrived = sorted(r.at / emulator.speed for r in emulator.received if r.kind in ("poll", "batch"))
     allowed = cadence.polls_per_second * (1 + BURST) + 1
     assert most_within(sent, 1) <= allowed + 1
@@ -425,12 +425,12 @@ async def test_a_tight_budget_starves_nobody():
         check_all_completed_once(outcomes, emulator, COUNT)
         slow = {task.task_id for task in emulator.tasks.values() if task.model == wishes[1].params.model}
     assert len(slow) == COUNT / 2
-    order = [look.task_ids[0] for look in sorted(notes.looked, key=lambda look: look.at)]
+    order = [look.task_ids[0] for look in sorted(notes.status_answered, key=lambda look: look.at)]
     assert set(order[:COUNT]) & slow
     assert set(order[:COUNT]) - slow
     places = defaultdict[str, list[int]](list)
     for place, task_id in enumerate(order):
         places[task_id].append(place)
     assert places.keys() == emulator.tasks.keys()
-    assert max(later - earlier for looks in places.values() for earlier, later in pairwise(looks)) <= 3 * COUNT
-    assert max(looks[0] for looks in places.values()) <= 3 * COUNT
+    assert max(later - earlier for polls in places.values() for earlier, later in pairwise(polls)) <= 3 * COUNT
+    assert max(polls[0] for polls in places.values()) <= 3 * COUNT

@@ -101,9 +101,9 @@ async def test_a_lasting_denial_is_raised_with_the_task_id(emulator, status, kin
         with pytest.raises(kind) as caught:
             await pool.wait(accepted.task_id)
         assert caught.value.task_id == accepted.task_id
-        looks = arrivals(emulator, "poll")
-        assert len(looks) == 4
-        assert looks[-1] - looks[0] >= FAST.max_interval
+        polls = arrivals(emulator, "poll")
+        assert len(polls) == 4
+        assert polls[-1] - polls[0] >= FAST.max_interval
         assert [job.task_id for job in pool.unfinished()] == [accepted.task_id]
 
 
@@ -213,9 +213,9 @@ async def test_429_pauses_every_look(emulator):
     cadence = attrs.evolve(FAST, polls_per_second=50, batch="never")
     async with open_pool(emulator, cadence=cadence) as pool:
         assert len([outcome async for outcome in pool.run(jobs(20))]) == 20
-    looks = arrivals(emulator, "poll")
-    assert len(looks) > 20
-    assert not [look for look in looks if 0.3 < look - looks[0] < 0.59]  # the first burst was on its way already
+    polls = arrivals(emulator, "poll")
+    assert len(polls) > 20
+    assert not [look for look in polls if 0.3 < look - polls[0] < 0.59]  # the first burst was on its way already
 
 
 def asked_for(request) -> tuple[str, ...]:
@@ -233,5 +233,5 @@ async def test_a_task_is_asked_for_with_the_key_that_made_it():
         assert all(isinstance(outcome, Completed) for outcome in outcomes)
         submits = [request.headers["Authorization"] for request in emulator.received if request.kind == "submit"]
         assert len(set(submits)) == 2
-        looks = {(task, r.headers["Authorization"]) for r in emulator.received for task in asked_for(r)}
-        assert len(looks) == 20
+        polls = {(task, r.headers["Authorization"]) for r in emulator.received for task in asked_for(r)}
+        assert len(polls) == 20

@@ -15,7 +15,7 @@ import pytest
 
 from evolink_async import Completed, DeadlineError, Limits
 from evolink_async.emulator import Emulator, faults
-from evolink_async.events import Event, Looked
+from evolink_async.events import Event, StatusAnswered
 from tests.kit import KEY, jobs, open_pool
 from tests.soak.storm import STATUS_READS, Course, Storm, compare, most_within
 
@@ -99,19 +99,23 @@ def test_reads_that_fail_all_the_time_are_not_sent_until_they_work(courses):
 class Notes:
     """What an observer wrote down of status requests, in real Unix seconds."""
 
-    looked: list[Looked] = attrs.field(factory=list)
+    status_answered: list[StatusAnswered] = attrs.field(factory=list)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Looked):
-            self.looked.append(event)
+        if isinstance(event, StatusAnswered):
+            self.status_answered.append(event)
 
     def refused(self) -> list[float]:
         """When answers with 429 came."""
-        return [look.at + look.seconds for look in self.looked if look.error is not None and look.error.status == 429]
+        return [
+            look.at + look.seconds
+            for look in self.status_answered
+            if look.error is not None and look.error.status == 429
+        ]
 
     def sent_between(self, begin: float, end: float) -> list[float]:
         """Requests sent between two moments, by more than two clocks may disagree."""
-        return [look.at for look in self.looked if begin + GRAIN < look.at < end - GRAIN]
+        return [look.at for look in self.status_answered if begin + GRAIN < look.at < end - GRAIN]
 
 
 async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
@@ -143,8 +147,8 @@ async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
 async def test_nothing_is_asked_earlier_than_wished(headers, asked, batch):
     """After each refusal, no status request is sent for as long as it asked, whatever task it was about."""
     notes = await refused_for_a_while(headers, batch)
-    for heard in notes.refused():
-        assert notes.sent_between(heard, heard + asked) == []
+    for note_answer in notes.refused():
+        assert notes.sent_between(note_answer, note_answer + asked) == []
 
 
 @pytest.mark.soak
@@ -153,8 +157,8 @@ async def test_nothing_is_asked_before_the_date_named():
     """The same for a wish that is a date."""
     date = int(time.time()) + 2
     notes = await refused_for_a_while({"Retry-After": formatdate(date, usegmt=True)}, "auto")
-    for heard in notes.refused():
-        assert notes.sent_between(heard, date) == []
+    for note_answer in notes.refused():
+        assert notes.sent_between(note_answer, date) == []
 
 
 @pytest.mark.anyio
@@ -174,7 +178,7 @@ async def test_a_wish_beyond_the_deadline_does_not_outlast_it(emulator):
         outcomes = [outcome async for outcome in pool.run(jobs(20), timeout=0.5)]
         assert all(isinstance(outcome.error, DeadlineError) for outcome in outcomes)
         assert len(pool.unfinished()) == 20
-    assert 0 < len(notes.looked) <= 4  # what was on its way when the first answer came
+    assert 0 < len(notes.status_answered) <= 4  # what was on its way when the first answer came
     assert notes.sent_between(min(notes.refused()), float("inf")) == []
 
 
@@ -190,8 +194,8 @@ async def test_a_suspect_route_is_obeyed_too(failures):
         async with open_pool(emulator, observer=notes, limits=Limits(requests=1, submits=1)) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(20))]
         assert all(isinstance(outcome, Completed) for outcome in outcomes)
-    for heard in notes.refused():
-        assert notes.sent_between(heard, heard + 0.3) == []
+    for note_answer in notes.refused():
+        assert notes.sent_between(note_answer, note_answer + 0.3) == []
 
 
 @pytest.mark.anyio
@@ -205,7 +209,11 @@ async def test_a_wish_to_one_account_leaves_the_other_alone():
         assert all(isinstance(outcome, Completed) for outcome in outcomes)
         keys = [r.headers["Authorization"] for r in emulator.received if r.kind == "submit"]
         refused = next(r.headers["Authorization"] for r in emulator.received if r.kind == "batch")
-    [heard] = notes.refused()
+    [note_answer] = notes.refused()
     owner = dict(zip(emulator.tasks, keys, strict=True))
-    asked = {owner[look.task_ids[0]] for look in notes.looked if heard + GRAIN < look.at < heard + 1 - GRAIN}
+    asked = {
+        owner[look.task_ids[0]]
+        for look in notes.status_answered
+        if note_answer + GRAIN < look.at < note_answer + 1 - GRAIN
+    }
     assert asked == {KEYS[1 - KEYS.index(refused)]}

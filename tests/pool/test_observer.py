@@ -13,11 +13,11 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import StatusError
 from evolink_async.events import (
     BatchReadsOff,
-    Benched,
     Downloaded,
     JobEnded,
     JobStarted,
-    Looked,
+    KeySuspended,
+    StatusAnswered,
     SubmitAnswered,
     SubmitsLimited,
 )
@@ -45,7 +45,7 @@ async def test_the_life_of_every_job_is_told_in_order(emulator, tmp_path):
         [downloaded] = [event for event in of(Downloaded, events) if event.key == outcome.key]
         assert events.index(downloaded) < events.index(ended[0])
         assert downloaded.size_bytes == outcome.files[0].stat().st_size
-    looked = of(Looked, events)
+    looked = of(StatusAnswered, events)
     assert {task_id for event in looked for task_id in event.task_ids} == {outcome.task_id for outcome in outcomes}
     assert sum(len(event.task_ids) for event in looked) == pool.stats().looks
     assert len(looked) == pool.stats().status_requests
@@ -68,7 +68,7 @@ async def test_a_benched_key_and_a_lost_batch_route_are_told_once():
     async with Emulator(speed=1000, api_keys=("sk-other",), batch=False) as emulator:
         async with open_pool(emulator, observer=events.append) as pool:
             assert all([isinstance(outcome, ev.Failed) async for outcome in pool.run(jobs(5))])
-        assert len(of(Benched, events)) == 1
+        assert len(of(KeySuspended, events)) == 1
         async with open_pool(emulator, api_key="sk-other", observer=events.append) as pool:
             assert all([isinstance(outcome, ev.Completed) async for outcome in pool.run(jobs(20))])
         assert len(of(BatchReadsOff, events)) == 1
@@ -78,7 +78,7 @@ async def test_an_observer_that_fails_harms_nothing(emulator, caplog):
     """It is logged, once for each class of what it raises."""
 
     def broken(event):
-        raise KeyError(type(event).__name__) if isinstance(event, Looked) else RuntimeError("no")
+        raise KeyError(type(event).__name__) if isinstance(event, StatusAnswered) else RuntimeError("no")
 
     with caplog.at_level(logging.ERROR, "evolink_async"):
         async with open_pool(emulator, observer=broken) as pool:
@@ -149,7 +149,7 @@ async def test_a_look_at_one_task_is_told_too(emulator):
         await pool.poll(accepted.task_id)
         with pytest.raises(StatusError):
             await pool.poll("task-unified-1-nobody00")
-    assert [(event.task_ids, bool(event.error)) for event in of(Looked, events)] == [
+    assert [(event.task_ids, bool(event.error)) for event in of(StatusAnswered, events)] == [
         ((accepted.task_id,), False),
         (("task-unified-1-nobody00",), True),
     ]

@@ -117,7 +117,7 @@ async def test_a_proxy_may_stand_on_a_private_address():
 def test_an_address_inside_an_address_is_seen(host):
     """What a gateway would turn into a private IPv4 address is refused."""
     with pytest.raises(OSError, match="public"):
-        fetching._guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))
+        fetching.guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))
 
 
 def test_superscripts_make_windows_devices_too():

@@ -13,14 +13,14 @@ import pytest
 
 import evolink_async
 from evolink_async import HttpOptions, Job, SessionPool, Wan26ReferenceVideo
-from evolink_async.client import ApiKey, Gate, Session
+from evolink_async.client import ApiKey, OutageGate, Session
 from evolink_async.errors import EvolinkError
 from tests.kit import dance
 from tests.shape.house import MODULES, PACKAGE
 
 MUTABLE = {
-    "InFlight": "a hundred thousand of them, changed at each look",
-    "Tempo": "the one place that all of a pool's looks take their pace from",
+    "WatchedTask": "a hundred thousand of them, changed at each look",
+    "Pacing": "the one place that all of a pool's looks take their pace from",
     "Submission": "the state that the sends of one submit share",
     "Resend": "counts the sends of one submit",
     "_Record": "how a job stands in the journal that lives in memory",
@@ -98,7 +98,7 @@ def test_values_and_errors_are_found_again_by_pickle(module):
 
 @pytest.mark.parametrize(
     "thing",
-    [SessionPool("sk-x"), Session(None, "fingerpr", gate=Gate(1)), ApiKey("sk-x")],
+    [SessionPool("sk-x"), Session(None, "fingerpr", gate=OutageGate(1)), ApiKey("sk-x")],
     ids=lambda thing: type(thing).__name__,
 )
 @pytest.mark.parametrize("take_out", [pickle.dumps, copy.copy, copy.deepcopy])

@@ -14,10 +14,10 @@ import attrs
 from evolink_async import Cadence, Limits
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.clock import Clock
-from evolink_async.events import Event, Looked
+from evolink_async.events import Event, StatusAnswered
 from evolink_async.jobs import Outcome
 from evolink_async.polling.poller import BURST
-from evolink_async.settings import Batch
+from evolink_async.settings import BatchMode
 from tests.kit import jobs, open_pool
 
 STATUS_READS = ("poll", "batch")
@@ -69,7 +69,7 @@ class Storm:
     speed: float = 20.0
     median: float = 120.0
 
-    def cadence(self, batch: Batch) -> Cadence:
+    def cadence(self, batch: BatchMode) -> Cadence:
         """The default one on the emulator's clock, but for the budget."""
         return Cadence(
             polls_per_second=self.budget * self.speed,
@@ -141,12 +141,12 @@ def most_within(times: Sequence[float], seconds: float) -> int:
     return most
 
 
-async def sail(storm: Storm, batch: Batch, *, stormy: bool, seed: int = 1) -> Course:
+async def sail(storm: Storm, batch: BatchMode, *, stormy: bool, seed: int = 1) -> Course:
     """Run the jobs, in the storm or without it."""
-    looked: list[Looked] = []
+    looked: list[StatusAnswered] = []
 
     def observe(event: Event) -> None:
-        if isinstance(event, Looked):
+        if isinstance(event, StatusAnswered):
             looked.append(event)
 
     async with Emulator(speed=storm.speed, seed=seed, median_seconds=storm.median, credits=1e9) as emulator:
@@ -176,7 +176,7 @@ async def sail(storm: Storm, batch: Batch, *, stormy: bool, seed: int = 1) -> Co
         )
 
 
-async def compare(storm: Storm, batch: Batch, *, seed: int = 1) -> tuple[Course, Course]:
+async def compare(storm: Storm, batch: BatchMode, *, seed: int = 1) -> tuple[Course, Course]:
     """Run the jobs twice, side by side, so that a busy machine holds up both: without the storm, and in it."""
     calm, rough = await asyncio.gather(
         sail(storm, batch, stormy=False, seed=seed), sail(storm, batch, stormy=True, seed=seed)

@@ -6,23 +6,30 @@ from collections.abc import Iterator
 from typing import Any
 
 from evolink_async import errors
-from evolink_async.errors import EvolinkError, Fault, RateLimitError, StatusError, SubmissionUnknownError, TaskError
+from evolink_async.errors import (
+    EvolinkError,
+    InvalidValue,
+    RateLimitError,
+    StatusError,
+    SubmissionUnknownError,
+    TaskError,
+)
 from evolink_async.events import (
     BatchReadsOff,
-    Benched,
     Downloaded,
     DownloadsBehind,
     Event,
     JobEnded,
     JobStarted,
-    Looked,
+    KeySuspended,
+    StatusAnswered,
     SubmitAnswered,
     SubmitsLimited,
     Uploaded,
     Uploading,
 )
 from evolink_async.jobs import Completed, Failed, Timing, Unknown
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.task import Snapshot, TaskFailure
 
 NOON = 1_790_000_000.0
 MODEL = "wan2.6-reference-video"
@@ -47,8 +54,8 @@ def accepted(key: str = "shot-1", task_id: str = TASK) -> SubmitAnswered:
     return submitted(key, task_id=task_id, credits_reserved=12.0)
 
 
-def looked(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) -> Looked:
-    return Looked(**({"at": NOON + 60, "seconds": 0.25, "task_ids": task_ids, "states": states} | changes))
+def looked(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) -> StatusAnswered:
+    return StatusAnswered(**({"at": NOON + 60, "seconds": 0.25, "task_ids": task_ids, "states": states} | changes))
 
 
 def downloaded(key: str = "shot-1", **changes: Any) -> Downloaded:
@@ -102,7 +109,7 @@ def attempt_two() -> SubmitAnswered:
 def echoes() -> Iterator[EvolinkError]:
     """Every error there is, and the service was as bad as can be: all it said in it echoes the prompt and the link."""
     echo = f"{PROMPT} {LINK} {API_KEY}"
-    fault = TaskFault(code=echo, message=echo, type=echo, suggestion=echo)
+    fault = TaskFailure(code=echo, message=echo, type=echo, suggestion=echo)
     snapshot = Snapshot(
         task_id=TASK, state="failed", urls=(LINK,), fault=fault, request_id=echo, extra={"prompt": echo}
     )
@@ -117,7 +124,7 @@ def echoes() -> Iterator[EvolinkError]:
 
 
 def _first(cls: type[EvolinkError], echo: str) -> tuple[Any, ...]:
-    return ([Fault("prompt", echo)],) if issubclass(cls, errors.ParamsError | errors.PreflightError) else (echo,)
+    return ([InvalidValue("prompt", echo)],) if issubclass(cls, errors.ParamsError | errors.PreflightError) else (echo,)
 
 
 def _rest(cls: type[EvolinkError], echo: str) -> dict[str, Any]:
@@ -146,7 +153,7 @@ def everything() -> Iterator[Event]:
         yield uploaded(error=error)
         yield downloaded(key, path=None, error=error)
         yield failed(error, key)
-        yield Benched(at=NOON, session=SESSION, error=error)
+        yield KeySuspended(at=NOON, session=SESSION, error=error)
         if isinstance(error, SubmissionUnknownError):
             yield JobEnded(at=NOON, outcome=Unknown(key, error))
     yield uploading()

@@ -14,8 +14,8 @@ from evolink_async.errors import (
     TransportError,
     UploadError,
 )
-from evolink_async.events import BatchReadsOff, Benched, DownloadsBehind, SubmitsLimited
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.events import BatchReadsOff, DownloadsBehind, KeySuspended, SubmitsLimited
+from evolink_async.task import Snapshot, TaskFailure
 from evolink_async.telemetry import LogObserver
 from tests.telemetry.history import (
     LINK,
@@ -40,11 +40,11 @@ from tests.telemetry.history import (
 REFUSED = RateLimitError(429, PROMPT, code="rate_limited", request_id="req-1")
 BAD_FILM = TaskFailedError(
     f"task failed: {PROMPT}",
-    snapshot=Snapshot(task_id=TASK, state="failed", fault=TaskFault(code="service_error", message=PROMPT)),
+    snapshot=Snapshot(task_id=TASK, state="failed", fault=TaskFailure(code="service_error", message=PROMPT)),
     code="service_error",
     advice="Submit again in 30 to 60 seconds.",
 )
-BENCHED = Benched(at=NOON, session=SESSION, error=InsufficientCreditsError(402, PROMPT, code="no_credits"))
+BENCHED = KeySuspended(at=NOON, session=SESSION, error=InsufficientCreditsError(402, PROMPT, code="no_credits"))
 
 LINES = {
     "started": (started(), "INFO", "job shot-1 started: wan2.6-reference-video"),

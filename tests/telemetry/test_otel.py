@@ -74,7 +74,7 @@ def test_spans_begin_and_end_when_things_did(traced):
 
 def test_what_the_spans_of_a_job_say(traced):
     """What it was, which task and key it had, what it cost and how late its end was seen; nothing else."""
-    refused, taken, _, last_look, download, job = traced.hear(*one_job())
+    refused, taken, _, outcome_of, download, job = traced.hear(*one_job())
     about = {"evolink.job.key": "shot-1", "evolink.model": MODEL, "evolink.session": SESSION}
     assert dict(refused.attributes) == about | {
         "error.type": "RateLimitError",
@@ -87,7 +87,7 @@ def test_what_the_spans_of_a_job_say(traced):
         "evolink.credits_reserved": 12.0,
         "http.request.resend_count": 1,
     }
-    assert dict(last_look.attributes) == {"evolink.task.id": TASK, "evolink.task.state": "completed"}
+    assert dict(outcome_of.attributes) == {"evolink.task.id": TASK, "evolink.task.state": "completed"}
     assert dict(download.attributes) == {
         "evolink.job.key": "shot-1",
         "file.path": "films/shot-1.mp4",

@@ -15,7 +15,7 @@ from evolink_async.jobs import Outcome
 from evolink_async.media import Upload
 from evolink_async.params import AnyParams
 from evolink_async.pool import OutcomeStream, SnapshotStream, Stats, UrlStream
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.task import Snapshot, TaskFailure
 from evolink_async.wire import Credits
 
 URL = "https://example.com/a.mp4"
@@ -117,7 +117,7 @@ async def one(pool: ev.SessionPool) -> None:
     snapshot = await pool.poll("task-unified-1757169743-7cvnl5zw")
     assert_type(snapshot, Snapshot)
     assert_type(snapshot.state, str)
-    assert_type(snapshot.fault, TaskFault | None)
+    assert_type(snapshot.fault, TaskFailure | None)
     assert_type(snapshot.progress_percent, int | None)
     assert_type(pool.watch("t"), SnapshotStream)
     async with pool.watch("t") as looks:

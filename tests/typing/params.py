@@ -88,7 +88,7 @@ dump_params(wish)["prompt"]
 
 async def before_it_is_paid(preflight: Preflight) -> None:
     """Parameters keep their class."""
-    assert_type(await preflight.measured(from_files), Wan26ReferenceVideo)
-    assert_type(await preflight.measured(wish), Params | RawParams)
+    assert_type(await preflight.with_digests(from_files), Wan26ReferenceVideo)
+    assert_type(await preflight.with_digests(wish), Params | RawParams)
     assert_type(preflight.facts(LocalMedia("b.mp4")), MediaFacts | None)
     assert_type(billed_input_seconds(from_files, preflight.facts_of(from_files)), float | None)

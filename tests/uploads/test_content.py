@@ -16,7 +16,7 @@ from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
 from evolink_async.errors import ConfigurationError, TransportError, UploadError
 from evolink_async.pool.arguments import files_origin_of
 from evolink_async.uploads import content as sending
-from evolink_async.uploads.content import FileParcel, Letter, LocalFileError, Parcel
+from evolink_async.uploads.content import Content, FileContent, InlineContent, LocalFileError
 from evolink_async.wire import Response, decode_upload
 from tests.kit import until
 from tests.servers import hang, reply, reset, serving, then_hang, then_reset
@@ -44,11 +44,11 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PIECE_BYTES", 1 << 14)
 
 
-async def send(url: str, parcel: Parcel, tell: Callable[[int], None] = id, options: HttpOptions = HASTY) -> Response:
+async def send(url: str, content: Content, tell: Callable[[int], None] = id, options: HttpOptions = HASTY) -> Response:
     """Send once over a transport made for it."""
     transport = AiohttpTransport(base_url(url), ApiKey(CANARY), options=options)
     try:
-        return await parcel.send(transport, tell)
+        return await content.send(transport, tell)
     finally:
         await transport.aclose()
 
@@ -73,8 +73,8 @@ async def test_a_file_arrives_byte_for_byte(film):
     """In one request of a known length, under the key, with its progress told."""
     told: list[int] = []
     async with file_service(receipt()) as service:
-        parcel = await FileParcel.of(film)
-        upload = decode_upload(await send(service.url, parcel, told.append), now=0, sha256=parcel.sha256)
+        content = await FileContent.of(film)
+        upload = decode_upload(await send(service.url, content, told.append), now=0, sha256=content.sha256)
     [taken] = service.taken
     assert taken.is_whole
     assert taken.file == FILM
@@ -92,33 +92,33 @@ async def test_files_that_end_beside_a_piece(film, size):
     """One byte, and a piece less or more a byte."""
     film.write_bytes(FILM[:size])
     async with file_service(receipt()) as service:
-        await send(service.url, await FileParcel.of(film))
+        await send(service.url, await FileContent.of(film))
     assert service.taken[0].file == FILM[:size]
 
 
 async def test_a_parcel_can_be_sent_again(film):
     """Each try reads the file anew."""
-    parcel = await FileParcel.of(film)
+    content = await FileContent.of(film)
     async with file_service(refusal(500), receipt()) as service:
-        await send(service.url, parcel)
-        await send(service.url, parcel)
+        await send(service.url, content)
+        await send(service.url, content)
     assert [taken.file for taken in service.taken] == [FILM, FILM]
 
 
 async def test_a_letter_is_its_request():
     """A content and a URL travel as JSON."""
     async with file_service(receipt()) as service:
-        letter = await Letter.enclosing(b"film", "a.png")
-        await send(service.url, letter)
-        await send(service.url, Letter.about("https://example.com/a.png?signature=x", None))
+        inline = await InlineContent.enclosing(b"film", "a.png")
+        await send(service.url, inline)
+        await send(service.url, InlineContent.about("https://example.com/a.png?signature=x", None))
     assert [taken.is_whole for taken in service.taken] == [True, True]
-    assert (letter.sha256, letter.size_bytes) == (hashlib.sha256(b"film").hexdigest(), 4)
+    assert (inline.sha256, inline.size_bytes) == (hashlib.sha256(b"film").hexdigest(), 4)
     assert b'"file_url":"https://example.com/a.png?signature=x"' in service.taken[1].body
 
 
 def test_what_a_url_is_signed_with_is_in_no_name():
     """Errors and events tell the host alone."""
-    assert Letter.about("https://user@example.com/p/a.png?signature=x", None).source == "the file at example.com"
+    assert InlineContent.about("https://user@example.com/p/a.png?signature=x", None).source == "the file at example.com"
 
 
 # --- files that are not what they were
@@ -138,11 +138,11 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_a_file_changed_after_it_was_measured_is_not_sent_whole(film, change):
     """The error says so, and the service never gets the end of the form."""
-    parcel = await FileParcel.of(film)
+    content = await FileContent.of(film)
     change(film)
     async with file_service(receipt()) as service:
         with pytest.raises(LocalFileError, match=r"film\.mp4' changed since it was measured"):
-            await send(service.url, parcel)
+            await send(service.url, content)
     assert service.whole == 0
 
 
@@ -155,20 +155,20 @@ async def test_a_file_changed_after_it_was_measured_is_not_sent_whole(film, chan
 async def test_a_file_that_changes_while_it_is_sent(film, change):
     """Found before the end of the form goes out."""
     film.write_bytes(FILM * 20)
-    parcel = await FileParcel.of(film)
+    content = await FileContent.of(film)
     async with file_service(receipt(), midway=lambda: change(film)) as service:
         with pytest.raises(LocalFileError, match="changed"):
-            await send(service.url, parcel, options=HttpOptions())
+            await send(service.url, content, options=HttpOptions())
     assert service.whole == 0
 
 
 async def test_a_file_deleted_after_it_was_measured(film):
     """The system's own words, and the path."""
-    parcel = await FileParcel.of(film)
+    content = await FileContent.of(film)
     film.unlink()
     async with file_service(receipt()) as service:
         with pytest.raises(LocalFileError, match=r"film\.mp4' cannot be read: No such file"):
-            await send(service.url, parcel)
+            await send(service.url, content)
     assert service.whole == 0
 
 
@@ -217,7 +217,7 @@ async def test_what_is_no_file_is_refused_in_one_sentence(tmp_path, make, words,
     """Before anything is sent, and without waiting for a pipe's other end."""
     path = make(tmp_path / "f")
     with pytest.raises(LocalFileError) as caught:
-        await FileParcel.of(path, sha256=sha256)
+        await FileContent.of(path, sha256=sha256)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.source == str(path)
@@ -230,7 +230,7 @@ async def test_what_is_no_file_is_refused_in_one_sentence(tmp_path, make, words,
 async def test_contents_have_limits_too(content, words):
     """And the sentence names the way out."""
     with pytest.raises(LocalFileError, match=words):
-        await Letter.enclosing(content, "a.png")
+        await InlineContent.enclosing(content, "a.png")
 
 
 # --- services that fail
@@ -253,7 +253,7 @@ async def test_a_lost_answer_is_a_transport_error(film, answer):
     """Of its kind, without the key, and no file is left open."""
     async with file_service(answer) as service:
         with pytest.raises(TransportError) as caught:
-            await send(service.url, await FileParcel.of(film))
+            await send(service.url, await FileContent.of(film))
     assert caught.value.kind == "upload"
     assert CANARY not in repr(vars(caught.value)) + str(caught.value)
     await until(lambda: not open_files())  # a thread may be about to close it
@@ -269,7 +269,7 @@ async def test_a_reset_in_the_middle_of_a_body(film):
 
     async with serving(act, at_once=True) as server:
         with pytest.raises(TransportError):
-            await send(server.url, await FileParcel.of(film))
+            await send(server.url, await FileContent.of(film))
     await until(lambda: not open_files())  # a thread may be about to close it
 
 
@@ -282,7 +282,7 @@ async def test_a_service_that_reads_no_further(film):
 
     async with serving(act, at_once=True) as server:
         with pytest.raises(TransportError, match="timed out"):
-            await send(server.url, await FileParcel.of(film))
+            await send(server.url, await FileContent.of(film))
     await until(lambda: not open_files())  # a thread may be about to close it
 
 
@@ -291,7 +291,7 @@ async def test_an_early_yes_is_no_yes(film):
     film.write_bytes(FILM * 40)
     async with serving(early(receipt()), at_once=True) as server:
         with pytest.raises(TransportError, match="before it had the whole file"):
-            await send(server.url, await FileParcel.of(film), options=HttpOptions())
+            await send(server.url, await FileContent.of(film), options=HttpOptions())
     await until(lambda: not open_files())  # a thread may be about to close it
 
 
@@ -299,7 +299,7 @@ async def test_an_early_no_is_heard(film):
     """A refusal is taken at once, and the rest of the file is not sent."""
     film.write_bytes(FILM * 40)
     async with serving(early(refusal(413, "too large", 413)), at_once=True) as server:
-        response = await send(server.url, await FileParcel.of(film), options=HttpOptions())
+        response = await send(server.url, await FileContent.of(film), options=HttpOptions())
     assert response.status == 413
     await until(lambda: not open_files())  # a thread may be about to close it
 
@@ -307,14 +307,14 @@ async def test_an_early_no_is_heard(film):
 async def test_a_redirect_is_not_followed(film):
     """Neither the file nor the key goes anywhere else."""
     async with file_service(receipt()) as other, file_service(reply(b"", 307, Location=other.url)) as service:
-        response = await send(service.url, await FileParcel.of(film))
+        response = await send(service.url, await FileContent.of(film))
         assert (response.status, other.taken) == (307, [])
 
 
 async def test_an_echoed_key_is_blanked_out(film):
     """In the body of an answer and in its headers."""
     async with file_service(refusal(400, f"bad key {CANARY}", x_request_id=CANARY)) as service:
-        response = await send(service.url, await FileParcel.of(film))
+        response = await send(service.url, await FileContent.of(film))
     assert b"bad key ***" in response.body
     assert CANARY not in repr(response)
 
@@ -368,7 +368,7 @@ async def test_a_long_file_takes_little_memory(tmp_path, record_property):
     async with file_service(receipt(), keep=False) as service:
         tracemalloc.start()
         try:
-            response = await send(service.url, await FileParcel.of(path), options=HttpOptions())
+            response = await send(service.url, await FileContent.of(path), options=HttpOptions())
             [_, peak] = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -381,11 +381,11 @@ async def test_a_long_file_takes_little_memory(tmp_path, record_property):
 @pytest.mark.usefixtures("small_pieces")
 async def test_sending_cancelled_at_every_await(film):
     """No file stays open, no task is left, whenever the cancellation comes."""
-    parcel = await FileParcel.of(film)
+    content = await FileContent.of(film)
     tasks = asyncio.all_tasks()
     async with file_service(receipt()) as service:
         for turns in [*range(40), *range(40, 200, 9)]:
-            task = asyncio.ensure_future(send(service.url, parcel))
+            task = asyncio.ensure_future(send(service.url, content))
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from evolink_async import HttpOptions, Params
-from evolink_async.downloads import Fetcher
+from evolink_async.downloads import ResultReader
 from evolink_async.errors import PreflightError
 from evolink_async.media import LocalMedia, MediaFacts
 from evolink_async.models import Wan26ImageToVideo, Wan26ReferenceVideo, Wan27ImageToVideo, Wan30ReferenceVideo
@@ -184,7 +184,7 @@ def asking(model: str, field: str, path: Path) -> Params:
 async def faults_of(params: Params, preflight: Preflight = PREFLIGHT) -> list[str]:
     """What preflight says of parameters."""
     try:
-        await preflight.measured(params)
+        await preflight.with_digests(params)
     except PreflightError as error:
         assert error.model == params.model
         return [fault.what for fault in error.faults]
@@ -220,17 +220,17 @@ async def test_what_is_measured_carries_its_digest(tmp_path):
     """The parameters come back with the SHA-256 of each file; links and other fields stay."""
     path = tmp_path / "a.mp4"
     path.write_bytes(clip(3))
-    measured = await Preflight().measured(dance(path, URL))
+    with_digests = await Preflight().with_digests(dance(path, URL))
     digest = hashlib.sha256(clip(3)).hexdigest()
-    assert measured == dance(LocalMedia(path, digest), URL)
-    assert dump_params(measured)["video_urls"] == [f"sha256:{digest}", URL]
+    assert with_digests == dance(LocalMedia(path, digest), URL)
+    assert dump_params(with_digests)["video_urls"] == [f"sha256:{digest}", URL]
 
 
 async def test_parameters_without_files_come_back_as_they_are():
     """Nothing is opened and nobody waits."""
     preflight = Preflight()
     for params in (dance(URL), RawParams("wan9", {"video_urls": ["file:a.mp4"]})):
-        assert await preflight.measured(params) is params
+        assert await preflight.with_digests(params) is params
         assert preflight.facts_of(params) == {}
 
 
@@ -255,7 +255,7 @@ async def test_bad_input_is_one_sentence(name, make, what, tmp_path):
     path = tmp_path / name
     make(path)
     with pytest.raises(PreflightError) as caught:
-        await Preflight().measured(dance(path))
+        await Preflight().with_digests(dance(path))
     (fault,) = caught.value.faults
     assert str(fault) == f"{path} {what} @ video_urls[0]"
     assert str(caught.value) == f"wan2.6-reference-video: {fault}"
@@ -303,7 +303,7 @@ async def test_all_faults_of_all_files_come_at_once(tmp_path):
         image_urls=[photo], video_urls=[long, URL, long], audio_urls=[gone], file_url=tmp_path, duration=10
     )
     with pytest.raises(PreflightError) as caught:
-        await Preflight().measured(params)
+        await Preflight().with_digests(params)
     assert [str(fault) for fault in caught.value.faults] == [
         f"{photo} must be jpeg, png, bmp or webp, not gif @ image_urls[0]",
         f"{gone} does not exist @ audio_urls[0]",
@@ -330,11 +330,11 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     preflight = Preflight()
     async with anyio.create_task_group() as group:
         for _ in range(50):
-            group.start_soon(preflight.measured, dance(path, path))
+            group.start_soon(preflight.with_digests, dance(path, path))
     assert len(reads) == 1
-    before = await preflight.measured(dance(path))
+    before = await preflight.with_digests(dance(path))
     path.write_bytes(clip(4))
-    after = await preflight.measured(dance(path))
+    after = await preflight.with_digests(dance(path))
     assert len(reads) == 2
     assert before != after
     assert preflight.facts(after.video_urls[0]).seconds == 4
@@ -356,7 +356,7 @@ async def test_a_file_once_too_long_is_hashed_when_another_model_takes_it(tmp_pa
     preflight = Preflight()
     fault = f"{path} must be up to 10 MB, not 11.0"
     assert await faults_of(Wan26ImageToVideo(prompt="A", image_urls=[path]), preflight) == [fault]
-    assert (await preflight.measured(Wan27ImageToVideo(image_start=path))).image_start.sha256
+    assert (await preflight.with_digests(Wan27ImageToVideo(image_start=path))).image_start.sha256
 
 
 async def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
@@ -378,7 +378,7 @@ async def test_only_so_many_files_are_remembered(tmp_path):
     preflight, paths = Preflight(remembered=3), [tmp_path / f"{number}.mp4" for number in range(5)]
     for path in paths:
         path.write_bytes(clip(3))
-        await preflight.measured(dance(path))
+        await preflight.with_digests(dance(path))
     assert [preflight.facts(LocalMedia(path)) is not None for path in paths] == [False, False, True, True, True]
     assert await faults_of(dance(*paths[:3]), preflight) == []
 
@@ -389,9 +389,9 @@ async def test_cancelling_leaves_nothing_half_done(tmp_path):
     path.write_bytes(clip(3))
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await preflight.measured(dance(path))
+        await preflight.with_digests(dance(path))
     assert scope.cancelled_caught
-    assert (await preflight.measured(dance(path))).video_urls[0].sha256
+    assert (await preflight.with_digests(dance(path))).video_urls[0].sha256
 
 
 async def test_billed_seconds_come_from_real_lengths(tmp_path):
@@ -399,7 +399,7 @@ async def test_billed_seconds_come_from_real_lengths(tmp_path):
     short, long, preflight = tmp_path / "a.mp4", tmp_path / "b.mp4", Preflight()
     short.write_bytes(clip(2))
     long.write_bytes(clip(4))
-    params = await preflight.measured(dance(short, long))
+    params = await preflight.with_digests(dance(short, long))
     assert billed_input_seconds(params, preflight.facts_of(params)) == 4.5
     assert billed_input_seconds(params, {}) is None
     assert billed_input_seconds(Wan27ImageToVideo(), {}) is None
@@ -407,9 +407,9 @@ async def test_billed_seconds_come_from_real_lengths(tmp_path):
 
 
 @pytest.fixture
-async def fetcher():
+async def result_reader():
     """A reader of links that may go to this machine."""
-    reader = Fetcher(HttpOptions(allow_private_results=True))
+    reader = ResultReader(HttpOptions(allow_private_results=True))
     yield reader
     await reader.aclose()
 
@@ -428,19 +428,19 @@ REMOTE: list[tuple[Callable[[], bytes], str | None]] = [
 
 
 @pytest.mark.parametrize(("answer", "what"), REMOTE)
-async def test_links_are_judged_by_the_same_rules(answer, what, fetcher):
+async def test_links_are_judged_by_the_same_rules(answer, what, result_reader):
     """As far as they tell; a host that does not answer us is no fault."""
     async with serving(answer()) as server:
         params = dance(f"{server.url}/a.mp4")
         try:
-            await Preflight().remote(params, fetcher)
+            await Preflight().remote(params, result_reader)
         except PreflightError as error:
             assert [str(fault) for fault in error.faults] == [f"{what} @ video_urls[0]"]
         else:
             assert what is None
 
 
-async def test_of_a_long_file_elsewhere_only_the_beginning_is_read(fetcher):
+async def test_of_a_long_file_elsewhere_only_the_beginning_is_read(result_reader):
     """Its length is the host's word, and the connection is closed after a mebibyte."""
     sent = 0
 
@@ -454,18 +454,18 @@ async def test_of_a_long_file_elsewhere_only_the_beginning_is_read(fetcher):
 
     async with serving(endless) as server:
         with pytest.raises(PreflightError, match=r"must be up to 100 MB, not 300\.0 @ video_urls\[0\]"):
-            await Preflight().remote(dance(f"{server.url}/a.mp4"), fetcher)
+            await Preflight().remote(dance(f"{server.url}/a.mp4"), result_reader)
     assert sent < 50 * MB
 
 
-async def test_a_link_is_read_once_and_told_with_the_files(tmp_path, fetcher):
+async def test_a_link_is_read_once_and_told_with_the_files(tmp_path, result_reader):
     """The facts of everything come back by place, for rules and prices over several files."""
     path, preflight = tmp_path / "a.mp4", Preflight()
     path.write_bytes(clip(2))
     async with serving(reply(clip(4))) as server:
         params = dance(path, f"{server.url}/b.mp4", f"{server.url}/b.mp4")
-        facts = await preflight.remote(params, fetcher)
-        assert await preflight.remote(params, fetcher) == facts
+        facts = await preflight.remote(params, result_reader)
+        assert await preflight.remote(params, result_reader) == facts
         assert server.accepted == 1
     assert {place: one.seconds for place, one in facts.items()} == {
         "video_urls[0]": 2,
@@ -473,4 +473,4 @@ async def test_a_link_is_read_once_and_told_with_the_files(tmp_path, fetcher):
         "video_urls[2]": 4,
     }
     assert billed_input_seconds(params, facts) == 4.95
-    assert await preflight.remote(RawParams("wan9", {}), fetcher) == {}
+    assert await preflight.remote(RawParams("wan9", {}), result_reader) == {}

@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.client import AiohttpTransport, ApiKey, Gate, HttpOptions, Session, base_url
-from evolink_async.concurrency import Permits
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, OutageGate, Session, base_url
+from evolink_async.concurrency import Limiter
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.rendering.canvas import Title, png
 from evolink_async.errors import EvolinkError, JournalError, UploadError
@@ -24,7 +24,7 @@ from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads
 from evolink_async.uploads.content import LocalFileError, Tell
-from evolink_async.uploads.sender import Courier
+from evolink_async.uploads.sender import Sender
 from evolink_async.uploads.uploads import LEASE_MARGIN
 from evolink_async.wire import Response
 from tests.kit import PATIENT, open_pool, own_tasks, until
@@ -70,22 +70,22 @@ class House:
 
 @asynccontextmanager
 async def house(
-    url: str, journal: Journal | None = None, *, permits: int = 4, policy: ev.RetryPolicy = PATIENT
+    url: str, journal: Journal | None = None, *, limiter: int = 4, policy: ev.RetryPolicy = PATIENT
 ) -> AsyncIterator[House]:
     """Uploads to a file service; closed at the end."""
     keys = [ApiKey(CANARY), ApiKey(SPARE)]
-    senders = {key.fingerprint: AiohttpTransport(base_url(url), key, options=HASTY) for key in keys}
-    session, spare = (Session(senders[key.fingerprint], key.fingerprint, gate=Gate(1)) for key in keys)
+    transports = {key.fingerprint: AiohttpTransport(base_url(url), key, options=HASTY) for key in keys}
+    session, spare = (Session(transports[key.fingerprint], key.fingerprint, gate=OutageGate(1)) for key in keys)
     clock, events = Clock(), list[Event]()
     uploads = Uploads(
-        senders, journal or MemoryJournal(), Permits(permits), policy=policy, emit=events.append, clock=clock
+        transports, journal or MemoryJournal(), Limiter(limiter), policy=policy, emit=events.append, clock=clock
     )
     try:
         yield House(uploads, session, spare, clock, events)
     finally:
         await uploads.aclose()
         assert own_tasks() == set()
-        assert uploads.permits.used == 0
+        assert uploads.limiter.used == 0
         assert "canary" not in repr(events)
 
 
@@ -337,7 +337,7 @@ async def test_a_key_that_is_refused_does_not_fail_those_with_another(film, pick
     """Who waited for an upload under somebody else's key begins his own."""
     async with house(picky.url) as here:
         first = asyncio.ensure_future(here.uploads.host(film, here.session))
-        await until(lambda: here.uploads.permits.used)
+        await until(lambda: here.uploads.limiter.used)
         second = asyncio.ensure_future(here.uploads.host(film, here.spare))
         with pytest.raises(ev.AuthenticationError):
             await first
@@ -348,9 +348,9 @@ async def test_a_key_that_is_refused_does_not_fail_those_with_another(film, pick
 async def test_any_key_will_do(film, picky):
     """The refused one is benched on the way."""
     async with house(picky.url) as here:
-        assert (await here.uploads.by_any((here.session, here.spare), film.path)).url == LINK
-        assert (here.session.benched.status, here.spare.benched) == (401, None)
-        assert (await here.uploads.by_any((here.session, here.spare), b"more")).url == LINK
+        assert (await here.uploads.upload_with_any_key((here.session, here.spare), film.path)).url == LINK
+        assert (here.session.suspended.status, here.spare.suspended) == (401, None)
+        assert (await here.uploads.upload_with_any_key((here.session, here.spare), b"more")).url == LINK
     assert len(picky.taken) == 3
 
 
@@ -359,7 +359,7 @@ async def test_no_key_will_do(film):
     async with file_service(refusal(401)) as service, house(service.url) as here:
         for _ in range(2):
             with pytest.raises(ev.AuthenticationError):
-                await here.uploads.by_any((here.session, here.spare), film.path)
+                await here.uploads.upload_with_any_key((here.session, here.spare), film.path)
     assert len(service.taken) == 2
 
 
@@ -367,8 +367,8 @@ async def test_a_refusal_that_is_not_about_the_key_benches_nobody(film):
     """A file service without room answers 403 too."""
     async with file_service(refusal(403, "File quota exhausted")) as service, house(service.url) as here:
         with pytest.raises(ev.AccessDeniedError, match="quota"):
-            await here.uploads.by_any((here.session, here.spare), film.path)
-        assert (here.session.benched, here.spare.benched, len(service.taken)) == (None, None, 2)
+            await here.uploads.upload_with_any_key((here.session, here.spare), film.path)
+        assert (here.session.suspended, here.spare.suspended, len(service.taken)) == (None, None, 2)
 
 
 # --- files that change
@@ -438,7 +438,7 @@ async def test_cancelling_one_leaves_the_others(film, slow):
 async def test_cancelling_all_stops_the_upload(film, slow):
     """Its permit is back, and whoever comes then begins anew, even at once."""
     service, go = slow
-    async with house(service.url, permits=1) as here:
+    async with house(service.url, limiter=1) as here:
         tasks = [asyncio.ensure_future(here.uploads.host(film, here.session)) for _ in range(3)]
         await until(lambda: service.whole)
         for task in tasks:
@@ -457,7 +457,7 @@ async def test_uploads_cancelled_at_every_await(film, tmp_path):
     async with (
         file_service(refusal(500), receipt()) as service,
         opened(tmp_path / "run.db") as journal,
-        house(service.url, journal, permits=1) as here,
+        house(service.url, journal, limiter=1) as here,
     ):
         for turns in [*range(60), *range(60, 250, 9)]:
             task = asyncio.ensure_future(here.uploads.host(local(film.path, b"%d" % turns * 1000), here.session))
@@ -467,7 +467,7 @@ async def test_uploads_cancelled_at_every_await(film, tmp_path):
             await asyncio.wait([task])
             assert task.cancelled() or task.result().url == LINK
         await until(lambda: own_tasks() == set())
-        assert here.uploads.permits.used == 0
+        assert here.uploads.limiter.used == 0
         assert (await here.uploads.host(local(film.path), here.session)).url == LINK
 
 
@@ -489,7 +489,7 @@ async def test_closing_ends_the_wait_for_another_try(film):
     policy = ev.RetryPolicy(base=60)
     async with file_service(refusal(500)) as service, house(service.url, policy=policy) as here:
         task = asyncio.ensure_future(here.uploads.host(film, here.session))
-        await until(lambda: service.taken and not here.uploads.permits.used)
+        await until(lambda: service.taken and not here.uploads.limiter.used)
         await here.uploads.aclose()
         with pytest.raises(ev.ConfigurationError):
             await task
@@ -523,8 +523,8 @@ async def test_progress_is_told_a_few_times_a_second():
                 tell(round(clock.now * 100))
             return Response(status=200, headers={}, body=receipt().partition(b"\r\n\r\n")[2])
 
-    courier = Courier(Permits(1), PATIENT, emit=events.append, clock=lambda: NOON, now=clock)
-    await courier.deliver(Chatty(), None)
+    sender = Sender(Limiter(1), PATIENT, emit=events.append, clock=lambda: NOON, now=clock)
+    await sender.deliver(Chatty(), None)
     *uploading, _ = events
     assert uploading == [
         Uploading(at=NOON, source="film.mp4", sent_bytes=sent, total_bytes=500) for sent in (1000, 1020, 1040)
@@ -568,7 +568,7 @@ async def test_the_link_serves_the_bytes(emulator, film):
     """What the emulator keeps is what we sent."""
     async with open_pool(emulator) as pool:
         upload = await pool.upload(film.path)
-        async with pool._open_engine().fetcher.open(upload.url) as remote:
+        async with pool._open_engine().result_reader.open(upload.url) as remote:
             assert b"".join([piece async for piece in remote.pieces]) == FILM
 
 

@@ -50,16 +50,16 @@ def receipt(**changes: object) -> dict[str, object]:
 
 def test_a_stream_is_these_bytes():
     """A form of two fields; its length is told beforehand, and its boundary is the file's own digest."""
-    envelope = encode_stream("films/My clip.MP4", 4, SHA256)
+    frame = encode_stream("films/My clip.MP4", 4, SHA256)
     boundary = f"evolink-async-{SHA256[:40]}"
     name = f"{SHA256[:16]}-My-clip.MP4"
-    whole = envelope.before + b"film" + envelope.after
+    whole = frame.before + b"film" + frame.after
     assert whole.decode() == (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file_name"\r\n\r\n{name}\r\n'
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         f"Content-Type: video/mp4\r\n\r\nfilm\r\n--{boundary}--\r\n"
     )
-    request = envelope.request
+    request = frame.request
     assert (request.kind, request.method, request.path) == ("upload", "POST", "/api/v1/files/upload/stream")
     assert request.headers == {
         "Content-Type": f"multipart/form-data; boundary={boundary}",

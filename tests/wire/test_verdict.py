@@ -20,8 +20,8 @@ from evolink_async.errors import (
     TaskNotFoundError,
     TransportError,
 )
-from evolink_async.task import Snapshot, TaskFault
-from evolink_async.wire import benches, may_send_again, on_poll, on_submit, task_error
+from evolink_async.task import Snapshot, TaskFailure
+from evolink_async.wire import may_send_again, on_poll, on_submit, suspends_key, task_error
 from tests.vendor_samples import TASK_ID, answer, body, names
 
 OWN_WORDS = body("error-new-500")
@@ -171,13 +171,13 @@ def test_a_look_answered_with_the_task_is_a_snapshot(name):
 )
 def test_what_benches_a_key(status, code, expected):
     """401, 402, and the 403 codes about the key itself."""
-    assert benches(StatusError(status, "x", code=code)) is expected
+    assert suspends_key(StatusError(status, "x", code=code)) is expected
 
 
 @pytest.mark.parametrize("error", [TransportError("x"), ReplyError("x"), SubmissionUnknownError("x", status=401)])
 def test_what_is_no_refusal_benches_nothing(error):
     """Whether the key is good was not said."""
-    assert benches(error) is False
+    assert suspends_key(error) is False
 
 
 CODES = [
@@ -200,7 +200,7 @@ CODES = [
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_a_failed_task_has_its_advice(code):
     """Advice of its own, unlike that of a code nobody knows."""
-    snapshot = Snapshot(task_id="t", state="failed", fault=TaskFault(code=code, message="because"))
+    snapshot = Snapshot(task_id="t", state="failed", fault=TaskFailure(code=code, message="because"))
     error = task_error(snapshot)
     assert type(error) is TaskFailedError
     assert (error.code, error.task_id, error.snapshot) == (code, "t", snapshot)
@@ -211,18 +211,18 @@ def test_every_code_of_a_failed_task_has_its_advice(code):
 
 def test_the_advice_of_each_code_is_another():
     """Thirteen codes, thirteen sentences."""
-    faults = [TaskFault(code=code) for code in CODES]
+    faults = [TaskFailure(code=code) for code in CODES]
     advice = {task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice for fault in faults}
     assert len(advice) == len(CODES) == 13
 
 
 def test_the_service_s_own_suggestion_comes_first():
     """It has seen the task."""
-    fault = TaskFault(code="service_error", suggestion="Use PNG.")
+    fault = TaskFailure(code="service_error", suggestion="Use PNG.")
     assert task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice == "Use PNG."
 
 
-@pytest.mark.parametrize("fault", [None, TaskFault(), TaskFault(code="brand_new"), TaskFault(message="oops")])
+@pytest.mark.parametrize("fault", [None, TaskFailure(), TaskFailure(code="brand_new"), TaskFailure(message="oops")])
 def test_a_failure_without_a_known_code_still_has_advice(fault):
     """The class's own."""
     error = task_error(Snapshot(task_id="t", state="failed", fault=fault))

@@ -21,7 +21,7 @@ from evolink_async.errors import (
 from evolink_async.frozen import thaw
 from evolink_async.models import Wan26ReferenceVideo
 from evolink_async.params import RawParams
-from evolink_async.task import Snapshot, TaskFault
+from evolink_async.task import Snapshot, TaskFailure
 from evolink_async.wire import (
     Credits,
     decode_credits,
@@ -110,10 +110,10 @@ TASKS = {
     },
     "task-failed": {
         "is_final": True,
-        "fault": TaskFault(code="content_policy_violation", message="The prompt was refused.", type="task_error"),
+        "fault": TaskFailure(code="content_policy_violation", message="The prompt was refused.", type="task_error"),
     },
     "task-failed-with-suggestion": {
-        "fault": TaskFault(
+        "fault": TaskFailure(
             code="image_processing_error",
             message="Cannot read the image.",
             type="task_error",

@@ -15,7 +15,7 @@ from ...pool import OutcomeStream, SessionPool
 from ..inputs.interrupt import first_ctrl_c
 from ..output import report
 from ..output.display import Display
-from ..output.ending import Batch, Ending, complain_of
+from ..output.ending import RunEnd, RunPlan, complain_of
 from ..output.terminal import Terminal
 
 TICK_SECONDS = 0.2
@@ -23,8 +23,8 @@ TICK_SECONDS = 0.2
 
 
 async def carry_out(
-    pool: SessionPool, batch: Batch, terminal: Terminal, tell: Callable[[Outcome], None] = lambda _: None
-) -> Ending:
+    pool: SessionPool, batch: RunPlan, terminal: Terminal, tell: Callable[[Outcome], None] = lambda _: None
+) -> RunEnd:
     """Run a batch to its end, or to Ctrl-C, a broken pipe or a disk that refuses; the pool is closed afterwards.
 
     The first Ctrl-C sends no more jobs and waits for those in flight, if tasks outlive the command.
@@ -60,7 +60,7 @@ async def carry_out(
             stopped = error
     told = {outcome.key for outcome in outcomes}
     unfinished = [job for job in _unfinished(pool, terminal) if job.key not in told]
-    return Ending(
+    return RunEnd(
         batch=batch,
         outcomes=tuple(outcomes),
         seconds=display.seconds,

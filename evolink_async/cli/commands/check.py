@@ -12,7 +12,7 @@ import anyio
 import attrs
 
 from ...client import HttpOptions
-from ...downloads import Fetcher
+from ...downloads import ResultReader
 from ...errors import PreflightError
 from ...media import MediaFacts
 from ...params import AnyParams
@@ -73,7 +73,7 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
 
 async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]:
     """Look at every line, in their order; with options, at what stands behind URLs too."""
-    preflight, fetcher = Preflight(), None if options is None else Fetcher(options)
+    preflight, result_reader = Preflight(), None if options is None else ResultReader(options)
     found = [Checked(line=remark.line, faults=(remark.text,)) for remark in file.bad]
     waiting = iter(file.jobs)
 
@@ -81,7 +81,7 @@ async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]
         for job in waiting:
             line = Checked(line=file.lines[job.key], key=job.key, model=job.params.model)
             try:
-                facts = await _facts(job.params, preflight, fetcher)
+                facts = await _facts(job.params, preflight, result_reader)
             except PreflightError as error:
                 found.append(attrs.evolve(line, faults=tuple(map(str, error.faults))))
             else:
@@ -92,15 +92,17 @@ async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]
             for _ in range(_AT_ONCE):
                 group.start_soon(work)
     finally:
-        if fetcher is not None:
-            await fetcher.aclose()
+        if result_reader is not None:
+            await result_reader.aclose()
     return sorted(found, key=lambda one: one.line)
 
 
-async def _facts(params: AnyParams, preflight: Preflight, fetcher: Fetcher | None) -> Mapping[str, MediaFacts]:
-    if fetcher is not None:
-        return await preflight.remote(params, fetcher)
-    return preflight.facts_of(await preflight.measured(params))
+async def _facts(
+    params: AnyParams, preflight: Preflight, result_reader: ResultReader | None
+) -> Mapping[str, MediaFacts]:
+    if result_reader is not None:
+        return await preflight.remote(params, result_reader)
+    return preflight.facts_of(await preflight.with_digests(params))
 
 
 def checked_object(one: Checked) -> dict[str, object]:

@@ -23,7 +23,7 @@ from ..demo_material.media import make_media
 from ..inputs.jobs_file import read_jobs
 from ..inputs.service import emulated
 from ..output import report
-from ..output.ending import Batch, Ending, explain
+from ..output.ending import RunEnd, RunPlan, explain
 from ..output.footage import Footage, footage_of
 from ..output.terminal import Terminal, plain
 from .batch import carry_out
@@ -76,7 +76,7 @@ async def _demo(out: Path, speed: float, lines: Sequence[bytes], terminal: Termi
             )
             file = read_jobs(lines, folder)
             terminal.note(f"Running {len(file.jobs)} jobs over {len({job.params.model for job in file.jobs})} models.")
-            ending = await carry_out(service.pool(), Batch(jobs=file.jobs, folder=out, lives_on=False), terminal)
+            ending = await carry_out(service.pool(), RunPlan(jobs=file.jobs, folder=out, lives_on=False), terminal)
     code = explain(ending, terminal)
     models = {job.key: job.params.model for job in file.jobs}
     await _show(ending, models, out, terminal)
@@ -107,7 +107,7 @@ class Shot:
     footage: Footage | None
 
 
-async def _show(ending: Ending, models: Mapping[str, str], out: Path, terminal: Terminal) -> None:
+async def _show(ending: RunEnd, models: Mapping[str, str], out: Path, terminal: Terminal) -> None:
     shots = [Shot(outcome, await anyio.to_thread.run_sync(_look, outcome)) for outcome in ending.outcomes]
     saved = sum(shot.footage is not None for shot in shots)
     if shots:

@@ -17,14 +17,14 @@ from ...jobs import Completed
 from ..inputs.jobs_file import JobsFile, read_jobs
 from ..inputs.service import Service, emulated
 from ..output import report
-from ..output.ending import Batch, Ending, explain
-from ..output.results_file import Telling
+from ..output.ending import RunEnd, RunPlan, explain
+from ..output.results_file import ResultsWriter
 from ..output.terminal import Terminal
 from .batch import carry_out
 
 
 @attrs.frozen(kw_only=True)
-class Errand:
+class RunOptions:
     """What `run` was asked to do.
 
     Attributes:
@@ -65,18 +65,18 @@ def folder_of(source: str) -> Path:
     return Path() if source == "-" else Path(source).parent
 
 
-def run(errand: Errand, terminal: Terminal) -> int:
+def run(options: RunOptions, terminal: Terminal) -> int:
     """Read, check, carry out, report; return the exit code.
 
     Raises:
         ConfigurationError: Something is wrong with the files, the folder, the key or the address.
     """
-    file = read_jobs(lines_of(errand.source), folder_of(errand.source))
-    _report_lines(errand.source, file, terminal)
+    file = read_jobs(lines_of(options.source), folder_of(options.source))
+    _report_lines(options.source, file, terminal)
     if not file.jobs:
         terminal.note("There is no job to do; nothing was sent.")
         return report.FAILED if file.bad else report.OK
-    return asyncio.run(_run(errand, file, terminal))
+    return asyncio.run(_run(options, file, terminal))
 
 
 def lines_of(source: str) -> list[bytes]:
@@ -104,44 +104,44 @@ def _report_lines(source: str, file: JobsFile, terminal: Terminal) -> None:
         terminal.note(f"{count} are bad and are left out; correct them and run them in a file of their own.")
 
 
-async def _run(errand: Errand, file: JobsFile, terminal: Terminal) -> int:
+async def _run(options: RunOptions, file: JobsFile, terminal: Terminal) -> int:
     models = {job.key: job.params.model for job in file.jobs}
     async with AsyncExitStack() as stack:
-        service = errand.service
-        if errand.emulator_speed is not None:
-            local = await stack.enter_async_context(emulated(errand.emulator_speed))
+        service = options.service
+        if options.emulator_speed is not None:
+            local = await stack.enter_async_context(emulated(options.emulator_speed))
             service = attrs.evolve(local, in_flight=service.in_flight, resubmit=service.resubmit)
-        pool = service.pool(journal=errand.journal, budget=errand.budget)
-        _refuse_as_results(errand)
-        tell = stack.enter_context(Telling(errand.results, models, terminal))
-        _make(errand.out)
-        ending = await carry_out(pool, _batch(errand, file), terminal, tell)
+        pool = service.pool(journal=options.journal, budget=options.budget)
+        _refuse_as_results(options)
+        tell = stack.enter_context(ResultsWriter(options.results, models, terminal))
+        _make(options.out)
+        ending = await carry_out(pool, _batch(options, file), terminal, tell)
     code = explain(ending, terminal)
-    _close(ending, errand.out, models, terminal)
+    _close(ending, options.out, models, terminal)
     return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code
 
 
-def _batch(errand: Errand, file: JobsFile) -> Batch:
-    return Batch(
+def _batch(options: RunOptions, file: JobsFile) -> RunPlan:
+    return RunPlan(
         jobs=file.jobs,
-        folder=errand.out,
-        name=errand.name,
-        timeout=errand.timeout,
-        journal=errand.journal,
+        folder=options.out,
+        name=options.name,
+        timeout=options.timeout,
+        journal=options.journal,
         lines=file.lines,
-        lives_on=errand.emulator_speed is None,
+        lives_on=options.emulator_speed is None,
     )
 
 
-def _refuse_as_results(errand: Errand) -> None:
+def _refuse_as_results(options: RunOptions) -> None:
     """Keep outcomes from being appended to a file that is something else."""
-    results = errand.results
+    results = options.results
     if results is None:
         return
-    if errand.source != "-" and results.exists() and results.samefile(errand.source):
-        raise ConfigurationError(f"the results file must not be the jobs file {errand.source!r}")
-    if errand.journal is not None and results.resolve() == errand.journal.resolve():
-        raise ConfigurationError(f"the results file must not be the journal {str(errand.journal)!r}")
+    if options.source != "-" and results.exists() and results.samefile(options.source):
+        raise ConfigurationError(f"the results file must not be the jobs file {options.source!r}")
+    if options.journal is not None and results.resolve() == options.journal.resolve():
+        raise ConfigurationError(f"the results file must not be the journal {str(options.journal)!r}")
 
 
 def _make(folder: Path) -> None:
@@ -152,7 +152,7 @@ def _make(folder: Path) -> None:
         raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
 
 
-def _close(ending: Ending, out: Path, models: dict[str, str], terminal: Terminal) -> None:
+def _close(ending: RunEnd, out: Path, models: dict[str, str], terminal: Terminal) -> None:
     if terminal.for_eyes and ending.outcomes:
         terminal.say(report.closing_table(ending.outcomes, models))
     files = (file for outcome in ending.outcomes if isinstance(outcome, Completed) for file in outcome.files)

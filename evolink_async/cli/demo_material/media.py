@@ -60,7 +60,7 @@ class Clip:
 
 
 @attrs.frozen
-class Picture:
+class Still:
     """A still of the same somebody, square, 768 pixels a side."""
 
     ground: Colour
@@ -92,15 +92,15 @@ class Voice:
             container.mux(stream.encode(None))
 
 
-MEDIA: Mapping[str, Clip | Picture | Voice] = MappingProxyType(
+MEDIA: Mapping[str, Clip | Still | Voice] = MappingProxyType(
     {
         "dancer.mp4": Clip(3, (52, 73, 94), 330.0),
         "singer.mp4": Clip(4, (94, 52, 73), 440.0),
         "walker.mov": Clip(2, (40, 90, 60), 262.0),
-        "cat.png": Picture((200, 170, 120), 0.3),
-        "meadow.jpg": Picture((96, 160, 80), 0.9),
-        "guitar.png": Picture((150, 90, 50), 1.4),
-        "chair.webp": Picture((120, 120, 140), 2.0),
+        "cat.png": Still((200, 170, 120), 0.3),
+        "meadow.jpg": Still((96, 160, 80), 0.9),
+        "guitar.png": Still((150, 90, 50), 1.4),
+        "chair.webp": Still((120, 120, 140), 2.0),
         "voice.mp3": Voice(4, 220.0, "libmp3lame"),
         "voice.wav": Voice(3, 180.0, "pcm_s16le"),
     }

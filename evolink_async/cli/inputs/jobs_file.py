@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from ...errors import ConfigurationError, ParamsError
-from ...jobs import Job, Keys
+from ...jobs import Job, KeyAssigner
 from ...json_text import Json, parse
 from ...params import Params, ParamsWarning, load_params
 
@@ -60,7 +60,7 @@ def read_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> JobsFil
             whoever wrote the file was cut short.
         files_from: The folder that `file:` paths start from; None refuses them.
     """
-    reader = _Reader(files_from)
+    reader = _LineReader(files_from)
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
         reader.is_cut_off = False
@@ -71,7 +71,7 @@ def read_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> JobsFil
     return JobsFile(tuple(reader.jobs), tuple(reader.bad), tuple(reader.notes), reader.lines)
 
 
-class _Reader:
+class _LineReader:
     def __init__(self, files_from: Path | None) -> None:
         self._files_from = files_from
         self.jobs: list[Job] = []
@@ -79,7 +79,7 @@ class _Reader:
         self.notes: list[Remark] = []
         self.lines: dict[str, int] = {}
         self.is_cut_off = False
-        self._keys = Keys()
+        self._keys = KeyAssigner()
         self._seen: dict[str, int] = {}
 
     def read(self, number: int, text: bytes) -> None:

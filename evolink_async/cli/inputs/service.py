@@ -26,7 +26,7 @@ EMULATOR_KEY = "sk-emulator"
 EMULATOR_SPEED = 20.0
 """Emulated seconds a second: a film of two minutes' work takes six seconds."""
 
-_LOCAL_LOOKS_PER_SECOND = 100.0
+_LOCAL_POLLS_PER_SECOND = 100.0
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +86,7 @@ class Service:
 def cadence_of(look_every: float) -> Cadence:
     """Return a cadence that looks at young tasks every so many seconds, for services faster than EvoLink."""
     return Cadence(
-        polls_per_second=_LOCAL_LOOKS_PER_SECOND if look_every < 1 else Cadence().polls_per_second,
+        polls_per_second=_LOCAL_POLLS_PER_SECOND if look_every < 1 else Cadence().polls_per_second,
         first_look=look_every,
         min_interval=min(Cadence().min_interval, look_every / 5),
         max_interval=look_every,

@@ -18,7 +18,7 @@ from .terminal import Terminal, abandon_stdout
 
 
 @attrs.frozen(kw_only=True)
-class Batch:
+class RunPlan:
     """What to do.
 
     Attributes:
@@ -41,7 +41,7 @@ class Batch:
 
 
 @attrs.frozen(kw_only=True)
-class Ending:
+class RunEnd:
     """How it went.
 
     Attributes:
@@ -54,7 +54,7 @@ class Ending:
         in_doubt: Submits that may have been paid for, and were not told of.
     """
 
-    batch: Batch
+    batch: RunPlan
     outcomes: tuple[Outcome, ...]
     seconds: float
     stopped_by: BaseException | None = None
@@ -69,7 +69,7 @@ class Ending:
         return sum(job.key not in spoken_of for job in self.batch.jobs)
 
 
-def explain(ending: Ending, terminal: Terminal) -> int | None:
+def explain(ending: RunEnd, terminal: Terminal) -> int | None:
     """Say what cut a run short, what was left behind, and how it goes on.
 
     Returns:
@@ -86,7 +86,7 @@ def explain(ending: Ending, terminal: Terminal) -> int | None:
     return code
 
 
-def _explain_stop(ending: Ending, terminal: Terminal) -> int | None:
+def _explain_stop(ending: RunEnd, terminal: Terminal) -> int | None:
     reason = ending.stopped_by
     if reason is None and not (ending.drained and ending.unsent):
         return None
@@ -101,7 +101,7 @@ def _explain_stop(ending: Ending, terminal: Terminal) -> int | None:
     return report.UNKNOWN if ending.in_doubt and code == report.FAILED else code
 
 
-def _name_left(ending: Ending, terminal: Terminal) -> None:
+def _name_left(ending: RunEnd, terminal: Terminal) -> None:
     """Name what is paid for: after an early end the rest of the run, else what the journal holds besides it."""
     if ending.left:
         which = "" if ending.stopped_by else ", of jobs that this run was not given"
@@ -113,7 +113,7 @@ def _name_left(ending: Ending, terminal: Terminal) -> None:
         complain_of(doubt, ending.batch, terminal)
 
 
-def _name_unaffordable(ending: Ending, terminal: Terminal) -> None:
+def _name_unaffordable(ending: RunEnd, terminal: Terminal) -> None:
     refusals = [one.error for one in ending.outcomes if isinstance(one, Failed) and isinstance(one.error, BudgetError)]
     if not refusals:
         return
@@ -128,20 +128,20 @@ def _name_unaffordable(ending: Ending, terminal: Terminal) -> None:
     )
 
 
-def _say_what_stays_failed(ending: Ending, terminal: Terminal) -> None:
+def _say_what_stays_failed(ending: RunEnd, terminal: Terminal) -> None:
     is_any = any(isinstance(one, Failed) and isinstance(one.error, TaskError) for one in ending.outcomes)
     if is_any and ending.batch.journal is not None:
         terminal.note("A task that failed is not bought again by the same command: for another try, change custom_id.")
 
 
-def _point_to_doubts(ending: Ending, terminal: Terminal) -> None:
+def _point_to_doubts(ending: RunEnd, terminal: Terminal) -> None:
     is_any = ending.in_doubt or any(isinstance(outcome, Unknown) for outcome in ending.outcomes)
     if is_any and ending.batch.journal is not None:
         journal = shlex.quote(str(ending.batch.journal))
         terminal.note(f"What to look for, for all jobs in doubt: evolink-async doubts {journal}")
 
 
-def complain_of(outcome: Outcome, batch: Batch, terminal: Terminal) -> None:
+def complain_of(outcome: Outcome, batch: RunPlan, terminal: Terminal) -> None:
     """Say what went wrong with a job, if anything did; of those beyond the budget all is said at the end."""
     told = report.sentence_of(outcome)
     if told is None or report.is_unaffordable(outcome):

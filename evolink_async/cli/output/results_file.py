@@ -15,7 +15,7 @@ from . import report
 from .terminal import Terminal, json_text
 
 
-class Telling:
+class ResultsWriter:
     """Writes outcomes as JSON lines: to the results file, else to standard output if a program reads it.
 
     Args:

@@ -1,6 +1,6 @@
 """How each fault looks on the socket: cut, dribbled, flooded, reset and rewritten answers.
 
-The only file that misbehaves; which request meets which fault is `gate.py`'s to say, what an honest answer
+The only file that misbehaves; which request meets which fault is `interceptor.py`'s to say, what an honest answer
 says is decided elsewhere.
 """
 
@@ -18,16 +18,16 @@ from aiohttp import web
 from attrs import frozen
 
 from ..service.refusals import JsonObject
-from ..service.vendor import Answer, Refused
+from ..service.vendor import Refused, Reply
 from . import kinds as faults
-from .kinds import Fault
+from .kinds import InjectedFault
 
 _FLOOD_CHUNK = 64 * 1024
 
 Honest = Callable[[web.Request, bytes], Awaitable[web.Response]]
 
 
-def json_response(answer: Answer) -> web.Response:
+def json_response(answer: Reply) -> web.Response:
     """Return the HTTP form of an answer."""
     return web.json_response(answer.body, status=answer.status, headers=answer.headers)
 
@@ -64,7 +64,7 @@ class Exchange:
         except Refused as refused:
             return json_response(refused.answer)
 
-    async def act(self, fault: Fault | None) -> web.StreamResponse:
+    async def act(self, fault: InjectedFault | None) -> web.StreamResponse:
         """Answer as `fault` says, honestly for None."""
         match fault:
             case None:

@@ -94,7 +94,7 @@ class IgnoreRange:
     """Behave, but as a server that does not know Range."""
 
 
-Fault = Drop | Hang | Delay | Canned | Cut | SlowLoris | Flood | Rewrite | Reheader | IgnoreRange
+InjectedFault = Drop | Hang | Delay | Canned | Cut | SlowLoris | Flood | Rewrite | Reheader | IgnoreRange
 
 
 def rewritten(body: JsonObject, change: Callable[[JsonObject], JsonObject | None]) -> JsonObject:

@@ -10,7 +10,7 @@ from collections.abc import Container
 
 from attrs import frozen
 
-from .kinds import KINDS, Fault, Kind
+from .kinds import KINDS, InjectedFault, Kind
 
 
 class _Always:
@@ -44,9 +44,9 @@ class FaultScript:
 
     def __init__(self) -> None:
         # Replaced as a whole, never changed in place: readers in another thread need no lock.
-        self._rules: tuple[tuple[str, Container[int], Fault], ...] = ()
+        self._rules: tuple[tuple[str, Container[int], InjectedFault], ...] = ()
 
-    def on(self, kind: Kind, ordinals: int | Container[int], fault: Fault) -> None:
+    def on(self, kind: Kind, ordinals: int | Container[int], fault: InjectedFault) -> None:
         """Have the requests `ordinals` of `kind` meet `fault`; the latest rule that matches wins.
 
         Args:
@@ -67,7 +67,7 @@ class FaultScript:
         """Forget all rules; the count of requests goes on."""
         self._rules = ()
 
-    def fault_of(self, kind: str, ordinal: int) -> Fault | None:
+    def fault_of(self, kind: str, ordinal: int) -> InjectedFault | None:
         """Return what the `ordinal`-th request of `kind` meets, None for honest service."""
         for of_kind, ordinals, fault in reversed(self._rules):
             if of_kind == kind and ordinal in ordinals:

@@ -14,8 +14,8 @@ from aiohttp.typedefs import Handler, Middleware
 from ..faults.injection import json_response
 from ..service.refusals import error_body
 from ..service.task import TaskRecord
-from ..service.vendor import Answer, Submission, Vendor, refusal
-from .interceptor import Gate
+from ..service.vendor import Reply, SubmitCall, Vendor, refusal
+from .interceptor import Interceptor
 
 GENERATION_PATHS = ("/v1/videos/generations", "/v1/images/generations", "/v1/audios/generations")
 _IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -33,17 +33,17 @@ class Api:
         self._vendor = vendor
         self._accepted = accepted
 
-    def add_routes(self, app: web.Application, gate: Gate) -> None:
-        """Add the API's routes to `app`, each behind `gate`."""
+    def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
+        """Add the API's routes to `app`, each behind `interceptor`."""
         router = app.router
         for path in GENERATION_PATHS:
-            router.add_post(path, gate.guard("submit", self._submit))
+            router.add_post(path, interceptor.guard("submit", self._submit))
         # A model registered in the SDK may be asked through a path of its own.
-        router.add_post("/v1/{kind}/generations", gate.guard("submit", self._submit))
-        router.add_post("/v1/tasks/batch", gate.guard("batch", self._batch))
-        router.add_get("/v1/tasks/{task_id}", gate.guard("poll", self._query), allow_head=False)
-        router.add_get("/v1/credits", gate.guard("credits", self._credits), allow_head=False)
-        router.add_get("/v1/models", gate.guard("models", self._models), allow_head=False)
+        router.add_post("/v1/{kind}/generations", interceptor.guard("submit", self._submit))
+        router.add_post("/v1/tasks/batch", interceptor.guard("batch", self._batch))
+        router.add_get("/v1/tasks/{task_id}", interceptor.guard("poll", self._query), allow_head=False)
+        router.add_get("/v1/credits", interceptor.guard("credits", self._credits), allow_head=False)
+        router.add_get("/v1/models", interceptor.guard("models", self._models), allow_head=False)
 
     def open_calls(self) -> Middleware:
         """Return the middleware that knows which idempotency keys have a call under way."""
@@ -63,7 +63,7 @@ class Api:
         _require_json(request)
         key = request.headers.get(_IDEMPOTENCY_KEY)
         is_first = key is None or self._vendor.keys.is_first(key, request)
-        answer, task = self._vendor.submit(Submission(request.path, body, api_key, key, is_first))
+        answer, task = self._vendor.submit(SubmitCall(request.path, body, api_key, key, is_first))
         if task is not None:
             self._accepted(task)
         return json_response(answer)
@@ -102,7 +102,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         code = "not_found" if refused.status == 404 else None
         body = error_body(refused.status, code=code, message=refused.reason)
         allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else {}
-        return json_response(Answer(refused.status, body, allow))
+        return json_response(Reply(refused.status, body, allow))
 
 
 async def add_request_id(_request: web.Request, response: web.StreamResponse) -> None:

@@ -20,8 +20,8 @@ from ..clock import Clock
 from ..faults.injection import json_response
 from ..service.catalogue import is_web_address
 from ..service.refusals import JsonObject, file_error_body
-from ..service.vendor import Answer, Refused, parse_object
-from .interceptor import Gate, read_body
+from ..service.vendor import Refused, Reply, parse_object
+from .interceptor import Interceptor, read_body
 from .media_types import media_type
 
 FILE_SECONDS = 72 * 3600
@@ -55,7 +55,7 @@ class StoredFile:
 
 
 @frozen
-class Upload:
+class ReceivedFile:
     """What a request brought: the bytes, what its sender says they are, and the wishes beside them."""
 
     content: bytes = field(repr=False)
@@ -63,13 +63,13 @@ class Upload:
     original_name: str
     wishes: Mapping[str, object]
 
-    def wish(self, *names: str) -> str:
+    def text_of(self, *names: str) -> str:
         """Return the first of the named wishes that was given, else an empty text."""
         return next((str(self.wishes[name]) for name in names if self.wishes.get(name)), "")
 
 
 FileStore = dict[str, StoredFile]
-_Reader = Callable[[web.Request], Awaitable[Upload]]
+_Reader = Callable[[web.Request], Awaitable[ReceivedFile]]
 
 
 class FileService:
@@ -94,11 +94,11 @@ class FileService:
         self._authenticate = authenticate
         self._origin = origin
 
-    def add_routes(self, app: web.Application, gate: Gate) -> None:
-        """Add the upload routes to `app`, each behind `gate`."""
+    def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
+        """Add the upload routes to `app`, each behind `interceptor`."""
         ways: Mapping[str, _Reader] = {"stream": _from_stream, "base64": _from_base64, "url": _from_url}
         for way, read in ways.items():
-            app.router.add_post(f"{_PREFIX}/{way}", gate.guard("upload", self._receiver(read), reads_body=True))
+            app.router.add_post(f"{_PREFIX}/{way}", interceptor.guard("upload", self._receiver(read), reads_body=True))
 
     def _receiver(self, read: _Reader) -> Callable[[web.Request, bytes], Awaitable[web.Response]]:
         async def receive(request: web.Request, _body: bytes) -> web.Response:
@@ -107,21 +107,21 @@ class FileService:
                 stored = self._store(await read(request))
             except Refused as refused:
                 return json_response(_in_file_words(refused.answer))
-            return json_response(Answer(200, self._receipt(stored)))
+            return json_response(Reply(200, self._receipt(stored)))
 
         return receive
 
-    def _store(self, upload: Upload) -> StoredFile:
+    def _store(self, upload: ReceivedFile) -> StoredFile:
         mime_type = media_type(upload.content, upload.declared_type)
         if mime_type is None:
             raise _refused(400, f"Unsupported file type: {upload.declared_type or 'unknown'}")
         file_id = f"file_{secrets.token_hex(12)}"
-        name = upload.wish("file_name", "fileName") or upload.original_name or file_id
+        name = upload.text_of("file_name", "fileName") or upload.original_name or file_id
         stored = StoredFile(
             file_id=file_id,
             name=name.replace("/", "_"),
             original_name=upload.original_name or name,
-            folder=upload.wish("upload_path", "uploadPath") or mime_type.partition("/")[0] + "s",
+            folder=upload.text_of("upload_path", "uploadPath") or mime_type.partition("/")[0] + "s",
             mime_type=mime_type,
             content=upload.content,
             uploaded_at=self._clock.now(),
@@ -150,7 +150,7 @@ class FileService:
         }
 
 
-async def _from_stream(request: web.Request) -> Upload:
+async def _from_stream(request: web.Request) -> ReceivedFile:
     if request.content_type != "multipart/form-data":
         raise _refused(415, "Content-Type must be multipart/form-data")
     content, declared, name = b"", "", ""
@@ -166,7 +166,7 @@ async def _from_stream(request: web.Request) -> Upload:
             wishes[part.name] = (await _read_part(part, _FIELD_LIMIT)).decode(errors="replace")
     if not content:
         raise _refused(400, "file is required")
-    return Upload(content, declared, name, wishes)
+    return ReceivedFile(content, declared, name, wishes)
 
 
 async def _read_part(part: BodyPartReader, limit: int) -> bytes:
@@ -178,7 +178,7 @@ async def _read_part(part: BodyPartReader, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _from_base64(request: web.Request) -> Upload:
+async def _from_base64(request: web.Request) -> ReceivedFile:
     body = await _json_body(request, _BASE64_LIMIT)
     text = body.get("base64_data")
     if not isinstance(text, str) or not text:
@@ -189,16 +189,16 @@ async def _from_base64(request: web.Request) -> Upload:
         content = base64.b64decode(tail if is_data_url else text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise _refused(400, "base64_data is not valid base64") from error
-    return Upload(content, head[5:] if is_data_url else "", "", body)
+    return ReceivedFile(content, head[5:] if is_data_url else "", "", body)
 
 
-async def _from_url(request: web.Request) -> Upload:
+async def _from_url(request: web.Request) -> ReceivedFile:
     body = await _json_body(request, _FIELD_LIMIT * 4)
     link = body.get("file_url")
     if not isinstance(link, str) or not is_web_address(link):
         raise _refused(400, "file_url must be an http or https URL")
     content, declared = await _fetch(link)
-    return Upload(content, declared, link.partition("?")[0].rpartition("/")[2], body)
+    return ReceivedFile(content, declared, link.partition("?")[0].rpartition("/")[2], body)
 
 
 async def _fetch(link: str) -> tuple[bytes, str]:
@@ -224,15 +224,15 @@ async def _json_body(request: web.Request, limit: int) -> dict[str, object]:
 
 
 def _refused(status: int, message: str) -> Refused:
-    return Refused(Answer(status, file_error_body(status, message)))
+    return Refused(Reply(status, file_error_body(status, message)))
 
 
-def _in_file_words(answer: Answer) -> Answer:
+def _in_file_words(answer: Reply) -> Reply:
     """Return a refusal that may be in the API's words in those of the file service."""
     error = answer.body.get("error")
     if not isinstance(error, dict):
         return answer
-    return Answer(answer.status, file_error_body(answer.status, str(error.get("message"))), answer.headers)
+    return Reply(answer.status, file_error_body(answer.status, str(error.get("message"))), answer.headers)
 
 
 def _iso(seconds: float) -> str:

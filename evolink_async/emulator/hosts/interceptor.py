@@ -61,7 +61,7 @@ async def read_body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
     return bytes(body)
 
 
-class Gate:
+class Interceptor:
     """Guards the handlers of one emulator.
 
     Args:

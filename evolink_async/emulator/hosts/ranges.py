@@ -13,7 +13,7 @@ _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*")
 
 
 @frozen
-class Part:
+class ByteRange:
     """Bytes `start` to `stop`, the latter not included, of a file of `size`."""
 
     start: int
@@ -30,7 +30,7 @@ class UnsatisfiableError(Exception):
     """The range begins behind the end of the file."""
 
 
-def part_of(size: int, range_header: str | None, *, if_range: str | None, etag: str) -> Part | None:
+def range_of(size: int, range_header: str | None, *, if_range: str | None, etag: str) -> ByteRange | None:
     """Return the part asked for, None for the whole file.
 
     Args:
@@ -53,10 +53,10 @@ def part_of(size: int, range_header: str | None, *, if_range: str | None, etag: 
         wanted = min(int(last), size)
         if wanted == 0:
             raise UnsatisfiableError
-        return Part(size - wanted, size, size)
+        return ByteRange(size - wanted, size, size)
     start, stop = int(first), min(int(last) + 1, size) if last else size
     if last and int(last) < start:
         return None
     if start >= size:
         raise UnsatisfiableError
-    return Part(start, stop, size)
+    return ByteRange(start, stop, size)

@@ -16,8 +16,8 @@ from ..clock import Clock
 from ..service.outputs import Film
 from ..service.task import TaskRecord
 from .file_service import FileStore
-from .interceptor import Gate
-from .ranges import UnsatisfiableError, part_of
+from .interceptor import Interceptor
+from .ranges import UnsatisfiableError, range_of
 
 LINK_SECONDS = 24 * 3600
 """Life of a result link. Source: all five vendor pages."""
@@ -56,14 +56,14 @@ class ResultHost:
         self.origin = ""
         self.leaked_keys = 0
 
-    def add_routes(self, app: web.Application, gate: Gate) -> None:
-        """Add the host's routes to `app`, each behind `gate`."""
-        app.router.add_get("/results/{task_id}/{name}", gate.guard("result", self._result))
-        app.router.add_get("/files/{file_id}/{name}", gate.guard("file", self._file))
+    def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
+        """Add the host's routes to `app`, each behind `interceptor`."""
+        app.router.add_get("/results/{task_id}/{name}", interceptor.guard("result", self._result))
+        app.router.add_get("/files/{file_id}/{name}", interceptor.guard("file", self._file))
 
     def link_to(self, task: TaskRecord, index: int) -> str:
         """Return the signed link of a task's n-th result, counted from 0."""
-        name = f"{index}.{'mp4' if isinstance(task.shape, Film) else 'png'}"
+        name = f"{index}.{'mp4' if isinstance(task.spec, Film) else 'png'}"
         return f"{self.origin}/results/{task.task_id}/{name}?token={self._token(task.task_id, name)}"
 
     def _token(self, task_id: str, name: str) -> str:
@@ -75,7 +75,7 @@ class ResultHost:
             task, index = self._entitled(request)
         except Denied as denied:
             return denied.response
-        kind = "video/mp4" if isinstance(task.shape, Film) else "image/png"
+        kind = "video/mp4" if isinstance(task.spec, Film) else "image/png"
         return ranged_response(request, await self._render(task, index), kind)
 
     async def _file(self, request: web.Request, _body: bytes) -> web.Response:
@@ -100,7 +100,7 @@ class ResultHost:
         if not hmac.compare_digest(token.encode(), self._token(task_id, name).encode()):
             raise Denied(403, "SignatureDoesNotMatch", "The signature does not match.")
         task, now = self._tasks.get(task_id), self._clock.now()
-        if task is None or task.look(now).status != "completed":
+        if task is None or task.view(now).status != "completed":
             raise Denied(404, "NoSuchKey", "The result does not exist.")
         if now >= task.life.ends_at + LINK_SECONDS:
             raise Denied(403, "AccessDenied", "Request has expired.")
@@ -114,7 +114,7 @@ def ranged_response(request: web.Request, content: bytes, content_type: str) -> 
     if request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers={"ETag": etag})
     try:
-        part = part_of(
+        part = range_of(
             len(content),
             request.headers.get("Range"),
             if_range=request.headers.get("If-Range"),

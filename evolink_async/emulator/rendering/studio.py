@@ -67,8 +67,8 @@ class Studio:
 
     def _make(self, task: TaskRecord) -> bytes:
         title = canvas.Title(task.model, task.task_id, str(task.body.get("prompt", "")))
-        shape = task.shape
-        if not isinstance(shape, Film):
-            return canvas.png(shape.width, shape.height, title)
-        stock = self._stock.get(shape, lambda: video.encode_shape(shape, stopped=self._stopping.is_set))
-        return video.titled(stock, shape, title)
+        spec = task.spec
+        if not isinstance(spec, Film):
+            return canvas.png(spec.width, spec.height, title)
+        stock = self._stock.get(spec, lambda: video.encode_spec(spec, stopped=self._stopping.is_set))
+        return video.titled(stock, spec, title)

@@ -57,7 +57,7 @@ def never() -> bool:
     return False
 
 
-def encode_shape(film: Film, *, stopped: Callable[[], bool] = never) -> bytes:
+def encode_spec(film: Film, *, stopped: Callable[[], bool] = never) -> bytes:
     """Return a film of this shape without a title: the stock that `titled` works on.
 
     Args:
@@ -89,7 +89,7 @@ def titled(stock: bytes, film: Film, title: Title) -> bytes:
     """Return the film `stock` with a title on every frame, index first.
 
     Args:
-        stock: What `encode_shape` made of `film`.
+        stock: What `encode_spec` made of `film`.
         film: Its shape.
         title: What to write.
     """

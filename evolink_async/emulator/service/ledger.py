@@ -44,7 +44,7 @@ class _Hold(NamedTuple):
     charge: int
 
 
-class Ledger:
+class VendorLedger:
     """Credits of one account; every figure is right at the moment it is read.
 
     A hold carries its end and its final charge, so reading settles whatever has ended by now; nobody has to

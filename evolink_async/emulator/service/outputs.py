@@ -43,10 +43,10 @@ class Stills:
     count: int = 1
 
 
-Shape = Film | Stills
+OutputSpec = Film | Stills
 
 
-def shape_of(body: Mapping[str, object], *, path: str, seed: int, ordinal: int) -> Shape:
+def output_spec(body: Mapping[str, object], *, path: str, seed: int, ordinal: int) -> OutputSpec:
     """Return what an accepted request asks for, defaults filled in.
 
     Args:

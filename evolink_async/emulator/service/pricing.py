@@ -10,7 +10,7 @@ from typing import cast
 
 from attrs import frozen
 
-from .outputs import Film, Shape
+from .outputs import Film, OutputSpec
 
 _PRICE_OF_UNPRICED: Mapping[str, object] = {"credits_per_unit": 1.0, "minimum_credits": 1.0}
 _HALF_WHEN_SILENT = frozenset({"wan2.6-image-to-video-flash", "wan2.6-reference-video-flash"})
@@ -28,7 +28,7 @@ class Price:
     charged: float
 
 
-def price_of(schema: Mapping[str, object], body: Mapping[str, object], shape: Shape) -> Price:
+def price_of(schema: Mapping[str, object], body: Mapping[str, object], spec: OutputSpec) -> Price:
     """Return the price of an accepted request.
 
     Units times the factor of the quality, at least the model's minimum. Units are output seconds or pictures:
@@ -38,10 +38,10 @@ def price_of(schema: Mapping[str, object], body: Mapping[str, object], shape: Sh
     """
     vendor = cast("Mapping[str, object]", schema.get("x-evolink") or {})
     price = cast("Mapping[str, object]", vendor.get("price") or _PRICE_OF_UNPRICED)
-    factor = _quality_factor(price, body) * _sound_factor(body, shape)
+    factor = _quality_factor(price, body) * _sound_factor(body, spec)
     per_unit = _number(price.get("credits_per_unit")) * factor
     minimum = _number(price.get("minimum_credits"))
-    charged = max(minimum, per_unit * _units(shape))
+    charged = max(minimum, per_unit * _units(spec))
     return Price(max(charged, per_unit * _held_seconds(body)), charged)
 
 
@@ -50,13 +50,13 @@ def _quality_factor(price: Mapping[str, object], body: Mapping[str, object]) -> 
     return _number(factors.get(str(body.get("quality", "720p")), 1.0))
 
 
-def _sound_factor(body: Mapping[str, object], shape: Shape) -> float:
-    silent = isinstance(shape, Film) and not shape.audio
+def _sound_factor(body: Mapping[str, object], spec: OutputSpec) -> float:
+    silent = isinstance(spec, Film) and not spec.audio
     return 0.5 if silent and body.get("model") in _HALF_WHEN_SILENT else 1.0
 
 
-def _units(shape: Shape) -> int:
-    return shape.seconds if isinstance(shape, Film) else shape.count
+def _units(spec: OutputSpec) -> int:
+    return spec.seconds if isinstance(spec, Film) else spec.count
 
 
 def _held_seconds(body: Mapping[str, object]) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
-from .outputs import Film, Shape
+from .outputs import Film, OutputSpec
 from .pricing import Price
 from .refusals import Json, JsonObject
-from .task_life import TASK_CODES, Life, Look, look
+from .task_life import TASK_CODES, Life, TaskView, view
 
 CNY_PER_CREDIT = 0.1
 USD_PER_CREDIT = 0.1 / 6.8
@@ -40,7 +40,7 @@ class TaskRecord:
     ordinal: int
     model: str
     body: Mapping[str, object] = field(repr=False)
-    shape: Shape
+    spec: OutputSpec
     life: Life
     price: Price
     estimated_seconds: int
@@ -48,12 +48,12 @@ class TaskRecord:
     @property
     def output_kind(self) -> str:
         """The vendor's word for the output: video or image."""
-        return "video" if isinstance(self.shape, Film) else "image"
+        return "video" if isinstance(self.spec, Film) else "image"
 
     @property
     def result_count(self) -> int:
         """How many files it makes."""
-        return 1 if isinstance(self.shape, Film) else self.shape.count
+        return 1 if isinstance(self.spec, Film) else self.spec.count
 
     @property
     def callback_url(self) -> str | None:
@@ -61,14 +61,14 @@ class TaskRecord:
         link = self.body.get("callback_url")
         return link if isinstance(link, str) else None
 
-    def look(self, now: float) -> Look:
+    def view(self, now: float) -> TaskView:
         """Return its state and progress at `now`."""
-        return look(self.life, now)
+        return view(self.life, now)
 
 
 def created_reply(task: TaskRecord) -> JsonObject:
     """Return the answer to an accepted submit; it looks the same on a replay."""
-    reply = _head(task, Look("pending", 0))
+    reply = _head(task, TaskView("pending", 0))
     reply["task_info"] = {"can_cancel": True, "estimated_time": task.estimated_seconds}
     reply["usage"] = {
         # The pages show per_call even where they bill by the second.
@@ -87,7 +87,7 @@ def query_reply(task: TaskRecord, now: float, link_to: LinkTo) -> JsonObject:
         now: Unix seconds on the emulator's clock.
         link_to: Makes the link of the task's n-th result file.
     """
-    seen = task.look(now)
+    seen = task.view(now)
     final = seen.status in ("completed", "failed")
     reply = _head(task, seen)
     reply["task_info"] = {"can_cancel": not final}
@@ -111,7 +111,7 @@ def _usage(credits_used: float) -> JsonObject:
     }
 
 
-def _head(task: TaskRecord, seen: Look) -> JsonObject:
+def _head(task: TaskRecord, seen: TaskView) -> JsonObject:
     head: JsonObject = {
         "created": int(task.life.accepted_at),
         "id": task.task_id,

@@ -59,7 +59,7 @@ class Life:
 
 
 @frozen
-class Look:
+class TaskView:
     """What one look at a task shows: a status word of the vendor and a percentage."""
 
     status: str
@@ -74,7 +74,7 @@ def draw_life(*, seed: int, ordinal: int, accepted_at: float, median_seconds: fl
     return Life(accepted_at, total * PENDING_SHARE, total, failure)
 
 
-def look(life: Life, now: float) -> Look:
+def view(life: Life, now: float) -> TaskView:
     """Return what `life` shows at `now`.
 
     The percentages follow the vendor's hint: 0-10 while pending, 10-80 while processing, 100 completed,
@@ -82,8 +82,8 @@ def look(life: Life, now: float) -> Look:
     """
     elapsed = max(0.0, now - life.accepted_at)
     if now >= life.ends_at:
-        return Look("completed", 100) if life.failure is None else Look("failed", 0)
+        return TaskView("completed", 100) if life.failure is None else TaskView("failed", 0)
     if elapsed < life.pending_seconds:
-        return Look("pending", int(10 * elapsed / life.pending_seconds))
+        return TaskView("pending", int(10 * elapsed / life.pending_seconds))
     done = (elapsed - life.pending_seconds) / (life.total_seconds - life.pending_seconds)
-    return Look("processing", min(80, 10 + int(70 * done)))
+    return TaskView("processing", min(80, 10 + int(70 * done)))

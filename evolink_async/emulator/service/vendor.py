@@ -1,6 +1,6 @@
 """What the vendor answers: the rules of submit, query, batch, credits and models.
 
-Plain functions over plain state: no sockets, no asyncio, no faults; one call gives one `Answer`.
+Plain functions over plain state: no sockets, no asyncio, no faults; one call gives one `Reply`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from attrs import define, field, frozen
 from ..clock import Clock
 from .catalogue import Catalogue, Model
 from .idempotency import FirstCall, KeyBook
-from .ledger import Ledger, OverdrawnError, PaidTask
-from .outputs import shape_of
+from .ledger import OverdrawnError, PaidTask, VendorLedger
+from .outputs import output_spec
 from .pricing import price_of
 from .private_hosts import is_private
 from .refusals import JsonObject, error_body
@@ -36,7 +36,7 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen
-class Answer:
+class Reply:
     """A reply in the vendor's words: status, JSON body, further headers."""
 
     status: int
@@ -47,18 +47,18 @@ class Answer:
 class Refused(Exception):  # noqa: N818 - a reply, not a fault of the emulator
     """Ends a request with `answer`."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Reply) -> None:
         super().__init__(answer)
         self.answer = answer
 
 
 def refusal(status: int, *, code: str | None = None, message: str | None = None, param: str | None = None) -> Refused:
     """Return the exception that answers with the vendor's error body for `status`."""
-    return Refused(Answer(status, error_body(status, code=code, message=message, param=param)))
+    return Refused(Reply(status, error_body(status, code=code, message=message, param=param)))
 
 
 @frozen
-class Submission:
+class SubmitCall:
     """One POST to a generation endpoint.
 
     Attributes:
@@ -97,7 +97,7 @@ class Vendor:
 
     house: House
     clock: Clock
-    ledger: Ledger
+    ledger: VendorLedger
     link_to: LinkTo
     catalogue: Catalogue
     tasks: dict[str, TaskRecord]
@@ -114,7 +114,7 @@ class Vendor:
             raise refusal(401)
         return key.strip()
 
-    def submit(self, call: Submission) -> tuple[Answer, TaskRecord | None]:
+    def submit(self, call: SubmitCall) -> tuple[Reply, TaskRecord | None]:
         """Accept a request or refuse it; returns the new task too, None on a replay.
 
         Raises:
@@ -128,13 +128,13 @@ class Vendor:
         if key is not None:
             replayed = self._replay(key, digest, is_first_call=call.is_first_call)
             if replayed is not None:
-                return Answer(200, created_reply(replayed), {"idempotency-replayed": "true"}), None
+                return Reply(200, created_reply(replayed), {"idempotency-replayed": "true"}), None
         task = self._accept(model, body, PaidTask("", key, digest))
         if key is not None:
             self.keys.remember(key, FirstCall(task.task_id, digest))
-        return Answer(200, created_reply(task)), task
+        return Reply(200, created_reply(task)), task
 
-    def query(self, task_id: str) -> Answer:
+    def query(self, task_id: str) -> Reply:
         """Answer `GET /v1/tasks/{task_id}`.
 
         Raises:
@@ -145,9 +145,9 @@ class Vendor:
         task = self.tasks.get(task_id)
         if task is None:
             raise refusal(404, message=f"Task not found: {task_id}")
-        return Answer(200, self.reply_of(task))
+        return Reply(200, self.reply_of(task))
 
-    def batch(self, raw: bytes) -> Answer:
+    def batch(self, raw: bytes) -> Reply:
         """Answer `POST /v1/tasks/batch`; unknown ids are left out.
 
         Raises:
@@ -162,25 +162,25 @@ class Vendor:
         if len(asked) > BATCH_LIMIT:
             raise refusal(400, message=f"task_ids: at most {BATCH_LIMIT}", param="task_ids")
         known = [self.tasks[one] for one in dict.fromkeys(asked) if one in self.tasks]
-        return Answer(200, {"data": [self.reply_of(task) for task in known]})
+        return Reply(200, {"data": [self.reply_of(task) for task in known]})
 
-    def credits(self) -> Answer:
+    def credits(self) -> Reply:
         """Answer `GET /v1/credits`."""
         remaining, used = round(self.ledger.balance, 4), round(self.ledger.charged, 4)
         user: JsonObject = {"remaining_credits": remaining, "used_credits": used}
         token: JsonObject = {**user, "unlimited_credits": False}
-        return Answer(200, {"success": True, "message": "", "data": {"user": user, "token": token}})
+        return Reply(200, {"success": True, "message": "", "data": {"user": user, "token": token}})
 
-    def models(self, api_key: str) -> Answer:
+    def models(self, api_key: str) -> Reply:
         """Answer `GET /v1/models`: the models that this key may use."""
         denied = self.house.denied_models.get(api_key, ())
-        return Answer(200, {"data": [{"id": name} for name in self.catalogue.names() if name not in denied]})
+        return Reply(200, {"data": [{"id": name} for name in self.catalogue.names() if name not in denied]})
 
     def reply_of(self, task: TaskRecord) -> JsonObject:
         """Return what a query of `task` shows now."""
         return query_reply(task, self.clock.now(), self.link_to)
 
-    def _model(self, call: Submission, body: Mapping[str, object]) -> Model:
+    def _model(self, call: SubmitCall, body: Mapping[str, object]) -> Model:
         name = body.get("model")
         model = self.catalogue.find(name)
         if model is None:
@@ -219,13 +219,13 @@ class Vendor:
 
     def _accept(self, model: Model, body: Mapping[str, object], paid: PaidTask) -> TaskRecord:
         house, now, ordinal = self.house, self.clock.now(), len(self.tasks) + 1
-        shape = shape_of(body, path=model.path, seed=house.seed, ordinal=ordinal)
+        spec = output_spec(body, path=model.path, seed=house.seed, ordinal=ordinal)
         task = TaskRecord(
             task_id=_task_id(now, house.seed, ordinal),
             ordinal=ordinal,
             model=model.name,
             body=MappingProxyType(dict(body)),
-            shape=shape,
+            spec=spec,
             life=draw_life(
                 seed=house.seed,
                 ordinal=ordinal,
@@ -233,7 +233,7 @@ class Vendor:
                 median_seconds=house.median_seconds,
                 failure_share=house.failure_share,
             ),
-            price=price_of(model.schema, body, shape),
+            price=price_of(model.schema, body, spec),
             estimated_seconds=round(house.median_seconds),
         )
         self._pay(task, paid._replace(task_id=task.task_id))

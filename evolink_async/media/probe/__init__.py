@@ -8,4 +8,9 @@ from .measure import probe
 from .opening import opened
 from .signatures import UNKNOWN
 
-__all__ = ("UNKNOWN", "UnreadableError", "opened", "probe")
+__all__ = (
+    "UNKNOWN",
+    "UnreadableError",
+    "opened",
+    "probe",
+)

@@ -19,7 +19,7 @@ _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 
 
 @attrs.frozen
-class Footage:
+class FilmFacts:
     """Seconds and pixels; None where the file does not say, or has no picture."""
 
     seconds: float | None
@@ -34,7 +34,7 @@ class _Box:
     end: int
 
 
-def footage(window: Window) -> Footage:
+def film_facts(window: Window) -> FilmFacts:
     """Read what a film says of itself.
 
     Raises:
@@ -50,7 +50,7 @@ def footage(window: Window) -> Footage:
     sizes = [size for track in inside if track.kind == b"trak" and (size := _shown(window, track))]
     header = _first(window, b"mvhd", inside)
     width, height = sizes[0] if sizes else (None, None)
-    return Footage(None if header is None else _seconds(window, header), width, height)
+    return FilmFacts(None if header is None else _seconds(window, header), width, height)
 
 
 def _boxes(window: Window, start: int, end: int) -> Iterator[_Box]:

@@ -22,7 +22,7 @@ _LYING = (5, 6, 7, 8)
 
 
 @attrs.frozen
-class Picture:
+class ImageFacts:
     """Pixels as stored, and whether some may be transparent; None where the header does not say."""
 
     width: int
@@ -30,7 +30,7 @@ class Picture:
     has_alpha: bool | None = None
 
 
-def picture(window: Window, form: str) -> Picture:
+def image_facts(window: Window, form: str) -> ImageFacts:
     """Read what an image says of itself.
 
     Raises:
@@ -43,7 +43,7 @@ def picture(window: Window, form: str) -> Picture:
     return found
 
 
-def _png(window: Window) -> Picture:
+def _png(window: Window) -> ImageFacts:
     width, height, colour = window.number(16, 4), window.number(20, 4), window.number(25, 1)
     has_alpha, offset, kind = colour in _COLOUR_TYPES_WITH_ALPHA, 8, b""
     while kind != b"IEND":
@@ -54,17 +54,17 @@ def _png(window: Window) -> Picture:
         offset += length + 12
         if length and kind != b"IEND":
             window.at(offset - 1, 1)
-    return Picture(width, height, has_alpha)
+    return ImageFacts(width, height, has_alpha)
 
 
-def _jpeg(window: Window) -> Picture:
+def _jpeg(window: Window) -> ImageFacts:
     offset = 2
     while True:
         marker = window.number(offset + 1, 1)
         if window.number(offset, 1) != 0xFF:
             raise UnreadableError("is damaged")
         if marker in _FRAME_MARKERS:
-            return Picture(window.number(offset + 7, 2), window.number(offset + 5, 2), has_alpha=False)
+            return ImageFacts(window.number(offset + 7, 2), window.number(offset + 5, 2), has_alpha=False)
         if marker == 0xFF:
             offset += 1
         elif marker in _BARE_MARKERS:
@@ -73,39 +73,41 @@ def _jpeg(window: Window) -> Picture:
             offset += 2 + max(window.number(offset + 2, 2), 2)
 
 
-def _webp(window: Window) -> Picture:
+def _webp(window: Window) -> ImageFacts:
     if window.number(4, 4, big=False) + 8 > window.size_bytes:
         raise EOFError
     kind = window.at(12, 4)
     if kind == b"VP8X":
         width, height = window.number(24, 3, big=False) + 1, window.number(27, 3, big=False) + 1
-        return Picture(width, height, bool(window.number(20, 1) & 0x10))
+        return ImageFacts(width, height, bool(window.number(20, 1) & 0x10))
     if kind == b"VP8L":
         bits = window.number(21, 4, big=False)
-        return Picture((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1))
-    return Picture(window.number(26, 2, big=False) & 0x3FFF, window.number(28, 2, big=False) & 0x3FFF, has_alpha=False)
+        return ImageFacts((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1))
+    return ImageFacts(
+        window.number(26, 2, big=False) & 0x3FFF, window.number(28, 2, big=False) & 0x3FFF, has_alpha=False
+    )
 
 
-def _bmp(window: Window) -> Picture:
+def _bmp(window: Window) -> ImageFacts:
     pixels, header = window.number(10, 4, big=False), window.number(14, 4, big=False)
     if header == 12:
-        return Picture(window.number(18, 2, big=False), window.number(20, 2, big=False), has_alpha=False)
+        return ImageFacts(window.number(18, 2, big=False), window.number(20, 2, big=False), has_alpha=False)
     width, height = (int.from_bytes(window.at(place, 4), "little", signed=True) for place in (18, 22))
     bits, packing = window.number(28, 2, big=False), window.number(30, 4, big=False)
     is_plain = packing == 0
     if is_plain and pixels + (width * bits + 31) // 32 * 4 * abs(height) > window.size_bytes:
         raise EOFError
-    return Picture(width, abs(height), False if bits < 32 else None)  # a fourth byte is seldom meant as alpha
+    return ImageFacts(width, abs(height), False if bits < 32 else None)  # a fourth byte is seldom meant as alpha
 
 
-def _gif(window: Window) -> Picture:
-    return Picture(window.number(6, 2, big=False), window.number(8, 2, big=False))
+def _gif(window: Window) -> ImageFacts:
+    return ImageFacts(window.number(6, 2, big=False), window.number(8, 2, big=False))
 
 
 _READERS = {"png": _png, "jpeg": _jpeg, "webp": _webp, "bmp": _bmp, "gif": _gif}
 
 
-def _checked(window: Window, form: str, found: Picture) -> Picture:
+def _checked(window: Window, form: str, found: ImageFacts) -> ImageFacts:
     """Read the image through, a photo at an eighth of its size; turn it upright."""
     try:
         from PIL import Image

@@ -47,10 +47,10 @@ def _facts(window: Window, form: str) -> MediaFacts:
     known: dict[str, Any] = {}
     kind: str | None = form
     if form in images.FORMATS:
-        found = images.picture(window, form)
+        found = images.image_facts(window, form)
         known = {"width": found.width, "height": found.height, "has_alpha": found.has_alpha}
     elif form in films.FORMATS:
-        film = films.footage(window)
+        film = films.film_facts(window)
         seconds = film.seconds
         if seconds is None and window.is_whole:
             seconds = container_seconds(window, "mov")
