@@ -8,14 +8,17 @@ from .client import HttpOptions
 from .errors import (
     AccessDeniedError,
     AuthenticationError,
+    BudgetError,
     ConfigurationError,
     DeadlineError,
     DownloadError,
     EvolinkError,
     InsufficientCreditsError,
     InvalidRequestError,
+    JournalConflictError,
     NotDeliveredError,
     ParamsError,
+    PreflightError,
     RateLimitError,
     ReplyError,
     ServerError,
@@ -25,13 +28,16 @@ from .errors import (
     TaskFailedError,
     TaskNotFoundError,
     TransportError,
+    UploadError,
 )
-from .jobs import Accepted, Completed, Failed, Job, Unknown
+from .events import Event, Observer
+from .jobs import Accepted, Completed, Failed, Job, Outcome, Unknown
+from .media import Upload
 from .models import Wan26ImageToVideoFlash, Wan26ReferenceVideo, Wan26ReferenceVideoFlash, Wan27ReferenceVideo
 from .params import Params, RawParams, dump_params, load_params
-from .pool import SessionPool
+from .pool import OutcomeStream, SessionPool, Stats
 from .settings import Budget, Cadence, Limits, RetryPolicy
-from .task import Snapshot
+from .task import Snapshot, TaskState
 from .version import __version__
 
 __all__ = (
@@ -39,21 +45,28 @@ __all__ = (
     "AccessDeniedError",
     "AuthenticationError",
     "Budget",
+    "BudgetError",
     "Cadence",
     "Completed",
     "ConfigurationError",
     "DeadlineError",
     "DownloadError",
+    "Event",
     "EvolinkError",
     "Failed",
     "HttpOptions",
     "InsufficientCreditsError",
     "InvalidRequestError",
     "Job",
+    "JournalConflictError",
     "Limits",
     "NotDeliveredError",
+    "Observer",
+    "Outcome",
+    "OutcomeStream",
     "Params",
     "ParamsError",
+    "PreflightError",
     "RateLimitError",
     "RawParams",
     "ReplyError",
@@ -61,13 +74,17 @@ __all__ = (
     "ServerError",
     "SessionPool",
     "Snapshot",
+    "Stats",
     "StatusError",
     "SubmissionUnknownError",
     "TaskError",
     "TaskFailedError",
     "TaskNotFoundError",
+    "TaskState",
     "TransportError",
     "Unknown",
+    "Upload",
+    "UploadError",
     "Wan26ImageToVideoFlash",
     "Wan26ReferenceVideo",
     "Wan26ReferenceVideoFlash",

@@ -1,6 +1,7 @@
 """From result links to files."""
 
 from .downloads import Downloads
+from .earlier_files import has_files
 from .folder import Folder, place_of
 from .names import Exactly, Template
 from .result_reader import ResultReader
@@ -11,5 +12,6 @@ __all__ = (
     "Folder",
     "ResultReader",
     "Template",
+    "has_files",
     "place_of",
 )

@@ -22,6 +22,21 @@ CLOCK_SLACK = 2.0
 """Seconds by which a file system may date a file too early: FAT counts in twos."""
 
 
+def is_untouched(file: SavedFile) -> bool:
+    """Whether a file is still there, and looks as if nobody had written to it: size and time are the same."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    is_same = file.size_bytes is None or (file.size_bytes, file.mtime_ns) == (status.st_size, status.st_mtime_ns)
+    return S_ISREG(status.st_mode) and is_same
+
+
+def has_files(completed: Completed) -> bool:
+    """Whether every result of a job is saved, and still is where and as it was saved."""
+    return len(completed.saved) == len(completed.urls) and all(map(is_untouched, completed.saved))
+
+
 def kept(completed: Completed) -> tuple[SavedFile | None, ...]:
     """The files of a job that are still what was saved, one place a link."""
     if len(completed.saved) != len(completed.urls):
@@ -31,7 +46,7 @@ def kept(completed: Completed) -> tuple[SavedFile | None, ...]:
 
 def _as_saved(file: SavedFile) -> SavedFile | None:
     """A file as it is now, if its bytes are those that were saved: whoever copies a file may change its time."""
-    if file.is_untouched():
+    if is_untouched(file):
         return file
     with suppress(OSError), FileIO(file.path) as opened:
         if os.fstat(opened.fileno()).st_size == file.size_bytes and _digest(opened) == file.sha256:

@@ -6,7 +6,6 @@ Values only: who makes them, and when, is the pool's business.
 from __future__ import annotations
 
 from pathlib import Path
-from stat import S_ISREG
 from typing import TypeAlias
 
 import attrs
@@ -64,15 +63,6 @@ class SavedFile:
     sha256: str | None = None
     mtime_ns: int | None = None
 
-    def is_untouched(self) -> bool:
-        """Whether the file is still there, and looks as if nobody had written to it: size and time are the same."""
-        try:
-            status = self.path.stat()
-        except OSError:
-            return False
-        is_same = self.size_bytes is None or (self.size_bytes, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
-        return S_ISREG(status.st_mode) and is_same
-
 
 @attrs.frozen(kw_only=True)
 class Completed:
@@ -99,10 +89,6 @@ class Completed:
     saved: tuple[SavedFile, ...] = ()
     resumed: bool = False
     download_error: DownloadError | None = None
-
-    def has_files(self) -> bool:
-        """Whether every result is saved, and still is where and as it was saved."""
-        return len(self.saved) == len(self.urls) and all(file.is_untouched() for file in self.saved)
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -55,7 +55,7 @@ class Journal(Protocol):
         ...
 
     def durations(self) -> Sequence[tuple[DurationClass, float]]:
-        """How long tasks took lately, the oldest first: their duration class, as `jobs.duration_class` tells it, and seconds."""
+        """How long tasks took lately, the oldest first: the duration class of each, and its seconds."""
         ...
 
     async def submitting(self, intent: Intent) -> None:

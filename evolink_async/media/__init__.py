@@ -1,6 +1,6 @@
 """What a media file must be, and what it is."""
 
-from .probe import UnreadableError, opened, probe
+from .probe import UnreadableError, measure, opened
 from .rules import (
     FILE_SIGN,
     MB,
@@ -20,20 +20,20 @@ from .uploaded import Upload
 
 __all__ = (
     "FILE_SIGN",
-    "LocalMedia",
     "MB",
+    "SLACK_SECONDS",
+    "LocalMedia",
     "Media",
     "MediaFacts",
     "MediaRule",
-    "SLACK_SECONDS",
     "UnreadableError",
     "Upload",
     "changed",
     "files_in",
     "in_seconds",
     "lengths",
+    "measure",
     "media_faults",
     "opened",
     "places",
-    "probe",
 )

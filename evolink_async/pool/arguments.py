@@ -13,8 +13,7 @@ from yarl import URL
 
 from ..client import ApiKey, base_url, is_loopback
 from ..errors import ConfigurationError
-from ..journal import Journal
-from ..journal.protocol import MemoryJournal
+from ..journal import Journal, MemoryJournal
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from typing import TypeAlias
 
 from ..concurrency import Channel, Limiter
+from ..downloads import has_files
 from ..errors import ConfigurationError, EvolinkError, PreflightError
 from ..jobs import Accepted, Completed, Failed, Job, KeyAssigner, Outcome, duration_class
 from ..params import AnyParams
@@ -146,7 +147,7 @@ class Run:
     def _tell(self, outcome: Outcome) -> None:
         """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""
         self._engine.tally(outcome)
-        if self._save is not None and isinstance(outcome, Completed) and not outcome.has_files():
+        if self._save is not None and isinstance(outcome, Completed) and not has_files(outcome):
             self._conclude(self._hand_over(outcome))
         else:
             self._put(outcome)

@@ -17,7 +17,7 @@ from ..client import Resend, Session
 from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
-from ..journal.protocol import Intent, Known
+from ..journal import Intent, Known
 from ..params import AnyParams, dump_params, local_media
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles

@@ -28,8 +28,7 @@ from ..errors import (
 )
 from ..events import Emit, SubmitsLimited
 from ..jobs import Accepted, Failed, Job, Unknown
-from ..journal import Journal
-from ..journal.protocol import Known
+from ..journal import Journal, Known
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles

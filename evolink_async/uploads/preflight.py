@@ -21,9 +21,7 @@ import attrs
 
 from ..downloads import ResultReader
 from ..errors import DownloadError, InvalidValue, LinkExpiredError, PreflightError
-from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
-from ..media.probe.measure import probe
-from ..media.probe.opening import opened
+from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, measure, media_faults, opened, places
 from ..params import AnyParams, P, Params, local_media, with_media
 
 _FIRST_BYTES = 1 << 20
@@ -164,7 +162,7 @@ class Preflight:
     async def _told_by_first_bytes(self, link: str, result_reader: ResultReader) -> Finding | None:
         try:
             first, size_bytes = await _first_bytes(link, result_reader)
-            look = partial(probe, BytesIO(first), size_bytes=size_bytes)
+            look = partial(measure, BytesIO(first), size_bytes=size_bytes)
             return await anyio.to_thread.run_sync(look, limiter=self._limiter, abandon_on_cancel=True)
         except LinkExpiredError:
             return UnreadableError("is not served: its host answers 403, 404 or 410")
@@ -233,14 +231,14 @@ def _measured(path: Path, most_bytes: int, known: Measured | None) -> Measured:
     """Read a file, unless it is known and unchanged. Blocking.
 
     Raises:
-        UnreadableError: As `probe` does; or the file changes while it is read.
+        UnreadableError: As `measure` does; or the file changes while it is read.
     """
     with opened(path) as file:
         identity = _identity(os.fstat(file.fileno()))
         wants_digest = identity[0] <= most_bytes
         if known is not None and known.identity == identity and (known.sha256 or not wants_digest):
             return known
-        facts = probe(file)
+        facts = measure(file)
         digest = None
         if wants_digest:
             file.seek(0)

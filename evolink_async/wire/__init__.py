@@ -32,12 +32,12 @@ from .verdict import (
 )
 
 __all__ = (
-    "Credits",
     "MAX_FILE_BYTES",
     "MAX_INLINE_BYTES",
-    "MultipartFrame",
     "READ_HEADERS",
     "REQUEST_KINDS",
+    "Credits",
+    "MultipartFrame",
     "Request",
     "RequestKind",
     "Response",

@@ -42,7 +42,10 @@ from ..errors import (
 from ..media import Upload
 from ..settings import Resubmit
 from ..task import Snapshot, TaskState
-from . import Response, decode_batch, decode_error, decode_task, decode_upload, vendor_error
+from .files import decode_upload
+from .messages import Response
+from .refusals import decode_error, vendor_error
+from .tasks import decode_batch, decode_task
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
 """403 codes about the key itself. `key_model_not_allowed` is not one: the key works for other models."""

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from evolink_async.concurrency import Limiter
-from evolink_async.downloads import Downloads, Folder, ResultReader, Template
+from evolink_async.downloads import Downloads, Folder, ResultReader, Template, has_files
 from evolink_async.downloads.earlier_files import found, kept
 from evolink_async.downloads.names import Name
 from evolink_async.jobs import Completed, SavedFile
@@ -63,7 +63,7 @@ async def test_a_saved_file_is_described(tmp_path):
     assert saved.files == (file.path,)
     assert (file.size_bytes, file.mtime_ns) == (len(FILM), file.path.stat().st_mtime_ns)
     assert file.sha256 == hashlib.sha256(FILM).hexdigest()
-    assert saved.has_files()
+    assert has_files(saved)
 
 
 async def test_an_untouched_file_is_not_fetched_again(tmp_path):
@@ -77,7 +77,7 @@ async def test_a_file_whose_time_has_changed_is_read(tmp_path):
     first, second, asked = await twice(tmp_path, lambda files: os.utime(files[0], (1, 1)))
     assert (second.files, asked) == (first.files, 0)
     assert second.saved[0].mtime_ns == 1_000_000_000
-    assert second.has_files()
+    assert has_files(second)
 
 
 @pytest.mark.parametrize("content", [b"longer" + FILM, FILM[:-1] + b"!", b""], ids=["longer", "other", "empty"])
@@ -99,7 +99,7 @@ async def test_only_what_is_gone_is_fetched_again(tmp_path):
     """The second of three."""
     first, second, asked = await twice(tmp_path, lambda files: files[1].unlink(), links=3)
     assert (second.files, asked) == (first.files, 1)
-    assert second.has_files()
+    assert has_files(second)
 
 
 async def test_a_file_that_no_journal_heard_of_is_found(tmp_path):
@@ -161,10 +161,10 @@ def test_rows_of_older_journals_are_readable(tmp_path):
     old = files_of(json.dumps([str(tmp_path / "film.mp4")]))
     assert old == (SavedFile(tmp_path / "film.mp4"),)
     job = attrs.evolve(completed_with("https://films.example/a.mp4"), saved=old)
-    assert job.has_files()
+    assert has_files(job)
     assert kept(job) == old
     (tmp_path / "film.mp4").unlink()
-    assert not job.has_files()
+    assert not has_files(job)
     assert kept(job) == (None,)
     assert files_of(None) == ()
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from evolink_async.concurrency import Limiter
-from evolink_async.downloads import Downloads, Folder, ResultReader
+from evolink_async.downloads import Downloads, Folder, ResultReader, has_files
 from evolink_async.events import Downloaded, DownloadsBehind, Event
 from tests.downloads.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed_with, nobody
 from tests.servers import Listener, reply, serving
@@ -44,7 +44,7 @@ async def save_all(folder: Path, expiries: list[float], *, emit=None) -> Listene
         ]
         saved = await asyncio.gather(*[downloads.save(job) for job in jobs])
         await result_reader.aclose()
-    assert all(outcome.has_files() for outcome in saved)
+    assert all(has_files(outcome) for outcome in saved)
     return server
 
 

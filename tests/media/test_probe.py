@@ -13,7 +13,7 @@ from PIL import Image
 
 from evolink_async.media import MediaFacts, UnreadableError
 from evolink_async.media.probe import UNKNOWN
-from evolink_async.media.probe.measure import probe
+from evolink_async.media.probe.measure import measure
 from tests.footage import clip, document, image, sound
 
 MADE = {
@@ -52,7 +52,7 @@ HEADS = [
 
 
 def facts_of(content: bytes, **options: int) -> MediaFacts:
-    return probe(io.BytesIO(content), **options)
+    return measure(io.BytesIO(content), **options)
 
 
 def fault_of(content: bytes) -> str:
@@ -67,7 +67,7 @@ def test_a_format_is_told_by_content(form, tmp_path):
     """Whatever the file is called."""
     path = tmp_path / "film.mp4.exe"
     path.write_bytes(MADE[form])
-    facts = probe(path)
+    facts = measure(path)
     assert (facts.format, facts.size_bytes) == (form, len(MADE[form]))
     assert facts == facts_of(MADE[form])
 
@@ -279,7 +279,7 @@ def test_what_is_no_file_is_never_waited_for(tmp_path):
         (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, no file"),
     ]:
         with pytest.raises(UnreadableError) as caught:
-            probe(path)
+            measure(path)
         assert str(caught.value) == what
         assert caught.value.__cause__ is None
 
@@ -291,4 +291,4 @@ def test_a_file_of_somebody_else_may_not_be_read(tmp_path):
     path.write_bytes(MADE["png"])
     path.chmod(0)
     with pytest.raises(UnreadableError, match="may not be read by this user"):
-        probe(path)
+        measure(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import evolink_async as ev
+from evolink_async.downloads import has_files
 from evolink_async.emulator import faults
 from tests.kit import dance, jobs, open_pool, until
 
@@ -87,8 +88,8 @@ async def test_one_job_is_downloaded_into_a_folder(emulator, tmp_path):
         there = await pool.download(done, f"{tmp_path}/new/")
     assert here.files == (tmp_path / "shot-1.mp4",)
     assert there.files == (tmp_path / "new" / "shot-1.mp4",)
-    assert here.has_files()
-    assert there.has_files()
+    assert has_files(here)
+    assert has_files(there)
     assert done.files == ()
 
 
@@ -109,7 +110,7 @@ async def test_a_download_that_fails_is_raised(emulator, tmp_path):
         with pytest.raises(ev.DownloadError):
             await pool.download(done, tmp_path)
         assert list(tmp_path.iterdir()) == []
-        assert (await pool.download(done, tmp_path)).has_files()
+        assert has_files(await pool.download(done, tmp_path))
 
 
 async def test_a_place_that_cannot_be_is_refused(emulator, tmp_path):
@@ -138,7 +139,7 @@ async def test_a_second_run_knows_its_files(emulator, tmp_path):
     assert second[1].saved[0].mtime_ns != first[1].saved[0].mtime_ns
     assert fetched(emulator) == count == 3
     async with open_pool(emulator, journal=journal) as pool:
-        assert all(outcome.has_files() for outcome in await completed_of(pool, 3, download_to=films))
+        assert all(has_files(outcome) for outcome in await completed_of(pool, 3, download_to=films))
 
 
 async def test_a_file_that_somebody_edited_is_his(emulator, tmp_path):

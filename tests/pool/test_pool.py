@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 import evolink_async as ev
+from evolink_async.downloads import has_files
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
@@ -458,7 +459,7 @@ async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path
         [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
     assert outcome.download_error is None
     assert outcome.url != gone
-    assert outcome.has_files()
+    assert has_files(outcome)
 
 
 async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(emulator):

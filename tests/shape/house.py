@@ -1,4 +1,4 @@
-"""The package as its files say it is: modules, floors, imports. Read with `ast`, nothing is imported."""
+"""The package as its files say it is: rooms, doors, imports. Read with `ast`, nothing is imported."""
 
 from __future__ import annotations
 
@@ -11,16 +11,57 @@ import attrs
 PACKAGE = "evolink_async"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
-# Floor 0 decides, floor 1 waits for network or disk, floor 2 moves values, floor 3 is the edge. A package's name
-# stands for all of its modules. The root and `version` are no floor: a table of contents, and a leaf.
-FLOORS = {
-    0: "agenda batching body budget circuit errors events fields hazard inflight jobs json_faults json_text lane "
-    "limits looking media models outcome params rules schedule secret stats task throttle urls verdict watchlist wire",
-    1: "arguments channel fetch journal observers permits probe retry sending sharing shield till transport",
-    2: "ending engine files hosting lifetime opening poller pool run saving session streams submission submitter",
-    3: "callbacks cli emulator engines report telemetry",
+DOORS = {
+    "version": "",
+    "urls": "",
+    "json_text": "",
+    "frozen": "json_text",
+    "task": "frozen",
+    "errors": "task",
+    "concurrency": "errors",
+    "settings": "errors",
+    "events": "errors jobs",
+    "media": "errors frozen json_text",
+    "params": "errors frozen json_text media urls",
+    "models": "errors frozen media params",
+    "jobs": "errors json_text params task",
+    "wire": "errors frozen json_text media params settings task urls",
+    "client": "errors events settings task version wire",
+    "budget": "errors jobs json_text",
+    "journal": "budget errors jobs json_text media task wire",
+    "polling": "concurrency errors events settings task",
+    "downloads": "client concurrency errors events jobs journal settings task urls",
+    "uploads": "client concurrency downloads errors events jobs journal media params settings urls wire",
+    "submitting": "budget client concurrency errors events jobs journal params settings task uploads wire",
+    "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling settings "
+    "submitting task uploads urls wire",
+    "telemetry": "errors events jobs version",
+    "emulator": "client params settings",
+    "cli": "client downloads errors events jobs journal json_text media models params pool settings task uploads "
+    "version wire",
 }
-FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()} | {"version": 0}
+"""Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
+
+EDGES = ("cli", "emulator", "telemetry")
+"""Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
+
+SIDE_DOORS = ("journal.sqlite", "journal.doubts")
+"""Files that another room may import past the face of theirs, inside a function: they bring SQLite along."""
+
+WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "pool", *EDGES)
+WAITING_FILES = ("submitting.submitter", "submitting.submission", "polling.poller", "budget.waiting")
+WAITING_FOLDERS = ("media.probe",)
+"""What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""
+
+WAITING_MODULES = frozenset(
+    {"asyncio", "anyio", "aiohttp", "backoff", "time", "random", "os", "logging", "socket", "ssl", "threading"}
+    | {"subprocess", "sqlite3", "uuid", "secrets"}
+)
+WAITING_CALLS = frozenset(
+    {"stat", "open", "exists", "is_file", "is_dir", "read_bytes", "read_text", "write_bytes", "write_text"}
+    | {"resolve", "expanduser", "iterdir", "unlink", "mkdir", "cwd"}
+)
+"""What counts as waiting: imports of these modules, and calls of these methods of a `Path`."""
 
 
 @attrs.frozen
@@ -43,14 +84,15 @@ class Module:
     tree: ast.Module = attrs.field(repr=False, eq=False)
 
     @property
-    def part(self) -> str:
-        """The file or package directly below the root that it belongs to."""
+    def room(self) -> str:
+        """The room or leaf of the root that it belongs to; empty for the root itself."""
         return self.name.partition(".")[0]
 
     @property
-    def floor(self) -> int | None:
-        """Its floor; None for the root, and for a file that has none yet, which is a failure of its own."""
-        return FLOOR_OF.get(self.part)
+    def may_wait(self) -> bool:
+        """Whether it may touch clock, disk, dice or network."""
+        in_folder = any(self.name == name or self.name.startswith(f"{name}.") for name in WAITING_FOLDERS)
+        return self.room in WAITING_ROOMS or self.name in WAITING_FILES or in_folder
 
     @property
     def lines(self) -> int:

@@ -326,7 +326,7 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     """However many jobs name it at once, by whatever number of parameters."""
     path, reads = tmp_path / "a.mp4", []
     path.write_bytes(clip(3))
-    monkeypatch.setattr("evolink_async.uploads.preflight.probe", lambda file: reads.append(1) or real(file))
+    monkeypatch.setattr("evolink_async.uploads.preflight.measure", lambda file: reads.append(1) or real(file))
     preflight = Preflight()
     async with anyio.create_task_group() as group:
         for _ in range(50):
@@ -343,9 +343,9 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
 
 def real(file) -> MediaFacts:
     """The probe that is stood in front of, to count."""
-    from evolink_async.media.probe.measure import probe
+    from evolink_async.media.probe.measure import measure
 
-    return probe(file)
+    return measure(file)
 
 
 async def test_a_file_once_too_long_is_hashed_when_another_model_takes_it(tmp_path):
@@ -369,7 +369,7 @@ async def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeyp
         os.truncate(path, 5000)
         return facts
 
-    monkeypatch.setattr("evolink_async.uploads.preflight.probe", slow)
+    monkeypatch.setattr("evolink_async.uploads.preflight.measure", slow)
     assert await faults_of(dance(path), Preflight()) == [f"{path} changes while it is read"]
 
 

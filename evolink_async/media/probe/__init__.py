@@ -4,13 +4,13 @@ Nothing is judged here: see `media.rules`.
 """
 
 from .errors import UnreadableError
-from .measure import probe
+from .measure import measure
 from .opening import opened
 from .signatures import UNKNOWN
 
 __all__ = (
     "UNKNOWN",
     "UnreadableError",
+    "measure",
     "opened",
-    "probe",
 )

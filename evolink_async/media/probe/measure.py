@@ -17,7 +17,7 @@ from .sounds import container_seconds, mp3_seconds, wav_seconds
 from .window import Window
 
 
-def probe(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:
+def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:
     """Find out what a file is.
 
     Args:
@@ -29,7 +29,7 @@ def probe(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFa
     """
     if isinstance(source, Path):
         with opened(source) as file:
-            return probe(file)
+            return measure(file)
     with readable_errors():
         window = Window(source, size_bytes)
         if not window.size_bytes:
