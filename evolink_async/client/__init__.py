@@ -5,7 +5,7 @@ from .gate import OutageGate
 from .options import HttpOptions, base_url, is_loopback
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
-from .transport import AiohttpTransport, Transport
+from .transport import AiohttpTransport, Transport, describe_failure
 
 __all__ = (
     "AiohttpTransport",
@@ -19,6 +19,7 @@ __all__ = (
     "base_url",
     "choose",
     "delays",
+    "describe_failure",
     "is_loopback",
     "suspension_error",
 )

@@ -127,9 +127,11 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, _NOT_DELIVERED) or not progress.sent:
                 raise NotDeliveredError(
-                    f"no connection to {self._prefix}: {_reason(error)}", kind=request.kind
+                    f"no connection to {self._prefix}: {describe_failure(error)}", kind=request.kind
                 ) from None
-            raise TransportError(f"no whole answer from {self._prefix}: {_reason(error)}", kind=request.kind) from None
+            raise TransportError(
+                f"no whole answer from {self._prefix}: {describe_failure(error)}", kind=request.kind
+            ) from None
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read the body up to the cap: aiohttp's own `read` has none."""
@@ -156,8 +158,8 @@ class AiohttpTransport:
             await asyncio.sleep(0)  # let transports close within this turn, before a loop that ends with us
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong, without aiohttp's own text where that could hold the request."""
+def describe_failure(error: BaseException) -> str:
+    """Say what went wrong, without aiohttp's own text where that could show the request, and so the key."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error) or type(error.os_error).__name__
     if isinstance(error, TimeoutError):

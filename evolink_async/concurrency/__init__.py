@@ -1,6 +1,7 @@
 """Small asyncio parts that know no domain."""
 
 from .channel import Channel
+from .disk import on_disk
 from .limiter import Limiter
 from .shared_task import SharedTask
 from .shield import wait_shielded
@@ -9,5 +10,6 @@ __all__ = (
     "Channel",
     "Limiter",
     "SharedTask",
+    "on_disk",
     "wait_shielded",
 )

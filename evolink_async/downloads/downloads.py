@@ -16,7 +16,7 @@ from typing import TypeAlias
 import anyio.to_thread
 import attrs
 
-from ..concurrency import Limiter
+from ..concurrency import Limiter, on_disk
 from ..errors import DownloadError, EvolinkError, LinkExpiredError
 from ..events import Downloaded, DownloadsBehind, Emit
 from ..jobs import Completed, SavedFile
@@ -28,7 +28,7 @@ from .names import Exactly, Name, Template, names_of, suffix_of
 from .pace import Pace
 from .part_file import Part
 from .result_reader import ResultReader
-from .transfer import Transfer, on_disk, unsaved
+from .transfer import Transfer, unsaved
 
 PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 
@@ -183,14 +183,14 @@ class Downloads:
         try:
             part = Part(self._folder, _label(completed, number))
         except OSError as error:
-            raise unsaved(error, url) from None
+            raise unsaved(url)(error) from None
         with part:
             if part.is_old:
                 started = self._clock() - time.monotonic()  # what a power cut has left of a part is not known
-                await on_disk(lambda: part.take_up(started), url)
+                await on_disk(lambda: part.take_up(started), unsaved(url))
             transfer = Transfer(url, part, max_bytes=self._max_bytes)
             await transfer.run(self._result_reader, self._policy)
-            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), url)
+            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), unsaved(url))
 
 
 def _label(completed: Completed, number: int) -> str:

@@ -18,11 +18,12 @@ from pathlib import Path
 from stat import S_ISREG
 
 from ..errors import ConfigurationError
+from ..regular_file import NO_WAITING
 from .names import Exactly, Name, numbered
 
 HAS_DIR_FD = {os.open, os.link, os.stat, os.unlink} <= os.supports_dir_fd
 """Whether a file can be named beside an open folder. On Windows it cannot: there the folder goes by its path."""
-FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+FLAGS = getattr(os, "O_NOFOLLOW", 0) | NO_WAITING
 """No link is followed, no pipe is waited for."""
 OURS = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.(part|mark)")
 STALE = 86400.0

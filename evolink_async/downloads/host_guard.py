@@ -8,11 +8,28 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from yarl import URL
+
 from ..urls import is_public_host
 
 
 class ForbiddenAddressError(OSError):
     """A link leads to an address that results never come from."""
+
+
+def refusal_of(target: URL, *, allows_private: bool) -> str | None:
+    """Return why an address is not asked for a result; None if it may be.
+
+    Args:
+        target: Where a link, or a redirect, leads.
+        allows_private: Whether plain http and private addresses are allowed too, as emulators need.
+    """
+    allowed = ("https", "http") if allows_private else ("https",)
+    if target.scheme not in allowed or not target.host:
+        return f"results are fetched by {' or '.join(allowed)} only"
+    if not allows_private and not is_public_host(target.host):
+        return f"results never come from {target.host}, which is no public host"
+    return None
 
 
 def guarded_socket(address: tuple[Any, ...]) -> socket.socket:

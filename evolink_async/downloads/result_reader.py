@@ -14,10 +14,9 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from ..client import HttpOptions
+from ..client import HttpOptions, describe_failure
 from ..errors import DownloadError, LinkExpiredError
-from ..urls import is_public_host
-from .host_guard import ForbiddenAddressError, guarded_socket
+from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
 
 REDIRECTS = 3
 RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
@@ -85,14 +84,15 @@ class ResultReader:
             if isinstance(error, DownloadError):
                 raise
             kind = DownloadError if _is_final(error) else InterruptedDownloadError
-            raise kind(f"the result could not be read: {_reason(error)}", url=url) from None
+            raise kind(f"the result could not be read: {describe_failure(error)}", url=url) from None
 
     async def _get(self, url: str, after: ResumePoint | None) -> aiohttp.ClientResponse:
         """Follow redirects ourselves, so that each hop passes the same checks."""
         target = URL(url, encoded=True)
         headers = {"Range": f"bytes={after.offset}-", "If-Range": after.version} if after is not None else {}
         for _ in range(REDIRECTS + 1):
-            self._check(target, url)
+            if (refusal := refusal_of(target, allows_private=self._options.allow_private_results)) is not None:
+                raise DownloadError(refusal, url=url)
             reply = await self._open_session().get(target, headers=headers, allow_redirects=False)
             location = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or location is None:
@@ -100,13 +100,6 @@ class ResultReader:
             reply.release()
             target = target.join(URL(location, encoded=True))
         raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
-
-    def _check(self, target: URL, url: str) -> None:
-        allowed = ("https", "http") if self._options.allow_private_results else ("https",)
-        if target.scheme not in allowed or not target.host:
-            raise DownloadError(f"results are fetched by {' or '.join(allowed)} only", url=url)
-        if not self._options.allow_private_results and not is_public_host(target.host):
-            raise DownloadError(f"results never come from {target.host}, which is no public host", url=url)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -175,9 +168,3 @@ def _is_final(error: Exception) -> bool:
     """Whether asking again leads to the same end: a forbidden address, a certificate, a URL that is none."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return isinstance(cause, ForbiddenAddressError | aiohttp.ClientSSLError | ValueError)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error) or type(error.os_error).__name__
-    return str(error) if isinstance(error, aiohttp.ClientPayloadError | OSError) else type(error).__name__

@@ -8,17 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
-
-import anyio.to_thread
 
 from ..client import delays
+from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .part_file import Part
 from .result_reader import ChangedResultError, InterruptedDownloadError, RemoteFile, ResultReader, ResumePoint
-
-T = TypeVar("T")
 
 SPILL_BYTES = 1 << 20
 """Bytes gathered before one hop to a writing thread: with fewer the hops cost more than the writing, and with more
@@ -85,7 +81,7 @@ class Transfer:
                 self._check_room(self._part.size_bytes + size_bytes)
                 if size_bytes >= SPILL_BYTES:
                     full, pieces, size_bytes = pieces, [], 0
-                    await on_disk(partial(self._part.write, full), self._url)
+                    await on_disk(partial(self._part.write, full), unsaved(self._url))
         except Exception:  # not a cancellation, after which nothing is wanted any more
             self._now(partial(self._part.write, pieces))
             raise
@@ -97,7 +93,7 @@ class Transfer:
         try:
             act()
         except OSError as error:
-            raise unsaved(error, self._url) from None
+            raise unsaved(self._url)(error) from None
 
     def _check_room(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:
@@ -118,14 +114,6 @@ class Transfer:
         return DownloadError(message, url=self._url)
 
 
-async def on_disk(act: Callable[[], T], url: str) -> T:
-    """Do something that blocks in a thread."""
-    try:
-        return await anyio.to_thread.run_sync(act)
-    except OSError as error:
-        raise unsaved(error, url) from None
-
-
-def unsaved(error: OSError, url: str) -> DownloadError:
-    """Why a file is not on the disk."""
-    return DownloadError(f"the result could not be saved: {error.strerror or error}", url=url)
+def unsaved(url: str) -> Callable[[OSError], DownloadError]:
+    """Make what the system says into an error about a result."""
+    return lambda error: DownloadError(f"the result could not be saved: {error.strerror or error}", url=url)

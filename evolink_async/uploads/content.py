@@ -9,17 +9,17 @@ import hashlib
 import os
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from io import BufferedReader
 from pathlib import Path
-from stat import S_ISREG
-from typing import Protocol, Self, TypeAlias, TypeVar
+from typing import Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 import attrs
 
 from ..client import Transport
+from ..concurrency import on_disk
 from ..errors import TransportError, UploadError
+from ..regular_file import IrregularFileError, open_regular
 from ..wire import (
     MAX_FILE_BYTES,
     MAX_INLINE_BYTES,
@@ -31,13 +31,10 @@ from ..wire import (
     encode_stream,
 )
 
-T = TypeVar("T")
 Tell: TypeAlias = Callable[[int], None]
 
 PIECE_BYTES = 1 << 19
 """Bytes read in one hop to a thread; each upload holds two or three such pieces in memory."""
-NO_WAITING: int = getattr(os, "O_NONBLOCK", 0)
-"""Opens a pipe that nobody writes to at once; systems without it have no such pipes."""
 
 
 class LocalFileError(UploadError):
@@ -135,13 +132,13 @@ class FileContent:
         """
 
         def look() -> FileContent:
-            with _opened(path) as file:
+            with open_regular(path) as file:
                 size_bytes = os.fstat(file.fileno()).st_size
                 _check_size(str(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
                 known = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
             return cls(path=path, name=name or path.name, sha256=known, size_bytes=size_bytes)
 
-        return await _on_disk(look, path)
+        return await on_disk(look, _unreadable(path))
 
     async def send(self, transport: Transport, tell: Tell) -> Response:
         """Send it once; see `Content.send`. A file that changed is not sent to its end, so nothing of it is kept."""
@@ -185,7 +182,7 @@ class Body:
 
     async def __anext__(self) -> bytes:
         try:
-            piece = await _on_disk(self._step, self._content.path)
+            piece = await on_disk(self._step, _unreadable(self._content.path))
         except LocalFileError as error:
             self.fault = error
             raise
@@ -209,7 +206,7 @@ class Body:
     def _read(self) -> Generator[bytes]:
         """Read in a thread. What follows the file is held back until its bytes are found to be the right ones."""
         content, digest = self._content, hashlib.sha256()
-        with _opened(content.path) as file:
+        with open_regular(content.path) as file:
             yield self._frame.before
             while piece := file.read(min(PIECE_BYTES, content.size_bytes - self._taken)):
                 digest.update(piece)
@@ -221,15 +218,6 @@ class Body:
         yield self._frame.after
 
 
-def _opened(path: Path) -> BufferedReader:
-    """Open a file, but nothing that would keep us waiting, as a pipe does."""
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAITING))  # noqa: SIM115
-    if not S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise LocalFileError(f"{str(path)!r} is no regular file", source=str(path))
-    return file
-
-
 def _check_size(source: str, size_bytes: int, most: int, way_out: str) -> None:
     if not size_bytes:
         raise LocalFileError(f"{source!r} is empty", source=source)
@@ -238,10 +226,12 @@ def _check_size(source: str, size_bytes: int, most: int, way_out: str) -> None:
         raise LocalFileError(message, source=source)
 
 
-async def _on_disk(act: Callable[[], T], path: Path) -> T:
-    """Do something that blocks in a thread."""
-    try:
-        return await anyio.to_thread.run_sync(act)
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise LocalFileError(f"{str(path)!r} cannot be read: {reason}", source=str(path)) from None
+def _unreadable(path: Path) -> Callable[[OSError], LocalFileError]:
+    """Make what the system says of a file into an error about it."""
+
+    def failure(error: OSError) -> LocalFileError:
+        reason = error.strerror or str(error)
+        verb = "" if isinstance(error, IrregularFileError) else "cannot be read: "
+        return LocalFileError(f"{str(path)!r} {verb}{reason}", source=str(path))
+
+    return failure

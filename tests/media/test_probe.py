@@ -274,7 +274,7 @@ def test_what_is_no_file_is_never_waited_for(tmp_path):
         (tmp_path / "missing.mp4", "does not exist"),
         (tmp_path, "is a folder"),
         (tmp_path / "pipe", "is a device, pipe or socket, no file"),
-        (tmp_path / "nul\0.mp4", "has a name that no file can have"),
+        (tmp_path / "nul\0.mp4", "cannot be read: no file can have this name"),
         (tmp_path / ("a" * 300), f"cannot be read: {os.strerror(errno.ENAMETOOLONG)}"),
         (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, no file"),
     ]:

@@ -15,13 +15,14 @@ DOORS = {
     "version": "",
     "urls": "",
     "json_text": "",
+    "regular_file": "",
     "frozen": "json_text",
     "task": "frozen",
     "errors": "task",
     "concurrency": "errors",
     "settings": "errors",
     "events": "errors jobs",
-    "media": "errors frozen json_text",
+    "media": "errors frozen json_text regular_file",
     "params": "errors frozen json_text media urls",
     "models": "errors frozen media params",
     "jobs": "errors json_text params task",
@@ -30,8 +31,8 @@ DOORS = {
     "budget": "errors jobs json_text",
     "journal": "budget errors jobs json_text media task wire",
     "polling": "concurrency errors events settings task",
-    "downloads": "client concurrency errors events jobs journal settings task urls",
-    "uploads": "client concurrency downloads errors events jobs journal media params settings urls wire",
+    "downloads": "client concurrency errors events jobs journal regular_file settings task urls",
+    "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",
     "submitting": "budget client concurrency errors events jobs journal params settings task uploads wire",
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling settings "
     "submitting task uploads urls wire",
@@ -49,7 +50,7 @@ SIDE_DOORS = ("journal.sqlite", "journal.doubts")
 """Files that another room may import past the face of theirs, inside a function: they bring SQLite along."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "pool", *EDGES)
-WAITING_FILES = ("submitting.submitter", "submitting.submission", "polling.poller", "budget.waiting")
+WAITING_FILES = ("regular_file", "submitting.submitter", "submitting.submission", "polling.poller", "budget.waiting")
 WAITING_FOLDERS = ("media.probe",)
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""
 

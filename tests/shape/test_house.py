@@ -31,7 +31,14 @@ each_core_module = pytest.mark.parametrize("module", CORE, ids=[module.name or "
 
 HOME = {
     "aiohttp": {"client.transport", "client.options", "downloads.result_reader"},
-    "yarl": {"client.transport", "client.options", "downloads.result_reader", "pool.assembly", "pool.arguments"},
+    "yarl": {
+        "client.transport",
+        "client.options",
+        "downloads.result_reader",
+        "downloads.host_guard",
+        "pool.assembly",
+        "pool.arguments",
+    },
     "backoff": {"client.retry"},
     "cattrs": {"wire.account"},
     "av": {"media.probe.sounds"},

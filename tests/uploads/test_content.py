@@ -200,13 +200,13 @@ def looped(path: Path) -> Path:
 NO_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda path: path, "cannot be read: No such file"),
     "empty": (lambda path: path.touch() or path, "is empty"),
-    "a folder": (lambda path: path.parent, "cannot be read: Is a directory"),
-    "a pipe": (pipe, "is no regular file"),
-    "a device": (lambda _: Path("/dev/zero"), "is no regular file"),
-    "a socket": (unix_socket, "cannot be read"),
+    "a folder": (lambda path: path.parent, "is a folder"),
+    "a pipe": (pipe, "is a device, pipe or socket, no file"),
+    "a device": (lambda _: Path("/dev/zero"), "is a device, pipe or socket, no file"),
+    "a socket": (unix_socket, "is a device, pipe or socket, no file"),
     "8 GB": (sparse, "has 8589934592 bytes, more than the 104857600"),
     "a circle": (looped, "cannot be read: Too many levels"),
-    "a NUL": (lambda path: path / "a\0b", "cannot be read: embedded null byte"),
+    "a NUL": (lambda path: path / "a\0b", "cannot be read: no file can have this name"),
     "a long name": (lambda path: path.parent / ("x" * 5000), "cannot be read: File name too long"),
 }
 

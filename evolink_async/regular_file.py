@@ -1,0 +1,48 @@
+"""Opening a regular file for reading, without ever waiting for a pipe or touching a device.
+
+What is in the file, and what an error is called, is decided by the callers.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EINVAL, EISDIR
+from io import BufferedReader
+from pathlib import Path
+
+# Without O_NONBLOCK, opening a pipe waits until another process writes to it. The flag means nothing to a regular file,
+# and Windows has neither the flag nor such pipes.
+NO_WAITING: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Flags for `os.open`."""
+
+
+class IrregularFileError(OSError):
+    """The path leads to a folder, a device, a pipe or a socket."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading, in binary. Blocks; call it in a thread.
+
+    Raises:
+        IrregularFileError: The path leads to something else.
+        OSError: There is no such file, it may not be read, or no file can have this name.
+    """
+    if "\0" in str(path):
+        raise OSError(EINVAL, "no file can have this name")
+    _refuse_irregular(path.stat().st_mode)
+    file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb")
+    try:
+        # The path may lead elsewhere by now; the open file is what counts.
+        _refuse_irregular(os.fstat(file.fileno()).st_mode)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_irregular(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IrregularFileError(EISDIR, "is a folder")
+    if not stat.S_ISREG(mode):
+        raise IrregularFileError(EINVAL, "is a device, pipe or socket, no file")
