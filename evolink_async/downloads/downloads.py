@@ -17,9 +17,10 @@ import anyio.to_thread
 import attrs
 
 from ..concurrency import Limiter, on_disk
-from ..errors import DownloadError, EvolinkError, LinkExpiredError
+from ..errors import DownloadError, EvolinkError, JournalError, LinkExpiredError
 from ..events import Downloaded, DownloadsBehind, Emit
 from ..jobs import Completed, SavedFile
+from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from .earlier_files import found, kept
@@ -46,6 +47,7 @@ class Downloads:
         policy: How often, and when, a transfer that broke off is taken up again.
         look: Reads a task again, when its links have expired.
         max_bytes: Longest file saved.
+        journal: Where the places of saved files are written down; None for nowhere.
         emit: Told of every file.
         clock: Unix time: links expire while a laptop sleeps, too.
     """
@@ -60,6 +62,7 @@ class Downloads:
         policy: RetryPolicy,
         poll: PollTask,
         max_bytes: int,
+        journal: Journal | None = None,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -70,6 +73,7 @@ class Downloads:
         self._policy = policy
         self._poll = poll
         self._max_bytes = max_bytes
+        self._journal = journal
         self._emit = emit
         self._clock = clock
         self._pace = Pace()
@@ -85,7 +89,10 @@ class Downloads:
             here = await anyio.to_thread.run_sync(kept, completed)
         elif completed.resumed:
             here = await self._unheard_of(completed)
-        return await self._complete(completed, here)
+        saved = await self._complete(completed, here)
+        if saved.saved and saved.download_error is None:
+            await self._write_down(saved)
+        return saved
 
     async def fetch(self, completed: Completed) -> Completed:
         """Fetch every link of a job, whatever is on the disk already.
@@ -96,7 +103,19 @@ class Downloads:
         fetched = await self._complete(attrs.evolve(completed, download_error=None), (None,) * len(completed.urls))
         if fetched.download_error is not None:
             raise fetched.download_error
+        await self._write_down(fetched)
         return fetched
+
+    async def _write_down(self, saved: Completed) -> None:
+        """Note where the files are. Without that note a later run finds them by name, date and length."""
+        if self._journal is None:
+            return
+        try:
+            await self._journal.saved(saved)
+        except JournalError as error:
+            # The files are there and the user gets them. A journal that failed once takes no further intent, so the
+            # next submit tells of it where it matters.
+            _log.warning("the files of %s are saved, but the journal could not note it: %s", saved.key, error)
 
     async def _unheard_of(self, completed: Completed) -> Sequence[SavedFile | None]:
         """Files that were published by a run that died before the journal heard of them."""

@@ -3,6 +3,7 @@
 from .poller import Poller, status_answered
 from .schedule import Schedule
 from .watched_task import Account, WatchedTask, Watcher
+from .watchlist import Watchlist
 
 __all__ = (
     "Account",
@@ -10,5 +11,6 @@ __all__ = (
     "Schedule",
     "WatchedTask",
     "Watcher",
+    "Watchlist",
     "status_answered",
 )

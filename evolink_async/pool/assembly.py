@@ -8,14 +8,15 @@ from __future__ import annotations
 import attrs
 from yarl import URL
 
-from ..budget import BudgetAccount
+from ..budget import BudgetAccount, BudgetQueue
 from ..client import AiohttpTransport, ApiKey, HttpOptions, OutageGate, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
-from ..events import Observer
+from ..events import Emit, Observer
 from ..journal import Journal
-from ..polling import Schedule
+from ..polling import Poller, Schedule
 from ..settings import Budget, Cadence, Limits, RetryPolicy
+from ..submitting import Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .engine import Engine
 from .observer import SafeObserver
@@ -46,32 +47,54 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     Raises:
         JournalError: The journal cannot be read.
     """
-    retry, http = settings.retry, settings.http
+    limits, retry, http = settings.limits, settings.retry, settings.http
     emit = SafeObserver(settings.observer) if settings.observer is not None else None
-    budget_account = (
-        BudgetAccount(settings.budget.credits, await journal.ledger()) if settings.budget is not None else None
-    )
-    sessions = tuple(
-        Session(
-            AiohttpTransport(settings.origin, key, options=http),
-            key.fingerprint,
-            gate=OutageGate(retry.patience),
-            emit=emit,
-        )
-        for key in settings.keys
-    )
-    transports = {key.fingerprint: AiohttpTransport(settings.files_origin, key, options=http) for key in settings.keys}
-    uploads = Uploads(transports, journal, Limiter(settings.limits.uploads), policy=retry, emit=emit)
-    return Engine(
+    sessions = tuple(_session(key, settings, emit) for key in settings.keys)
+    requests, submits = Limiter(limits.requests), Limiter(limits.submits)
+    schedule = Schedule(settings.cadence, journal.durations())
+    poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
+    budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
+    uploads = _uploads(settings, journal, emit)
+    local_files = LocalFiles(Preflight(), uploads)
+    submitter = Submitter(
         sessions,
-        ResultReader(http),
-        uploads,
-        LocalFiles(Preflight(), uploads),
+        retry,
         journal,
-        limits=settings.limits,
-        cadence=settings.cadence,
-        retry=retry,
-        schedule=Schedule(settings.cadence, journal.durations()),
-        budget_account=budget_account,
+        budget_queue,
+        submits=submits,
+        requests=requests,
+        local_files=local_files,
         emit=emit,
     )
+    return Engine(
+        sessions=sessions,
+        result_reader=ResultReader(http),
+        uploads=uploads,
+        local_files=local_files,
+        journal=journal,
+        limits=limits,
+        requests=requests,
+        submits=submits,
+        in_flight=Limiter(limits.in_flight),
+        downloads=Limiter(limits.downloads),
+        poller=poller,
+        budget_queue=budget_queue,
+        submitter=submitter,
+        emit=emit,
+    )
+
+
+def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
+    transport = AiohttpTransport(settings.origin, key, options=settings.http)
+    return Session(transport, key.fingerprint, gate=OutageGate(settings.retry.patience), emit=emit)
+
+
+async def _account(budget: Budget | None, journal: Journal) -> BudgetAccount | None:
+    return BudgetAccount(budget.credits, await journal.ledger()) if budget is not None else None
+
+
+def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:
+    transports = {
+        key.fingerprint: AiohttpTransport(settings.files_origin, key, options=settings.http) for key in settings.keys
+    }
+    return Uploads(transports, journal, Limiter(settings.limits.uploads), policy=settings.retry, emit=emit)

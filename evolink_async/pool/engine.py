@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Protocol, TypeAlias
 
-from ..budget import BudgetAccount, BudgetQueue
+import attrs
+
+from ..budget import BudgetQueue
 from ..client import AnySession, Session
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
@@ -20,8 +22,8 @@ from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..events import Emit, JobEnded
 from ..jobs import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from ..journal import Journal
-from ..polling import Account, Poller, Schedule, WatchedTask, Watcher, status_answered
-from ..settings import Cadence, Limits, RetryPolicy
+from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
+from ..settings import Limits
 from ..submitting import Submitter
 from ..task import Snapshot, TaskState
 from ..uploads import LocalFiles, Uploads
@@ -55,57 +57,60 @@ class Work(Protocol):
         ...
 
 
+@attrs.define(kw_only=True, eq=False)
 class Engine:
-    """Everything an open pool works with."""
+    """Everything an open pool works with, made in `assembly`.
 
-    def __init__(
-        self,
-        sessions: tuple[Session, ...],
-        result_reader: ResultReader,
-        uploads: Uploads,
-        local_files: LocalFiles,
-        journal: Journal,
-        *,
-        limits: Limits,
-        cadence: Cadence,
-        retry: RetryPolicy,
-        schedule: Schedule,
-        budget_account: BudgetAccount | None,
-        emit: Emit | None,
-    ) -> None:
-        self.sessions = sessions
-        self.result_reader = result_reader
-        self.uploads = uploads
-        self.local_files = local_files
-        self.journal = journal
-        self.limits = limits
-        self.requests = Limiter(limits.requests)
-        self.in_flight = Limiter(limits.in_flight)
-        self.downloads = Limiter(limits.downloads)
-        self.submits = Limiter(limits.submits)
-        self.emit = emit
-        self.poller = Poller(cadence, self.requests, schedule=schedule, emit=emit)
-        self.tasks = self.poller.tasks
-        self.budget_queue = BudgetQueue(budget_account, is_watching=lambda: len(self.tasks) > 0)
-        self.submitter = Submitter(
-            sessions,
-            retry,
-            journal,
-            self.budget_queue,
-            submits=self.submits,
-            requests=self.requests,
-            local_files=local_files,
-            emit=emit,
-        )
-        self.runs: set[Work] = set()
-        self.channels: set[Channel[Snapshot]] = set()
-        self._waiters: set[asyncio.Future[Ended]] = set()
-        self._counts: Counter[type[Outcome]] = Counter()
-        self._credits_used = 0.0
-        self._loop = asyncio.get_running_loop()
-        self._closed = False
+    Attributes:
+        sessions: One for each API key.
+        result_reader: Reads result files.
+        uploads: Uploads files.
+        local_files: Measures and uploads the files that jobs name.
+        journal: Where jobs are written down.
+        limits: How much may go on at once.
+        requests: Permits for HTTP calls to the API.
+        submits: Permits for submits.
+        in_flight: Permits for jobs of runs that are alive at the service.
+        downloads: Permits for result files being fetched.
+        poller: Polls the tasks that are watched.
+        budget_queue: Where jobs wait for credits.
+        submitter: Submits jobs.
+        emit: Told what happens.
+        runs: What goes on until the engine is closed.
+        channels: Streams of snapshots that are open.
+    """
+
+    sessions: tuple[Session, ...]
+    result_reader: ResultReader
+    uploads: Uploads
+    local_files: LocalFiles
+    journal: Journal
+    limits: Limits
+    requests: Limiter
+    submits: Limiter
+    in_flight: Limiter
+    downloads: Limiter
+    poller: Poller
+    budget_queue: BudgetQueue
+    submitter: Submitter
+    emit: Emit | None
+    runs: set[Work] = attrs.field(init=False, factory=set["Work"])
+    channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
+    _waiters: set[asyncio.Future[Ended]] = attrs.field(init=False, factory=set[asyncio.Future[Ended]])
+    _counts: Counter[type[Outcome]] = attrs.field(init=False, factory=Counter[type[Outcome]])
+    _credits_used: float = attrs.field(init=False, default=0.0)
+    _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
+    _closed: bool = attrs.field(init=False, default=False)
+    _background: asyncio.Task[None] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
         self._background = asyncio.create_task(self.poller.run(), name="evolink_async poller")
         self._background.add_done_callback(self._stopped)
+
+    @property
+    def tasks(self) -> Watchlist:
+        """The tasks that are watched."""
+        return self.poller.tasks
 
     def retune(self, limits: Limits) -> None:
         """Change how much may go on at once; what goes on already is not cut short."""
@@ -275,10 +280,6 @@ class Engine:
         await self.ended(outcome, seen)
         self.say_ended(outcome)
         self.journal.told(outcome)
-
-    async def saved(self, completed: Completed) -> None:
-        """Write down where the files of a job are."""
-        await self.submitter.record(self.journal.saved(completed))
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""

@@ -200,8 +200,6 @@ class Run:
         """Save the files, then put the outcome where the caller takes it."""
         if self._save is not None and isinstance(outcome, Completed):
             outcome = await self._save(outcome)
-            if outcome.saved and outcome.download_error is None:
-                await self._engine.saved(outcome)
         self._put(outcome)
 
     def _put(self, outcome: Outcome) -> None:

@@ -48,9 +48,7 @@ async def fetch_to(
     """
     folder, name = place_of(path)
     downloads = await anyio.to_thread.run_sync(_downloads, folder, name, engine, policy, http)
-    fetched = await downloads.fetch(completed)
-    await engine.saved(fetched)
-    return fetched
+    return await downloads.fetch(completed)
 
 
 def _downloads(
@@ -64,5 +62,6 @@ def _downloads(
         policy=policy,
         poll=engine.poll,
         max_bytes=http.max_download_bytes,
+        journal=engine.journal,
         emit=engine.emit,
     )

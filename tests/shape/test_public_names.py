@@ -21,6 +21,7 @@ from tests.shape.house import EDGES, MODULES, PACKAGE
 MUTABLE = {
     "WatchedTask": "a hundred thousand of them, changed at each look",
     "Pacing": "the one place that all of a pool's looks take their pace from",
+    "Engine": "the life of an open pool: what goes on in it, and what was counted",
     "Submission": "the state that the sends of one submit share",
     "Resend": "counts the sends of one submit",
     "_Record": "how a job stands in the journal that lives in memory",
