@@ -1,6 +1,6 @@
-"""What a pool is made of, checked and completed from the environment before anything is opened.
+"""The arguments of a pool, checked and completed from the environment.
 
-Nothing is sent and no file is touched here.
+Nothing is opened or sent here.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ DEFAULT_FILES_URL = "https://files-api.evolink.ai"
 
 
 def check_timeout(timeout: float | None) -> None:
-    """Refuse a time-out that is no number of seconds.
+    """Refuse a time-out that is not a number of seconds.
 
     Raises:
         ConfigurationError: It is negative or NaN.
     """
-    if timeout is not None and not timeout >= 0:  # NaN is neither
+    # Not `timeout < 0`, which is false for NaN.
+    if timeout is not None and not timeout >= 0:
         raise ConfigurationError(f"timeout must be seconds, at least 0, or None for no limit, not {timeout!r}")
 
 
 def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
-    """The API keys given, or the one of EVOLINK_API_KEY.
+    """Return the API keys given, else the one of EVOLINK_API_KEY.
 
     Raises:
-        ConfigurationError: There is none, one is no key, or one is given twice.
+        ConfigurationError: There is none, one has characters that a key cannot have, or one is given twice.
     """
     texts = [given] if isinstance(given, str) else list(given) if given is not None else []
     if given is None and (text := os.environ.get("EVOLINK_API_KEY")):
@@ -49,34 +50,34 @@ def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
 
 
 def journal_of(given: str | Path | Journal | None) -> Journal:
-    """The journal given, one in the file given, or one in memory; not opened yet."""
+    """Return the journal given, one for the file given, or one in memory; it is not opened yet."""
     if given is None:
         return MemoryJournal()
-    from ..journal.sqlite import SqliteJournal  # here, for those who need no file: it brings SQLite along
+    # Imported here, because a pool with a journal in memory does not need SQLite.
+    from ..journal.sqlite import SqliteJournal
 
     return SqliteJournal(given) if isinstance(given, str | Path) else given
 
 
 def origin_of(given: str | None) -> URL:
-    """The address given, or the one of EVOLINK_BASE_URL, or EvoLink's own.
+    """Return the address given, else the one of EVOLINK_BASE_URL, else EvoLink's own.
 
     Raises:
-        ConfigurationError: It is no address that a key may be sent to.
+        ConfigurationError: A key may not be sent to this address.
     """
     return base_url(given or os.environ.get("EVOLINK_BASE_URL") or DEFAULT_BASE_URL)
 
 
 def files_origin_of(given: str | None, api: URL) -> URL:
-    """The file service's address given, or the one of EVOLINK_FILES_BASE_URL, or EvoLink's own.
-
-    An API on loopback is an emulator, which takes files too: none goes out into the world unless that is asked for.
+    """Return the file service's address given, else the one of EVOLINK_FILES_BASE_URL, else the default.
 
     Args:
         given: An address, or None.
-        api: Where the API is.
+        api: The address of the API.
 
     Raises:
-        ConfigurationError: It is no address that a key may be sent to.
+        ConfigurationError: A key may not be sent to this address.
     """
+    # An API on loopback is an emulator, and an emulator takes files too: by default no file leaves this machine.
     default = str(api) if is_loopback(api) else DEFAULT_FILES_URL
     return base_url(given or os.environ.get("EVOLINK_FILES_BASE_URL") or default)

@@ -1,6 +1,6 @@
-"""Putting an open pool together from what its user chose: the one place that makes every part.
+"""Makes every part of a pool, from the settings its user chose.
 
-What the parts do, and what they do together, is not decided here.
+What the parts do is in their own rooms, what they do together in `engine`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .observer import SafeObserver
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What a pool was made with, checked; see `SessionPool`."""
+    """The checked arguments of a pool; see `SessionPool`."""
 
     keys: tuple[ApiKey, ...]
     origin: URL
@@ -41,8 +41,8 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     """Make the parts, one session for each key. Call it inside the event loop that will use them.
 
     Args:
-        settings: What the user chose.
-        journal: Open already.
+        settings: The arguments of the pool.
+        journal: An open journal.
 
     Raises:
         JournalError: The journal cannot be read.

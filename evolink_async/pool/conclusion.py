@@ -1,6 +1,6 @@
-"""From the last look at a task to the outcome of its job.
+"""From the last poll of a task to the outcome of its job.
 
-The clock is read here; nothing is written down or told.
+Nothing is written to the journal or handed to callers here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ LINK_LIFE = 24 * 3600.0
 
 
 def conclude(key: str, entry: WatchedTask, last: Snapshot | EvolinkError) -> Completed | Failed:
-    """The outcome of a task whose watching has ended with `last`."""
+    """Return the outcome of a watched task.
+
+    Args:
+        key: The job's key.
+        entry: The task.
+        last: The final snapshot, or the error that ended the watching.
+    """
     timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.polls, lag=entry.lag)
     return outcome_of(key, entry.task_id, last, timing)
 
 
 def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
-    """The outcome that the last look at a task amounts to."""
+    """Return the outcome that a final snapshot, or an error, means for a job."""
     if isinstance(last, EvolinkError):
         return Failed(key, last, task_id)
     if last.state != TaskState.COMPLETED:
@@ -33,6 +39,7 @@ def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Ti
         key=key,
         task_id=task_id,
         urls=last.urls,
+        # The links may be as old as the last poll that showed none, so their life is counted from there.
         expires_at=timing.finished_at - timing.lag + LINK_LIFE,
         snapshot=last,
         timing=timing,
@@ -40,5 +47,5 @@ def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Ti
 
 
 def deadline(task_id: str, waited: float) -> DeadlineError:
-    """Our patience ended, the task goes on."""
+    """Return the error for a wait that ended before its task did."""
     return DeadlineError(f"task {task_id} did not end within {waited:g} s; it goes on", task_id=task_id, waited=waited)

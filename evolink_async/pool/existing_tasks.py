@@ -1,6 +1,6 @@
-"""What a pool does with tasks that exist already, whoever made them: wait, poll, watch, settle.
+"""What a pool does with tasks that exist already: wait, poll, watch, settle.
 
-Making new ones is in `session_pool`.
+New tasks are made in `session_pool`.
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ from .streams import SnapshotStream
 
 
 class ExistingTasks(Lifetime):
-    """The methods of a pool that cost nothing: they take the id of a task, or the key of a job in doubt."""
+    """The methods of a pool that take the id of a task, or the key of a job in doubt. All are free of charge."""
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> Completed:
-        """Wait for a task, made by this pool, an earlier process or somebody else, to complete.
+        """Wait until a task completes. The task may be of this pool, of an earlier process, or of another program.
 
-        Survives whatever may go wrong with a look. Free of charge. Cancelling it leaves the task alone.
+        Polls that fail are repeated. Free of charge. Cancelling this call does not affect the task.
 
         Args:
             task_id: The vendor's id.
-            timeout: Seconds to wait; None waits for ever.
+            timeout: Seconds to wait; None waits until the task ends.
 
         Raises:
             TaskFailedError: The task failed; nothing is charged.
-            TaskCancelledError: Somebody cancelled it.
+            TaskCancelledError: The task was cancelled at the service.
             DeadlineError: `timeout` passed; the task goes on.
-            TaskNotFoundError: The service does not know the task, `Cadence.not_found_grace` after we first asked.
-            AuthenticationError: Or 402, 403: the key was refused four times over `Cadence.max_interval`.
+            TaskNotFoundError: The service does not know the task, and `Cadence.not_found_grace` has passed.
+            AuthenticationError: The key was refused (401) four times over `Cadence.max_interval`. 402 and 403 raise
+                `InsufficientCreditsError` and `AccessDeniedError` in the same way.
             ReplyError: The task completed without a result link.
         """
         return await self._wait(task_id, timeout, None)
 
     async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
         engine = self._open_engine()
-        encode_poll(task_id)  # refuses what can be no id
+        # Raises for an id that no task has, before anything is sent.
+        encode_poll(task_id)
         check_timeout(timeout)
         outcome = await engine.wait(task_id, timeout, duration_class)
         if outcome is None:
@@ -51,13 +53,13 @@ class ExistingTasks(Lifetime):
         raise outcome.error
 
     async def poll(self, task_id: str) -> Snapshot:
-        """Look at a task once, now. Free of charge.
+        """Poll a task once, now. Free of charge.
 
         Raises:
-            TransportError: Nobody answered.
+            TransportError: No complete answer arrived.
             StatusError: The service refused, or does not know the task.
-            ReplyError: The answer describes no task.
-            ParamsError: No task can have this id.
+            ReplyError: The answer does not describe a task.
+            ParamsError: The id has characters that no task id has.
         """
         engine = self._open_engine()
         encode_poll(task_id)
@@ -67,26 +69,26 @@ class ExistingTasks(Lifetime):
         return seen
 
     def watch(self, task_id: str) -> SnapshotStream:
-        """Yield a snapshot at every change of state or progress that a look shows; the final one is the last.
+        """Yield a snapshot of a task whenever a poll shows another state or progress; the final one is the last.
 
-        Looks are shared with everybody else who waits for the task. Raises what `wait` does, but a task that ends
-        without a result is a snapshot like any other.
+        All who wait for one task share its polls. Raises what `wait` raises, but for a task that ends without a result:
+        that is a snapshot like any other.
         """
         encode_poll(task_id)
         return SnapshotStream(self._open_engine(), task_id)
 
     async def settle(self, key: str, how: str) -> None:
-        """Resolve a doubt, after a look in the dashboard.
+        """Resolve a doubt, after a person has looked in the dashboard.
 
         Args:
-            key: The key of a job that came back as `Unknown`.
-            how: The id of its task, if there is one: it is watched by the next run. Or "resubmit", if there is none:
-                the next run buys it anew, under a new idempotency key. Or "abandon": the job is over.
+            key: The key of a job whose outcome was `Unknown`.
+            how: The id of its task, if the dashboard shows one: the next run waits for it. "resubmit" if it shows none:
+                the next run buys the job again, under a new idempotency key. "abandon" to give the job up.
 
         Raises:
             JournalError: No job of this key is in doubt.
-            ParamsError: `how` is none of these.
-            ConfigurationError: The pool is not open here.
+            ParamsError: `how` is neither a task id nor one of these words.
+            ConfigurationError: The pool is not open in this event loop.
         """
         self._open_engine()
         if how not in ("resubmit", "abandon"):
@@ -94,15 +96,15 @@ class ExistingTasks(Lifetime):
         await self._journal.settled(key, how)
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Jobs accepted, or perhaps accepted, whose end nobody was told yet. Works after closing too."""
+        """Return the jobs accepted or in doubt whose outcome was not taken yet. Works after closing too."""
         return self._journal.unfinished()
 
     def hint(self, task_id: str) -> bool:
-        """Say that there may be news of a task, as when its callback came: it is looked at soon. Free of charge.
+        """Poll a task soon, because there may be news of it, as after its callback. Free of charge.
 
-        Looks at one task never come closer than `Cadence.min_interval`, however many hints there are.
+        Polls of one task stay `Cadence.min_interval` apart, however many hints there are.
 
         Returns:
-            Whether anybody waits for that task here.
+            Whether the task is watched here.
         """
         return self._open_engine().tasks.hint(task_id)

@@ -16,7 +16,7 @@ JobSource: TypeAlias = "Iterable[Job | AnyParams] | AsyncIterable[Job | AnyParam
 
 
 async def read_jobs(source: JobSource) -> AsyncGenerator[Job | AnyParams, None]:
-    """Read either kind of input as one kind, and close it when we stop early."""
+    """Read either kind of input as one kind; close an async generator when reading stops early."""
     if not isinstance(source, AsyncIterable):
         for item in source:
             yield item

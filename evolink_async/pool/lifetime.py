@@ -1,6 +1,6 @@
-"""Opening a pool once, and closing it whatever happens.
+"""Opening a pool once, and closing it completely.
 
-What an open pool can do is in `pool`, what it consists of in `engine`.
+The methods of an open pool are in `session_pool` and `existing_tasks`, its parts in `engine`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from .engine import Engine
 
 
 class Lifetime:
-    """The life of a pool: made, opened by `async with`, closed; it is never opened again.
+    """The life of a pool: made, opened by `async with`, closed. A pool is opened once.
 
     Args:
-        journal: Opened before anything else, closed after it.
+        journal: Opened before everything else, closed after it.
     """
 
-    _engine: Engine | None = None  # here, so that a pool whose construction failed can still be dropped
+    # On the class, because `__del__` also runs for a pool whose constructor raised.
+    _engine: Engine | None = None
     _closing: asyncio.Task[None] | None = None
 
     def __init__(self, journal: Journal) -> None:
@@ -59,28 +60,29 @@ class Lifetime:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the pool: submit no more, learn the task ids of submits on their way, close every connection.
+        """Close the pool: stop submitting, learn the task ids of submits under way, close every connection.
 
-        A submit on its way gets `RetryPolicy.grace` seconds and is recorded as unknown after that. Tasks already
-        accepted go on at the service; `unfinished` names them, also afterwards. Cancelling this call does not cut
-        it short. Closing twice is harmless.
+        A submit under way gets `RetryPolicy.grace` seconds; after that it is recorded as in doubt. Accepted tasks go on
+        at the service, and `unfinished` names them, also after closing. Cancelling this call does not cut it short.
+        Closing twice is harmless.
         """
         if self._engine is None:
             return
         self._engine.check_loop()
+        # A task of its own: whoever closes may be cancelled, and closing must still run to its end.
         if self._closing is None:
             self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
         await wait_shielded(self._closing)
 
     async def _open(self) -> Engine:
-        """Put the parts together; the journal is open."""
+        """Make the parts. The journal is open by now."""
         raise NotImplementedError
 
     def _open_engine(self) -> Engine:
-        """The parts of the open pool.
+        """Return the parts of the open pool.
 
         Raises:
-            ConfigurationError: It is not open, or not here.
+            ConfigurationError: The pool is not open in this event loop.
         """
         if self._engine is None:
             raise ConfigurationError("the pool is not open; use `async with SessionPool() as pool:`")

@@ -1,6 +1,6 @@
-"""Telling observers what happens. An observer that fails is logged and harms nothing: money is at stake elsewhere.
+"""Calling a user's observer without letting its errors into the pool.
 
-What there is to tell is in `events`.
+The events are in `evolink_async.events`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _log = logging.getLogger("evolink_async")
 
 
 class SafeObserver:
-    """Calls an observer with every event.
+    """Calls an observer with every event, and logs what it raises.
 
     Args:
-        observer: Who is told.
+        observer: The user's observer.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -24,7 +24,9 @@ class SafeObserver:
         self._met: set[type[Exception]] = set()
 
     def __call__(self, event: Event) -> None:
-        """Tell of one event."""
+        """Call the observer with one event."""
+        # An observer is called between steps that handle money. Its error must not stop them, and an error at every
+        # event must not fill the log: each class of exception is logged once.
         try:
             self._observer(event)
         except Exception as error:  # noqa: BLE001  # whatever somebody else's code may raise

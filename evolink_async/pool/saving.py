@@ -1,6 +1,6 @@
-"""What callers of a pool say about saving, made into `Downloads`: folders, paths, names.
+"""From the arguments `download_to`, `name` and `path` to a `Downloads`.
 
-How files are saved is the business of `files`.
+How files are saved is in `downloads`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ PathLike: TypeAlias = "str | Path"
 def save_to(
     folder: PathLike | None, name: str | None, engine: Engine, policy: RetryPolicy, http: HttpOptions
 ) -> Save | None:
-    """What saves the results of a run, if they are to be saved.
+    """Return what saves the results of a run; None if nothing is to be saved.
 
     Raises:
-        ConfigurationError: The folder cannot be made or written to, or the template is none.
+        ConfigurationError: The folder cannot be made or written to, or the template is not valid.
     """
     template = Template(name) if name is not None else None
     if folder is not None:
@@ -40,12 +40,13 @@ def save_to(
 async def fetch_to(
     path: PathLike, completed: Completed, engine: Engine, policy: RetryPolicy, http: HttpOptions
 ) -> Completed:
-    """Fetch the results of one job into a folder, or to a file, and write down where they are.
+    """Download the results of one job into a folder, or to a file.
 
     Raises:
-        DownloadError: A result cannot be had or saved.
+        DownloadError: A result could not be read or saved.
         ConfigurationError: The folder cannot be made or written to.
     """
+    # Making and probing the folder blocks, so it is done in a thread.
     folder, name = place_of(path)
     downloads = await anyio.to_thread.run_sync(_downloads, folder, name, engine, policy, http)
     return await downloads.fetch(completed)

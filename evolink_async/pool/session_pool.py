@@ -1,6 +1,7 @@
-"""The pool: many jobs in, a stream of outcomes out. This is the class users meet.
+"""`SessionPool`, the class that users work with: it makes new tasks, and moves files.
 
-It checks how it is used and hands over to the engine; it decides and waits for nothing itself.
+It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, how it is opened and
+closed in `lifetime`.
 """
 
 from __future__ import annotations
@@ -33,29 +34,28 @@ from .streams import OutcomeStream, UrlStream
 class SessionPool(ExistingTasks):
     """Runs many generations over one or more API keys.
 
-    Use it as an async context manager, one per process, and share it: all its methods may be called from any number
-    of tasks of the event loop that opened it.
+    Use it as an async context manager, one per process, and share it: every method may be called from any number of
+    tasks of the event loop that opened it.
 
     Args:
-        api_key: The key, or several: a job goes to the least busy healthy one, and is looked at with the key that
-            made it. Default: EVOLINK_API_KEY.
+        api_key: One key or several. A job goes to the least busy key that is not suspended; its task is polled with the
+            key that made it. Default: EVOLINK_API_KEY.
         base_url: Address of the API. Default: EVOLINK_BASE_URL, else https://api.evolink.ai.
-        files_url: Address of the file service. Default: EVOLINK_FILES_BASE_URL, else https://files-api.evolink.ai; but
-            the API's own address if that is loopback, as an emulator's, for which no file should leave this machine.
-        limits: How much may go on at once.
-        cadence: How often tasks are looked at.
+        files_url: Address of the file service. Default: EVOLINK_FILES_BASE_URL, else https://files-api.evolink.ai. If
+            the API is on loopback, as an emulator is, the default is the API's own address.
+        limits: How many requests, jobs and files are under way at once.
+        cadence: How often tasks are polled.
         retry: When a submit may be sent again.
-        journal: Where jobs are written down: the path of a file (SQLite), or a `Journal`. With a file, the same jobs
-            run again cost nothing again: finished ones come straight back, accepted ones are looked at, what was
-            being submitted when the process died is `Unknown`. Default: memory, which forgets when the process ends.
-        budget: The most that may be spent, over all runs of the journal; jobs beyond it come back unsent, as `Failed`
-            with a BudgetError.
-        observer: Told of all that happens, as typed values: see `evolink_async.events`, and `evolink_async.telemetry`
-            for ready-made ones.
-        http: Time-outs, proxies, caps.
+        journal: Where jobs are written down: the path of an SQLite file, or a `Journal`. With a file, running the same
+            jobs again buys nothing again: finished jobs come back at once, accepted ones are polled, and a job that was
+            being submitted when the process died is `Unknown`. Default: memory, which lasts as long as the process.
+        budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
+            as `Failed` with a `BudgetError`.
+        observer: Called with every event, see `evolink_async.events`; `evolink_async.telemetry` has ready-made ones.
+        http: Time-outs, proxies, size limits.
 
     Raises:
-        ConfigurationError: No key, or an address that is none.
+        ConfigurationError: There is no key, or an address is not a URL that a key may be sent to.
 
     Example:
         >>> async def main(jobs):
@@ -108,24 +108,24 @@ class SessionPool(ExistingTasks):
         name: str | None = None,
         timeout: float | None = None,
     ) -> OutcomeStream:
-        """Run many jobs; yields one outcome for each, in the order they end. Never raises for one job's failure.
+        """Run many jobs and yield one outcome for each, in the order the jobs end.
 
-        The input is read lazily, at most `Limits.in_flight` jobs ahead of what was taken. Each job costs what its
-        model costs, once: see `RetryPolicy`. Break out of the loop and no more is bought; use the stream as a
-        context manager to be sure of when.
+        A job that fails is an outcome, not an exception. The input is read lazily, at most `Limits.in_flight` jobs
+        ahead of the outcomes taken. Each job is paid for once: see `RetryPolicy`. Leaving the loop stops buying; use
+        the stream as a context manager to control when.
 
         Args:
-            jobs: Parameters or `Job` values, in an iterable or async iterable. Parameters without a key get one made
+            jobs: Parameters or `Job` values, in an iterable or async iterable. Parameters without a key get one, made
                 of their digest and their ordinal among equal ones.
             download_to: A folder to save results in; see `Completed.files`. Nothing in it is overwritten.
-            name: What files are called there, as "{key}-{index}{ext}": with {key}, {index}, {task_id}, {model}, and
+            name: The template of file names, as "{key}-{index}{ext}". Fields: {key}, {index}, {task_id}, {model}, and
                 {ext} at the end. Default: the key, and the index of the link if there are several.
-            timeout: Seconds a task may take from acceptance; then its outcome is `Failed` with a `DeadlineError`,
-                and the task goes on at the service.
+            timeout: Seconds a task may take from its acceptance. After that the outcome is `Failed` with a
+                `DeadlineError`, and the task goes on at the service.
 
         Raises:
-            ConfigurationError: The pool is not open here; or `jobs` is a list with a key given twice or an item that
-                is no job (in other inputs such an item gives a `Failed`).
+            ConfigurationError: The pool is not open in this event loop; or `jobs` is a sequence in which a key occurs
+                twice or an item is not a job. In a lazy input such an item gives a `Failed`.
         """
         engine = self._open_engine()
         if isinstance(jobs, str | bytes | Params | RawParams | Job):
@@ -137,12 +137,12 @@ class SessionPool(ExistingTasks):
         return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
 
     def urls(self, jobs: JobSource, *, timeout: float | None = None) -> UrlStream:
-        """Run many jobs; yields every result link as its job completes.
+        """Run many jobs and yield each result link when its job completes.
 
-        The links live for 24 hours. Takes and raises what `run` does, and besides:
+        Links work for 24 hours. Arguments and errors are those of `run`, and in addition:
 
         Raises:
-            ExceptionGroup: At the end, if any job failed or is unknown, with the error of each.
+            ExceptionGroup: At the end, if any job failed or is unknown; it holds the error of each.
         """
         return UrlStream(self.run(jobs, timeout=timeout))
 
@@ -153,11 +153,11 @@ class SessionPool(ExistingTasks):
 
         Args:
             params: What to make.
-            key: The job's name; while a job of this key is unfinished, it is waited for and not paid for again.
-            timeout: Seconds to wait after acceptance.
+            key: The job's key. While a job of this key is unfinished, this call waits for it and buys nothing.
+            timeout: Seconds to wait after acceptance; None waits until the task ends.
 
         Raises:
-            EvolinkError: As `submit` and `wait`.
+            EvolinkError: What `submit` and `wait` raise.
         """
         taken = await self._submit(params, key)
         if isinstance(taken, Completed):
@@ -165,21 +165,21 @@ class SessionPool(ExistingTasks):
         return await self._wait(taken.task_id, timeout, duration_class(params))
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
-        """Submit one job, at most once, and return as soon as the service has taken it.
+        """Submit one job, at most once, and return when the service has accepted it.
 
-        Without a key every call is a purchase of its own.
-
-        Does not count towards `Limits.in_flight`, as nobody may ever wait for it. Cancelled while the request is on
-        its way, the task id is still learnt in the background: see `unfinished`.
+        Without a key every call is a purchase of its own. The job does not count towards `Limits.in_flight`. If this
+        call is cancelled while the request is under way, the pool still learns the task id in the background: see
+        `unfinished`.
 
         Raises:
             PreflightError: Local files are missing, or break the rules of the model.
             UploadError: A local file could not be uploaded; nothing was submitted.
-            SubmissionUnknownError: No readable answer; a task may exist and cost money.
+            SubmissionUnknownError: There was no readable answer; a task may exist and cost money.
             NotDeliveredError: The service could not be reached; nothing was accepted.
             StatusError: The service refused; nothing was charged.
-            JournalConflictError: The key belongs to an unfinished job with other parameters.
-            ConfigurationError: The pool is not open here.
+            BudgetError: The job does not fit into the budget; nothing was submitted.
+            JournalConflictError: The key belongs to a job with other parameters.
+            ConfigurationError: The pool is not open in this event loop.
         """
         taken = await self._submit(params, key)
         if isinstance(taken, Accepted):
@@ -197,18 +197,19 @@ class SessionPool(ExistingTasks):
         raise submitted.error
 
     async def download(self, completed: Completed, path: str | Path) -> Completed:
-        """Fetch the results of a completed job, and write down where they are. Free of charge.
+        """Download the results of a completed job, and note in the journal where they are. Free of charge.
 
         Args:
             completed: The job, from this or an earlier run.
-            path: A folder, that is there or ends with a slash, where files are named as `run` does; or a file's name.
-                Nothing is overwritten: where the name is taken, it is the next free one, as `film-2.mp4`.
+            path: A folder (an existing one, or a path that ends with a slash), in which files are named as in `run`; or
+                the path of a file. Nothing is overwritten: if the name is taken, the next free one is used, as
+                `film-2.mp4`.
 
         Returns:
-            The job, with its `files`.
+            The job with its `files`.
 
         Raises:
-            DownloadError: A result cannot be had or saved; those before it are there.
+            DownloadError: A result could not be read or saved; those before it are saved.
             ConfigurationError: The folder cannot be made or written to.
         """
         return await fetch_to(path, completed, self._open_engine(), self._settings.retry, self._settings.http)
@@ -216,19 +217,20 @@ class SessionPool(ExistingTasks):
     # --- files
 
     async def upload(self, source: Source, *, file_name: str | None = None) -> Upload:
-        """Give a file to the service for 72 hours. Free of charge, and safe to repeat.
+        """Upload a file, which the service keeps for 72 hours. Free of charge, and safe to repeat.
 
-        A content that was uploaded before is not sent again while its link works for another 6 hours; the journal
-        remembers it.
+        Content that was uploaded before is not sent again while its link works for another 6 hours; the journal knows
+        the link.
 
         Args:
-            source: A `Path`, of up to 100 MB; bytes, up to 10 MB; or the http(s) URL of what the service is to fetch.
-            file_name: What to call it, if not as its path does. The name stored begins with a part of its digest.
+            source: A `Path` of up to 100 MB, bytes of up to 10 MB, or an http(s) URL that the service fetches.
+            file_name: The name of the file. Default: the last part of its path. The stored name begins with a part of
+                the digest.
 
         Raises:
-            UploadError: The file cannot be read, the service refuses it, or it does not get through.
+            UploadError: The file cannot be read, the service refuses it, or all tries failed.
             StatusError: All keys are refused (401, 402, 403).
-            ConfigurationError: `source` is nothing that can be uploaded, or the pool is not open here.
+            ConfigurationError: `source` has another type, or the pool is not open in this event loop.
         """
         engine = self._open_engine()
         return await engine.uploads.upload_with_any_key(engine.sessions, source, file_name)
@@ -236,19 +238,19 @@ class SessionPool(ExistingTasks):
     # --- what is going on
 
     async def credits(self) -> tuple[Credits, ...]:
-        """What each key may still spend, in the order the keys were given. Free of charge.
+        """Read what each key may still spend, in the order the keys were given. Free of charge.
 
         Raises:
-            EvolinkError: As `poll`.
+            EvolinkError: What `poll` raises.
         """
         engine = self._open_engine()
         async with engine.requests:
             return tuple([await session.credits() for session in engine.sessions])
 
     def retune(self, limits: Limits) -> None:
-        """Change how much may go on at once, while it goes on; nothing on its way is cut short."""
+        """Change the limits of the open pool. Requests under way are not cut short."""
         self._open_engine().retune(limits)
 
     def stats(self) -> Stats:
-        """Figures of this moment; all zero before the pool is opened."""
+        """Return the figures of this moment; all are zero before the pool is opened."""
         return self._engine.stats() if self._engine is not None else Stats()

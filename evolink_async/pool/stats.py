@@ -1,6 +1,6 @@
-"""A pool's figures at one moment, and how the share of tasks beyond a figure is told without keeping them all.
+"""The figures of a pool at one moment.
 
-Counting is the pool's business; this is only what it shows.
+They are counted by the parts and gathered in `engine`.
 """
 
 from __future__ import annotations
@@ -10,33 +10,32 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Stats:
-    """A pool's figures at one moment. All counts are since the pool was opened unless said otherwise.
+    """The figures of a pool at one moment. Counts begin when the pool is opened, unless marked "now".
 
     Attributes:
         waiting: Jobs read from the input and not yet submitted, now.
-        submitting: Submits on their way, now.
+        submitting: Submits under way, now.
         in_flight: Tasks being watched, now.
-        completed: Tasks seen to end with a result.
-        failed: Jobs that ended without one.
-        unknown: Submits that may have been accepted; each needs a decision.
+        completed: Tasks that ended with a result.
+        failed: Jobs that ended without a result.
+        unknown: Submits in doubt; each needs a decision.
         submits: Submit requests sent, retries included.
-        looks: Times a task was looked at; a batch read is one request and many looks.
+        looks: Polls: a status request for 50 tasks counts as 50.
         status_requests: Status requests sent.
-        faults: Requests that brought no usable answer, 429 and 5xx included.
+        faults: Requests without a usable answer, 429 and 5xx included.
         refused_for_load: Requests answered with 429.
-        lag_p50: Seconds between the last look that said "not yet" and the one that said "done", for half of the
-            tasks at most; to 5 percent. The most that videos have been waiting unnoticed. None before the first.
-        lag_p95: The same for 95 of 100 tasks.
-        pressure: How much further apart looks stand than they would if `Cadence.polls_per_second` allowed it, now; 1
-            when it does.
-        submits_limit: Submits at once that the service seems to bear, now; `Limits.submits` at most.
-        credits_reserved: Credits held for the tasks being watched, now.
-        credits_used: Credits charged for completed tasks, as far as the service said.
-        requests: HTTP calls open, now.
-        requests_peak: Most HTTP calls open at once.
-        in_flight_peak: Most jobs alive at the service at once.
-        uploading: Local files on their way to the service, now.
-        downloading: Results on their way to the disk, now.
+        lag_p50: Median of the seconds between the last poll that said "not yet" and the one that said "done", to 5 %. A
+            result waited at most this long unnoticed. None before the first task ended.
+        lag_p95: The 95th percentile of the same.
+        pressure: The factor by which polls are spread out to keep `Cadence.polls_per_second`, now; 1 without need.
+        submits_limit: The adaptive limit of submits at once, now; at most `Limits.submits`.
+        credits_reserved: Credits reserved for the tasks being watched, now.
+        credits_used: Credits charged for completed tasks, as far as the service named them.
+        requests: HTTP calls to the API under way, now.
+        requests_peak: The most HTTP calls at once.
+        in_flight_peak: The most jobs of runs alive at the service at once.
+        uploading: Local files being uploaded, now.
+        downloading: Results being downloaded, now.
     """
 
     waiting: int = 0
@@ -64,11 +63,11 @@ class Stats:
 
     @property
     def looks_per_task(self) -> float | None:
-        """Looks for each task seen to end, those at tasks still going included; None before the first."""
+        """Polls for each task that ended, polls of unfinished tasks included; None before the first end."""
         ended = self.completed + self.failed
         return self.looks / ended if ended else None
 
     @property
     def refused_share(self) -> float:
-        """Share of requests answered with 429."""
+        """The share of requests that were answered with 429, 0 to 1."""
         return self.refused_for_load / max(self.submits + self.status_requests, 1)

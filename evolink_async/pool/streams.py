@@ -1,6 +1,7 @@
-"""What a caller iterates over: outcomes, links, looks. Each is an async iterator and an async context manager.
+"""The async iterators that callers read: outcomes, links, snapshots.
 
-They hold no work and no cancel scope of their own, so leaving one early is always safe.
+A stream is the reading end of a queue. The work behind it belongs to the pool, so a stream holds no task group and no
+cancel scope, and leaving one early is safe (an async generator that yields inside a cancel scope is not: PEP 789).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Stream(Generic[T]):
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Stop; what the stream was about goes on elsewhere."""
+        """Stop reading."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
@@ -45,11 +46,11 @@ class Stream(Generic[T]):
 
 
 class OutcomeStream(Stream[Outcome]):
-    """The outcomes of `SessionPool.run`: one for every job, in the order the jobs end.
+    """The outcomes of `SessionPool.run`: one for each job, in the order the jobs end.
 
-    Nothing is read or submitted before the first outcome is asked for. Closing it stops reading the input and
-    submits no more; tasks already accepted go on at the service, and `SessionPool.unfinished` names them. A stream
-    dropped without being closed is closed by the event loop, with a ResourceWarning.
+    Nothing is read or submitted before the first outcome is asked for, or the stream is entered. Closing stops reading
+    the input and submitting; accepted tasks go on at the service, and `SessionPool.unfinished` names them. A stream
+    that is dropped without being closed is closed by the event loop, with a `ResourceWarning`.
     """
 
     def __init__(self, run: Run) -> None:
@@ -70,21 +71,22 @@ class OutcomeStream(Stream[Outcome]):
         return self
 
     def drain(self) -> None:
-        """Read and submit nothing more, and go on to yield the outcomes of what is in flight.
+        """Stop reading the input and submitting; go on to yield the outcomes of the jobs in flight.
 
-        Jobs read and not yet sent come back as `Failed` with a ConfigurationError; nothing was charged for them.
+        Jobs that were read and not yet sent come back as `Failed` with a `ConfigurationError`; they cost nothing.
         """
         self._run.drain()
 
     async def aclose(self) -> None:
-        """Read and submit nothing more; drop what was not taken."""
+        """Stop reading the input and submitting; drop the outcomes not taken yet."""
         self._done = True
         await self._run.aclose()
 
     def __del__(self) -> None:
         if self._done or not self._run.started or self._loop.is_closed():
             return
-        # Whoever left the loop wants no more videos: stop buying them now, not when the pool closes.
+        # The caller has left the loop and wants no more videos: stop buying now, not when the pool closes. `__del__`
+        # may run in any thread, so the loop is asked to do it.
         self._loop.call_soon_threadsafe(self._run.abandon)
         warnings.warn(
             f"{self!r} was dropped without aclose(); use `async with`",
@@ -95,7 +97,7 @@ class OutcomeStream(Stream[Outcome]):
 
 
 class UrlStream(Stream[str]):
-    """Every result link of a run, as jobs complete; see `SessionPool.urls`."""
+    """The result links of a run, in the order its jobs complete; see `SessionPool.urls`."""
 
     def __init__(self, outcomes: OutcomeStream) -> None:
         self._outcomes = outcomes
@@ -118,12 +120,12 @@ class UrlStream(Stream[str]):
         return self._ready.popleft()
 
     async def aclose(self) -> None:
-        """Close the run; links not taken are dropped."""
+        """Close the run; drop the links not taken yet."""
         await self._outcomes.aclose()
 
 
 class SnapshotStream(Stream[Snapshot]):
-    """Every change of state or progress of one task, the final one last; see `SessionPool.watch`."""
+    """The changes of state or progress of one task, the final one last; see `SessionPool.watch`."""
 
     def __init__(self, engine: Engine, task_id: str) -> None:
         self._engine = engine
@@ -154,7 +156,7 @@ class SnapshotStream(Stream[Snapshot]):
             self._news.finish()
 
     async def aclose(self) -> None:
-        """Look no more for this stream's sake."""
+        """Stop watching the task."""
         self._news.finish()
         self._engine.channels.discard(self._news)
         if self._entry is not None:
