@@ -6,6 +6,7 @@ The work belongs to the pool and goes on beside the caller; the streams in `stre
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import TypeAlias
@@ -17,8 +18,8 @@ from ..jobs import Accepted, Completed, Failed, Job, KeyAssigner, Outcome, durat
 from ..params import AnyParams
 from ..polling import WatchedTask
 from ..settings import Limits
-from ..submitting import Submitted, result_of
-from ..task import Snapshot
+from ..submitting import Submission, Submitted
+from ..task import Snapshot, TaskState
 from .conclusion import conclude, deadline
 from .engine import Engine
 from .job_source import JobSource, read_jobs
@@ -44,13 +45,14 @@ class Run:
         self._save = save
         self._room = Limiter(engine.limits.in_flight)
         self._read_ahead = Limiter(engine.limits.submits)
-        self._submitting: dict[asyncio.Future[Submitted], Job] = {}
+        self._submitting: dict[asyncio.Future[Submitted], Submission] = {}
         self._watcher = self._heard  # one object for all jobs: see `Watchlist`
         self._watched: dict[WatchedTask, str] = {}
         self._duplicate_keys: dict[WatchedTask, tuple[str, ...]] = {}
         self._timers: dict[WatchedTask, asyncio.TimerHandle] = {}
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
+        self._is_draining = False
         self._failure: BaseException | None = None
         self._closed = False
         self._abandoned: asyncio.Task[None] | None = None
@@ -71,6 +73,10 @@ class Run:
         if self._feeder is None and not self._closed:
             self._engine.check()
             self._engine.runs.add(self)
+            if self._is_draining:
+                self._reading = False
+                self._finish_if_done()
+                return
             self._feeder = asyncio.create_task(self._feed(), name="evolink_async input")
 
     async def next(self) -> Outcome:
@@ -88,6 +94,12 @@ class Run:
                 async for item in source:
                     await self._begin(keys, item)
                     await self._make_room()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled this task, so the input let a cancellation of its own out. That is no quiet end.
+            self._failure = ConfigurationError("the input of the run raised CancelledError; nothing more was read")
         except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
             self._failure = error
         finally:
@@ -105,6 +117,9 @@ class Run:
             item = await self._engine.local_files.with_digests(item)
         except PreflightError as error:
             fault = error
+        except asyncio.CancelledError:
+            self._refuse_drained(getattr(item, "key", "?"))
+            raise
         try:
             job = keys.job(item)
         except ConfigurationError as error:
@@ -113,25 +128,39 @@ class Run:
         if fault is not None:
             self._refuse(job.key, fault)
             return
-        await self._engine.in_flight.acquire()
         try:
-            future = self._engine.submitter.start(job)
+            await self._engine.in_flight.acquire()
+        except asyncio.CancelledError:
+            self._refuse_drained(job.key)
+            raise
+        try:
+            submission = self._engine.submitter.start(job, self)
         except EvolinkError as error:
-            future = Failed(job.key, error)
-        if isinstance(future, asyncio.Future):
-            self._submitting[future] = job
-            future.add_done_callback(self._submitted)
-        else:
-            self._go_on_with(job, future)
+            submission = Failed(job.key, error)
+        if isinstance(submission, Submission) and submission.task is not None:
+            self._submitting[submission.task] = submission
+            submission.task.add_done_callback(self._submitted)
+        elif not isinstance(submission, Submission):
+            self._go_on_with(job, submission)
 
     def _refuse(self, key: str, error: EvolinkError) -> None:
         """Tell of a wish that is none."""
         self._read_ahead.release()
         self._tell(Failed(key, error))
 
+    def _refuse_drained(self, key: str) -> None:
+        """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
+        if not self._closed:
+            self._refuse(key, ConfigurationError("withdrawn before it was sent; nothing was charged"))
+
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
-        job = self._submitting.pop(future)
-        self._go_on_with(job, result_of(future, job))
+        submission = self._submitting.pop(future)
+        self._engine.submitter.release(submission, self)
+        if submission.failure is not None and not self._closed:
+            # No rule expects it, so more of the same may follow: buy no more, and raise it after the last outcome.
+            self._failure = submission.failure
+            self.drain()
+        self._go_on_with(submission.job, submission.outcome)
         self._finish_if_done()
 
     def _go_on_with(self, job: Job, submitted: Submitted) -> None:
@@ -170,7 +199,17 @@ class Run:
             self._ended(entry, seen)
 
     def _expire(self, entry: WatchedTask, timeout: float) -> None:
-        self._ended(entry, deadline(entry.task_id, timeout))
+        self._conclude(self._poll_once_more(entry, timeout))
+
+    async def _poll_once_more(self, entry: WatchedTask, timeout: float) -> None:
+        """Give a task up only after a poll at the deadline: the last planned one may have been long before."""
+        async with self._engine.requests:
+            seen = await entry.session.poll(entry.task_id)
+        if entry not in self._watched:
+            return
+        is_end = isinstance(seen, Snapshot) and seen.is_final and (seen.state != TaskState.COMPLETED or bool(seen.urls))
+        entry.finished = time.monotonic()
+        self._ended(entry, seen if is_end else deadline(entry.task_id, timeout))
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
@@ -239,16 +278,17 @@ class Run:
 
     def drain(self) -> None:
         """Read and submit nothing more, and let what is in flight come to its end."""
+        self._is_draining = True
         if self._feeder is not None:
             self._feeder.cancel()
-        for future in list(self._submitting):
-            self._engine.submitter.withdraw(future)
+        for submission in list(self._submitting.values()):
+            self._engine.submitter.release(submission, self)
 
     async def aclose(self) -> None:
         """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids."""
         self._closed = True
-        for future in list(self._submitting):
-            self._engine.submitter.withdraw(future)
+        for submission in list(self._submitting.values()):
+            self._engine.submitter.release(submission, self)
         for entry in list(self._watched):
             self._unwatch(entry)
         self._engine.budget_queue.reconsider()

@@ -125,39 +125,61 @@ class UrlStream(Stream[str]):
 
 
 class SnapshotStream(Stream[Snapshot]):
-    """The changes of state or progress of one task, the final one last; see `SessionPool.watch`."""
+    """The changes of state or progress of one task, the final one last; see `SessionPool.watch`.
+
+    A stream that is dropped, as by `break`, stops watching the task.
+    """
 
     def __init__(self, engine: Engine, task_id: str) -> None:
         self._engine = engine
         self._task_id = task_id
-        self._news: Channel[Snapshot] = Channel()
-        self._last: tuple[str, int | None] | None = None
-        self._entry: WatchedTask | None = None
+        self._feed: _SnapshotFeed | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def __anext__(self) -> Snapshot:
-        if self._entry is None:
+        if self._feed is None:
             self._engine.check()
-            self._entry = self._engine.follow(self._task_id, self._heard)
-            self._engine.channels.add(self._news)
-        seen = await self._news.get()
+            self._feed = _SnapshotFeed(self._engine, self._task_id)
+        seen = await self._feed.news.get()
         if seen.is_final:
             await self._engine.noticed(seen)
         return seen
 
-    def _heard(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:
+    async def aclose(self) -> None:
+        """Stop watching the task."""
+        if self._feed is not None:
+            self._feed.leave()
+
+    def __del__(self) -> None:
+        # Free of charge, so without a warning. `__del__` may run in any thread, so the loop is asked to do it.
+        feed: _SnapshotFeed | None = getattr(self, "_feed", None)
+        if feed is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(feed.leave)
+
+
+class _SnapshotFeed:
+    """What the watched task calls. It does not know its stream, so that a stream nobody holds is collected."""
+
+    def __init__(self, engine: Engine, task_id: str) -> None:
+        self.news: Channel[Snapshot] = Channel()
+        self._engine = engine
+        self._last: tuple[str, int | None] | None = None
+        self._entry = engine.follow(task_id, self._polled)
+        engine.channels.add(self.news)
+
+    def _polled(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:
         if isinstance(seen, EvolinkError):
-            self._news.finish(seen)
+            self.news.finish(seen)
             return
         now = seen.state, seen.progress_percent
         if now != self._last or seen.is_final:
             self._last = now
-            self._news.put(seen)
+            self.news.put(seen)
         if seen.is_final:
-            self._news.finish()
+            self.news.finish()
 
-    async def aclose(self) -> None:
-        """Stop watching the task."""
-        self._news.finish()
-        self._engine.channels.discard(self._news)
-        if self._entry is not None:
-            self._engine.tasks.unwatch(self._entry, self._heard)
+    def leave(self) -> None:
+        """Stop watching."""
+        self.news.finish()
+        self._engine.channels.discard(self.news)
+        self._engine.tasks.unwatch(self._entry, self._polled)

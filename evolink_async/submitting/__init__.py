@@ -1,10 +1,10 @@
 """From a job to a paid task, at most once."""
 
-from .submission import Submitted, result_of
+from .submission import Submission, Submitted
 from .submitter import Submitter
 
 __all__ = (
+    "Submission",
     "Submitted",
     "Submitter",
-    "result_of",
 )

@@ -42,10 +42,14 @@ class Submission:
         doubt: Why it may have been accepted, once a send left that open.
         accepted: Its task, as soon as the service has named it.
         price: Credits held for it in the budget.
-        callers: How many wait for it.
+        owners: Who wants it, each a value of its own; without one it is not sent, or not again.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
-        under_way: Whether a send is between its journal entries, and must not be cut short.
+        under_way: Whether it is between the first journal entry of a send and the decision that follows; it must not
+            be cut short then.
+        is_withdrawn: Whether it was taken back while it waited.
+        failure: An exception that no rule expects, if one ended it.
+        task: What carries it out.
     """
 
     job: Job
@@ -61,8 +65,11 @@ class Submission:
     price: float | None = None
     sent_at: float = 0.0
     seconds: float = 0.0
-    callers: int = 1
+    owners: set[object] = attrs.field(factory=set[object])
     under_way: bool = False
+    is_withdrawn: bool = False
+    failure: Exception | None = None
+    task: asyncio.Task[Submitted] | None = None
 
     @classmethod
     def of(
@@ -84,6 +91,15 @@ class Submission:
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
+
+    @property
+    def outcome(self) -> Submitted:
+        """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
+        if self.accepted is not None:
+            return self.accepted
+        if self.task is not None and self.task.done() and not self.task.cancelled():
+            return self.task.result()
+        return Unknown(self.job.key, self.doubt) if self.doubt is not None else withdrawn(self.job)
 
     @property
     def model(self) -> str:
@@ -126,11 +142,6 @@ def started(job: Job, known: Known | None) -> JobStarted:
     standing = known.standing if known is not None else None
     task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
-
-
-def result_of(future: asyncio.Future[Submitted], job: Job) -> Submitted:
-    """How a submission ended; one cancelled before its first step was never sent."""
-    return withdrawn(job) if future.cancelled() else future.result()
 
 
 def withdrawn(job: Job) -> Failed:

@@ -35,7 +35,7 @@ from ..uploads import LocalFiles
 from ..wire import may_send_again
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import AdaptiveLimit
-from .submission import Submission, Submitted, result_of, started, withdrawn
+from .submission import Submission, Submitted, started, withdrawn
 
 _log = logging.getLogger("evolink_async")
 
@@ -76,21 +76,20 @@ class Submitter:
         self._emit = emit
         self._adaptive_limit = AdaptiveLimit(submits.total)
         self._circuit_breakers = CircuitBreakers(policy.refusals, policy.patience)
-        self._tasks: dict[asyncio.Future[Submitted], Submission] = {}
-        self._by_key: dict[str, asyncio.Future[Submitted]] = {}
+        self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
+        self._by_key: dict[str, Submission] = {}
         self._closing = False
         self.sends = 0
         self.faults = 0
         self.refused = 0
 
-    # --- whoever wants a job submitted
+    # --- owners of a submission
 
-    def start(self, job: Job) -> asyncio.Future[Submitted] | Submitted:
-        """Begin to submit `job`, unless the journal knows what became of it, or it is under way already.
+    def start(self, job: Job, owner: object) -> Submission | Submitted:
+        """Begin to submit `job` for `owner`, unless the journal knows what became of it; join it if it is under way.
 
         Returns:
-            What became of it; or a future that always gets a result. That belongs to the submitter: give it up with
-            `withdraw`, not `cancel`.
+            What became of the job; or its submission, whose task always ends. Give it up with `release`.
 
         Raises:
             JournalConflictError: The key belongs to a job with other parameters.
@@ -98,17 +97,18 @@ class Submitter:
         """
         running = self._by_key.get(job.key)
         if running is not None:
-            return self._join(running, job)
+            return self._join(running, job, owner)
         known = self._journal.known(job)
         if self._emit is not None:
             self._emit(started(job, known))
         submission = Submission.of(job, self._policy, self._local_files) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
-        task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
-        self._tasks[task], self._by_key[job.key] = submission, task
-        task.add_done_callback(self._ended)
-        return task
+        submission.owners.add(owner)
+        submission.task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
+        self._submissions[submission.task] = self._by_key[job.key] = submission
+        submission.task.add_done_callback(self._ended)
+        return submission
 
     def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
         """What became of the job; one in doubt may present its old key to the same account, if the policy says so."""
@@ -122,64 +122,98 @@ class Submitter:
         submission.session, submission.doubt = session, standing.error
         return submission
 
-    def _join(self, running: asyncio.Future[Submitted], job: Job) -> asyncio.Future[Submitted]:
-        if self._tasks[running].job != job:
+    def _join(self, running: Submission, job: Job, owner: object) -> Submission:
+        if running.job != job:
             raise JournalConflictError(f"the key {job.key!r} is being submitted with other parameters")
-        self._tasks[running].callers += 1
+        running.owners.add(owner)
         return running
 
-    def _ended(self, task: asyncio.Future[Submitted]) -> None:
-        del self._by_key[self._tasks.pop(task).job.key]
+    def _ended(self, task: asyncio.Task[Submitted]) -> None:
+        self._forget(self._submissions.pop(task))
 
-    def withdraw(self, future: asyncio.Future[Submitted]) -> None:
-        """Stop a submission that waits and nobody else wants; a request on its way goes on, to learn its task id."""
-        submission = self._tasks.get(future)
-        if submission is not None:
-            submission.callers -= 1
-            if submission.callers <= 0 and not submission.under_way:
-                future.cancel()
+    def _forget(self, submission: Submission) -> None:
+        """Free the key. A submission that was withdrawn may have a successor under the same key already."""
+        if self._by_key.get(submission.job.key) is submission:
+            del self._by_key[submission.job.key]
+
+    def release(self, submission: Submission, owner: object) -> None:
+        """Let go of a submission; releasing twice changes nothing.
+
+        Without an owner it is withdrawn if it waits. A request under way goes on, to learn its task id, and is not sent
+        again if it is refused.
+        """
+        submission.owners.discard(owner)
+        if not submission.owners and not submission.under_way:
+            self._withdraw(submission)
+
+    def _withdraw(self, submission: Submission) -> None:
+        """Take back a submission that waits: in this same step its key and its credits are free."""
+        task = submission.task
+        if task is None or task.done() or submission.is_withdrawn:
+            return
+        submission.is_withdrawn = True
+        self._forget(submission)
+        if submission.doubt is None:
+            self._budget_queue.released(submission.job.key)
+        task.cancel()
 
     async def submit(self, job: Job) -> Submitted:
-        """Submit and wait. Cancelled, it withdraws the job, or leaves a request on its way to `aclose`."""
-        future = self.start(job)
-        if not isinstance(future, asyncio.Future):
-            return future
+        """Submit and wait. Cancelled, it withdraws the job, or leaves a request under way to `aclose`.
+
+        Raises:
+            Exception: One that no rule expects; the job is in doubt if a request had begun.
+        """
+        owner = object()
+        submission = self.start(job, owner)
+        if not isinstance(submission, Submission):
+            return submission
+        assert submission.task is not None  # noqa: S101  # `start` made it
         try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            self.withdraw(future)
-            raise
-        return result_of(future, job)
+            await asyncio.wait([submission.task])
+        finally:
+            self.release(submission, owner)
+        if submission.failure is not None:
+            raise submission.failure
+        return submission.outcome
 
     async def aclose(self) -> None:
-        """Withdraw what waits, give what is on its way the grace period, then record the rest as unknown."""
+        """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._closing = True
-        for task, submission in list(self._tasks.items()):
+        for submission in list(self._submissions.values()):
             if not submission.under_way:
-                task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=self._policy.grace)
-        for task in list(self._tasks):
+                self._withdraw(submission)
+        if self._submissions:
+            await asyncio.wait(list(self._submissions), timeout=self._policy.grace)
+        for task in list(self._submissions):
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks))
+        if self._submissions:
+            await asyncio.wait(list(self._submissions))
 
     # --- one submission
 
     async def _submit(self, submission: Submission) -> Submitted:
-        """Run one submission to its end; being cancelled is an end too, so this task always has a result."""
+        """Run one submission to its end. Being cancelled is an end too, and so is an exception that no rule expects."""
         self._budget_queue.enter()
         try:
             return await self._send_when_affordable(submission)
         except asyncio.CancelledError:
             if submission.accepted is not None:
-                return submission.accepted  # the journal's disk was slower than our patience; the id is known
-            if submission.doubt is not None:
-                return await self._doubt(submission, submission.doubt)
-            self._budget_queue.released(submission.job.key)
-            return withdrawn(submission.job)
+                # The disk of the journal was slower than our patience; the task id is known all the same.
+                return submission.accepted
+            return await self._conclude_unanswered(submission)
+        except Exception as error:  # noqa: BLE001  # kept, and raised where the run is read
+            submission.failure = error
+            return submission.accepted or await self._conclude_unanswered(submission)
         finally:
             self._budget_queue.leave()
+
+    async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
+        """End a submission from outside: in doubt if a request had begun, else unsent."""
+        if submission.doubt is not None:
+            return await self._doubt(submission, submission.doubt)
+        if not submission.is_withdrawn:
+            self._budget_queue.released(submission.job.key)
+        return withdrawn(submission.job)
 
     async def _send_when_affordable(self, submission: Submission) -> Submitted:
         if submission.doubt is None:  # a doubt holds its credits since it was first sent
@@ -217,6 +251,9 @@ class Submitter:
             finally:
                 session.busy -= 1
             goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
+            # From here on it waits for its next send. Otherwise it stays under way until its end is recorded: whoever
+            # lets go of it now must not cut that short.
+            submission.under_way = not goes_on
             if self._emit is not None and not isinstance(verdict, JournalError):
                 self._emit(submission.answered(verdict, is_repeated=goes_on))
             if isinstance(verdict, Accepted):
@@ -235,19 +272,16 @@ class Submitter:
         """Send once, between two journal entries."""
         submission.under_way = True
         try:
-            try:
-                await self._journal.submitting(submission.intent(session))
-            except JournalError as error:
-                return error  # what the journal does not hold is not sent
-            verdict = await self._post(submission, session)
-            if isinstance(verdict, Snapshot):
-                return await self._take(submission, session, verdict)
-            self.faults += 1
-            if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
-                await self.record(self._journal.refused(submission.job.key))
-            return verdict
-        finally:
-            submission.under_way = False
+            await self._journal.submitting(submission.intent(session))
+        except JournalError as error:
+            return error  # what the journal does not hold is not sent
+        verdict = await self._post(submission, session)
+        if isinstance(verdict, Snapshot):
+            return await self._take(submission, session, verdict)
+        self.faults += 1
+        if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
+            await self.record(self._journal.refused(submission.job.key))
+        return verdict
 
     async def _post(self, submission: Submission, session: Session) -> Snapshot | EvolinkError:
         began = time.monotonic()
@@ -256,8 +290,16 @@ class Submitter:
         submission.sent_at = time.time()
         try:
             verdict = await session.submit(submission.request)
-        except asyncio.CancelledError:
-            submission.doubt = SubmissionUnknownError("closed before the service answered", sent_at=submission.sent_at)
+        except BaseException as error:
+            reason = "closed before the service answered"
+            if isinstance(error, Exception):
+                reason = f"{type(error).__name__} in the middle of the request"
+            submission.doubt = SubmissionUnknownError(
+                f"{reason}; a task may have been accepted and charged",
+                key=submission.job.key,
+                idempotency_key=submission.idempotency_key,
+                sent_at=submission.sent_at,
+            )
             raise
         submission.seconds = time.monotonic() - began
         self._tune(verdict, began)
@@ -304,9 +346,14 @@ class Submitter:
         if delay is not None:
             asked = isinstance(error, StatusError) and error.retry_after is not None
             session.gate.shut(delay, asked=asked)
-            return not self._closing
+            return self._is_wanted(submission)
         # The same job may go to another key: this one certainly did not accept it.
-        return session.suspended is error and submission.doubt is None and choose(self._sessions) is not None
+        is_open = session.suspended is error and submission.doubt is None and choose(self._sessions) is not None
+        return is_open and self._is_wanted(submission)
+
+    def _is_wanted(self, submission: Submission) -> bool:
+        """Whether it may be sent again: somebody wants it, and the pool is not closing."""
+        return bool(submission.owners) and not self._closing
 
     # --- ends without a task
 
