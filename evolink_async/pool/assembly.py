@@ -16,7 +16,7 @@ from ..events import Emit, Observer
 from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import Submitter
+from ..submitting import SendLoop, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .engine import Engine
 from .observer import SafeObserver
@@ -56,7 +56,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
     uploads = _uploads(settings, journal, emit)
     local_files = LocalFiles(Preflight(), uploads)
-    submitter = Submitter(
+    send_loop = SendLoop(
         sessions,
         retry,
         journal,
@@ -66,6 +66,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         local_files=local_files,
         emit=emit,
     )
+    submitter = Submitter(sessions, retry, journal, budget_queue, local_files, send_loop, emit=emit)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(http),
@@ -79,6 +80,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         downloads=Limiter(limits.downloads),
         poller=poller,
         budget_queue=budget_queue,
+        send_loop=send_loop,
         submitter=submitter,
         emit=emit,
     )

@@ -24,7 +24,7 @@ from ..jobs import Accepted, Completed, Failed, Outcome, Timing, Unknown
 from ..journal import Journal
 from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
 from ..settings import Limits
-from ..submitting import Submitter
+from ..submitting import SendLoop, Submitter
 from ..task import Snapshot, TaskState
 from ..uploads import LocalFiles, Uploads
 from .conclusion import conclude, outcome_of
@@ -74,7 +74,8 @@ class Engine:
         downloads: Permits for result files being fetched.
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
-        submitter: Submits jobs.
+        send_loop: Sends submissions.
+        submitter: Keeps one submission for each key.
         emit: Told what happens.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
@@ -92,6 +93,7 @@ class Engine:
     downloads: Limiter
     poller: Poller
     budget_queue: BudgetQueue
+    send_loop: SendLoop
     submitter: Submitter
     emit: Emit | None
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
@@ -119,7 +121,7 @@ class Engine:
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
         self.uploads.limiter.resize(limits.uploads)
-        self.submitter.retune(limits.submits)
+        self.send_loop.retune(limits.submits)
         for run in self.runs:
             run.retune(limits)
 
@@ -228,11 +230,11 @@ class Engine:
             completed=self._counts[Completed],
             failed=self._counts[Failed],
             unknown=self._counts[Unknown],
-            submits=self.submitter.sends,
+            submits=self.send_loop.sends,
             looks=self.poller.polls,
             status_requests=self.poller.requests_sent,
-            faults=self.submitter.faults + self.poller.faults,
-            refused_for_load=self.submitter.refused + self.poller.refused,
+            faults=self.send_loop.faults + self.poller.faults,
+            refused_for_load=self.send_loop.refused + self.poller.refused,
             lag_p50=self.tasks.lags.at(0.5),
             lag_p95=self.tasks.lags.at(0.95),
             pressure=self.tasks.pressure,
@@ -251,7 +253,7 @@ class Engine:
         self.tally(outcome)
         self.budget_queue.settled(outcome)
         if isinstance(last, Snapshot):
-            await self.submitter.record(self.journal.ended(outcome))
+            await self.send_loop.record(self.journal.ended(outcome))
 
     def say_ended(self, outcome: Outcome) -> None:
         """Let the observer know of an outcome just before the caller does."""

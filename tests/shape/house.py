@@ -49,9 +49,10 @@ EDGES = ("cli", "emulator", "telemetry")
 SIDE_DOORS = ("journal.sqlite", "journal.doubts")
 """Files that another room may import past the face of theirs, inside a function: they bring SQLite along."""
 
-WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "pool", *EDGES)
-WAITING_FILES = ("regular_file", "submitting.submitter", "submitting.submission", "polling.poller", "budget.waiting")
+WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
+WAITING_FILES = ("regular_file", "budget.waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
+DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""
 
 WAITING_MODULES = frozenset(
@@ -93,7 +94,9 @@ class Module:
     def may_wait(self) -> bool:
         """Whether it may touch clock, disk, dice or network."""
         in_folder = any(self.name == name or self.name.startswith(f"{name}.") for name in WAITING_FOLDERS)
-        return self.room in WAITING_ROOMS or self.name in WAITING_FILES or in_folder
+        return self.name not in DECIDING_FILES and (
+            self.room in WAITING_ROOMS or self.name in WAITING_FILES or in_folder
+        )
 
     @property
     def lines(self) -> int:
