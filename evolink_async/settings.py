@@ -157,14 +157,22 @@ class RetryPolicy:
 class Budget:
     """How much may be spent, over every run of one journal; without a journal file, over the life of the pool.
 
-    Prices are learned from what the service reserves, never known beforehand: the first job of a shape (model,
-    quality, seconds, sound, inputs) is sent alone, and it alone can overshoot, by its own price.
+    Prices are learned from what the service names. The first job of a price class (model, quality, seconds, sound,
+    number of inputs) is a learner: it is sent alone, if any credits are left. What holds: credits reserved and charged
+    stay within `credits`, but for the prices of the learners, for a price that rises while jobs are under way (by the
+    difference, for each of these jobs), and for doubts that you settle as not paid although they were. With
+    `most_per_job` there are no learners, and the limit holds as long as no price exceeds `most_per_job`; the first that
+    does stops its price class.
 
     Attributes:
         credits: The most that may be reserved and charged together; 68 credits are about one US dollar.
+        most_per_job: Credits held for each job until the service names its price; None to learn prices.
 
     Raises:
-        ConfigurationError: `credits` is not a finite number above 0.
+        ConfigurationError: A number is not finite and above 0.
     """
 
     credits: float = attrs.field(validator=check_positive)
+    most_per_job: float | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.optional(check_positive)
+    )

@@ -1,10 +1,12 @@
 """Credits: what is spent and held, what fits, and where jobs wait for it."""
 
-from .account import BudgetAccount
-from .ledger import Ledger, PriceClass, price_class
+from .account import Admitted, BudgetAccount
+from .ledger import Ledger
+from .price_class import PriceClass, price_class
 from .waiting import BudgetQueue
 
 __all__ = (
+    "Admitted",
     "BudgetAccount",
     "BudgetQueue",
     "Ledger",

@@ -1,6 +1,7 @@
-"""Credits: reserve before a submit, settle with the real charge, release on failure, refuse when it does not fit.
+"""Which job fits into a budget: exposure, ceilings, guesses, learners.
 
-Plain bookkeeping; who waits for credits to come free is the submitter.
+Plain bookkeeping in whole units of 1/10,000 credit, so that an exact budget buys its last job. Nothing waits here:
+see `waiting`.
 """
 
 from __future__ import annotations
@@ -8,103 +9,237 @@ from __future__ import annotations
 import attrs
 
 from ..errors import BudgetError
-from .ledger import Ledger, PriceClass
+from .ledger import Ledger
+from .price_class import PriceClass
+from .price_list import list_price
+
+UNITS = 10_000
+"""Units of a credit. Source: the vendor's own internal unit."""
+MAX_UNPRICED = 3
+"""Open purchases of one class without a named price, after which the class is refused."""
 
 
 @attrs.frozen
-class Reserved:
-    """The job may be sent; `credits` are held for it, None when its price is yet to be learned."""
+class Admitted:
+    """The job may be sent.
+
+    Attributes:
+        credits: What is held for it; None for a learner, whose price is not known.
+    """
 
     credits: float | None
 
+    @property
+    def is_learner(self) -> bool:
+        """Whether this job finds out the price of its class."""
+        return self.credits is None
 
-class Wait:
-    """The job does not fit now, but credits in use may come free, or its price become known."""
+
+@attrs.frozen
+class Full:
+    """The job does not fit now.
+
+    Attributes:
+        units: What it needs; 0 if its price is not known.
+    """
+
+    units: int
+
+
+@attrs.frozen
+class Hold:
+    """What is held for one job.
+
+    Attributes:
+        price_class: The class of the job.
+        units: The amount.
+        is_named: Whether the service named it.
+        is_stuck: Whether only a person can free it: the job is in doubt, or ended without a named price.
+    """
+
+    price_class: PriceClass
+    units: int
+    is_named: bool = False
+    is_stuck: bool = False
 
 
 class BudgetAccount:
-    """A budget being spent.
+    """A budget being spent. Exposure is what was spent and what is held; it stays within the limit.
 
     Args:
-        limit: Credits that may be held and spent together.
-        ledger: What earlier runs used.
+        limit: Credits that may be spent and held together.
+        ledger: What earlier runs spent and hold.
+        most_per_job: Credits to hold for each job until its price is named; None to learn prices.
     """
 
-    def __init__(self, limit: float, ledger: Ledger) -> None:
-        self._limit = limit
-        self._used = ledger.spent + sum(ledger.held.values())
-        self._held = dict(ledger.held)
-        self._prices = dict(ledger.prices)
-        self._unpriced = dict(ledger.unpriced)
-        self._classes: dict[str, PriceClass] = {}
-        self._price_probe: str | None = None
+    def __init__(self, limit: float, ledger: Ledger, *, most_per_job: float | None = None) -> None:
+        self._limit = _units(limit)
+        self._most_per_job = None if most_per_job is None else _units(most_per_job)
+        self._spent = _units(ledger.spent)
+        self._ceilings = {PriceClass.parse(text): _units(price) for text, price in ledger.prices.items()}
+        self._holds: dict[str, Hold] = {}
+        self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
+        self._learners: dict[PriceClass, str] = {}
+        self._held = self._stuck = self._kept_free = 0
+        for key, amount in ledger.held.items():
+            price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
+            is_named = key not in ledger.unpriced
+            units = _units(amount) or self._ceiling(price_class) or self._guess(price_class)
+            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=key in ledger.doubts))
+
+    @property
+    def exposure(self) -> int:
+        """Units spent and held."""
+        return self._spent + self._held
 
     @property
     def left(self) -> float:
-        """Credits neither held nor spent; below 0 when the first job of a price class cost more than there was."""
-        return self._limit - self._used
+        """Credits neither spent nor held; below 0 if a learner cost more than there was."""
+        return (self._limit - self.exposure) / UNITS
 
-    def reserve(self, key: str, price_class: PriceClass, *, may_free: bool) -> Reserved | Wait | BudgetError:
-        """Hold credits for a job about to be sent.
+    def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
+        """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
+        groups = self._unnamed.values() if price_class is None else [self._unnamed.get(price_class, {})]
+        return [key for group in groups for key, hold in group.items() if hold.is_stuck]
 
-        Args:
-            key: The job's key.
-            price_class: What its price goes by.
-            may_free: Whether something is under way that may free credits or teach a price.
+    # --- before a submit
+
+    def admit(self, key: str, price_class: PriceClass) -> Admitted | Full | BudgetError:
+        """Hold credits for a job about to be sent, if it fits.
+
+        Returns:
+            `Full` while others may free enough credits, or teach the price; an error if only a person can.
         """
-        price = self._prices.get(price_class)
-        fits = price <= self.left if price is not None else self.left > 0 and self._price_probe is None
-        if fits:
-            self._price_probe = key if price is None else self._price_probe
-            self._classes[key] = price_class
-            self._hold(key, price or 0.0)
-            return Reserved(price)
-        return Wait() if may_free else _refusal(price, max(self.left, 0.0))
+        room = self._limit - self.exposure - self._kept_free
+        ceiling = self._ceiling(price_class)
+        if ceiling is None:
+            return self._admit_learner(key, price_class, room)
+        if self._most_per_job is not None and ceiling > self._most_per_job:
+            text = f"a job of this kind cost {ceiling / UNITS:g} credits, more than the {self._most_per_job / UNITS:g}"
+            return self._error(f"{text} that a job may cost; it was not sent", ceiling)
+        if ceiling <= room:
+            self._hold(key, Hold(price_class, ceiling))
+            return Admitted(ceiling / UNITS)
+        return self.refusal(ceiling) if ceiling > self._limit - self._spent - self._stuck else Full(ceiling)
 
-    def accepted(self, key: str, credits_reserved: float | None) -> None:
-        """The service took the job and named what it holds for it."""
-        price_class = self._classes.pop(key, None)
-        if credits_reserved is not None and price_class is not None:
-            self._hold(key, credits_reserved)
-            self._prices[price_class] = max(self._prices.get(price_class, 0.0), credits_reserved)
-            self._price_doubts(price_class)
-        self._end_price_probe(key)
+    def _admit_learner(self, key: str, price_class: PriceClass, room: int) -> Admitted | Full | BudgetError:
+        blocked_by = self.unpriced(price_class)
+        if len(blocked_by) >= MAX_UNPRICED:
+            text = f"{len(blocked_by)} jobs like this one were sent, and the service named the price of none"
+            return self._error(f"{text} ({', '.join(blocked_by)}); it was not sent", 0, tuple(blocked_by))
+        if self._spent + self._stuck >= self._limit:
+            return self.refusal(0)
+        if price_class in self._learners or room <= 0:
+            return Full(0)
+        self._learners[price_class] = key
+        self._hold(key, Hold(price_class, self._guess(price_class)))
+        return Admitted(None)
 
-    def released(self, key: str) -> None:
-        """The job costs nothing: it was not sent, it was refused, or its task failed."""
-        self._used -= self._held.pop(key, 0.0)
-        self._classes.pop(key, None)
-        self._unpriced.pop(key, None)
-        self._end_price_probe(key)
+    def refusal(self, units: int) -> BudgetError:
+        """Return the error for a job that needs so many units, 0 if that is not known, and will not get them."""
+        needed = f"{units / UNITS:g}" if units else "an unknown number of"
+        left = f"the budget has {max(self.left, 0.0):g} credits left"
+        return self._error(f"{left}, the job would hold {needed} credits; it was not sent", units)
+
+    def _error(self, message: str, units: int, blocked_by: tuple[str, ...] = ()) -> BudgetError:
+        return BudgetError(message, needed=units / UNITS, left=max(self.left, 0.0), blocked_by=blocked_by)
+
+    def keep_free(self, units: int) -> None:
+        """Keep so many units free for one job that others pass over all the time; 0 for none."""
+        self._kept_free = units
+
+    # --- after a submit
+
+    def named(self, key: str, amount: float | None) -> None:
+        """The service accepted the job and named what it reserves, or named nothing."""
+        hold = self._drop(key)
+        if hold is None:
+            return
+        if amount is not None:
+            hold = attrs.evolve(hold, units=_units(amount), is_named=True)
+            self._learn(hold.price_class, hold.units)
+        self._hold(key, hold)
+        if amount is not None:
+            self._end_lesson(key, hold.price_class)
 
     def doubted(self, key: str) -> None:
-        """The job may cost its price, which stays held, or is held as soon as it is learned."""
-        price_class = self._classes.pop(key, None)
-        if price_class is not None and price_class not in self._prices:
-            self._unpriced[key] = price_class
-        self._end_price_probe(key)
+        """The job may cost what is held for it. Another job of its class may find out the price."""
+        hold = self._drop(key)
+        if hold is not None:
+            self._hold(key, attrs.evolve(hold, is_stuck=True))
+            self._end_lesson(key, hold.price_class)
 
-    def settled(self, key: str, charged: float | None) -> None:
-        """The task was charged for: with what the service said, else with what was held."""
-        self._unpriced.pop(key, None)
-        held = self._held.pop(key, 0.0)
-        self._used += (held if charged is None else charged) - held
+    def freed(self, key: str) -> None:
+        """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
+        hold = self._drop(key)
+        if hold is not None:
+            self._end_lesson(key, hold.price_class)
 
-    def _price_doubts(self, price_class: PriceClass) -> None:
-        for key in [key for key, unpriced in self._unpriced.items() if unpriced == price_class]:
-            del self._unpriced[key]
-            self._hold(key, self._prices[price_class])
+    def charged(self, key: str, amount: float | None) -> None:
+        """The task completed: it cost `amount`, else what the service reserved. What was never named stays held."""
+        hold = self._drop(key)
+        if hold is None:
+            return
+        if amount is not None:
+            self._learn(hold.price_class, _units(amount))
+        self._end_lesson(key, hold.price_class)
+        if amount is None and not hold.is_named:
+            self._hold(key, attrs.evolve(hold, is_stuck=True))
+        else:
+            self._spent += hold.units if amount is None else _units(amount)
 
-    def _hold(self, key: str, amount: float) -> None:
-        self._used += amount - self._held.get(key, 0.0)
-        self._held[key] = amount
+    # --- holds
 
-    def _end_price_probe(self, key: str) -> None:
-        if self._price_probe == key:
-            self._price_probe = None
+    def _hold(self, key: str, hold: Hold) -> None:
+        self._holds[key] = hold
+        self._held += hold.units
+        self._stuck += hold.units * hold.is_stuck
+        if not hold.is_named:
+            self._unnamed.setdefault(hold.price_class, {})[key] = hold
+
+    def _drop(self, key: str) -> Hold | None:
+        hold = self._holds.pop(key, None)
+        if hold is not None:
+            self._held -= hold.units
+            self._stuck -= hold.units * hold.is_stuck
+            if not hold.is_named:
+                self._unnamed[hold.price_class].pop(key)
+        return hold
+
+    # --- prices
+
+    def _learn(self, price_class: PriceClass, units: int) -> None:
+        """A price was named: the highest is the ceiling of its class, at once also for purchases without a price."""
+        if not price_class.model:
+            return
+        ceiling = self._ceilings[price_class] = max(self._ceilings.get(price_class, 0), units)
+        for key, hold in list(self._unnamed.get(price_class, {}).items()):
+            # With `most_per_job` that much stays held; without it the guess gives way to what is known now.
+            amount = ceiling if self._most_per_job is None else max(hold.units, ceiling)
+            self._drop(key)
+            self._hold(key, attrs.evolve(hold, units=amount))
+
+    def _ceiling(self, price_class: PriceClass) -> int | None:
+        """The most that a job of a class is held to cost; None if nothing is known that bounds it."""
+        own = self._ceilings.get(price_class)
+        if self._most_per_job is not None:
+            return max(self._most_per_job, own or 0)
+        if own is not None:
+            return own
+        return min((units for other, units in self._ceilings.items() if other.is_at_least(price_class)), default=None)
+
+    def _guess(self, price_class: PriceClass) -> int:
+        """What an unknown price counts as: never nothing, and no reason to refuse a job."""
+        listed = list_price(price_class)
+        if listed is not None:
+            return _units(listed)
+        of_model = [units for other, units in self._ceilings.items() if other.model == price_class.model]
+        return max(of_model or self._ceilings.values(), default=UNITS)
+
+    def _end_lesson(self, key: str, price_class: PriceClass) -> None:
+        if self._learners.get(price_class) == key:
+            del self._learners[price_class]
 
 
-def _refusal(price: float | None, left: float) -> BudgetError:
-    needed = "an unknown number of" if price is None else f"{price:g}"
-    message = f"the budget has {left:g} credits left, the job would hold {needed} credits; it was not sent"
-    return BudgetError(message, needed=price or 0.0, left=left)
+def _units(amount: float) -> int:
+    return round(amount * UNITS)

@@ -1,4 +1,4 @@
-"""What a journal remembers of money, and what jobs of one price have in common.
+"""What a journal remembers of money.
 
 What fits into a budget is decided in `account`.
 """
@@ -6,38 +6,24 @@ What fits into a budget is decided in `account`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import attrs
-
-from ..json_text import Json
-
-PriceClass: TypeAlias = str
-
-
-def price_class(body: Mapping[str, Json]) -> PriceClass:
-    """What jobs of one price have in common, off the wire body: model, quality, seconds, sound, inputs."""
-    words = [f"{name}={body[name]}" for name in ("quality", "duration", "generate_audio", "size", "n") if name in body]
-    for name, value in body.items():
-        if name.endswith("_urls") and isinstance(value, list):
-            words.append(f"{name}={len(value)}")
-        elif name in ("image_start", "image_end", "audio_url"):
-            words.append(name)
-    return " ".join([str(body.get("model")), *sorted(words)])
 
 
 @attrs.frozen(kw_only=True)
 class Ledger:
-    """What a journal remembers of money.
+    """What earlier runs spent, and what may still cost something.
 
     Attributes:
-        spent: Charged for jobs that have ended.
-        held: Reserved for unfinished jobs, by key.
-        unpriced: Shapes of those held for whose price was never learned, by key.
-        prices: The most that was ever reserved for a price class.
+        spent: Credits charged for jobs that have ended, as far as the service named them.
+        held: Credits held for jobs by key: for unfinished ones, and for ended ones without a named price.
+        unpriced: The price classes of those without a named price, by key, as text.
+        doubts: The keys that only a person can free: in doubt, or ended without a named price.
+        prices: The most that was ever named for a price class, by its text.
     """
 
     spent: float = 0.0
     held: Mapping[str, float] = attrs.field(factory=dict[str, float])
-    unpriced: Mapping[str, PriceClass] = attrs.field(factory=dict[str, str])
-    prices: Mapping[PriceClass, float] = attrs.field(factory=dict[str, float])
+    unpriced: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    doubts: frozenset[str] = frozenset()
+    prices: Mapping[str, float] = attrs.field(factory=dict[str, float])

@@ -1,33 +1,61 @@
-"""Waiting for credits: the async coat on a `BudgetAccount`.
+"""Where jobs wait for credits: the async shell around a `BudgetAccount`.
 
-What fits is decided there; here jobs wait until something comes free, and everybody who waits asks again.
+What fits is decided in `account`. Jobs of one price class wait in order of arrival; when something may have come free,
+only the first of each class is tried.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+
+import attrs
 
 from ..errors import BudgetError, TaskError
 from ..jobs import Completed, Failed, Outcome
-from .account import BudgetAccount, Reserved
-from .ledger import PriceClass
+from .account import Admitted, BudgetAccount, Full
+from .price_class import PriceClass
+
+HAND_OVER_SECONDS = 0.05
+"""Between an accepted submit and the watching of its task lie a few turns of the event loop, in which nothing seems to
+go on. Jobs that wait are refused only if that is still so after this time."""
+PATIENCE = 100
+"""How many jobs may pass over one that waits before credits are kept free for it."""
+
+
+@attrs.define(eq=False)
+class _Waiter:
+    key: str
+    price_class: PriceClass
+    ordinal: int
+    answer: asyncio.Future[Admitted | BudgetError]
+    needed: int = 0
+    passed_over: int = 0
 
 
 class BudgetQueue:
-    """Where jobs get their credits. Without a purse everything is affordable.
+    """Gives jobs their credits. Without an account every job is admitted at once.
 
     Args:
         account: The budget, if there is one.
         is_watching: Whether any task is watched, whose end may free credits.
     """
 
-    def __init__(self, budget_account: BudgetAccount | None, is_watching: Callable[[], bool]) -> None:
-        self._account = budget_account
+    def __init__(self, account: BudgetAccount | None, is_watching: Callable[[], bool]) -> None:
+        self._account = account
         self._is_watching = is_watching
-        self._freed = asyncio.Event()
+        self._queues: dict[PriceClass, deque[_Waiter]] = {}
+        self._ordinals = count()
         self._inside = 0
         self._waiting = 0
+        self._learner: str | None = None
+        self._idle_check: asyncio.TimerHandle | None = None
+        self._slot_free = asyncio.Event()
+
+    # --- a job on its way
 
     def enter(self) -> None:
         """A job comes that holds credits, or wants to, until `leave`."""
@@ -38,53 +66,123 @@ class BudgetQueue:
         self._inside -= 1
         self.reconsider()
 
-    async def afford(self, key: str, price_class: PriceClass) -> float | BudgetError | None:
-        """Hold credits for a job, after waiting while others may free some.
+    async def afford(self, key: str, price_class: PriceClass) -> Admitted | BudgetError | None:
+        """Hold credits for a job, after waiting while others may free some. Cancelling leaves the budget as it was.
 
         Returns:
-            The price held, None when it is not known (yet); or why the job is not to be sent.
+            None without a budget; an error if the job is not to be sent.
         """
-        while self._account is not None:
-            may_free = self._inside > self._waiting + 1 or self._is_watching()
-            answer = self._account.reserve(key, price_class, may_free=may_free)
-            if isinstance(answer, BudgetError):
-                return answer
-            if isinstance(answer, Reserved):
-                return answer.credits
-            await self._wait()
-        return None
-
-    async def _wait(self) -> None:
+        if self._account is None:
+            return None
+        waiter = _Waiter(key, price_class, next(self._ordinals), asyncio.get_running_loop().create_future())
+        queue = self._queues.setdefault(price_class, deque())
+        queue.append(waiter)
         self._waiting += 1
+        self.reconsider()
         try:
-            await self._freed.wait()
+            return await waiter.answer
+        except asyncio.CancelledError:
+            if waiter.answer.done() and not waiter.answer.cancelled() and isinstance(waiter.answer.result(), Admitted):
+                # Credits came in the same turn as the cancellation, so nobody will send this job.
+                self.released(key)
+            raise
         finally:
-            self._waiting -= 1
+            if not waiter.answer.done() or waiter.answer.cancelled():
+                self._waiting -= 1
+                queue.remove(waiter)
+                self.reconsider()
+
+    @asynccontextmanager
+    async def turn(self, key: str, *, is_learner: bool) -> AsyncGenerator[None, None]:
+        """Hold the turn to send: while a learner is under way no other paid request begins.
+
+        Its price bounds what the others may cost, so a second of waiting for each price class keeps the budget.
+        """
+        while self._learner is not None and self._learner != key:
+            self._slot_free.clear()
+            await self._slot_free.wait()
+        if not is_learner:
+            yield
+            return
+        self._learner = key
+        try:
+            yield
+        finally:
+            self._learner = None
+            self._slot_free.set()
+
+    # --- who waits
 
     def reconsider(self) -> None:
-        """Let those who wait ask again."""
-        self._freed.set()
-        self._freed = asyncio.Event()
+        """Try the first waiting job of each class, the one that waits longest before the others."""
+        account = self._account
+        if account is None or not self._waiting:
+            return
+        while (granted := self._grant_one(account)) is not None:
+            for queue in self._queues.values():
+                if queue and queue[0].ordinal < granted.ordinal:
+                    queue[0].passed_over += 1
+        if self._is_idle and self._idle_check is None:
+            self._idle_check = asyncio.get_running_loop().call_later(HAND_OVER_SECONDS, self._refuse_if_idle, account)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether jobs wait, and nothing that goes on may free credits."""
+        return self._waiting > 0 and self._inside <= self._waiting and not self._is_watching()
+
+    def _refuse_if_idle(self, account: BudgetAccount) -> None:
+        self._idle_check = None
+        if not self._is_idle:
+            return
+        for waiter in [waiter for queue in self._queues.values() for waiter in queue]:
+            self._answer(waiter, account.refusal(waiter.needed))
+
+    def _grant_one(self, account: BudgetAccount) -> _Waiter | None:
+        """Answer one job that can be answered; None if there is none."""
+        account.keep_free(0)
+        for waiter in sorted((queue[0] for queue in self._queues.values() if queue), key=lambda one: one.ordinal):
+            answer = account.admit(waiter.key, waiter.price_class)
+            if not isinstance(answer, Full):
+                self._answer(waiter, answer)
+                return waiter
+            waiter.needed = answer.units
+            if waiter.passed_over >= PATIENCE:
+                account.keep_free(waiter.needed)
+        return None
+
+    def _answer(self, waiter: _Waiter, answer: Admitted | BudgetError) -> None:
+        queue = self._queues[waiter.price_class]
+        queue.remove(waiter)
+        if not queue:
+            del self._queues[waiter.price_class]
+        self._waiting -= 1
+        if not waiter.answer.done():
+            waiter.answer.set_result(answer)
+
+    # --- what becomes of jobs
 
     def accepted(self, key: str, credits_reserved: float | None) -> None:
-        """The service took the job."""
+        """The service accepted the job."""
         if self._account is not None:
-            self._account.accepted(key, credits_reserved)
+            self._account.named(key, credits_reserved)
+            self.reconsider()
 
     def doubted(self, key: str) -> None:
         """The job may cost what is held for it."""
         if self._account is not None:
             self._account.doubted(key)
+            self.reconsider()
 
     def released(self, key: str) -> None:
         """The job costs nothing."""
         if self._account is not None:
-            self._account.released(key)
+            self._account.freed(key)
+            self.reconsider()
 
     def settled(self, outcome: Outcome) -> None:
         """A task has ended, or our watching of it."""
         if self._account is not None and isinstance(outcome, Completed):
-            self._account.settled(outcome.key, outcome.snapshot.credits_used)
-        elif isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
-            self.released(outcome.key)
+            self._account.charged(outcome.key, outcome.snapshot.credits_used)
+        elif self._account is not None and isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
+            self._account.freed(outcome.key)
         self.reconsider()

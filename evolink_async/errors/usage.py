@@ -63,12 +63,14 @@ class BudgetError(EvolinkError):
     Attributes:
         needed: Credits the job would reserve.
         left: Credits left in the budget.
+        blocked_by: Keys of jobs whose price was never named, and that a person has to settle first.
     """
 
     may_resubmit = True
     advice = "Raise the budget and run the job again; nothing was sent."
 
-    def __init__(self, message: str, *, needed: float, left: float) -> None:
+    def __init__(self, message: str, *, needed: float, left: float, blocked_by: tuple[str, ...] = ()) -> None:
         self.needed = needed
         self.left = left
+        self.blocked_by = blocked_by
         super().__init__(message)

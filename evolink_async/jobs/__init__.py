@@ -1,7 +1,7 @@
 """What goes in and what comes out: jobs, their keys, their outcomes."""
 
 from .job import Job, body_digest, digest
-from .keys import DurationClass, KeyAssigner, check_list, duration_class
+from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
 from .outcome import Accepted, Completed, Failed, Outcome, SavedFile, Timing, Unknown
 
 __all__ = (
@@ -11,6 +11,7 @@ __all__ = (
     "Failed",
     "Job",
     "KeyAssigner",
+    "KeySet",
     "Outcome",
     "SavedFile",
     "Timing",

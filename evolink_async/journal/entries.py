@@ -27,7 +27,6 @@ class Intent:
         idempotency_key: What this purchase goes by at the service.
         session: Fingerprint of the API key.
         price_class: What its price goes by; see `budget.price_class`.
-        price: Credits held for it in the budget, if there is one and the price is known.
     """
 
     key: str
@@ -38,7 +37,6 @@ class Intent:
     idempotency_key: str
     session: str
     price_class: str
-    price: float | None = None
 
 
 @attrs.frozen

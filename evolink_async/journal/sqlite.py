@@ -221,7 +221,6 @@ def _upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: flo
         "body": intent.body.decode(),
         "digest": intent.digest,
         "shape": intent.price_class,
-        "credits_reserved": intent.price,
         "idempotency_key": intent.idempotency_key or None,
         "session": intent.session or None,
         "sent_at": sent_at,
@@ -235,9 +234,8 @@ def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
     marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
     return (
         f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
-        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns if name != 'credits_reserved')},"
-        " credits_reserved = iif(shape = excluded.shape, coalesce(excluded.credits_reserved, credits_reserved),"
-        f" excluded.credits_reserved) WHERE state IN ({states})"
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)},"
+        f" credits_reserved = iif(shape = excluded.shape, credits_reserved, NULL) WHERE state IN ({states})"
     )
 
 
@@ -248,16 +246,23 @@ def _add_up(connection: sqlite3.Connection) -> Ledger:
     ).fetchone()
     prices: dict[str, float] = dict(
         connection.execute(
-            "SELECT shape, max(credits_reserved) FROM jobs WHERE credits_reserved IS NOT NULL GROUP BY shape"
+            "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
+            " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
         ).fetchall()
     )
-    held, unpriced = dict[str, float](), dict[str, str]()
-    open_jobs = "SELECT key, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
-    for key, price_class, reserved in connection.execute(open_jobs):
-        if reserved is None and price_class not in prices:
-            unpriced[key] = price_class
+    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
+    # A job that completed without a named amount cost something all the same: it stays held until a person settles it.
+    open_jobs = (
+        "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+        " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
+    )
+    for key, state, price_class, reserved in connection.execute(open_jobs):
         held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
-    return Ledger(spent=spent, held=held, unpriced=unpriced, prices=prices)
+        if reserved is None:
+            unpriced[key] = price_class
+        if state != "accepted":
+            doubts.add(key)
+    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)
 
 
 def _update(key: str, before: str, **columns: object) -> Change[int]:

@@ -92,7 +92,9 @@ def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
 
 
 async def _account(budget: Budget | None, journal: Journal) -> BudgetAccount | None:
-    return BudgetAccount(budget.credits, await journal.ledger()) if budget is not None else None
+    if budget is None:
+        return None
+    return BudgetAccount(budget.credits, await journal.ledger(), most_per_job=budget.most_per_job)
 
 
 def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:

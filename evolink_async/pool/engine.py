@@ -20,7 +20,7 @@ from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
 from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..events import Emit, JobEnded
-from ..jobs import Accepted, Completed, Failed, Outcome, Timing, Unknown
+from ..jobs import Accepted, Completed, Failed, KeySet, Outcome, Timing, Unknown
 from ..journal import Journal
 from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
 from ..settings import Limits
@@ -100,6 +100,7 @@ class Engine:
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
     _waiters: set[asyncio.Future[Ended]] = attrs.field(init=False, factory=set[asyncio.Future[Ended]])
     _counts: Counter[type[Outcome]] = attrs.field(init=False, factory=Counter[type[Outcome]])
+    _ended_jobs: KeySet = attrs.field(init=False, factory=KeySet)
     _credits_used: float = attrs.field(init=False, default=0.0)
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
     _closed: bool = attrs.field(init=False, default=False)
@@ -189,8 +190,8 @@ class Engine:
         if ended is None:
             return None
         outcome = conclude(accepted.key if accepted else task_id, *ended)
-        await self.ended(outcome, ended[1])
-        self.say_ended(outcome)
+        if await self.ended(outcome, ended[1]):
+            self.say_ended(outcome)
         self.journal.told(outcome)
         return outcome
 
@@ -248,12 +249,21 @@ class Engine:
             downloading=self.downloads.used,
         )
 
-    async def ended(self, outcome: Outcome, last: Snapshot | EvolinkError) -> None:
-        """Count and write down an end; when only our watching has ended, the task stays unfinished."""
+    async def ended(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
+        """Count and write down the end of a task; when only our watching has ended, the task stays unfinished.
+
+        Several watchers may see one end. The first call for a job has its effects: it settles, counts and writes.
+
+        Returns:
+            Whether this was the first call for the job, so that the caller emits the end.
+        """
+        if isinstance(last, Snapshot) and not self._ended_jobs.add(f"{outcome.key}\0{last.task_id}"):
+            return False
         self.tally(outcome)
         self.budget_queue.settled(outcome)
         if isinstance(last, Snapshot):
             await self.send_loop.record(self.journal.ended(outcome))
+        return True
 
     def say_ended(self, outcome: Outcome) -> None:
         """Let the observer know of an outcome just before the caller does."""
@@ -279,8 +289,8 @@ class Engine:
         accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
-        await self.ended(outcome, seen)
-        self.say_ended(outcome)
+        if await self.ended(outcome, seen):
+            self.say_ended(outcome)
         self.journal.told(outcome)
 
     def _stopped(self, background: asyncio.Task[None]) -> None:

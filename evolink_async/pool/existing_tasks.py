@@ -90,10 +90,12 @@ class ExistingTasks(Lifetime):
             ParamsError: `how` is neither a task id nor one of these words.
             ConfigurationError: The pool is not open in this event loop.
         """
-        self._open_engine()
+        engine = self._open_engine()
         if how not in ("resubmit", "abandon"):
             encode_poll(how)
         await self._journal.settled(key, how)
+        if how in ("resubmit", "abandon"):
+            engine.budget_queue.released(key)
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs accepted or in doubt whose outcome was not taken yet. Works after closing too."""

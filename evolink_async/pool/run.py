@@ -232,17 +232,18 @@ class Run:
         task.add_done_callback(self._delivered)
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        await self._engine.ended(outcome, last)
-        await self._hand_over(outcome)
+        is_first = await self._engine.ended(outcome, last)
+        await self._hand_over(outcome, is_first=is_first)
 
-    async def _hand_over(self, outcome: Outcome) -> None:
+    async def _hand_over(self, outcome: Outcome, *, is_first: bool = True) -> None:
         """Save the files, then put the outcome where the caller takes it."""
         if self._save is not None and isinstance(outcome, Completed):
             outcome = await self._save(outcome)
-        self._put(outcome)
+        self._put(outcome, is_first=is_first)
 
-    def _put(self, outcome: Outcome) -> None:
-        self._engine.say_ended(outcome)
+    def _put(self, outcome: Outcome, *, is_first: bool = True) -> None:
+        if is_first:
+            self._engine.say_ended(outcome)
         self.outcomes.put(outcome)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:

@@ -89,7 +89,7 @@ class SendLoop:
             answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
             if isinstance(answer, BudgetError):
                 return await self._leave(submission, answer)
-            submission.price = answer
+            submission.is_learner = answer is not None and answer.is_learner
         if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
             return await self._leave(submission, refusal)
         async with self._submits:
@@ -115,7 +115,8 @@ class SendLoop:
             submission.session = session
             session.busy += 1
             try:
-                async with session.gate.passage(), self._requests:
+                turn = self._budget_queue.turn(submission.job.key, is_learner=submission.is_learner)
+                async with session.gate.passage(), turn, self._requests:
                     verdict = await self._send(submission, session)
             finally:
                 session.busy -= 1

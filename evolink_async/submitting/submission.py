@@ -41,7 +41,7 @@ class Submission:
         session: The account it is sent to; fixed once it is in doubt.
         doubt: Why it may have been accepted, once a send left that open.
         accepted: Its task, as soon as the service has named it.
-        price: Credits held for it in the budget.
+        is_learner: Whether it finds out the price of its class, so that nothing else is sent meanwhile.
         owners: Who wants it, each a value of its own; without one it is not sent, or not again.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
@@ -62,7 +62,7 @@ class Submission:
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
     accepted: Accepted | None = None
-    price: float | None = None
+    is_learner: bool = False
     sent_at: float = 0.0
     seconds: float = 0.0
     owners: set[object] = attrs.field(factory=set[object])
@@ -85,7 +85,7 @@ class Submission:
         request, priced = encode_submit(job.params, key), price_class(dump_params(job.params))
         lacks_files = bool(local_media(job.params))
         if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
-            priced += f" input={billed:g}s"
+            priced = priced.with_input_seconds(billed)
         return cls(job, request, key, priced, Resend(policy), body_digest(request.body or b""), lacks_files)
 
     def complete(self, params: AnyParams) -> None:
@@ -132,8 +132,7 @@ class Submission:
             digest=self.digest,
             idempotency_key=self.idempotency_key if session else "",
             session=session.fingerprint if session else "",
-            price_class=self.price_class,
-            price=self.price,
+            price_class=str(self.price_class),
         )
 
 

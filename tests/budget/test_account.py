@@ -1,4 +1,4 @@
-"""A purse never lets more be held and spent than its limit, but for the first job of a shape, by its own price."""
+"""Which job fits into a budget: ceilings, guesses, learners, and what is held whatever happens."""
 
 from __future__ import annotations
 
@@ -6,125 +6,269 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.budget import BudgetAccount, Ledger, price_class
-from evolink_async.budget.account import Reserved, Wait
-from evolink_async.errors import BudgetError
+from evolink_async import BudgetError
+from evolink_async.budget import BudgetAccount, Ledger, PriceClass, price_class
+from evolink_async.budget.account import MAX_UNPRICED, UNITS, Admitted, Full
+from evolink_async.budget.price_list import PRICES, list_price
+
+CLIP = PriceClass("clip", (("duration", "5"), ("quality", "720p")))
+LONG = PriceClass("clip", (("duration", "10"), ("quality", "1080p")))
+SHORT = PriceClass("clip", (("duration", "3"), ("quality", "720p")))
+FILM = PriceClass("film", (("duration", "5"),))
 
 
-def taught(limit: float, **prices: float) -> BudgetAccount:
-    """A purse that knows prices."""
-    return BudgetAccount(limit, Ledger(prices=prices))
+def account(limit: float, *, most_per_job: float | None = None, **prices: float) -> BudgetAccount:
+    """A budget that knows the prices of `clip` and `film`, where given."""
+    known = {"clip": CLIP, "film": FILM}
+    ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
+    return BudgetAccount(limit, ledger, most_per_job=most_per_job)
 
 
-def test_what_fits_is_held_and_what_does_not_is_refused():
-    """Ten credits, jobs of four: two fit; the third waits while something may free credits, else it is refused."""
-    budget_account = taught(10, clip=4)
-    assert [budget_account.reserve(key, "clip", may_free=False) for key in "ab"] == [Reserved(4), Reserved(4)]
-    assert isinstance(budget_account.reserve("c", "clip", may_free=True), Wait)
-    refusal = budget_account.reserve("c", "clip", may_free=False)
-    assert isinstance(refusal, BudgetError)
-    assert (refusal.needed, refusal.left) == (4, 2)
-    assert "2 credits left" in str(refusal)
+def taught(limit: float) -> BudgetAccount:
+    return account(limit, clip=3.0, film=7.0)
 
 
-def test_the_last_job_that_fits_is_admitted():
-    """Exactly the limit is not too much."""
-    budget_account = taught(8, clip=4)
-    assert all(isinstance(budget_account.reserve(key, "clip", may_free=False), Reserved) for key in "ab")
-    assert budget_account.left == 0
+def test_an_exact_budget_buys_its_last_job():
+    """Sums of tenths are exact in whole units: ten jobs of 0.1 fit into 1."""
+    budget = account(1.0, clip=0.1)
+    assert all(budget.admit(str(number), CLIP) == Admitted(0.1) for number in range(10))
+    assert isinstance(budget.admit("one more", CLIP), Full)
+    assert budget.left == 0
 
 
-def test_a_shape_is_learned_by_one_job_alone():
-    """Until its price is known the others wait; then they hold that price."""
-    budget_account = BudgetAccount(10, Ledger())
-    assert budget_account.reserve("a", "clip", may_free=True) == Reserved(None)
-    assert isinstance(budget_account.reserve("b", "clip", may_free=True), Wait)
-    assert isinstance(budget_account.reserve("c", "film", may_free=True), Wait)
-    budget_account.accepted("a", 6)
-    assert isinstance(budget_account.reserve("b", "clip", may_free=True), Wait)
-    assert budget_account.reserve("c", "film", may_free=True) == Reserved(None)
+def test_a_job_without_a_known_price_is_a_learner():
+    """One of a class at a time; its guess counts as held, and refuses no job."""
+    budget = account(2)
+    assert budget.admit("a", CLIP) == Admitted(None)
+    assert budget.admit("b", CLIP) == Full(0)
+    assert budget.exposure == UNITS  # nothing is known of any price, so it is 1 credit
+    budget.named("a", 1.5)
+    assert budget.admit("b", CLIP) == Full(15_000)
+    budget.charged("a", 0.5)
+    assert budget.admit("b", CLIP) == Admitted(1.5)
 
 
-@pytest.mark.parametrize("end", ["released", "doubted"])
-def test_a_lesson_that_fails_lets_the_next_one_learn(end):
-    """A refused or lost first job does not block its shape."""
-    budget_account = BudgetAccount(10, Ledger())
-    budget_account.reserve("a", "clip", may_free=True)
-    getattr(budget_account, end)("a")
-    assert budget_account.reserve("b", "clip", may_free=True) == Reserved(None)
+def test_the_highest_named_price_is_the_ceiling():
+    """Also when it was named by what a task used, and not by what it reserved."""
+    budget = account(100)
+    for number, (reserved, used) in enumerate([(3.0, 2.0), (5.0, 4.0), (4.0, 6.0)]):
+        budget.admit(str(number), CLIP)
+        budget.named(str(number), reserved)
+        budget.charged(str(number), used)
+    assert budget.admit("next", CLIP) == Admitted(6.0)
 
 
-def test_settling_takes_the_real_charge():
-    """Held four, charged three; a failure gives all back; unknown charges cost what was held."""
-    budget_account = taught(20, clip=4)
-    for key in "abc":
-        budget_account.reserve(key, "clip", may_free=False)
-        budget_account.accepted(key, 4)
-    budget_account.settled("a", 3)
-    budget_account.released("b")
-    budget_account.settled("c", None)
-    assert budget_account.left == 20 - 3 - 4
+def test_a_larger_class_bounds_a_smaller_one():
+    """A hundred clips of a hundred lengths are no hundred lessons. A smaller class bounds nothing."""
+    budget = BudgetAccount(100, Ledger(prices={str(LONG): 20.0}))
+    assert budget.admit("short", SHORT) == Admitted(20.0)
+    other = BudgetAccount(100, Ledger(prices={str(SHORT): 6.0}))
+    assert other.admit("long", LONG) == Admitted(None)
 
 
-def test_what_earlier_runs_used_counts():
-    """Spent and held, with the prices they met."""
-    budget_account = BudgetAccount(20, Ledger(spent=8, held={"old": 4}, prices={"clip": 4}))
-    assert budget_account.left == 8
-    budget_account.settled("old", 2)
-    assert budget_account.left == 10
-    assert budget_account.reserve("new", "clip", may_free=False) == Reserved(4)
+@pytest.mark.parametrize(
+    ("larger", "smaller"),
+    [
+        ({"duration": 10}, {"duration": 5}),
+        ({"quality": "1080p"}, {"quality": "480p"}),
+        ({"generate_audio": True}, {"generate_audio": False}),
+        ({"video_urls": ["a", "b"]}, {"video_urls": ["a"]}),
+        ({"n": 4}, {"n": 1}),
+    ],
+)
+def test_classes_are_compared_in_every_priced_dimension(larger, smaller):
+    """And in that order only."""
+    big, small = price_class({"model": "m", **larger}), price_class({"model": "m", **smaller})
+    assert big.is_at_least(small)
+    assert not small.is_at_least(big)
+    assert not big.is_at_least(price_class({"model": "other", **smaller}))
+    assert not big.is_at_least(price_class({"model": "m", **smaller, "size": "1024x768"}))
 
 
-def test_the_price_is_the_highest_ever_held():
-    """A cheaper reservation later does not lower it."""
-    budget_account = taught(100, clip=4)
-    for key, held in (("a", 5), ("b", 3)):
-        budget_account.reserve(key, "clip", may_free=False)
-        budget_account.accepted(key, held)
-    assert budget_account.reserve("c", "clip", may_free=False) == Reserved(5)
+def test_a_duration_that_the_model_chooses_is_compared_with_none():
+    """-1 is no number of seconds."""
+    chosen, five = price_class({"model": "m", "duration": -1}), price_class({"model": "m", "duration": 5})
+    assert not five.is_at_least(chosen)
+    assert not chosen.is_at_least(five)
+
+
+@given(st.dictionaries(st.sampled_from(["quality", "duration", "n", "size"]), st.integers(1, 99)), st.floats(0, 60))
+def test_a_class_is_read_back_from_its_text(values, seconds):
+    """As a journal keeps it."""
+    whole = price_class({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
+    assert PriceClass.parse(str(whole)) == whole
+
+
+def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_any_does():
+    """Never nothing."""
+    listed = price_class({"model": "wan2.6-reference-video", "duration": 5, "quality": "1080p"})
+    assert list_price(listed) == pytest.approx(4.76 * 5 * 1.67)
+    assert list_price(price_class({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2.55 * 30)
+    assert list_price(price_class({"model": "wan2.5-text-to-image", "n": 3})) == pytest.approx(4.5)
+    assert list_price(CLIP) is None
+    assert all(row.credits > 0 for row in PRICES)
+    budget = account(100, film=7.0)
+    budget.admit("a", CLIP)
+    assert budget.left == 93
+
+
+def test_three_unpriced_purchases_stop_a_class():
+    """Each doubt lets one more find out the price; then a person has to look, and is told where."""
+    budget = account(1000)
+    for number in range(MAX_UNPRICED):
+        assert budget.admit(str(number), CLIP) == Admitted(None)
+        budget.doubted(str(number))
+    answer = budget.admit("next", CLIP)
+    assert isinstance(answer, BudgetError)
+    assert answer.blocked_by == ("0", "1", "2")
+    assert budget.admit("film", FILM) == Admitted(None)
+    budget.freed("1")
+    assert budget.admit("next", CLIP) == Admitted(None)
+
+
+def test_a_task_that_ended_without_a_named_price_stays_held():
+    """Unknown is not zero; the purchase counts among the three."""
+    budget = account(1000)
+    budget.admit("a", CLIP)
+    budget.named("a", None)
+    assert budget.admit("b", CLIP) == Full(0)  # its end may name the price
+    budget.charged("a", None)
+    assert budget.exposure == UNITS
+    assert budget.unpriced(CLIP) == ["a"]
+    assert budget.admit("b", CLIP) == Admitted(None)
+
+
+def test_a_named_price_holds_for_open_doubts_at_once():
+    """Three doubts at a guess of 1 become three at 10."""
+    budget = account(100)
+    for number in range(2):
+        budget.admit(str(number), CLIP)
+        budget.doubted(str(number))
+    budget.admit("c", CLIP)
+    budget.named("c", 10.0)
+    assert budget.left == 70
+
+
+def test_what_only_a_person_can_free_is_not_waited_for():
+    """A need above the limit less what was spent and what is stuck fails at once."""
+    budget = account(10, clip=4.0)
+    budget.admit("a", CLIP)
+    budget.doubted("a")
+    budget.admit("b", CLIP)
+    assert budget.admit("c", CLIP) == Full(40_000)
+    budget.doubted("b")
+    answer = budget.admit("c", CLIP)
+    assert isinstance(answer, BudgetError)
+    assert (answer.needed, answer.left) == (4.0, 2.0)
+
+
+def test_with_most_per_job_nothing_is_learned_by_buying():
+    """Each job holds that much until its price is named; a price above it stops the class."""
+    budget = account(30, most_per_job=10)
+    assert [budget.admit(name, CLIP) for name in "abc"] == [Admitted(10.0)] * 3
+    assert budget.admit("d", CLIP) == Full(100_000)
+    budget.named("a", 4.0)
+    assert budget.left == 6
+    budget.charged("a", 4.0)
+    budget.charged("b", None)
+    assert budget.left == 6
+    budget.charged("c", 12.0)
+    answer = budget.admit("d", CLIP)
+    assert isinstance(answer, BudgetError)
+    assert "more than the 10" in str(answer)
+
+
+def test_credits_kept_free_for_one_job_are_not_given_to_others():
+    """Until it has them."""
+    budget = account(10, clip=3.0, film=7.0)
+    budget.admit("a", CLIP)
+    budget.keep_free(70_000)
+    assert budget.admit("b", CLIP) == Full(30_000)
+    budget.keep_free(0)
+    assert budget.admit("b", FILM) == Admitted(7.0)
+
+
+@pytest.mark.parametrize("end", ["freed", "doubted"])
+def test_a_lesson_ends_with_its_job(end):
+    """Otherwise its class would wait for ever."""
+    budget = account(100)
+    budget.admit("a", CLIP)
+    getattr(budget, end)("a")
+    assert budget.admit("b", CLIP) == Admitted(None)
+
+
+def test_what_earlier_runs_hold_counts():
+    """Named or not, in doubt or not."""
+    ledger = Ledger(
+        spent=5.0,
+        held={"named": 3.0, "doubt": 0.0, "priced": 0.0},
+        unpriced={"doubt": str(CLIP), "priced": str(FILM)},
+        doubts=frozenset({"doubt"}),
+        prices={str(FILM): 7.0},
+    )
+    budget = BudgetAccount(100, ledger)
+    assert budget.left == 100 - 5 - 3 - 7 - 7  # the doubt counts as the dearest price known
+    assert budget.unpriced() == ["doubt"]
+    budget.charged("priced", 6.0)
+    budget.freed("doubt")
+    assert budget.left == 100 - 5 - 3 - 6
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "accepted", "released", "doubted", "settled"]),
+        st.sampled_from(["admit", "named", "doubted", "freed", "charged"]),
         st.sampled_from("abcdef"),
         st.sampled_from(["clip", "film"]),
+        st.sampled_from([None, 0.5, 1.0]),
     ),
     max_size=60,
 )
-PRICES = {"clip": 3.0, "film": 7.0}
+PRICES_OF = {"clip": 3.0, "film": 7.0}
+CLASSES = {"clip": CLIP, "film": FILM}
 
 
 @given(STEPS, st.integers(1, 40))
 def test_the_limit_holds_whatever_happens(steps, limit):
     """In any order of events the service never holds and charges more than the limit, once prices are known."""
-    budget_account = taught(limit, **PRICES)
-    at_the_service: dict[str, float] = {}
+    budget = taught(limit)
     reserved: dict[str, str] = {}
+    at_the_service: dict[str, float] = {}
     spent = 0.0
-    for step, key, kind in steps:
-        if step == "reserve" and key not in reserved and key not in at_the_service:
-            if isinstance(budget_account.reserve(key, kind, may_free=True), Reserved):
+    for step, key, kind, share in steps:
+        if step == "admit" and key not in {**reserved, **at_the_service}:
+            if isinstance(budget.admit(key, CLASSES[kind]), Admitted):
                 reserved[key] = kind
-        elif step == "accepted" and key in reserved:
-            at_the_service[key] = PRICES[reserved.pop(key)]
-            budget_account.accepted(key, at_the_service[key])
-        elif step == "doubted" and key in reserved:
-            at_the_service[key] = PRICES[reserved.pop(key)]  # the worst case: it was accepted
-            budget_account.doubted(key)
-        elif step == "released" and key in {**reserved, **at_the_service}:
+        elif step in ("named", "doubted") and key in reserved:
+            price = PRICES_OF[reserved.pop(key)]  # of a doubt the worst case: it was accepted
+            at_the_service[key] = price
+            budget.named(key, price if share else None) if step == "named" else budget.doubted(key)
+        elif step == "freed" and key in {**reserved, **at_the_service}:
             reserved.pop(key, None)
             at_the_service.pop(key, None)
-            budget_account.released(key)
-        elif step == "settled" and key in at_the_service:
-            spent += at_the_service.pop(key)
-            budget_account.settled(key, None)
-        assert spent + sum(at_the_service.values()) <= limit
+            budget.freed(key)
+        elif step == "charged" and key in at_the_service:
+            price = at_the_service.pop(key)
+            spent += price if share is None else price * share
+            budget.charged(key, None if share is None else price * share)
+        assert spent + sum(at_the_service.values()) <= limit + 1e-9
+        assert budget.exposure <= limit * UNITS
 
 
-def test_a_shape_is_what_the_price_depends_on():
-    """Model, quality, seconds, sound and inputs; not the prompt."""
-    body = {"model": "m", "prompt": "a", "quality": "720p", "duration": 5, "video_urls": ["x", "y"]}
-    assert price_class(body) == price_class(body | {"prompt": "b", "video_urls": ["u", "v"], "seed": 3})
-    for change in ({"model": "n"}, {"quality": "1080p"}, {"duration": 6}, {"video_urls": ["x"]}, {"image_start": "x"}):
-        assert price_class(body) != price_class(body | change)
+@given(STEPS, st.integers(1, 40))
+def test_nothing_is_left_held_when_all_is_over(steps, limit):
+    """Whatever came before, freeing every key leaves what was spent."""
+    budget = account(limit)
+    for step, key, kind, share in steps:
+        if step == "admit":
+            budget.freed(key)
+            budget.admit(key, CLASSES[kind])
+        elif step in ("named", "charged"):
+            getattr(budget, step)(key, share)
+        else:
+            getattr(budget, step)(key)
+    before = budget.exposure
+    for key in "abcdef":
+        budget.freed(key)
+    assert 0 <= budget.exposure <= before
+    assert budget.unpriced() == []
+    assert budget._held == budget._stuck == 0

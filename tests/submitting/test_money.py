@@ -170,18 +170,59 @@ async def test_draining_finishes_what_is_in_flight_and_submits_no_more(emulator)
         assert pool.unfinished() == ()
 
 
-async def test_doubts_of_an_unlearned_price_are_held_once_it_is_known(emulator, journal):
-    """The first three submits are lost: with the money of four jobs, four are bought, and not one more."""
-    emulator.faults.on("submit", range(1, 4), faults.DROP_AFTER_ACCEPT)
-    budget = Budget(credits=4 * PRICE + 0.001)
+async def test_three_doubts_of_an_unlearned_price_stop_their_kind(emulator, journal):
+    """Every reply is lost, so no price is ever named: three are bought, and not one more, also after a restart."""
+    emulator.faults.on("submit", range(1, 100), faults.DROP_AFTER_ACCEPT)
     for _ in range(2):
-        async with open_pool(emulator, budget=budget, limits=ev.Limits(submits=1), journal=journal) as pool:
+        async with open_pool(emulator, budget=Budget(credits=1000), journal=journal) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        if journal is None:
+            break
+    assert emulator.ledger.accepted == 3
+    kinds = [type(outcome) for outcome in outcomes]
+    assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [0, 3, 7]
+    [blocked_by] = {outcome.error.blocked_by for outcome in outcomes if isinstance(outcome, ev.Failed)}
+    assert set(blocked_by) == {outcome.key for outcome in outcomes if isinstance(outcome, ev.Unknown)}
+
+
+async def test_a_named_price_holds_for_earlier_doubts(emulator, journal):
+    """Two replies are lost, the third names a price: with the money of four jobs, four are bought."""
+    emulator.faults.on("submit", range(1, 3), faults.DROP_AFTER_ACCEPT)
+    for _ in range(2):
+        async with open_pool(emulator, budget=Budget(credits=4 * PRICE), journal=journal) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(10))]
         if journal is None:
             break
     assert emulator.ledger.accepted == 4
     kinds = [type(outcome) for outcome in outcomes]
-    assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [1, 3, 6]
+    assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [2, 2, 6]
+
+
+@pytest.mark.parametrize("how", ["abandon", "resubmit"])
+async def test_a_settled_doubt_frees_its_credits_in_the_open_pool(emulator, tmp_path, how):
+    """The next job is bought with them."""
+    emulator.faults.on("submit", 2, faults.DROP_BEFORE_ACCEPT)
+    async with open_pool(emulator, budget=Budget(credits=2 * PRICE), journal=tmp_path / "run.db") as pool:
+        first, second = jobs(2)
+        assert [type(one) async for one in pool.run([first])] == [ev.Completed]
+        assert [type(one) async for one in pool.run([second])] == [ev.Unknown]
+        await pool.settle(second.key, how)
+        other = ev.Job("other", dance(9))
+        assert [type(one) async for one in pool.run([other])] == [ev.Completed]
+
+
+async def test_with_most_per_job_the_limit_is_never_exceeded(emulator):
+    """Not even by the first job of a kind; a price above it stops the kind."""
+    async with open_pool(emulator, budget=Budget(credits=70, most_per_job=30)) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        assert sum(isinstance(outcome, ev.Completed) for outcome in outcomes) == 2
+    assert emulator.ledger.charged <= 70
+    async with open_pool(emulator, budget=Budget(credits=70, most_per_job=10)) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(10))]
+        kinds = [type(outcome) for outcome in outcomes]
+        assert kinds.count(ev.Completed) <= 7
+        refused = [outcome.error for outcome in outcomes if isinstance(outcome, ev.Failed)]
+        assert any("more than the 10 that a job may cost" in str(error) for error in refused)
 
 
 async def test_one_task_settles_one_job(emulator, journal):

@@ -1,0 +1,95 @@
+"""What jobs of one price have in common: the model, and every parameter that the price depends on.
+
+What a class costs is learned in `account`; what the vendor's list says of it is in `price_list`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from ..json_text import Json
+
+QUALITIES = ("360p", "480p", "540p", "720p", "1080p", "1440p", "2k", "2160p", "4k")
+"""From the cheapest to the dearest."""
+
+# Parameters that the price depends on, where the wire body has them. Source: the price notes of the model pages.
+_PRICED = ("quality", "duration", "generate_audio", "size", "n")
+_SINGLE_INPUTS = ("image_start", "image_end", "audio_url")
+_INPUT_SECONDS = "input_seconds"
+
+
+@attrs.frozen(cache_hash=True)
+class PriceClass:
+    """A model and its priced parameters, as sorted pairs of name and text.
+
+    Attributes:
+        model: The model's name.
+        dimensions: Priced parameters by name; the number of inputs for lists of URLs.
+    """
+
+    model: str
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([self.model, *(f"{name}={value}" for name, value in self.dimensions)])
+
+    @classmethod
+    def parse(cls, text: str) -> PriceClass:
+        """Read what `str` wrote, as a journal keeps it."""
+        words = text.split(" ")
+        pairs = [word.partition("=") for word in words]
+        model = [word for word, (_, sign, _) in zip(words, pairs, strict=True) if not sign]
+        return cls(" ".join(model), tuple(sorted((name, value) for name, sign, value in pairs if sign)))
+
+    def with_input_seconds(self, seconds: float) -> PriceClass:
+        """Return the class of the same job when the billed seconds of its input are known."""
+        pairs = {**dict(self.dimensions), _INPUT_SECONDS: f"{seconds:g}"}
+        return attrs.evolve(self, dimensions=tuple(sorted(pairs.items())))
+
+    def value(self, name: str) -> str | None:
+        """Return a priced parameter; None if the body does not have it."""
+        return dict(self.dimensions).get(name)
+
+    @property
+    def input_seconds(self) -> float | None:
+        """Billed seconds of input, when they are known."""
+        text = self.value(_INPUT_SECONDS)
+        return float(text) if text is not None else None
+
+    def is_at_least(self, other: PriceClass) -> bool:
+        """Whether a job of this class is at least as large as one of `other` in every priced dimension.
+
+        So its price is a ceiling for the price of the other. Classes with different parameters, or with values that
+        have no order, such as `size`, cannot be compared: the answer is False.
+        """
+        mine, theirs = dict(self.dimensions), dict(other.dimensions)
+        if self.model != other.model or mine.keys() != theirs.keys():
+            return False
+        return all(_is_at_least(name, mine[name], theirs[name]) for name in mine)
+
+
+def price_class(body: Mapping[str, Json]) -> PriceClass:
+    """Return the price class of a wire body."""
+    pairs: dict[str, str] = {name: str(body[name]) for name in _PRICED if name in body}
+    for name, value in body.items():
+        if name.endswith("_urls") and isinstance(value, list):
+            pairs[name] = str(len(value))
+        elif name in _SINGLE_INPUTS:
+            pairs[name] = "1"
+    return PriceClass(str(body.get("model")), tuple(sorted(pairs.items())))
+
+
+def _is_at_least(name: str, mine: str, theirs: str) -> bool:
+    if mine == theirs:
+        return True
+    if name == "quality":
+        return mine in QUALITIES and theirs in QUALITIES and QUALITIES.index(mine) > QUALITIES.index(theirs)
+    if name == "generate_audio":
+        return mine == "True"
+    try:
+        # A duration of -1 lets the model choose, so it is no number of seconds to compare with.
+        return name != "size" and float(mine) >= float(theirs) >= 0
+    except ValueError:
+        return False

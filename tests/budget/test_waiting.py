@@ -1,0 +1,148 @@
+"""Where jobs wait for credits: in order of arrival, not for ever, and at little cost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from evolink_async import BudgetError
+from evolink_async.budget import Admitted, BudgetAccount, BudgetQueue, Ledger, PriceClass
+from evolink_async.budget.waiting import PATIENCE
+
+pytestmark = pytest.mark.anyio
+
+CLIP, FILM = PriceClass("clip", (("duration", "5"),)), PriceClass("film", (("duration", "5"),))
+
+
+def queue_of(limit: float, *, watching: bool = True, **prices: float) -> BudgetQueue:
+    """A queue before a budget whose prices are known where given."""
+    known = {"clip": CLIP, "film": FILM}
+    ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
+    return BudgetQueue(BudgetAccount(limit, ledger), is_watching=lambda: watching)
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_without_a_budget_nobody_waits():
+    """And nothing is known of prices."""
+    assert await BudgetQueue(None, is_watching=lambda: False).afford("a", CLIP) is None
+
+
+async def test_those_of_a_class_are_served_in_order_of_arrival():
+    """Whatever comes free."""
+    queue, order = queue_of(10, clip=10.0), []
+
+    async def job(key: str) -> None:
+        await queue.afford(key, CLIP)
+        order.append(key)
+        queue.released(key)
+
+    await queue.afford("first", CLIP)
+    jobs = [asyncio.create_task(job(str(number))) for number in range(20)]
+    await turns()
+    assert order == []
+    queue.released("first")
+    await asyncio.gather(*jobs)
+    assert order == [str(number) for number in range(20)]
+
+
+async def test_a_dear_job_is_not_passed_over_for_ever():
+    """After a hundred cheap ones credits are kept free for it."""
+    queue, served = queue_of(10, clip=1.0, film=10.0), list[str]()
+
+    async def cheap(key: str) -> None:
+        await queue.afford(key, CLIP)
+        served.append(key)
+        queue.released(key)
+
+    await queue.afford("held", CLIP)
+    dear = asyncio.create_task(queue.afford("dear", FILM))
+    await turns()
+    others = []
+    for number in range(PATIENCE + 20):
+        others.append(asyncio.create_task(cheap(f"cheap-{number}")))
+        await turns(2)
+    assert len(served) == PATIENCE
+    queue.released("held")
+    assert await asyncio.wait_for(dear, 5) == Admitted(10.0)
+    queue.released("dear")
+    await asyncio.wait_for(asyncio.gather(*others), 5)
+
+
+async def test_when_nothing_may_free_credits_all_who_wait_are_told():
+    """Nobody waits for ever."""
+    queue = queue_of(10, watching=False, clip=10.0)
+    await queue.afford("held", CLIP)
+    queue.enter()
+    answer = await asyncio.wait_for(queue.afford("next", CLIP), 5)
+    assert isinstance(answer, BudgetError)
+    assert answer.needed == 10
+
+
+async def test_a_cancelled_job_leaves_the_budget_as_it_was():
+    """While it waits, and in the very turn in which credits come."""
+    queue = queue_of(10, clip=10.0)
+    await queue.afford("held", CLIP)
+    waits = asyncio.create_task(queue.afford("waits", CLIP))
+    late = asyncio.create_task(queue.afford("late", CLIP))
+    await turns()
+    waits.cancel()
+    await turns()
+    queue.released("held")
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert await asyncio.wait_for(queue.afford("next", CLIP), 5) == Admitted(10.0)
+
+
+async def test_while_a_learner_is_under_way_nothing_else_begins():
+    """Its price bounds what the others may cost."""
+    queue, order, answered = queue_of(100, film=1.0), [], asyncio.Event()
+
+    async def send(key: str, *, is_learner: bool) -> None:
+        async with queue.turn(key, is_learner=is_learner):
+            order.append(key)
+            if is_learner:
+                await answered.wait()
+                order.append(f"{key} answered")
+
+    tasks = [asyncio.create_task(send("learner", is_learner=True))]
+    await turns()
+    tasks += [asyncio.create_task(send(key, is_learner=False)) for key in "ab"]
+    tasks += [asyncio.create_task(send("second", is_learner=True))]
+    await turns()
+    assert order == ["learner"]
+    answered.set()
+    await asyncio.gather(*tasks)
+    assert order[:2] == ["learner", "learner answered"]
+    assert sorted(order[2:]) == ["a", "b", "second", "second answered"]
+
+
+async def test_two_thousand_who_wait_are_cheap():
+    """A wake looks at the first of each class: the work is counted, not timed."""
+    account = BudgetAccount(10, Ledger(prices={str(CLIP): 10.0}))
+    calls = 0
+    admit = account.admit
+
+    def counted(key: str, price_class: PriceClass) -> object:
+        nonlocal calls
+        calls += 1
+        return admit(key, price_class)
+
+    account.admit = counted  # type: ignore[method-assign, assignment]  # a counter in front of it
+    queue = BudgetQueue(account, is_watching=lambda: True)
+    await queue.afford("held", CLIP)
+
+    async def job(key: str) -> None:
+        await queue.afford(key, CLIP)
+        queue.released(key)
+
+    jobs = [asyncio.create_task(job(str(number))) for number in range(2000)]
+    await turns()
+    queue.released("held")
+    await asyncio.gather(*jobs)
+    assert calls < 5 * 2000

@@ -1,0 +1,240 @@
+"""Who wants a job: without an owner nothing is sent again, and what is told is what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import aiohttp
+import pytest
+
+import evolink_async as ev
+from evolink_async.emulator import faults
+from evolink_async.events import Event, JobEnded
+from evolink_async.journal import MemoryJournal
+from tests.kit import dance, jobs, open_pool, until
+
+pytestmark = pytest.mark.anyio
+
+REFUSED = {
+    "429": faults.error(429, headers={"Retry-After": "0"}),
+    "503 in the vendor's words": faults.error(503, generation="old"),
+}
+
+
+async def left(pool: ev.SessionPool, how: str, begun) -> list[ev.Outcome]:
+    """Let a job be sent, and let go of it before the answer comes; gives what a drained run still tells."""
+    if how == "cancel":
+        call = asyncio.create_task(pool.submit(dance()))
+        await begun()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        return []
+    stream = pool.run(jobs(1))
+    await stream.__aenter__()
+    await begun()
+    if how == "aclose":
+        await stream.aclose()
+        return []
+    stream.drain()
+    return [outcome async for outcome in stream]
+
+
+@pytest.mark.parametrize("how", ["aclose", "drain", "cancel"])
+@pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED)
+async def test_a_refused_send_is_not_repeated_for_nobody(emulator, how, fault):
+    """After close, drain or cancel: one POST, nothing bought, and nothing in doubt."""
+    emulator.faults.on("submit", 1, fault)
+    async with open_pool(emulator) as pool:
+
+        async def begun() -> None:
+            await until(lambda: pool.stats().submits == 1)
+
+        outcomes = await left(pool, how, begun)
+        await until(lambda: pool.stats().submitting == 0)
+        assert pool.unfinished() == ()
+    assert emulator.ledger.accepted == 0
+    assert sum(request.kind == "submit" for request in emulator.received) == 1
+    assert [type(outcome) for outcome in outcomes] == ([ev.Failed] if how == "drain" else [])
+
+
+async def test_letting_go_twice_takes_nobody_elses_job(emulator):
+    """Two runs want one job; one of them is drained three times; the other gets its video."""
+    emulator.faults.on("submit", 1, faults.delay(0.1))
+    async with open_pool(emulator) as pool:
+        one, other = pool.run(jobs(1)), pool.run(jobs(1))
+        await one.__aenter__()
+        await other.__aenter__()
+        await until(lambda: pool.stats().submits == 1)
+        for _ in range(3):
+            one.drain()
+        outcomes = [[outcome async for outcome in stream] for stream in (one, other)]
+    assert [[type(outcome) for outcome in told] for told in outcomes] == [[ev.Completed]] * 2
+    assert emulator.ledger.accepted == 1
+
+
+class Slow(MemoryJournal):
+    """A journal that takes its time to write a doubt down."""
+
+    async def doubted(self, unknown: ev.Unknown) -> None:
+        await asyncio.sleep(0.1)
+        await super().doubted(unknown)
+
+
+@pytest.mark.parametrize("how", ["drain", "close the pool"])
+async def test_a_doubt_is_never_told_as_unsent(emulator, how):
+    """However often somebody lets go while it is written down."""
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    pool = open_pool(emulator, journal=Slow())
+    async with pool:
+        stream = pool.run(jobs(1))
+        await stream.__aenter__()
+        await until(lambda: pool.stats().faults == 1)
+        if how == "drain":
+            for _ in range(3):
+                stream.drain()
+                await asyncio.sleep(0)
+            assert [type(outcome) async for outcome in stream] == [ev.Unknown]
+    assert [type(job) for job in pool.unfinished()] == [ev.Unknown]
+
+
+async def test_a_withdrawn_job_frees_its_key_at_once(emulator):
+    """The same job again in the same turn is bought, whatever becomes of the first one's task."""
+    emulator.faults.on("submit", range(1, 3), faults.delay(0.1))
+    async with open_pool(emulator, limits=ev.Limits(requests=8, submits=2)) as pool:
+        others = [asyncio.create_task(pool.submit(dance(90 + number))) for number in range(2)]
+        await until(lambda: pool.stats().submitting == 2)
+        stream = pool.run(jobs(1))
+        await stream.__aenter__()
+        await until(lambda: pool.stats().waiting == 1)
+        stream.drain()
+        assert [type(one) async for one in pool.run(jobs(1))] == [ev.Completed]
+        await stream.aclose()
+        await asyncio.gather(*others)
+
+
+# --- an exception that no rule expects
+
+
+@pytest.fixture
+async def broken():
+    """An aiohttp session of the caller's whose tracing raises at the first byte of a POST."""
+    trace = aiohttp.TraceConfig()
+
+    async def raises(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
+        if params.method == "POST":
+            raise RuntimeError("my tracer is broken")
+
+    trace.on_request_start.append(raises)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        yield ev.HttpOptions(session=session, allow_private_results=True)
+
+
+async def test_an_unexpected_exception_ends_its_jobs_and_is_raised_by_the_run(emulator, broken):
+    """After the outcomes of all jobs that were read; nothing hangs."""
+    outcomes = []
+    async with open_pool(emulator, http=broken) as pool:
+        with pytest.raises(RuntimeError, match="my tracer is broken"):
+            async for outcome in pool.run(jobs(3)):
+                outcomes.append(outcome)
+        assert {type(outcome) for outcome in outcomes} <= {ev.Unknown, ev.Failed}
+        assert any(isinstance(outcome, ev.Unknown) for outcome in outcomes)
+        assert pool.stats().submitting == pool.stats().waiting == 0
+
+
+@pytest.mark.parametrize("call", ["submit", "generate"])
+async def test_an_unexpected_exception_is_raised_by_single_calls(emulator, broken, call):
+    """And the job is in doubt, as a request had begun."""
+    async with open_pool(emulator, http=broken) as pool:
+        with pytest.raises(RuntimeError, match="my tracer is broken"):
+            await getattr(pool, call)(dance(), key="one")
+        assert [type(job) for job in pool.unfinished()] == [ev.Unknown]
+
+
+# --- streams that end aloud, and what a drained run tells
+
+
+@pytest.mark.parametrize("read_first", [0, 1, 3])
+async def test_an_input_that_lets_a_cancellation_out_raises_in_the_reader(emulator, read_first):
+    """It is no quiet end."""
+
+    async def source():
+        for job in jobs(read_first):
+            yield job
+        inner = asyncio.create_task(asyncio.sleep(10))
+        inner.cancel()
+        await inner
+
+    outcomes = []
+    async with open_pool(emulator) as pool:
+        with pytest.raises(ev.ConfigurationError, match="raised CancelledError"):
+            async for outcome in pool.run(source()):
+                outcomes.append(outcome)
+    assert len(outcomes) == read_first
+
+
+async def test_every_job_read_has_an_outcome_after_drain(emulator):
+    """Also the one that waits for room when the run is drained."""
+    read = []
+
+    def source():
+        for job in jobs(5):
+            read.append(job.key)
+            yield job
+
+    async with open_pool(emulator, limits=ev.Limits(in_flight=1)) as pool:
+        first = await pool.run([ev.Job("first", dance(9))]).__aenter__()
+        await until(lambda: pool.stats().in_flight == 1)
+        second = await pool.run(source()).__aenter__()
+        await until(lambda: bool(read))
+        second.drain()
+        assert {outcome.key async for outcome in second} == set(read)
+        await first.aclose()
+
+
+async def test_a_run_drained_before_its_first_outcome_reads_nothing(emulator):
+    """And ends at once."""
+    async with open_pool(emulator) as pool:
+        stream = pool.run(jobs(5))
+        stream.drain()
+        assert [outcome async for outcome in stream] == []
+    assert emulator.received == []
+
+
+# --- watchers
+
+
+async def test_many_watchers_of_one_end_count_it_once(emulator):
+    """Five who wait, a run and some polls: one end, one charge, one event."""
+    events: list[Event] = []
+    async with open_pool(emulator, observer=events.append) as pool:
+        accepted = await pool.submit(dance(), key="one")
+        waits = [asyncio.create_task(pool.wait(accepted.task_id)) for _ in range(5)]
+        outcomes = [outcome async for outcome in pool.run([ev.Job("one", dance())])]
+        done = await asyncio.gather(*waits)
+        await pool.poll(accepted.task_id)
+        stats = pool.stats()
+    assert {one.key for one in done} == {outcome.key for outcome in outcomes} == {"one"}
+    assert (stats.completed, stats.failed) == (1, 0)
+    assert stats.credits_used == pytest.approx(emulator.ledger.charged)
+    assert sum(isinstance(event, JobEnded) for event in events) == 1
+
+
+async def test_a_watch_that_was_dropped_stops_polling(emulator):
+    """Twenty of them, left by `break`."""
+    async with open_pool(emulator) as pool:
+        accepted = await pool.submit(dance())
+        for _ in range(20):
+            async for _snapshot in pool.watch(accepted.task_id):
+                break
+        gc.collect()
+        await until(lambda: pool.stats().in_flight == 0)
+
+
+async def test_a_run_polls_once_more_at_its_deadline(emulator):
+    """A task that has ended by then is no failure, though no poll was planned."""
+    slow = ev.Cadence(first_look=60, min_interval=30, max_interval=60)
+    async with open_pool(emulator, cadence=slow) as pool:
+        [outcome] = [one async for one in pool.run(jobs(1), timeout=1.0)]
+    assert isinstance(outcome, ev.Completed)
