@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from evolink_async.emulator import Emulator
-from evolink_async.emulator.service.private_hosts import is_private
+from evolink_async.emulator.service.urls import is_private
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +76,7 @@ async def test_refused_callbacks_are_repeated(caller, receiver, body, clock, unt
     for gap in (1, 2, 4, 60):
         await receiver.next()
         # The postman reads our answer some turns later; only then does the retry's time begin.
-        await until(lambda: not caller.emulator._post.under_way)
+        await until(lambda: not caller.emulator._servers.callbacks.sending)
         clock.advance(gap - 0.5)
         await turn(200)
         assert not receiver.news.is_set()

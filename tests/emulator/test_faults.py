@@ -37,7 +37,7 @@ async def test_hanging_ends_when_the_client_leaves(client, emulator, body, fault
     assert not call.done()
     call.cancel()
     await asyncio.wait([call])
-    await until(lambda: not any("_silence" in repr(task.get_stack()) for task in asyncio.all_tasks()))
+    await until(lambda: not any("_drop_or_hang" in repr(task.get_stack()) for task in asyncio.all_tasks()))
     assert emulator.ledger.accepted == booked
 
 

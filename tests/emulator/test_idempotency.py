@@ -44,7 +44,7 @@ async def test_while_the_first_call_is_open_the_outcome_is_unknown(client, emula
     assert (second.status, second.body["error"]["code"]) == (409, "paid_outcome_unknown")
     first.cancel()
     await asyncio.wait([first])
-    await until(lambda: not any("_silence" in repr(task.get_stack()) for task in asyncio.all_tasks()))
+    await until(lambda: not any("_drop_or_hang" in repr(task.get_stack()) for task in asyncio.all_tasks()))
     third = await client.submit(body, key=KEY)
     assert third.headers["idempotency-replayed"] == "true"
     assert emulator.ledger.accepted == 1

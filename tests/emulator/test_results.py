@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async.emulator import faults
-from evolink_async.emulator.hosts.ranges import ByteRange, UnsatisfiableError, range_of
+from evolink_async.emulator.hosts.byte_ranges import ByteRange, UnsatisfiableError, range_of
 
 pytestmark = pytest.mark.anyio
 

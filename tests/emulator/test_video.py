@@ -9,7 +9,7 @@ from PIL import Image
 
 from evolink_async.emulator.rendering import video
 from evolink_async.emulator.rendering.canvas import Title, png
-from evolink_async.emulator.service.outputs import Film, Stills, output_spec
+from evolink_async.emulator.service.output_spec import ImageSpec, VideoSpec, output_spec
 
 pytestmark = pytest.mark.anyio
 
@@ -31,8 +31,8 @@ PIXELS = {
     ("1080p", "4:3"): (1648, 1248),
     ("1080p", "3:4"): (1248, 1648),
 }
-FILMS = [Film(width, height, 1, audio=False) for width, height in dict.fromkeys(PIXELS.values())]
-FILMS += [Film(1280, 720, 5), Film(832, 480, 11), Film(480, 832, 2)]
+FILMS = [VideoSpec(width, height, 1, audio=False) for width, height in dict.fromkeys(PIXELS.values())]
+FILMS += [VideoSpec(1280, 720, 5), VideoSpec(832, 480, 11), VideoSpec(480, 832, 2)]
 
 
 @pytest.mark.parametrize(("asked", "pixels"), PIXELS.items())
@@ -40,7 +40,7 @@ def test_pixels(asked, pixels):
     """Quality and aspect ratio give the size of the wan2.7 pages; portrait is mirrored."""
     quality, ratio = asked
     film = output_spec({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
-    assert film == Film(*pixels, 5)
+    assert film == VideoSpec(*pixels, 5)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_model_may_choose_the_seconds():
 @pytest.mark.parametrize("film", FILMS, ids=str)
 def test_every_frame_decodes(film):
     """H.264 yuv420p, every frame there and in order, exact seconds, AAC when asked for, index before the media."""
-    made = video.titled(video.encode_spec(film), film, TITLE)
+    made = video.with_title(video.encode_untitled(film), film, TITLE)
     assert made.find(b"moov") < made.find(b"mdat")
     with av.open(BytesIO(made)) as container:
         stream = container.streams.video[0]
@@ -94,16 +94,16 @@ def test_every_frame_decodes(film):
 
 def test_the_title_stays_and_the_disc_moves():
     """Every frame of a task's film has the title of its own task, untouched to the end; the rest moves."""
-    film = Film(832, 480, 2, audio=False)
-    stock = video.encode_spec(film)
-    frames = decoded(video.titled(stock, film, TITLE))
+    film = VideoSpec(832, 480, 2, audio=False)
+    stock = video.encode_untitled(film)
+    frames = decoded(video.with_title(stock, film, TITLE))
     plain = decoded(stock)
     title_box, disc_box = (0, 290, 832, 480), (0, 0, 832, 200)
     titles = {frame.crop(title_box).tobytes() for frame in frames}
     assert len(titles) == 1
     assert titles.isdisjoint(frame.crop(title_box).tobytes() for frame in plain)
     assert len({frame.crop(disc_box).tobytes() for frame in frames}) > 40
-    other = decoded(video.titled(stock, film, Title("m", "another task", "p")))
+    other = decoded(video.with_title(stock, film, Title("m", "another task", "p")))
     assert other[0].crop(title_box).tobytes() not in titles
 
 
@@ -115,7 +115,7 @@ def decoded(film: bytes) -> list[Image.Image]:
 def test_encoding_can_be_given_up():
     """Closing need not wait for a long film."""
     with pytest.raises(video.RenderStoppedError):
-        video.encode_spec(Film(832, 480, 30), stopped=lambda: True)
+        video.encode_untitled(VideoSpec(832, 480, 30), stopped=lambda: True)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1280, 1280), (1, 1)])
@@ -128,9 +128,9 @@ def test_pictures(size):
 @pytest.mark.parametrize(
     ("body", "stills"),
     [
-        ({"size": "1024x768", "n": 3}, Stills(1024, 768, 3)),
-        ({}, Stills(1280, 1280, 1)),
-        ({"size": "0x999999999"}, Stills(1, 4096, 1)),
+        ({"size": "1024x768", "n": 3}, ImageSpec(1024, 768, 3)),
+        ({}, ImageSpec(1280, 1280, 1)),
+        ({"size": "0x999999999"}, ImageSpec(1, 4096, 1)),
     ],
 )
 def test_stills(body, stills):

@@ -1,6 +1,6 @@
-"""What a task shows at a moment: a pure function of the task and the clock.
+"""How a task proceeds: its durations and its end, drawn once, and the status it shows at a given time.
 
-Nothing here sleeps, counts credits or knows JSON.
+The JSON of a status is in `task_replies`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from types import MappingProxyType
 
 from attrs import frozen
 
+# Standard deviation of ln(duration): the slowest of 100 tasks takes about 2.2 times the median.
 SIGMA = 0.35
-"""Spread of ln(duration): the slowest of a hundred tasks takes a little over twice the median."""
 
+# Share of a task's duration that it stays pending.
 PENDING_SHARE = 0.1
-"""Part of a task's duration before it starts to be processed."""
 
+# Source: docs.evolink.ai, api-manual/task-management/error-codes, stored copy of 2026-11-20.
 TASK_CODES: Mapping[str, str] = MappingProxyType(
     {
         "content_policy_violation": "The content was refused by the safety policy.",
@@ -30,21 +31,18 @@ TASK_CODES: Mapping[str, str] = MappingProxyType(
         "unknown_error": "Unknown error.",
     }
 )
-"""Codes of failed tasks with a message each.
-
-Source: docs.evolink.ai, api-manual/task-management/error-codes, stored copy of 2026-11-20.
-"""
+"""Code and message of every error that a task can fail with."""
 
 
 @frozen
 class Life:
-    """The fate of one task, drawn once at acceptance; times are on the emulator's clock.
+    """The course of one task, drawn at acceptance; times are on the emulator's clock.
 
     Attributes:
         accepted_at: Unix seconds.
-        pending_seconds: How long it waits before it is processed.
-        total_seconds: How long it takes from acceptance to its final state.
-        failure: The task code it fails with, None when it completes.
+        pending_seconds: Seconds from acceptance to the start of processing.
+        total_seconds: Seconds from acceptance to the final state.
+        failure: The code that the task fails with; None when it completes.
     """
 
     accepted_at: float
@@ -60,25 +58,27 @@ class Life:
 
 @frozen
 class TaskView:
-    """What one look at a task shows: a status word of the vendor and a percentage."""
+    """What one poll shows: the vendor's status and a percentage."""
 
     status: str
     progress: int
 
 
 def draw_life(*, seed: int, ordinal: int, accepted_at: float, median_seconds: float, failure_share: float) -> Life:
-    """Return the life of the `ordinal`-th task: the same for the same seed, whatever else goes on."""
-    dice = random.Random(f"{seed}-{ordinal}")  # noqa: S311 - reproducible, not secret
-    total = median_seconds * math.exp(dice.gauss(0.0, SIGMA))
-    failure = dice.choice(tuple(TASK_CODES)) if dice.random() < failure_share else None
+    """Return the life of the `ordinal`-th task; it depends on nothing but the arguments."""
+    # One generator per task: the order of concurrent submits cannot change a task's life.
+    rng = random.Random(f"{seed}-{ordinal}")  # noqa: S311 - reproducible, not secret
+    total = median_seconds * math.exp(rng.gauss(0.0, SIGMA))
+    failure = rng.choice(tuple(TASK_CODES)) if rng.random() < failure_share else None
     return Life(accepted_at, total * PENDING_SHARE, total, failure)
 
 
 def view(life: Life, now: float) -> TaskView:
     """Return what `life` shows at `now`.
 
-    The percentages follow the vendor's hint: 0-10 while pending, 10-80 while processing, 100 completed,
-    0 failed (videoretalk page of the generated docs data).
+    Progress is 0 to 10 while pending, 10 to 80 while processing, 100 when completed, 0 when failed.
+
+    Source: the videoretalk page of the vendor's generated docs.
     """
     elapsed = max(0.0, now - life.accepted_at)
     if now >= life.ends_at:
