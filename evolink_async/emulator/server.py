@@ -139,6 +139,7 @@ class Emulator(EmulatorSettings):
 
 
 def _require_extra() -> None:
+    # find_spec, because an import would load PyAV and Pillow before they are needed.
     missing = [name for name in _EXTRA_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(f"the emulator needs {', '.join(missing)}; run: pip install 'evolink-async[emulator]'")

@@ -146,6 +146,7 @@ def extra(fields: Mapping[str, Json]) -> InjectedFault:
 
 def state(status: str) -> InjectedFault:
     """Return the normal reply with another status; `results` stay only with "completed"."""
+    # Left in, they would contradict the status.
     contradicting = ("error",) if status == "completed" else ("error", "results")
     return RewriteTasks(f"state {status}", lambda task: _without(task, *contradicting) | {"status": status})
 
@@ -164,6 +165,7 @@ def _without(task: JsonObject, *fields: str) -> JsonObject:
     return {name: value for name, value in task.items() if name not in fields}
 
 
+# Drawn from the task id, so that every batch lacks the same tasks.
 def _draw(task: JsonObject) -> float:
     return random.Random(str(task.get("id"))).random()  # noqa: S311 - reproducible
 

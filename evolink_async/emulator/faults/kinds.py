@@ -12,8 +12,10 @@ from attrs import frozen
 
 from ..service.json_types import Json, JsonObject
 
+# One kind per group of routes. A status request is a "poll", or a "batch" when it carries up to 50 polls.
 Kind = Literal["submit", "poll", "batch", "credits", "models", "upload", "result", "file"]
 KINDS: tuple[str, ...] = get_args(Kind)
+# The stages that a client or the ledger can tell apart.
 Stage = Literal["arrival", "before_accept", "after_accept"]
 Headers = Mapping[str, str | None]
 TaskChange = Callable[[JsonObject], JsonObject | None]
@@ -87,11 +89,13 @@ class ChangeHeaders:
     changes: tuple[tuple[str, str | None], ...]
 
 
+# Not a ChangeHeaders: the Range header must go before the handler reads the request.
 @frozen
 class IgnoreRange:
     """Serve the request normally, but without its Range header."""
 
 
+# A closed union: the type checker reports a kind that `Exchange.respond` does not match.
 InjectedFault = (
     Drop | Hang | Delay | FixedReply | TruncateBody | SlowLoris | LargeBody | RewriteTasks | ChangeHeaders | IgnoreRange
 )

@@ -34,6 +34,7 @@ class Api:
     def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
         """Add the API routes to `app`, each behind `interceptor`."""
         router = app.router
+        # aiohttp adds a HEAD route to each GET route by default; the API has none.
         # A pattern, because a model that is registered in the SDK may have a path of its own.
         router.add_post("/v1/{kind}/generations", interceptor.wrap("submit", self._submit))
         router.add_post("/v1/tasks/batch", interceptor.wrap("batch", self._batch))

@@ -52,6 +52,7 @@ def range_of(size: int, range_header: str | None, *, if_range: str | None, etag:
     # A suffix range: the last bytes of the file.
     if not first:
         wanted = min(int(last), size)
+        # RFC 9110, 14.1.2: a suffix of 0 bytes cannot be satisfied.
         if wanted == 0:
             raise UnsatisfiableError
         return ByteRange(size - wanted, size, size)

@@ -98,6 +98,7 @@ class FileService:
         name = received.first_of("file_name", "fileName") or received.original_name or file_id
         stored = StoredFile(
             file_id=file_id,
+            # The name is one segment of the link's path.
             name=name.replace("/", "_"),
             original_name=received.original_name or name,
             folder=received.first_of("upload_path", "uploadPath") or mime_type.partition("/")[0] + "s",

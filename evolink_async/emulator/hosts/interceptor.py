@@ -58,6 +58,7 @@ async def read_body(request: web.Request, limit: int = _BODY_LIMIT) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
+        # Checked while reading: a body above the limit is never held in memory.
         if len(body) > limit:
             raise refusal(413)
     return bytes(body)
@@ -104,12 +105,14 @@ class Interceptor:
                 body, chosen = b"", _catching_refusals(handler)
                 if self._latency:
                     await pause(self._latency, self._closing)
+                # REFUSE resets the connection before the body is read.
                 if not reads_body and fault != REFUSE:
                     try:
                         body = await read_body(request)
                     except Refused as refused:
                         # A fault applies to a request that is too large, too.
                         chosen = _always(refused)
+                # Recorded before the response, so that a test sees a request that hangs.
                 self.received.append(Received(kind, ordinal, request.method, request.path, request.headers, body, at))
                 return await Exchange(request, body, chosen, self._closing).respond(fault)
 
@@ -117,6 +120,7 @@ class Interceptor:
 
     @contextmanager
     def _counted(self, kind: str) -> Generator[int]:
+        # Counted on arrival, before anything waits: ordinals follow the order of arrival.
         self._arrived[kind] += 1
         ordinal = self._arrived[kind]
         for name in (kind, "all"):

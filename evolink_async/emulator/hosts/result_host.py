@@ -56,6 +56,7 @@ class ResultHost:
         self._tasks = tasks
         self._files = files
         self._render = render
+        # New for each emulator: a link of an earlier run does not work.
         self._secret = secrets.token_bytes(32)
         self.origin = ""
         self.leaked_keys = 0
@@ -114,6 +115,7 @@ class ResultHost:
 
 def ranged_response(request: web.Request, content: bytes, content_type: str) -> web.Response:
     """Return `content`, or the part of it that Range, If-Range and If-None-Match select."""
+    # A hash of the content: strong, and the same when a result is rendered again.
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Content-Type": content_type}
     if request.headers.get("If-None-Match") == etag:

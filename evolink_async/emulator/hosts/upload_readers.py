@@ -105,6 +105,7 @@ async def read_base64(request: web.Request) -> ReceivedFile:
     is_data_url = head.startswith("data:") and bool(comma)
     try:
         content = base64.b64decode(tail if is_data_url else text, validate=True)
+    # ValueError: characters that are not ASCII.
     except (binascii.Error, ValueError) as error:
         raise upload_refusal(400, "base64_data is not valid base64") from error
     declared_type = head.removeprefix("data:") if is_data_url else ""

@@ -105,6 +105,7 @@ def _write(drawing: ImageDraw.ImageDraw, size: tuple[int, int], title: Title, in
     from PIL import ImageFont
 
     width, height = size
+    # Four lines fit below `_TITLE_TOP` at every video size; tiny images lose some of them.
     font_size = max(8, min(height // 22, width // 26))
     font = ImageFont.load_default(font_size)
     for row, line in enumerate(title.lines(columns=max(8, int(width * 1.7 / font_size)))):

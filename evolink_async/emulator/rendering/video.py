@@ -37,9 +37,11 @@ Tone: TypeAlias = "Iterator[tuple[float, list[Packet[AudioStream]]]]"
 """Packets of sound, each list with the second that it starts at."""
 
 _SAMPLE_RATE = 48_000
+# Samples in one AAC frame.
 _AUDIO_FRAME = 1024
 _TONE_HERTZ = 440.0
-# Each option keeps blocks that do not move skipped; see the module's docstring.
+# qp, ref and no-deblock keep blocks that do not move skipped; see the module's docstring.
+# keyint, scenecut and bframes make one group of pictures, in the order in which the frames are shown.
 _ENCODER_OPTIONS = {
     "preset": "ultrafast",
     "tune": "zerolatency",
@@ -139,6 +141,7 @@ def _in_place_of(packet: Packet[Stream], content: bytes) -> Packet[Stream]:
     import av
 
     other = av.Packet(content)
+    # The timing and the key frame flag are not in the bytes.
     other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
     other.time_base = packet.time_base
     other.is_keyframe = True

@@ -26,6 +26,7 @@ class IdempotencyStore:
 
     def __init__(self) -> None:
         self._first: dict[str, FirstCall] = {}
+        # Per key, the open calls in order of arrival.
         self._open: dict[str, list[object]] = {}
 
     @staticmethod
@@ -47,6 +48,7 @@ class IdempotencyStore:
             yield
         finally:
             calls.remove(call)
+            # An empty list per key would never be freed.
             if not calls:
                 self._open.pop(key, None)
 

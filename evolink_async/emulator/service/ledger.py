@@ -40,6 +40,7 @@ class OverdrawnError(Exception):
 
 class _Hold(NamedTuple):
     ends_at: float
+    # Orders holds that end at the same time.
     ordinal: int
     reserved: int
     charge: int

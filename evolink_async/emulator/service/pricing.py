@@ -64,6 +64,7 @@ def _units(spec: OutputSpec) -> int:
 def _held_seconds(body: Mapping[str, object]) -> int:
     if body.get("duration") == -1:
         return _HELD_SECONDS_OF_MODEL_CHOICE
+    # Only this model accepts 0 and may leave `duration` out to keep the length of its input.
     keeps_length = body.get("model") == "wan2.7-video-edit" and not body.get("duration")
     return _HELD_SECONDS_OF_KEPT_LENGTH if keeps_length else 0
 

@@ -25,6 +25,7 @@ class Reply:
     headers: Mapping[str, str] = _NO_HEADERS
 
 
+# An exception, because a refusal can come from any depth of the rules.
 class Refused(Exception):  # noqa: N818 - a reply, not an error of the emulator
     """Ends a request with `reply`."""
 

@@ -85,6 +85,7 @@ class Vendor:
         Raises:
             Refused: 401: the header has another form, or the key is not valid.
         """
+        # RFC 9110: the scheme is case-insensitive.
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or key.strip() not in self._api_keys:
             raise refusal(401)
@@ -143,6 +144,7 @@ class Vendor:
 
     def credits(self) -> Reply:
         """Return the reply to `GET /v1/credits`."""
+        # 4 decimals are the ledger's unit, 1/10,000 credit.
         remaining, used = round(self.ledger.balance, 4), round(self.ledger.charged, 4)
         user: JsonObject = {"remaining_credits": remaining, "used_credits": used}
         token: JsonObject = {**user, "unlimited_credits": False}
@@ -229,5 +231,6 @@ class Vendor:
 
 
 def _task_id(now: float, seed: int, ordinal: int) -> str:
+    # The form of the vendor's samples: task-unified-1757169743-7cvnl5zw.
     rng = random.Random(f"{seed}-{ordinal}-id")  # noqa: S311 - reproducible, not secret
     return f"task-unified-{int(now)}-{''.join(rng.choices(string.ascii_lowercase + string.digits, k=8))}"
