@@ -1,6 +1,6 @@
 """The emulated time: the `Clock` protocol, a clock that runs faster than real time, and one that tests move.
 
-What happens at which time is in `service.task_life`.
+What happens at which time is in `service.task_lifecycle`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ KEY = "job-0123456789abcdef"
 
 
 async def test_the_same_request_is_replayed(client, emulator, body):
-    """The original task comes back, marked, and nothing is paid again."""
+    """The reply has the first task and is marked as a replay; nothing is paid again."""
     first, again = await client.submit(body, key=KEY), await client.submit(body, key=KEY)
     assert again.body == first.body
     assert again.headers["idempotency-replayed"] == "true"
@@ -51,7 +51,7 @@ async def test_while_the_first_call_is_open_the_outcome_is_unknown(client, emula
 
 
 async def test_it_can_be_switched_off(new_client, http, body, clock):
-    """Ignored, every POST is a new paid task, and the ledger shows both under the body."""
+    """Each POST is a new paid task, and the ledger lists both under the body."""
     async with Emulator(clock=clock, idempotency=False) as emulator:
         client = new_client(http, emulator)
         ids = tuple([(await client.submit(body, key=KEY)).body["id"] for _ in range(2)])

@@ -1,4 +1,4 @@
 """The HTTP side: the routes of the API, the file service and the result host, callbacks, and the two servers.
 
-What a reply says is decided in `service`.
+What a reply contains is decided in `service`.
 """

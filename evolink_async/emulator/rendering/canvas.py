@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-# Frames in which the disc crosses the picture; then it starts again.
+# Frames in which the disc crosses the frame; then it starts again.
 _LOOP_FRAMES = 48
 
 # Y, U and V.
@@ -90,14 +90,14 @@ def png(width: int, height: int, title: Title) -> bytes:
     """Return a PNG image of the given pixels with a title."""
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", (width, height), (24, 44, 60))
-    drawing = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, height), (24, 44, 60))
+    drawing = ImageDraw.Draw(image)
     left, top, size = width * 0.4, height * 0.15, width * 0.2
     drawing.ellipse((left, top, left + size, top + size), fill=(240, 160, 40))
     _write(drawing, (width, height), title, (235, 235, 235))
     out = BytesIO()
     # Fast rather than small: the file never leaves the machine.
-    picture.save(out, format="PNG", compress_level=1)
+    image.save(out, format="PNG", compress_level=1)
     return out.getvalue()
 
 

@@ -1,7 +1,7 @@
 """Idempotency keys: which request each key was first used for, and which calls with it are still open.
 
-The rules are those that EvoLink's own clients rely on; no public page describes them. What a repeated key is
-answered is decided in `vendor`.
+The rules are those that EvoLink's own clients rely on; no public page describes them. The reply to a repeated key
+is decided in `vendor`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from .output_spec import OutputSpec, VideoSpec
 from .pricing import Price
-from .task_life import Life, TaskView, view
+from .task_lifecycle import Lifecycle, TaskView, view
 
 
 @frozen
@@ -34,7 +34,7 @@ class TaskRecord:
     model: str
     body: Mapping[str, object] = field(repr=False)
     spec: OutputSpec
-    life: Life
+    life: Lifecycle
     price: Price
     estimated_seconds: int
 

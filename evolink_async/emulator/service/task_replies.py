@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from .json_types import Json, JsonObject
 from .task import TaskRecord
-from .task_life import TASK_CODES, TaskView
+from .task_lifecycle import TASK_CODES, TaskView
 
 # Source: EvoLink CLI, error-handler.js: 1 CNY = 10 credits, 1 USD = 6.8 CNY.
 _CNY_PER_CREDIT = 0.1

@@ -25,7 +25,7 @@ from .pricing import price_of
 from .replies import Reply, refusal
 from .request_body import parse_object
 from .task import TaskRecord
-from .task_life import draw_life
+from .task_lifecycle import draw_lifecycle
 from .task_replies import LinkTo, created_reply, query_reply
 from .urls import is_private
 
@@ -76,7 +76,7 @@ class Vendor:
     _api_keys: frozenset[str] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Copy the API keys, so that each request looks one up in constant time."""
+        """Copy the API keys, so that each request finds its key in constant time."""
         self._api_keys = frozenset(self.settings.api_keys)
 
     def authenticate(self, authorization: str) -> str:
@@ -206,7 +206,7 @@ class Vendor:
             model=model.name,
             body=MappingProxyType(dict(body)),
             spec=spec,
-            life=draw_life(
+            life=draw_lifecycle(
                 seed=settings.seed,
                 ordinal=ordinal,
                 accepted_at=now,

@@ -35,7 +35,7 @@ TASK_CODES: Mapping[str, str] = MappingProxyType(
 
 
 @frozen
-class Life:
+class Lifecycle:
     """The course of one task, drawn at acceptance; times are on the emulator's clock.
 
     Attributes:
@@ -64,16 +64,18 @@ class TaskView:
     progress: int
 
 
-def draw_life(*, seed: int, ordinal: int, accepted_at: float, median_seconds: float, failure_share: float) -> Life:
-    """Return the life of the `ordinal`-th task; it depends on nothing but the arguments."""
-    # One generator per task: the order of concurrent submits cannot change a task's life.
+def draw_lifecycle(
+    *, seed: int, ordinal: int, accepted_at: float, median_seconds: float, failure_share: float
+) -> Lifecycle:
+    """Return the lifecycle of the `ordinal`-th task; it depends only on the arguments."""
+    # One generator per task: the order of concurrent submits cannot change a task's lifecycle.
     rng = random.Random(f"{seed}-{ordinal}")  # noqa: S311 - reproducible, not secret
     total = median_seconds * math.exp(rng.gauss(0.0, SIGMA))
     failure = rng.choice(tuple(TASK_CODES)) if rng.random() < failure_share else None
-    return Life(accepted_at, total * PENDING_SHARE, total, failure)
+    return Lifecycle(accepted_at, total * PENDING_SHARE, total, failure)
 
 
-def view(life: Life, now: float) -> TaskView:
+def view(life: Lifecycle, now: float) -> TaskView:
     """Return what `life` shows at `now`.
 
     Progress is 0 to 10 while pending, 10 to 80 while processing, 100 when completed, 0 when failed.
