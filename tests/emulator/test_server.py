@@ -2,15 +2,17 @@
 
 import asyncio
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
 import threading
 import urllib.request
 
+import attrs
 import pytest
 
-from evolink_async.emulator import Emulator, HandClock, ScaledClock
+from evolink_async.emulator import Emulator, EmulatorSettings, HandClock, ScaledClock
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +57,15 @@ def test_settings_are_checked(wrong):
     """A setting out of range is refused by the constructor, with its name."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Emulator(**wrong)
+
+
+def test_settings_are_listed_once():
+    """The constructor takes the settings and nothing else; they cannot be changed later."""
+    assert inspect.signature(Emulator).parameters.keys() == {field.name for field in attrs.fields(EmulatorSettings)}
+    emulator = Emulator(seed=3)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        emulator.seed = 4
+    assert emulator != Emulator(seed=3)
 
 
 def test_synchronous_code_has_a_thread(body):
