@@ -186,14 +186,13 @@ def _help(words: tuple[str, ...]) -> str:
 
 
 def fault_functions() -> str:
-    """Return what each function makes that makes a fault."""
+    """Return a table of the functions that return a fault, with what each returns."""
     from evolink_async.emulator import faults
 
     rows: list[tuple[str, ...]] = []
-    for name, function in vars(faults).items():
-        if name.startswith("_") or not inspect.isfunction(function) or function.__module__ != faults.__name__:
-            continue
-        if function.__annotations__["return"] == "Fault":
+    for name in faults.__all__:
+        function = getattr(faults, name)
+        if inspect.isfunction(function) and function.__annotations__["return"] == "InjectedFault":
             words = [str(one).partition(":")[0] for one in inspect.signature(function).parameters.values()]
             rows.append((f"`{name}({', '.join(words)})`", _first_sentence(function)))
     return _table(("Function", "Returns"), rows)

@@ -1,7 +1,6 @@
-"""A local EvoLink for tests, demos and offline work: `Emulator`, its clocks and its faults.
+"""A local EvoLink for tests, demos and offline work: `Emulator`, its settings, its clocks and its faults.
 
-A table of contents; nothing is defined here. Importing it is cheap: PyAV, Pillow and jsonschema are needed,
-and loaded, only when an emulator starts.
+Nothing is defined here. PyAV, Pillow and jsonschema are imported when an emulator starts, not by this import.
 
 Example::
 
@@ -16,10 +15,12 @@ from .hosts.interceptor import Received
 from .server import Emulator
 from .service.ledger import PaidTask, VendorLedger
 from .service.task import TaskRecord
+from .settings import EmulatorSettings
 
 __all__ = (
     "Clock",
     "Emulator",
+    "EmulatorSettings",
     "HandClock",
     "PaidTask",
     "Received",

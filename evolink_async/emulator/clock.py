@@ -1,6 +1,6 @@
-"""The emulator's time: a scaled clock for use, a hand-driven one for tests.
+"""The emulated time: the `Clock` protocol, a clock that runs faster than real time, and one that tests move.
 
-Nothing here knows tasks, sockets or event loops.
+What happens at which time is in `service.task_lifecycle`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the emulator asks about time; any object with these methods will do."""
+    """The clock of an emulator; any object with these methods can be passed."""
 
     def now(self) -> float:
         """Return the emulated unix time, in seconds."""
         ...
 
     def real_seconds(self, until: float) -> float:
-        """Return how long to wait, in real seconds, before the clock shows `until`.
+        """Return the real seconds to wait before the clock shows `until`, in unix seconds.
 
-        `math.inf` means that waiting does not help: only a call of the subscribed functions will.
+        `math.inf` means that waiting is useless: the time changes only when a subscribed function is called.
         """
         ...
 
     def subscribe(self, moved: Callable[[], None]) -> Callable[[], None]:
-        """Have `moved` called whenever time jumps, from any thread; the returned function ends that."""
+        """Call `moved` after each jump of the time, from any thread; the returned function unsubscribes."""
         ...
 
 
 class ScaledClock:
-    """Wall time at its start, then `speed` emulated seconds per real one."""
+    """A clock that starts at the wall time and runs at `speed` emulated seconds per real second."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
+        # Wall time only for the start: it can jump back, monotonic time cannot.
         self._started = time.monotonic()
         self._wall = time.time()
 
@@ -44,20 +45,20 @@ class ScaledClock:
         return self._wall + (time.monotonic() - self._started) * self._speed
 
     def real_seconds(self, until: float) -> float:
-        """Return the real seconds left before `until`, never negative."""
+        """Return the real seconds before `until`, at least 0."""
         return max(0.0, (until - self.now()) / self._speed)
 
     def subscribe(self, moved: Callable[[], None]) -> Callable[[], None]:
-        """Accept a listener that is never called: this clock does not jump."""
+        """Accept a function that is never called: this clock does not jump."""
         del moved
         return lambda: None
 
 
 class HandClock:
-    """A clock that stands still until somebody moves it; safe to move from any thread.
+    """A clock that moves only by `advance`, which may be called from any thread.
 
     Args:
-        start: Unix time it shows at first; the default is the one of the vendor's sample replies.
+        start: The initial unix time, in seconds; the default is that of the vendor's sample replies.
     """
 
     def __init__(self, start: float = 1_757_169_743.0) -> None:
@@ -70,25 +71,27 @@ class HandClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move time forward by `seconds` and wake who waits for it.
+        """Move the time forward by `seconds` and call the subscribed functions.
 
         Raises:
-            ValueError: `seconds` is negative or no number.
+            ValueError: `seconds` is negative or NaN.
         """
+        # Not `seconds < 0`: that is False for NaN.
         if not seconds >= 0:
-            raise ValueError(f"time only goes forward, not by {seconds} s")
+            raise ValueError(f"the clock moves forward only, not by {seconds} s")
         with self._lock:
             self._now += seconds
             listeners = tuple(self._listeners)
+        # Outside the lock: a subscribed function may unsubscribe itself.
         for moved in listeners:
             moved()
 
     def real_seconds(self, until: float) -> float:
-        """Return 0 when `until` has come, else infinity: only `advance` brings it nearer."""
+        """Return 0 when `until` has passed, else infinity: only `advance` moves the time."""
         return 0.0 if until <= self._now else math.inf
 
     def subscribe(self, moved: Callable[[], None]) -> Callable[[], None]:
-        """Have `moved` called after every `advance`; the returned function ends that."""
+        """Call `moved` after each `advance`; the returned function unsubscribes."""
         with self._lock:
             self._listeners.append(moved)
         return lambda: self._unsubscribe(moved)

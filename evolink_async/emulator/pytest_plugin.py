@@ -1,7 +1,7 @@
-"""The pytest fixture `evolink_emulator`; switch it on with `pytest_plugins = [this module's name]`.
+"""The pytest fixture `evolink_emulator`: a running emulator for one test.
 
-Synchronous, so it works under pytest-asyncio, anyio, both or none. Nothing of the emulator is imported
-before the fixture is used.
+Enable it with `pytest_plugins = ["evolink_async.emulator.pytest_plugin"]`. It is synchronous, so it works with
+pytest-asyncio, with anyio, and without either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def evolink_emulator() -> Iterator[Emulator]:
-    """Run an emulator in a thread of its own, 1,000 times faster than life, for one test."""
+    """Run an emulator at 1,000 times real speed, in a thread of its own, for one test."""
+    # Imported here, so that a suite pays for the import only when a test uses the fixture.
     from . import Emulator
 
     with Emulator(speed=1000.0).in_thread() as emulator:

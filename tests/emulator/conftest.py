@@ -1,4 +1,4 @@
-"""An emulator on a hand-driven clock, and a bare client that only knows HTTP."""
+"""Fixtures: an emulator with a `HandClock`, and a plain HTTP client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """What a test says to an emulator; every call gives a `Reply` with parsed JSON, or raises aiohttp's error."""
+    """Sends requests to an emulator; each call returns a `Reply` with parsed JSON, or raises aiohttp's error."""
 
     def __init__(self, http: aiohttp.ClientSession, emulator: Emulator, key: str = "sk-emulator") -> None:
         self.http = http
@@ -46,7 +46,7 @@ class Client:
         return await self.call("GET", f"/v1/tasks/{task_id}")
 
     async def finished(self, body: object, clock: HandClock, *, path: str = VIDEOS) -> dict[str, Any]:
-        """Submit, let a day's work pass in no time, and return the final query's body."""
+        """Submit, move the clock to the end of the task, and return the body of the final query."""
         reply = await self.submit(body, path=path)
         assert reply.status == 200, reply.body
         task = self.emulator.tasks[reply.body["id"]]
@@ -55,7 +55,7 @@ class Client:
 
 
 async def until(fact: Callable[[], object]) -> None:
-    """Let the event loop go round until `fact` holds; the test's own time limit ends what never does."""
+    """Run the event loop until `fact()` is true; the timeout of the test applies."""
     while True:
         if fact():
             return
@@ -93,7 +93,7 @@ def client(http: aiohttp.ClientSession, emulator: Emulator) -> Client:
 
 @pytest.fixture
 def new_client() -> type[Client]:
-    """The class itself, for tests that start an emulator of their own."""
+    """The class, for tests that start their own emulator."""
     return Client
 
 

@@ -1,4 +1,4 @@
-"""Submit, query, batch, credits, models: shapes, order of checks, figures."""
+"""Submit, query, batch, credits, models: JSON, order of checks, figures."""
 
 import asyncio
 import io
@@ -16,7 +16,7 @@ from evolink_async.params import Length
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_answer_to_a_submit_looks_like_the_page(client, body):
+async def test_the_reply_to_a_submit_is_that_of_the_page(client, body):
     """The create reply has the fields of the vendor's sample, and an x-request-id."""
     reply = await client.submit(body)
     assert re.fullmatch(r"task-unified-1757169743-[a-z0-9]{8}", reply.body["id"])
@@ -35,14 +35,14 @@ async def test_the_answer_to_a_submit_looks_like_the_page(client, body):
 
 
 async def test_wan27_replies_have_no_object(client, clock):
-    """The samples of all four wan2.7 pages lack `object`; so do ours."""
+    """The samples of all four wan2.7 pages lack `object`."""
     done = await client.finished({"model": "wan2.7-text-to-video", "prompt": "x"}, clock)
     assert "object" not in done
     assert done["type"] == "video"
 
 
 async def test_a_task_goes_from_pending_to_completed(client, emulator, body, clock):
-    """The states come in order; results and the charge appear only at the end."""
+    """The states are in order; results and the charge appear only at the end."""
     task_id = (await client.submit(body)).body["id"]
     seen = []
     while (reply := (await client.query(task_id)).body)["status"] != "completed":
@@ -59,7 +59,7 @@ async def test_a_task_goes_from_pending_to_completed(client, emulator, body, clo
 
 
 async def test_a_failed_task_is_released(new_client, http, body, clock):
-    """A failed task shows a task error, no results, and its credits come back."""
+    """A failed task shows a task error and no results, and its credits are released."""
     async with Emulator(clock=clock, failure_share=1.0) as emulator:
         done = await new_client(http, emulator).finished(body, clock)
         assert (done["status"], done["progress"]) == ("failed", 0)
@@ -70,7 +70,7 @@ async def test_a_failed_task_is_released(new_client, http, body, clock):
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer sk-other", "Basic sk-emulator"])
 async def test_an_unknown_key_is_refused_everywhere(client, body, header):
-    """Every API route answers 401 before it looks at anything else."""
+    """Every API route replies 401 before any other check."""
     client.headers = {"Authorization": header}
     calls = [("POST", "/v1/videos/generations"), ("POST", "/v1/tasks/batch")]
     calls += [("GET", path) for path in ("/v1/tasks/x", "/v1/credits", "/v1/models")]
@@ -87,7 +87,7 @@ async def test_query_tells_bad_ids_from_unknown_ones(client):
 
 
 async def test_wrong_method_type_size_and_path(client, emulator, body):
-    """405, 415, 413 and 404 come in the vendor's words."""
+    """405, 415, 413 and 404 have the vendor's form."""
     generations = "/v1/videos/generations"
     assert (await client.call("GET", generations)).status == 405
     assert (await client.call("POST", generations, data="{}", headers={"Content-Type": "text/plain"})).status == 415
@@ -123,8 +123,8 @@ async def test_a_key_may_be_barred_from_a_model(new_client, http, body, clock):
         assert rows[1] - rows[0] == {body["model"]}
 
 
-async def test_batch_answers_many_at_once(client, body):
-    """Known ids come as query rows, unknown ones are missing, 51 are refused."""
+async def test_batch_returns_many_tasks(client, body):
+    """Known ids have the JSON of a query, unknown ids have no row, 51 ids are refused."""
     ids = [(await client.submit(body)).body["id"] for _ in range(3)]
     reply = await client.call("POST", "/v1/tasks/batch", json={"task_ids": [*ids, "task-unified-0-nobody00"]})
     assert [row["id"] for row in reply.body["data"]] == ids
@@ -134,13 +134,13 @@ async def test_batch_answers_many_at_once(client, body):
 
 
 async def test_batch_can_be_off(new_client, http, clock):
-    """Switched off, the route answers 404, as at a vendor that never had it."""
+    """With `batch=False`, the route replies 404."""
     async with Emulator(clock=clock, batch=False) as emulator:
         assert (await new_client(http, emulator).call("POST", "/v1/tasks/batch", json={"task_ids": []})).status == 404
 
 
 async def test_credits_follow_the_ledger(client, body, clock):
-    """Held and charged credits are both gone from what remains."""
+    """Held and charged credits are both subtracted from the remaining credits."""
     await client.submit(body)
     user = (await client.call("GET", "/v1/credits")).body["data"]["user"]
     assert user == {"remaining_credits": 99_988.1, "used_credits": 0.0}
@@ -160,7 +160,7 @@ async def test_credits_follow_the_ledger(client, body, clock):
     ],
 )
 async def test_prices(client, emulator, body, clock, changes, held, charged):
-    """Units times quality, half when silent, at least the minimum; -1 holds 30 s and pays the real ones."""
+    """Units times quality, half when silent, at least the minimum; -1 holds 30 s and charges the real seconds."""
     wanted = {name: value for name, value in (body | changes).items() if value is not None}
     done = await client.finished(wanted, clock)
     task = emulator.tasks[done["id"]]
@@ -172,7 +172,7 @@ async def test_prices(client, emulator, body, clock, changes, held, charged):
 
 
 async def test_the_emulator_keeps_count(client, emulator, body, clock):
-    """`received`, `peak`, `in_flight_peak` and `tasks` say what came in."""
+    """`received`, `peak`, `in_flight_peak` and `tasks` record the requests."""
     await client.submit(body)
     done = await client.finished(body, clock)
     assert [(one.kind, one.ordinal) for one in emulator.received] == [("submit", 1), ("submit", 2), ("poll", 1)]
@@ -185,8 +185,8 @@ async def test_the_emulator_keeps_count(client, emulator, body, clock):
     assert list(emulator.tasks)[1] == done["id"]
 
 
-async def test_latency_makes_the_peak_tell(new_client, http, body, clock):
-    """With some latency, requests that are under way together are counted together."""
+async def test_latency_makes_requests_overlap(new_client, http, body, clock):
+    """With some latency, concurrent requests are counted in `peak`."""
     async with Emulator(clock=clock, latency=0.3) as emulator:
         client = new_client(http, emulator)
         await asyncio.gather(*(client.submit(body) for _ in range(12)), client.call("GET", "/v1/credits"))
@@ -194,7 +194,7 @@ async def test_latency_makes_the_peak_tell(new_client, http, body, clock):
 
 
 async def test_a_model_registered_in_the_sdk_is_served(client, clock):
-    """A 20th model class needs no edit here: its own schema decides, and its film is made."""
+    """A new model class is served without an edit here: its own schema decides, and its video is rendered."""
 
     @attrs.frozen(kw_only=True)
     class Lake40(params.Params):

@@ -1,4 +1,4 @@
-"""Callbacks: the query's body, the documented retries, one background task."""
+"""Callbacks: the JSON of a query, the documented retries."""
 
 import asyncio
 import itertools
@@ -7,13 +7,13 @@ import pytest
 from aiohttp import web
 
 from evolink_async.emulator import Emulator
-from evolink_async.emulator.service.private_hosts import is_private
+from evolink_async.emulator.service.urls import is_private
 
 pytestmark = pytest.mark.anyio
 
 
 class Receiver:
-    """A user's endpoint that answers with scripted statuses and notes what came."""
+    """A receiver that responds with scripted statuses and records the callbacks."""
 
     def __init__(self, clock) -> None:
         self.clock = clock
@@ -53,7 +53,7 @@ async def caller(clock, http, new_client):
 
 
 async def test_the_final_state_is_posted_once(caller, receiver, body, clock):
-    """Nothing comes before the end; then one POST with the very body a query shows."""
+    """No callback before the end; then one POST with the body that a query returns."""
     reply = await caller.submit(body | {"callback_url": receiver.url})
     task = caller.emulator.tasks[reply.body["id"]]
     clock.advance(task.life.total_seconds - 1)
@@ -67,16 +67,16 @@ async def test_the_final_state_is_posted_once(caller, receiver, body, clock):
     assert len(receiver.came) == 1
 
 
-@pytest.mark.parametrize("taken_at", [2, 3, 4, None])
-async def test_refused_callbacks_are_repeated(caller, receiver, body, clock, until, taken_at):
-    """After 1, 2 and 4 s on the emulator's clock, until one is taken; a redirect is no success. Then never again."""
-    receiver.statuses = [500, 404, 302, 503][: taken_at and taken_at - 1]
+@pytest.mark.parametrize("succeeds_at", [2, 3, 4, None])
+async def test_refused_callbacks_are_retried(caller, receiver, body, clock, until, succeeds_at):
+    """Retried after 1, 2 and 4 emulated seconds until one succeeds; a redirect is a failure. Then no more."""
+    receiver.statuses = [500, 404, 302, 503][: succeeds_at and succeeds_at - 1]
     reply = await caller.submit(body | {"callback_url": receiver.url})
     clock.advance(caller.emulator.tasks[reply.body["id"]].life.total_seconds)
     for gap in (1, 2, 4, 60):
         await receiver.next()
-        # The postman reads our answer some turns later; only then does the retry's time begin.
-        await until(lambda: not caller.emulator._post.under_way)
+        # The sender reads the response some loop turns later; the time of the retry starts then.
+        await until(lambda: not caller.emulator._servers.callbacks.sending)
         clock.advance(gap - 0.5)
         await turn(200)
         assert not receiver.news.is_set()
@@ -84,18 +84,18 @@ async def test_refused_callbacks_are_repeated(caller, receiver, body, clock, unt
             break
         clock.advance(0.5)
     times = [at for at, _ in receiver.came]
-    assert [late - early for early, late in itertools.pairwise(times)] == [1, 2, 4][: (taken_at or 4) - 1]
+    assert [late - early for early, late in itertools.pairwise(times)] == [1, 2, 4][: (succeeds_at or 4) - 1]
     assert caller.emulator.callbacks_waiting == 0
 
 
 async def turn(times: int) -> None:
-    """Let the event loop go round, for what would happen to happen."""
+    """Run the event loop for some turns, so that a wrong callback would be sent."""
     for _ in range(times):
         await asyncio.sleep(0)
 
 
-async def test_callbacks_can_be_led_to_a_test(clock, http, new_client, receiver, body):
-    """With `callbacks_to` a public https address reaches a local receiver; private ones are still refused."""
+async def test_callbacks_can_be_redirected_to_a_test(clock, http, new_client, receiver, body):
+    """With `callbacks_to`, a public https URL reaches a local receiver; private ones are still refused."""
     origin = receiver.url.removesuffix("/hook")
     async with Emulator(clock=clock, callbacks_to=origin) as emulator:
         client = new_client(http, emulator)
@@ -105,8 +105,8 @@ async def test_callbacks_can_be_led_to_a_test(clock, http, new_client, receiver,
         assert (await receiver.next())["status"] == "completed"
 
 
-async def test_an_unreachable_receiver_harms_nobody(caller, receiver, body, clock):
-    """A refused connection is a failed try; other callbacks still arrive."""
+async def test_an_unreachable_receiver_does_not_stop_others(caller, receiver, body, clock):
+    """A refused connection is a failed attempt; other callbacks are still sent."""
     await caller.submit(body | {"callback_url": "http://127.0.0.1:9/hook"})
     await caller.submit(body | {"callback_url": receiver.url})
     clock.advance(10_000)
@@ -131,5 +131,5 @@ async def test_an_unreachable_receiver_harms_nobody(caller, receiver, body, cloc
     ],
 )
 def test_private_hosts(url, private):
-    """Loopback, private and link-local hosts in every spelling a C resolver reads."""
+    """Loopback, private and link-local hosts in every form that a C resolver accepts."""
     assert is_private(url) is private

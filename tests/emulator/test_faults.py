@@ -1,4 +1,4 @@
-"""Each fault observably does what it says: to the reply, and to the books."""
+"""Each fault has its documented effect on the response and on the ledger."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
     ids=["refuse", "before", "after"],
 )
 async def test_dropped_connections(client, emulator, body, fault, booked):
-    """The client meets a broken connection; only a drop after acceptance has been paid. The next call is served."""
+    """The connection breaks; only a drop after acceptance is paid. The next call is served."""
     emulator.faults.on("submit", 1, fault)
     with pytest.raises(BROKEN):
         await client.submit(body)
@@ -30,19 +30,19 @@ async def test_dropped_connections(client, emulator, body, fault, booked):
 
 @pytest.mark.parametrize(("fault", "booked"), [(faults.HANG_BEFORE_ACCEPT, 0), (faults.HANG_AFTER_ACCEPT, 1)])
 async def test_hanging_ends_when_the_client_leaves(client, emulator, body, fault, booked, until):
-    """Nothing is said, the books show the stage, and the handler is gone soon after the client."""
+    """Nothing is sent, the ledger shows the stage, and the handler ends soon after the client disconnects."""
     emulator.faults.on("submit", 1, fault)
     call = asyncio.create_task(client.submit(body))
     await until(lambda: emulator.received and emulator.ledger.accepted == booked)
     assert not call.done()
     call.cancel()
     await asyncio.wait([call])
-    await until(lambda: not any("_silence" in repr(task.get_stack()) for task in asyncio.all_tasks()))
+    await until(lambda: not any("_drop_or_hang" in repr(task.get_stack()) for task in asyncio.all_tasks()))
     assert emulator.ledger.accepted == booked
 
 
 async def test_hanging_ends_when_the_emulator_closes(new_client, http, body, clock, until):
-    """Closing does not wait for what hangs, dawdles or delays; the client sees a broken connection."""
+    """Closing does not wait for requests that a fault holds back; the client sees a broken connection."""
     async with Emulator(clock=clock) as emulator:
         scripts = (faults.HANG_AFTER_ACCEPT, faults.slow_loris(60), faults.HANG_BEFORE_ACCEPT)
         for ordinal, fault in enumerate(scripts, 1):
@@ -64,16 +64,16 @@ async def test_a_cut_body(client, emulator, body):
     assert emulator.ledger.accepted == 2
 
 
-async def test_slow_loris_and_delay_are_honest_in_the_end(client, emulator, body):
-    """Byte by byte or late, the answer is the honest one."""
+async def test_slow_loris_and_delay_end_in_the_normal_reply(client, emulator, body):
+    """Sent byte by byte or late, the reply is the normal one."""
     emulator.faults.on("submit", 1, faults.slow_loris(0.0))
     emulator.faults.on("submit", 2, faults.delay(0.01))
     for _ in range(2):
         assert (await client.submit(body)).body["status"] == "pending"
 
 
-async def test_a_delayed_submit_is_accepted_though_the_client_left(client, emulator, body, until):
-    """The nastiest case: the client gives up before anything is booked, and the vendor books it then."""
+async def test_a_delayed_submit_is_accepted_after_the_client_disconnects(client, emulator, body, until):
+    """The client disconnects before anything is booked, and the submit is booked after that."""
     emulator.faults.on("submit", 1, faults.delay(60))
     call = asyncio.create_task(client.submit(body))
     await until(lambda: emulator.received)
@@ -82,8 +82,8 @@ async def test_a_delayed_submit_is_accepted_though_the_client_left(client, emula
     await until(lambda: emulator.ledger.accepted)
 
 
-async def test_canned_replies(client, emulator, body):
-    """`reply` is sent as it is and books nothing; `reply_after_accept` books."""
+async def test_fixed_replies(client, emulator, body):
+    """`reply` books nothing; `reply_after_accept` books."""
     emulator.faults.on(
         "submit", 1, faults.reply(502, "<html>bad gateway</html>", content_type="text/html", headers={"X-A": "b"})
     )
@@ -117,7 +117,7 @@ async def test_redirects(client, emulator):
 
 
 async def test_unreadable_success(client, emulator, body):
-    """HTML with 200 and broken JSON both come after the task is paid."""
+    """HTML with 200 and broken JSON are both sent after the task is paid."""
     emulator.faults.on("submit", 1, faults.HTML_200)
     emulator.faults.on("submit", 2, faults.NOT_JSON)
     html = await client.submit(body)
@@ -141,19 +141,19 @@ async def test_unreadable_success(client, emulator, body):
     ],
 )
 async def test_rewritten_replies(client, emulator, body, clock, fault, changed):
-    """The named fields differ from the honest reply and nothing else does; a batch is changed row by row."""
-    honest = await client.finished(body, clock)
+    """Only the named fields differ from the normal reply; a batch is changed row by row."""
+    normal = await client.finished(body, clock)
     emulator.faults.on("poll", faults.ALWAYS, fault)
     emulator.faults.on("batch", faults.ALWAYS, fault)
-    one = (await client.query(honest["id"])).body
-    batch = await client.call("POST", "/v1/tasks/batch", json={"task_ids": [honest["id"]]})
+    one = (await client.query(normal["id"])).body
+    batch = await client.call("POST", "/v1/tasks/batch", json={"task_ids": [normal["id"]]})
     assert batch.body == {"data": [one]}
     assert {name: one.get(name) for name in changed} == changed
-    assert {k: v for k, v in one.items() if k not in changed} == {k: v for k, v in honest.items() if k not in changed}
+    assert {k: v for k, v in one.items() if k not in changed} == {k: v for k, v in normal.items() if k not in changed}
 
 
 async def test_progress_can_go_backwards(client, emulator, body, clock):
-    """While the task goes on, its shown progress falls."""
+    """The reported progress falls while the task proceeds."""
     emulator.faults.on("poll", faults.ALWAYS, faults.PROGRESS_BACKWARDS)
     task_id = (await client.submit(body)).body["id"]
     shown = []
@@ -165,8 +165,8 @@ async def test_progress_can_go_backwards(client, emulator, body, clock):
 
 
 @pytest.mark.parametrize("fault", [faults.endless(1_000_000), faults.gzip_bomb(1_000_000)], ids=["endless", "bomb"])
-async def test_floods(client, emulator, fault):
-    """A body of the size asked for comes without a Content-Length; the bomb is small on the wire."""
+async def test_large_bodies(client, emulator, fault):
+    """A body of the requested size has no Content-Length; the bomb is compressed."""
     emulator.faults.on("credits", 1, fault)
     sizes = []
     headers = client.headers
@@ -179,7 +179,7 @@ async def test_floods(client, emulator, fault):
 
 
 async def test_the_script_counts_per_kind_and_the_latest_rule_wins(client, emulator, body):
-    """Ordinals are 1-based per kind; ranges, sets and shares work; `clear` brings honest service back."""
+    """Ordinals are 1-based per kind; ranges, sets and shares work; `clear` removes all rules."""
     emulator.faults.on("submit", range(1, 4), faults.error(500))
     emulator.faults.on("submit", 2, faults.error(429))
     assert [(await client.submit(body)).status for _ in range(4)] == [500, 429, 500, 200]

@@ -12,7 +12,7 @@ KEY = "job-0123456789abcdef"
 
 
 async def test_the_same_request_is_replayed(client, emulator, body):
-    """The original task comes back, marked, and nothing is paid again."""
+    """The reply has the first task and is marked as a replay; nothing is paid again."""
     first, again = await client.submit(body, key=KEY), await client.submit(body, key=KEY)
     assert again.body == first.body
     assert again.headers["idempotency-replayed"] == "true"
@@ -44,14 +44,14 @@ async def test_while_the_first_call_is_open_the_outcome_is_unknown(client, emula
     assert (second.status, second.body["error"]["code"]) == (409, "paid_outcome_unknown")
     first.cancel()
     await asyncio.wait([first])
-    await until(lambda: not any("_silence" in repr(task.get_stack()) for task in asyncio.all_tasks()))
+    await until(lambda: not any("_drop_or_hang" in repr(task.get_stack()) for task in asyncio.all_tasks()))
     third = await client.submit(body, key=KEY)
     assert third.headers["idempotency-replayed"] == "true"
     assert emulator.ledger.accepted == 1
 
 
 async def test_it_can_be_switched_off(new_client, http, body, clock):
-    """Ignored, every POST is a new paid task, and the ledger shows both under the body."""
+    """Each POST is a new paid task, and the ledger lists both under the body."""
     async with Emulator(clock=clock, idempotency=False) as emulator:
         client = new_client(http, emulator)
         ids = tuple([(await client.submit(body, key=KEY)).body["id"] for _ in range(2)])

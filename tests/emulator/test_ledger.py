@@ -1,4 +1,4 @@
-"""Ledger laws."""
+"""The ledger: credits are conserved, and double payments are visible."""
 
 import math
 from contextlib import suppress
@@ -17,8 +17,8 @@ bookings = st.lists(
 
 
 @given(bookings)
-def test_credits_are_neither_made_nor_lost(steps):
-    """Balance + reserved + charged is what the account began with, whatever is booked and whenever it is read."""
+def test_credits_are_conserved(steps):
+    """Balance + reserved + charged equals the initial credits, whatever is booked and whenever it is read."""
     clock = HandClock()
     ledger = VendorLedger(200.0, clock.now)
     accepted = 0
@@ -41,8 +41,8 @@ def test_credits_are_neither_made_nor_lost(steps):
     )
 
 
-def test_a_hold_is_settled_without_anybody_looking():
-    """At its end a completed task's hold becomes a charge, and what was held too much is given back."""
+def test_a_hold_is_settled_without_a_poll():
+    """At the end of a completed task its charge is kept and the rest of the hold is released."""
     clock = HandClock()
     ledger = VendorLedger(100.0, clock.now)
     ledger.book(PaidTask("a", None, "x"), reserved=60.0, charge=12.5, ends_at=clock.now() + 10)
@@ -56,7 +56,7 @@ def test_a_hold_is_settled_without_anybody_looking():
 
 
 def test_paying_twice_is_visible():
-    """Two tasks under one key, or for one body, stand side by side."""
+    """Two tasks under one key, or for one body, are listed together."""
     ledger = VendorLedger(10.0, HandClock().now)
     for task_id in ("a", "b"):
         ledger.book(PaidTask(task_id, "key", "digest"), reserved=1.0, charge=1.0, ends_at=math.inf)
@@ -66,7 +66,7 @@ def test_paying_twice_is_visible():
 
 
 def test_a_refused_booking_leaves_no_trace():
-    """What the balance does not cover is not written down."""
+    """A booking above the balance changes nothing."""
     ledger = VendorLedger(1.0, HandClock().now)
     with pytest.raises(OverdrawnError, match=r"2\.0, 1\.0"):
         ledger.book(PaidTask("a", "key", "x"), reserved=2.0, charge=2.0, ends_at=math.inf)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async.emulator import faults
-from evolink_async.emulator.hosts.ranges import ByteRange, UnsatisfiableError, range_of
+from evolink_async.emulator.hosts.byte_ranges import ByteRange, UnsatisfiableError, range_of
 
 pytestmark = pytest.mark.anyio
 
@@ -14,7 +14,7 @@ ETAG = '"tag"'
 
 @given(st.integers(1, 1000), st.integers(0, 1200), st.integers(0, 1200))
 def test_a_range_is_a_slice(size, first, last):
-    """`first-last` gives these bytes, both included, cut at the end of the file."""
+    """`first-last` gives these bytes, both included, up to the end of the file."""
     content = bytes(index % 251 for index in range(size))
     try:
         part = range_of(size, f"bytes={first}-{last}", if_range=None, etag=ETAG)
@@ -41,7 +41,7 @@ def test_a_range_is_a_slice(size, first, last):
     ],
 )
 def test_other_forms_of_a_range(header, part):
-    """Open and suffix ranges count; what is malformed, plural or of another unit gives the whole file."""
+    """Open and suffix ranges apply; a malformed range, several ranges and another unit give the whole file."""
     assert range_of(10, header, if_range=None, etag=ETAG) == part
 
 
@@ -54,7 +54,7 @@ def test_a_range_behind_the_end(header):
 
 @pytest.fixture
 async def link(client, clock):
-    """A picture's link: quicker to render than a film's."""
+    """The link of an image, which renders faster than a video."""
     wanted = {"model": "wan2.5-text-to-image", "prompt": "x", "size": "64x64"}
     return (await client.finished(wanted, clock, path="/v1/images/generations"))["results"][0]
 
@@ -80,7 +80,7 @@ async def test_download_in_parts(http, link):
 
 
 async def test_head(http, link):
-    """HEAD tells the length and the tag without the body."""
+    """HEAD returns the length and the ETag without the body."""
     async with http.head(link) as response:
         assert (response.status, await response.read()) == (200, b"")
         assert response.content_length > 0
@@ -88,7 +88,7 @@ async def test_head(http, link):
 
 
 async def test_links_cannot_be_guessed(http, link, emulator):
-    """Another token, no token, another file: 403. A task that is not done: nothing."""
+    """Another token, no token, another file: 403."""
     stem = link.partition("?")[0]
     for bad in (stem, stem + "?token=0", link.replace("0.png", "1.png"), stem + "?token=ü"):
         async with http.get(bad) as response:
@@ -96,7 +96,7 @@ async def test_links_cannot_be_guessed(http, link, emulator):
 
 
 async def test_links_expire(http, link, clock):
-    """24 hours after completion, on the emulator's clock, a link is dead."""
+    """A link expires 24 emulated hours after completion."""
     clock.advance(24 * 3600 - 1)
     async with http.get(link) as response:
         assert response.status == 200
@@ -106,7 +106,7 @@ async def test_links_expire(http, link, clock):
         assert b"expired" in await response.read()
 
 
-async def test_the_key_is_not_welcome(http, link, emulator):
+async def test_a_request_with_an_api_key_is_refused(http, link, emulator):
     """A request that carries an Authorization header is refused and counted."""
     assert emulator.leaked_keys == 0
     async with http.get(link, headers={"Authorization": "Bearer sk-emulator"}) as response:
@@ -114,8 +114,8 @@ async def test_the_key_is_not_welcome(http, link, emulator):
     assert emulator.leaked_keys == 1
 
 
-async def test_downloads_meet_faults_too(http, link, emulator):
-    """The tag can change, and Range can be ignored."""
+async def test_downloads_get_faults(http, link, emulator):
+    """The ETag can change, and Range can be ignored."""
     emulator.faults.on("result", 1, faults.headers({"ETag": '"new"', "Accept-Ranges": None}))
     emulator.faults.on("result", 2, faults.IGNORE_RANGE)
     async with http.get(link, headers={"Range": "bytes=0-9"}) as response:

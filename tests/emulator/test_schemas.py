@@ -1,4 +1,4 @@
-"""What the emulator takes and refuses: the vendor's schemas, nothing of the SDK."""
+"""What the emulator accepts and refuses: the vendor's schemas decide, not the SDK."""
 
 import json
 from importlib import resources
@@ -74,13 +74,13 @@ def stored_schemas():
 
 
 def test_there_is_an_example_for_every_schema():
-    """The package carries 19 models and three shapes of replies."""
+    """The package contains the schemas of 19 models and of three kinds of replies."""
     assert set(stored_schemas()) == {*EXAMPLES, "task", "error", "file-upload"}
 
 
 @pytest.mark.parametrize("model", EXAMPLES)
 async def test_a_good_request_is_accepted(client, emulator, model):
-    """Each model takes its example and costs what its schema's price says, at least the minimum."""
+    """Each model accepts its example and holds at least the minimum price of its schema."""
     schema = stored_schemas()[model]["x-evolink"]
     reply = await client.submit({"model": model} | EXAMPLES[model], path=schema["path"])
     assert reply.status == 200, reply.body
@@ -91,7 +91,7 @@ async def test_a_good_request_is_accepted(client, emulator, model):
 
 @pytest.mark.parametrize(("bad", "param"), BAD, ids=[f"{n}-{param}" for n, (_, param) in enumerate(BAD)])
 async def test_a_bad_request_is_refused(client, emulator, bad, param):
-    """The refusal is the vendor's 400 and names the field; nothing is booked."""
+    """The reply is the vendor's 400 and names the field; nothing is booked."""
     reply = await client.submit(bad)
     assert reply.status == 400
     assert reply.body["error"] | {"message": ""} == {
@@ -105,14 +105,14 @@ async def test_a_bad_request_is_refused(client, emulator, bad, param):
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"{", b'{"a": NaN}', b'{"a": 1e999}', b"\xff", b"[" * 200_000])
-async def test_what_is_no_json_object_is_refused(client, raw):
-    """Bad bytes give a 400, never a crash."""
+async def test_a_body_that_is_not_a_json_object_is_refused(client, raw):
+    """Invalid bytes give a 400."""
     reply = await client.call("POST", "/v1/videos/generations", data=raw, headers={"Content-Type": "application/json"})
     assert (reply.status, reply.body["error"]["param"]) == (400, "body")
 
 
 async def test_strictness_can_be_switched_off(new_client, http, body, clock):
-    """Without `strict_fields` unknown fields pass, as they may at the vendor."""
+    """With `strict_fields=False`, unknown fields are accepted."""
     from evolink_async.emulator import Emulator
 
     async with Emulator(clock=clock, strict_fields=False) as emulator:

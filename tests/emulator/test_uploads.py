@@ -1,4 +1,4 @@
-"""The file service: three ways in, one way out."""
+"""The file service: three ways to upload, one link to download."""
 
 import base64
 
@@ -42,14 +42,14 @@ async def test_stream(client, emulator, http):
 
 @pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
 async def test_base64(client, prefix):
-    """Bare base64 and data URLs are both taken."""
+    """Plain base64 and data URLs are accepted."""
     sent = {"base64_data": prefix + base64.b64encode(PICTURE).decode(), "file_name": "a/b.png"}
     reply = await client.call("POST", f"{UPLOAD}/base64", json=sent)
     assert (reply.status, reply.body["data"]["file_name"]) == (200, "a_b.png")
 
 
 async def test_url(client, emulator):
-    """A link is fetched; one that cannot be is refused."""
+    """A URL is fetched; one that cannot be fetched is refused."""
     first = await client.call("POST", f"{UPLOAD}/stream", data=form(CLIP, "video/mp4"))
     link = first.body["data"]["file_url"]
     copied = await client.call("POST", f"{UPLOAD}/url", json={"file_url": link})
@@ -77,13 +77,13 @@ async def test_url(client, emulator):
     ids=["png", "jpeg", "gif", "webp", "mp4", "video", "audio", "bmp", "no-png", "pdf", "empty"],
 )
 async def test_types(client, content, declared, status):
-    """Four picture types by their bytes, any audio and video, nothing else."""
+    """Accepts four image types by their bytes, and any audio and video."""
     reply = await client.call("POST", f"{UPLOAD}/stream", data=form(content, declared))
     assert (reply.status, reply.body["success"], reply.body["code"]) == (status, status == 200, status)
 
 
-async def test_refusals_are_in_the_services_words(client):
-    """A wrong key, a wrong content type and bad base64 come as success, code, msg."""
+async def test_errors_have_the_form_of_the_file_service(client):
+    """A wrong key, a wrong content type and bad base64 give success, code, msg."""
     wrong_type = await client.call("POST", f"{UPLOAD}/stream", json={})
     bad_text = await client.call("POST", f"{UPLOAD}/base64", json={"base64_data": "!!"})
     client.headers = {}
@@ -94,14 +94,14 @@ async def test_refusals_are_in_the_services_words(client):
 
 
 async def test_files_expire(client, http, clock):
-    """72 hours after the upload a file is gone."""
+    """A file expires 72 hours after the upload."""
     reply = await client.call("POST", f"{UPLOAD}/stream", data=form(PICTURE, "image/png"))
     clock.advance(72 * 3600)
     async with http.get(reply.body["data"]["file_url"]) as response:
         assert response.status == 404
 
 
-async def test_uploads_meet_faults(client, emulator):
+async def test_uploads_get_faults(client, emulator):
     """An upload can be dropped after its body was read, and is counted as its kind."""
     emulator.faults.on("upload", 1, faults.DROP_BEFORE_ACCEPT)
     with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):

@@ -1,27 +1,11 @@
-"""Ways to misbehave: constants and functions that make faults, and the script that says which request meets which.
+"""Faults that an emulator injects: constants and functions that make them, and the script that assigns them.
 
-Stages, in the order of a request: it *arrives* (headers read), its body is read, it is *accepted* (a submit
-is booked and paid), it is answered. Constants in capitals take no argument; functions make the others.
+Stages of a request, in order: it *arrives* (the headers are read), its body is read, it is *accepted* (a submit is
+booked and paid), its reply is sent. A constant in capitals is a fault without arguments; a function returns a fault
+with arguments.
 """
 
-from .kinds import (
-    KINDS,
-    Canned,
-    Cut,
-    Delay,
-    Drop,
-    Flood,
-    Hang,
-    Headers,
-    IgnoreRange,
-    InjectedFault,
-    Kind,
-    Reheader,
-    Rewrite,
-    SlowLoris,
-    Stage,
-)
-from .making import (
+from .factories import (
     COMPLETED_WITHOUT_RESULTS,
     DROP_AFTER_ACCEPT,
     DROP_BEFORE_ACCEPT,
@@ -51,6 +35,23 @@ from .making import (
     upload_refused,
     wrong_task_id,
 )
+from .kinds import (
+    KINDS,
+    ChangeHeaders,
+    Delay,
+    Drop,
+    FixedReply,
+    Hang,
+    Headers,
+    IgnoreRange,
+    InjectedFault,
+    Kind,
+    LargeBody,
+    RewriteTasks,
+    SlowLoris,
+    Stage,
+    TruncateBody,
+)
 from .script import ALWAYS, FaultScript, sometimes
 
 __all__ = (
@@ -66,21 +67,21 @@ __all__ = (
     "NOT_JSON",
     "PROGRESS_BACKWARDS",
     "REFUSE",
-    "Canned",
-    "Cut",
+    "ChangeHeaders",
     "Delay",
     "Drop",
     "FaultScript",
-    "Flood",
+    "FixedReply",
     "Hang",
     "Headers",
     "IgnoreRange",
     "InjectedFault",
     "Kind",
-    "Reheader",
-    "Rewrite",
+    "LargeBody",
+    "RewriteTasks",
     "SlowLoris",
     "Stage",
+    "TruncateBody",
     "cut",
     "delay",
     "endless",

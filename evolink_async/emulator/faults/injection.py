@@ -1,7 +1,6 @@
-"""How each fault looks on the socket: cut, dribbled, flooded, reset and rewritten answers.
+"""What each fault does to a response on the socket.
 
-The only file that misbehaves; which request meets which fault is `interceptor.py`'s to say, what an honest answer
-says is decided elsewhere.
+Which request gets which fault is decided in `script`; the normal response comes from the handlers in `hosts`.
 """
 
 from __future__ import annotations
@@ -15,21 +14,17 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from aiohttp import web
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ..service.refusals import JsonObject
-from ..service.vendor import Refused, Reply
-from . import kinds as faults
+from ..service.json_types import JsonObject
+from . import kinds
 from .kinds import InjectedFault
 
-_FLOOD_CHUNK = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
+# Window bits that make zlib write a gzip header: 15 + 16.
+_GZIP_WINDOW_BITS = 31
 
-Honest = Callable[[web.Request, bytes], Awaitable[web.Response]]
-
-
-def json_response(answer: Reply) -> web.Response:
-    """Return the HTTP form of an answer."""
-    return web.json_response(answer.body, status=answer.status, headers=answer.headers)
+RouteHandler = Callable[[web.Request, bytes], Awaitable[web.Response]]
 
 
 async def pause(seconds: float, closing: asyncio.Event) -> None:
@@ -43,140 +38,140 @@ async def pause(seconds: float, closing: asyncio.Event) -> None:
 
 @frozen
 class Exchange:
-    """A request whose body was read, the handler that would answer it honestly, and when to stop acting.
+    """One request, and how to respond to it with a fault or without.
 
     Attributes:
         request: The request.
-        body: Its body; empty when the handler reads it.
-        honest: The handler without faults.
-        closing: Set when the emulator closes: whatever hangs or dawdles ends then.
+        body: Its body; empty when the handler reads the body itself.
+        handler: Accepts the request and returns the normal response.
+        closing: Set when the emulator closes; ends every fault that waits.
     """
 
     request: web.Request
     body: bytes
-    honest: Honest
+    handler: RouteHandler
     closing: asyncio.Event
 
-    async def answer(self) -> web.Response:
-        """Return the honest answer; this is where a submit is accepted."""
-        try:
-            return await self.honest(self.request, self.body)
-        except Refused as refused:
-            return json_response(refused.answer)
-
-    async def act(self, fault: InjectedFault | None) -> web.StreamResponse:
-        """Answer as `fault` says, honestly for None."""
+    async def respond(self, fault: InjectedFault | None) -> web.StreamResponse:
+        """Return or send the response with `fault`, or the normal one for None."""
         match fault:
             case None:
-                return await self.answer()
-            case faults.Drop() | faults.Hang():
-                return await self._silence(fault)
-            case faults.Delay(seconds):
-                return await self._late(seconds)
-            case faults.Canned():
-                await (self.answer() if fault.accept else self._drain())
+                return await self._accept()
+            case kinds.Drop() | kinds.Hang():
+                return await self._drop_or_hang(fault)
+            case kinds.Delay(seconds):
+                return await self._delayed(seconds)
+            case kinds.FixedReply():
+                await (self._accept() if fault.accept else self._discard_body())
                 return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
-            case faults.IgnoreRange():
-                return await self._without("Range").answer()
-            case faults.Rewrite() | faults.Reheader():
-                return _altered(await self.answer(), fault)
-            case faults.Cut(size):
-                return await self._cut(size)
-            case faults.SlowLoris(seconds):
-                return await self._dribble(seconds)
-            case faults.Flood():
-                return await self._flood(fault)
+            case kinds.IgnoreRange():
+                return await self._without_header("Range")._accept()
+            case kinds.RewriteTasks() | kinds.ChangeHeaders():
+                return _changed(await self._accept(), fault)
+            case kinds.TruncateBody(size_bytes):
+                return await self._truncated(size_bytes)
+            case kinds.SlowLoris(seconds_per_byte):
+                return await self._byte_by_byte(seconds_per_byte)
+            case kinds.LargeBody():
+                return await self._large_body(fault)
 
-    async def _silence(self, fault: faults.Drop | faults.Hang) -> web.StreamResponse:
+    async def _accept(self) -> web.Response:
+        """Return the normal response; this call accepts a submit."""
+        return await self.handler(self.request, self.body)
+
+    async def _drop_or_hang(self, fault: kinds.Drop | kinds.Hang) -> web.StreamResponse:
         if fault.stage == "after_accept":
-            await self.answer()
+            await self._accept()
         elif fault.stage == "before_accept":
-            await self._drain()
-        if isinstance(fault, faults.Hang):
+            await self._discard_body()
+        if isinstance(fault, kinds.Hang):
             await self.closing.wait()
         return self._reset()
 
-    async def _late(self, seconds: float) -> web.StreamResponse:
+    async def _delayed(self, seconds: float) -> web.StreamResponse:
         try:
             await pause(seconds, self.closing)
         except asyncio.CancelledError:
-            # The client has left; a slow vendor does not notice and accepts all the same.
-            await self.answer()
+            # The client has disconnected. A slow service does not notice this, and accepts the request.
+            await self._accept()
             raise
-        return await self.answer()
+        return await self._accept()
 
-    async def _cut(self, size_bytes: int) -> web.StreamResponse:
-        honest = await self.answer()
-        body = _bytes_of(honest)
-        response = _stream(honest, promised=max(len(body), size_bytes + 1))
+    async def _truncated(self, size_bytes: int) -> web.StreamResponse:
+        normal = await self._accept()
+        body = _body_of(normal)
+        # A body that is shorter than the cut must end early too.
+        response = _stream_like(normal, content_length=max(len(body), size_bytes + 1))
         await response.prepare(self.request)
         await response.write(body[:size_bytes])
         if self.request.transport is not None:
-            # An orderly close: what was written still goes out.
+            # `close` sends what was written; `abort` could lose it.
             self.request.transport.close()
         return response
 
-    async def _dribble(self, seconds_per_byte: float) -> web.StreamResponse:
-        honest = await self.answer()
-        body = _bytes_of(honest)
-        response = _stream(honest, promised=len(body))
+    async def _byte_by_byte(self, seconds_per_byte: float) -> web.StreamResponse:
+        normal = await self._accept()
+        body = _body_of(normal)
+        response = _stream_like(normal, content_length=len(body))
         await response.prepare(self.request)
         for index in range(len(body)):
             await response.write(body[index : index + 1])
             await pause(seconds_per_byte, self.closing)
         return response
 
-    async def _flood(self, fault: faults.Flood) -> web.StreamResponse:
-        response = _stream(await self.answer(), promised=None)
+    async def _large_body(self, fault: kinds.LargeBody) -> web.StreamResponse:
+        response = _stream_like(await self._accept(), content_length=None)
         if fault.gzip:
             response.headers["Content-Encoding"] = "gzip"
         await response.prepare(self.request)
-        pack = zlib.compressobj(9, zlib.DEFLATED, 31) if fault.gzip else None
-        left, chunk = fault.size_bytes, b'{"id": "' + b"a" * _FLOOD_CHUNK
+        compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP_WINDOW_BITS) if fault.gzip else None
+        # Begins like JSON, so that a client cannot refuse it by its first bytes.
+        left, chunk = fault.size_bytes, b'{"id": "' + b"a" * _CHUNK_BYTES
         while left > 0 and not self.closing.is_set():
             piece = chunk[:left]
-            await response.write(piece if pack is None else pack.compress(piece))
-            left, chunk = left - len(piece), b"a" * _FLOOD_CHUNK
-        if pack is not None:
-            await response.write(pack.flush())
+            await response.write(piece if compressor is None else compressor.compress(piece))
+            left, chunk = left - len(piece), b"a" * _CHUNK_BYTES
+        if compressor is not None:
+            await response.write(compressor.flush())
         return response
 
-    async def _drain(self) -> None:
+    async def _discard_body(self) -> None:
         async for _ in self.request.content.iter_any():
             pass
 
-    def _without(self, header: str) -> Exchange:
+    def _without_header(self, name: str) -> Exchange:
         kept = self.request.headers.copy()
-        kept.popall(header, None)
-        return Exchange(self.request.clone(headers=kept), self.body, self.honest, self.closing)
+        kept.popall(name, None)
+        return evolve(self, request=self.request.clone(headers=kept))
 
     def _reset(self) -> web.StreamResponse:
         transport = self.request.transport
         if transport is not None:
-            # Lingering for 0 s makes the close a reset; an orderly end would look like an empty answer.
+            # With a linger time of 0 s, closing sends a reset; a normal close would look like an empty response.
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         return web.Response()
 
 
-def _stream(honest: web.Response, *, promised: int | None) -> web.StreamResponse:
-    headers = {name: value for name, value in honest.headers.items() if name != "Content-Length"}
-    response = web.StreamResponse(status=honest.status, headers=headers)
-    response.content_length = promised
+def _stream_like(normal: web.Response, *, content_length: int | None) -> web.StreamResponse:
+    headers = {name: value for name, value in normal.headers.items() if name != "Content-Length"}
+    response = web.StreamResponse(status=normal.status, headers=headers)
+    response.content_length = content_length
     return response
 
 
-def _altered(response: web.Response, fault: faults.Rewrite | faults.Reheader) -> web.Response:
-    if isinstance(fault, faults.Reheader):
+def _changed(response: web.Response, fault: kinds.RewriteTasks | kinds.ChangeHeaders) -> web.Response:
+    if isinstance(fault, kinds.ChangeHeaders):
         for name, value in fault.changes:
             response.headers.popall(name, None)
             if value is not None:
                 response.headers[name] = value
+    # An error reply has no task to change.
     elif response.status == 200 and response.content_type == "application/json":
-        body = cast("JsonObject", json.loads(_bytes_of(response)))
-        response.text = json.dumps(faults.rewritten(body, fault.change))
+        body = cast("JsonObject", json.loads(_body_of(response)))
+        response.text = json.dumps(kinds.rewritten(body, fault.change))
     return response
 
 
-def _bytes_of(response: web.Response) -> bytes:
+def _body_of(response: web.Response) -> bytes:
     return response.body if isinstance(response.body, bytes) else b""

@@ -1,9 +1,6 @@
-"""Ways to misbehave, as values, and the script that says which request meets which.
+"""The kinds of faults, as values, and the kinds of requests that can get one.
 
-Nothing here touches a socket: `acts.py` acts these values out.
-
-Stages, in the order of a request: it *arrives* (headers read), its body is read, it is *accepted* (a submit
-is booked and paid), it is answered. Constants in capitals take no argument; functions make the others.
+How a fault changes a response is in `injection`; the functions that make faults are in `factories`.
 """
 
 from __future__ import annotations
@@ -13,12 +10,15 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
-from ..service.refusals import Json, JsonObject
+from ..service.json_types import Json, JsonObject
 
+# One kind per group of routes. A status request is a "poll", or a "batch" when it carries up to 50 polls.
 Kind = Literal["submit", "poll", "batch", "credits", "models", "upload", "result", "file"]
 KINDS: tuple[str, ...] = get_args(Kind)
+# The stages that a client or the ledger can tell apart.
 Stage = Literal["arrival", "before_accept", "after_accept"]
 Headers = Mapping[str, str | None]
+TaskChange = Callable[[JsonObject], JsonObject | None]
 
 
 @frozen
@@ -30,21 +30,21 @@ class Drop:
 
 @frozen
 class Hang:
-    """Say nothing from a stage on, until the client leaves or the emulator closes."""
+    """Send nothing from a stage on, until the client disconnects or the emulator closes."""
 
     stage: Stage
 
 
 @frozen
 class Delay:
-    """Wait real seconds before the request is looked at, then behave, even if the client has left."""
+    """Wait real seconds, then serve the request normally, even if the client has disconnected."""
 
     seconds: float
 
 
 @frozen
-class Canned:
-    """Answer with fixed bytes, with or without accepting the request."""
+class FixedReply:
+    """Reply with fixed bytes, after accepting the request or without accepting it."""
 
     status: int
     body: bytes
@@ -53,52 +53,56 @@ class Canned:
 
 
 @frozen
-class Cut:
-    """Accept, promise the whole body, send its first bytes and close."""
+class TruncateBody:
+    """Accept, announce the whole body, send its first bytes and close the connection."""
 
     size_bytes: int
 
 
 @frozen
 class SlowLoris:
-    """Accept, then send the honest body byte by byte."""
+    """Accept, then send the normal body one byte at a time."""
 
     seconds_per_byte: float
 
 
 @frozen
-class Flood:
-    """Accept, then stream a body of a size, gzip-packed or plain, without a Content-Length."""
+class LargeBody:
+    """Accept, then stream a body of a given size without a Content-Length, plain or compressed with gzip."""
 
     size_bytes: int
     gzip: bool = False
 
 
 @frozen
-class Rewrite:
-    """Accept, then change every task of the honest JSON reply; None leaves its row out of a batch answer."""
+class RewriteTasks:
+    """Accept, then change each task in the normal JSON reply; None removes its row from a batch reply."""
 
     name: str
-    change: Callable[[JsonObject], JsonObject | None]
+    change: TaskChange
 
 
 @frozen
-class Reheader:
-    """Accept, then change headers of the honest reply; None takes one away."""
+class ChangeHeaders:
+    """Accept, then change headers of the normal response; None removes a header."""
 
     changes: tuple[tuple[str, str | None], ...]
 
 
+# Not a ChangeHeaders: the Range header must go before the handler reads the request.
 @frozen
 class IgnoreRange:
-    """Behave, but as a server that does not know Range."""
+    """Serve the request normally, but without its Range header."""
 
 
-InjectedFault = Drop | Hang | Delay | Canned | Cut | SlowLoris | Flood | Rewrite | Reheader | IgnoreRange
+# A closed union: the type checker reports a kind that `Exchange.respond` does not match.
+InjectedFault = (
+    Drop | Hang | Delay | FixedReply | TruncateBody | SlowLoris | LargeBody | RewriteTasks | ChangeHeaders | IgnoreRange
+)
 
 
-def rewritten(body: JsonObject, change: Callable[[JsonObject], JsonObject | None]) -> JsonObject:
-    """Return `body` with `change` applied: to each row of a batch answer, else to the whole."""
+def rewritten(body: JsonObject, change: TaskChange) -> JsonObject:
+    """Return `body` with `change` applied to each row of a batch reply, or to the whole of another reply."""
     rows = body.get("data")
     if not isinstance(rows, list):
         return change(dict(body)) or {}

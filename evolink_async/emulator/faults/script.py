@@ -1,4 +1,4 @@
-"""Which request meets which fault.
+"""The fault script: which requests get which fault.
 
 What a fault does to a request is in `injection`.
 """
@@ -31,32 +31,33 @@ class _Sometimes:
     seed: int
 
     def __contains__(self, ordinal: object) -> bool:
+        # Drawn per ordinal, not in sequence: the order in which requests are looked up does not matter.
         return random.Random(f"{self.seed}-{ordinal}").random() < self.share  # noqa: S311 - reproducible
 
 
 def sometimes(share: float, *, seed: int = 0) -> Container[int]:
-    """Return ordinals that hit about `share` of the requests, the same ones for the same seed."""
+    """Return ordinals that select about `share` of the requests, 0 to 1; the same seed selects the same ones."""
     return _Sometimes(share, seed)
 
 
 class FaultScript:
-    """Which request meets which fault; may be changed at any time, from any thread."""
+    """The rules that assign faults to requests; may be changed at any time, from any thread."""
 
     def __init__(self) -> None:
         # Replaced as a whole, never changed in place: readers in another thread need no lock.
         self._rules: tuple[tuple[str, Container[int], InjectedFault], ...] = ()
 
     def on(self, kind: Kind, ordinals: int | Container[int], fault: InjectedFault) -> None:
-        """Have the requests `ordinals` of `kind` meet `fault`; the latest rule that matches wins.
+        """Inject `fault` into the requests `ordinals` of `kind`; the latest rule that matches applies.
 
         Args:
             kind: One of `KINDS`.
             ordinals: Number of the request among those of its kind, from 1; or a range, a set, `ALWAYS`,
                 `sometimes(...)`.
-            fault: What to do.
+            fault: The fault.
 
         Raises:
-            ValueError: There is no such kind.
+            ValueError: `kind` is not one of `KINDS`.
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
@@ -64,11 +65,11 @@ class FaultScript:
         self._rules = (*self._rules, (kind, chosen, fault))
 
     def clear(self) -> None:
-        """Forget all rules; the count of requests goes on."""
+        """Remove all rules; ordinals continue to count."""
         self._rules = ()
 
     def fault_of(self, kind: str, ordinal: int) -> InjectedFault | None:
-        """Return what the `ordinal`-th request of `kind` meets, None for honest service."""
+        """Return the fault for the `ordinal`-th request of `kind`, or None."""
         for of_kind, ordinals, fault in reversed(self._rules):
             if of_kind == kind and ordinal in ordinals:
                 return fault

@@ -1,32 +1,30 @@
-"""The API host's routes: HTTP in, the vendor's rules asked, HTTP out.
+"""The routes of the API: each reads a request, passes it to the vendor's rules, and returns their reply.
 
-Nothing here decides an answer; `vendor.py` does.
+The rules are in `service.vendor`.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ..faults.injection import json_response
-from ..service.refusals import error_body
+from ..service.replies import refusal
 from ..service.task import TaskRecord
-from ..service.vendor import Reply, SubmitCall, Vendor, refusal
+from ..service.vendor import SubmitCall, Vendor
 from .interceptor import Interceptor
+from .responses import json_response
 
-GENERATION_PATHS = ("/v1/videos/generations", "/v1/images/generations", "/v1/audios/generations")
 _IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Api:
-    """Handlers of one vendor.
+    """The handlers of the API routes.
 
     Args:
-        vendor: Decides.
-        accepted: Told of every new task.
+        vendor: The rules.
+        accepted: Called with every new task.
     """
 
     def __init__(self, vendor: Vendor, accepted: Callable[[TaskRecord], None]) -> None:
@@ -34,39 +32,39 @@ class Api:
         self._accepted = accepted
 
     def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
-        """Add the API's routes to `app`, each behind `interceptor`."""
+        """Add the API routes to `app`, each behind `interceptor`."""
         router = app.router
-        for path in GENERATION_PATHS:
-            router.add_post(path, interceptor.guard("submit", self._submit))
-        # A model registered in the SDK may be asked through a path of its own.
-        router.add_post("/v1/{kind}/generations", interceptor.guard("submit", self._submit))
-        router.add_post("/v1/tasks/batch", interceptor.guard("batch", self._batch))
-        router.add_get("/v1/tasks/{task_id}", interceptor.guard("poll", self._query), allow_head=False)
-        router.add_get("/v1/credits", interceptor.guard("credits", self._credits), allow_head=False)
-        router.add_get("/v1/models", interceptor.guard("models", self._models), allow_head=False)
+        # aiohttp adds a HEAD route to each GET route by default; the API has none.
+        # A pattern, because a model that is registered in the SDK may have a path of its own.
+        router.add_post("/v1/{kind}/generations", interceptor.wrap("submit", self._submit))
+        router.add_post("/v1/tasks/batch", interceptor.wrap("batch", self._batch))
+        router.add_get("/v1/tasks/{task_id}", interceptor.wrap("poll", self._query), allow_head=False)
+        router.add_get("/v1/credits", interceptor.wrap("credits", self._credits), allow_head=False)
+        router.add_get("/v1/models", interceptor.wrap("models", self._models), allow_head=False)
 
-    def open_calls(self) -> Middleware:
-        """Return the middleware that knows which idempotency keys have a call under way."""
+    def track_open_calls(self) -> Middleware:
+        """Return the middleware that records which idempotency keys have an open call."""
 
+        # A middleware, because a call stays open while a fault delays or holds back its response.
         @web.middleware
-        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
             key = request.headers.get(_IDEMPOTENCY_KEY)
             if key is None:
                 return await handler(request)
             with self._vendor.keys.open_call(key, request):
                 return await handler(request)
 
-        return count
+        return track
 
     async def _submit(self, request: web.Request, body: bytes) -> web.Response:
         api_key = self._authenticate(request)
         _require_json(request)
         key = request.headers.get(_IDEMPOTENCY_KEY)
         is_first = key is None or self._vendor.keys.is_first(key, request)
-        answer, task = self._vendor.submit(SubmitCall(request.path, body, api_key, key, is_first))
+        reply, task = self._vendor.submit(SubmitCall(request.path, body, api_key, key, is_first))
         if task is not None:
             self._accepted(task)
-        return json_response(answer)
+        return json_response(reply)
 
     async def _query(self, request: web.Request, _body: bytes) -> web.Response:
         self._authenticate(request)
@@ -91,20 +89,3 @@ class Api:
 def _require_json(request: web.Request) -> None:
     if request.content_type != "application/json":
         raise refusal(415)
-
-
-@web.middleware
-async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer unknown paths and wrong methods in the vendor's words."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refused:
-        code = "not_found" if refused.status == 404 else None
-        body = error_body(refused.status, code=code, message=refused.reason)
-        allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else {}
-        return json_response(Reply(refused.status, body, allow))
-
-
-async def add_request_id(_request: web.Request, response: web.StreamResponse) -> None:
-    """Give every answer an `x-request-id`."""
-    response.headers.setdefault("x-request-id", uuid.uuid4().hex)

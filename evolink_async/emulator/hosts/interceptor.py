@@ -1,6 +1,6 @@
-"""The door every request comes through: it is counted, written down, and meets its fault.
+"""The wrapper around every route handler: it counts and records each request, and injects its fault.
 
-Nothing here decides an answer, and nothing here misbehaves itself: `acts.py` does.
+What a fault does is in `faults.injection`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ from attrs import field, frozen
 
 from ..clock import Clock
 from ..faults import REFUSE, FaultScript, Kind
-from ..faults.injection import Exchange, Honest, pause
-from ..service.vendor import Refused, refusal
+from ..faults.injection import Exchange, RouteHandler, pause
+from ..service.replies import Refused, refusal
+from .responses import json_response
 
-BODY_LIMIT = 10 * 1024 * 1024
-"""Bytes of a JSON request. The vendor only documents that 413 exists."""
+# Bytes of a JSON request. The vendor documents the status 413, but no limit.
+_BODY_LIMIT = 10 * 1024 * 1024
 
-_RECEIVED_KEPT = 200_000
+# Bounds the memory of a long run; older requests are forgotten.
+_RECORDED_REQUESTS = 200_000
 
 
 @frozen
 class Received:
-    """One request as it came in.
+    """One request as it was received.
 
     Attributes:
         kind: One of `faults.KINDS`.
-        ordinal: Its number among those of its kind, from 1, by arrival.
+        ordinal: Its number among the requests of its kind, from 1, in order of arrival.
         method: The HTTP method.
         path: The path without the query string.
-        headers: The headers, case-insensitive; they hold the API key.
-        body: The body; empty for uploads and for requests refused on arrival.
-        at: Unix seconds of its arrival on the emulator's clock.
+        headers: The headers, case-insensitive; they contain the API key.
+        body: The body; empty for uploads and for requests that are refused on arrival.
+        at: The emulated unix time of its arrival, in seconds.
     """
 
     kind: str
@@ -47,27 +49,28 @@ class Received:
     at: float
 
 
-async def read_body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
-    """Return the request's whole body.
+async def read_body(request: web.Request, limit: int = _BODY_LIMIT) -> bytes:
+    """Return the whole body of a request.
 
     Raises:
-        Refused: 413, it is longer than `limit` bytes.
+        Refused: 413: the body is longer than `limit` bytes.
     """
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
+        # Checked while reading: a body above the limit is never held in memory.
         if len(body) > limit:
             raise refusal(413)
     return bytes(body)
 
 
 class Interceptor:
-    """Guards the handlers of one emulator.
+    """Wraps the route handlers of one emulator.
 
     Args:
         script: The faults.
-        clock: Dates what is received.
-        latency: Real seconds from a request's arrival to its body being looked at.
+        clock: The clock that dates requests.
+        latency: Minimum real seconds from the arrival of a request to the reading of its body.
     """
 
     def __init__(self, script: FaultScript, clock: Clock, latency: float = 0.0) -> None:
@@ -78,42 +81,46 @@ class Interceptor:
         self._serving: Counter[str] = Counter()
         self._closing = asyncio.Event()
         self.peak: Counter[str] = Counter()
-        self.received: deque[Received] = deque(maxlen=_RECEIVED_KEPT)
+        self.received: deque[Received] = deque(maxlen=_RECORDED_REQUESTS)
 
     def close(self) -> None:
-        """Let every request that hangs or dawdles end now."""
+        """End every request that a fault holds back."""
         self._closing.set()
 
-    def guard(
-        self, kind: Kind, honest: Honest, *, reads_body: bool = False
+    def wrap(
+        self, kind: Kind, handler: RouteHandler, *, reads_body: bool = False
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return a handler that serves `honest` through this gate.
+        """Return a handler for aiohttp that counts, records and injects faults around `handler`.
 
         Args:
-            kind: What the requests count as.
-            honest: The handler without faults; it gets the body, and may raise `Refused`.
-            reads_body: The handler reads the body itself, and gets an empty one.
+            kind: The kind of its requests.
+            handler: Gets the request and its body; may raise `Refused`.
+            reads_body: Whether `handler` reads the body itself; it then gets an empty one.
         """
 
         async def serve(request: web.Request) -> web.StreamResponse:
             at = self._clock.now()
             with self._counted(kind) as ordinal:
                 fault = self._script.fault_of(kind, ordinal)
-                body, answer = b"", honest
+                body, chosen = b"", _catching_refusals(handler)
                 if self._latency:
                     await pause(self._latency, self._closing)
+                # REFUSE resets the connection before the body is read.
                 if not reads_body and fault != REFUSE:
                     try:
                         body = await read_body(request)
                     except Refused as refused:
-                        answer = _always(refused)
+                        # A fault applies to a request that is too large, too.
+                        chosen = _always(refused)
+                # Recorded before the response, so that a test sees a request that hangs.
                 self.received.append(Received(kind, ordinal, request.method, request.path, request.headers, body, at))
-                return await Exchange(request, body, answer, self._closing).act(fault)
+                return await Exchange(request, body, chosen, self._closing).respond(fault)
 
         return serve
 
     @contextmanager
     def _counted(self, kind: str) -> Generator[int]:
+        # Counted on arrival, before anything waits: ordinals follow the order of arrival.
         self._arrived[kind] += 1
         ordinal = self._arrived[kind]
         for name in (kind, "all"):
@@ -126,8 +133,18 @@ class Interceptor:
                 self._serving[name] -= 1
 
 
-def _always(refused: Refused) -> Honest:
-    async def answer(_request: web.Request, _body: bytes) -> web.Response:
-        raise refused
+def _catching_refusals(handler: RouteHandler) -> RouteHandler:
+    async def respond(request: web.Request, body: bytes) -> web.Response:
+        try:
+            return await handler(request, body)
+        except Refused as refused:
+            return json_response(refused.reply)
 
-    return answer
+    return respond
+
+
+def _always(refused: Refused) -> RouteHandler:
+    async def respond(_request: web.Request, _body: bytes) -> web.Response:
+        return json_response(refused.reply)
+
+    return respond

@@ -1,12 +1,13 @@
-"""Which type of media some bytes are, by their first bytes.
+"""The media type of a file, by its first bytes.
 
-Pure; nothing here stores or refuses.
+What happens with the file is in `file_service`.
 """
 
 from __future__ import annotations
 
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    # offset, bytes, type; the first match counts, so the narrow forms of one container come first
+# The first match counts, so the narrow signatures of one container come before the wide one.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    # offset, bytes, media type
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"GIF8", "image/gif"),
@@ -24,17 +25,17 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 
 def media_type(content: bytes, declared: str) -> str | None:
-    """Return the type of a file the service takes, or None.
+    """Return the media type of a file that the service accepts, or None.
 
-    The pages name jpeg, png, gif and webp; the model pages and EvoLink's clients send videos and audio there
-    too. Pictures must be what they look like; other audio and video forms are taken at their sender's word.
+    Accepts JPEG, PNG, GIF and WebP images by their first bytes, and every file that is, or is declared as, audio or
+    video. The pages name these four image types; the model pages and EvoLink's clients upload audio and video too.
 
     Args:
         content: The file.
-        declared: The type its sender states, may be empty.
+        declared: The type that the request states; may be empty.
     """
-    for offset, magic, kind in _MAGIC:
-        if content[offset : offset + len(magic)] == magic:
+    for offset, signature, kind in _SIGNATURES:
+        if content[offset : offset + len(signature)] == signature:
             return kind
     declared = declared.partition(";")[0].strip().lower()
     return declared if content and declared.startswith(("audio/", "video/")) else None

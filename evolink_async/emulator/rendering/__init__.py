@@ -1,1 +1,4 @@
-"""Real films and pictures, made on demand."""
+"""Renders result files: MP4 videos and PNG images.
+
+The result host serves them.
+"""

@@ -1,13 +1,14 @@
-"""Real films: H.264 and AAC in MP4, the index in front, cheap for thousands of tasks of few shapes.
+"""MP4 videos with H.264 and AAC: encoded once per video spec, then given the title of each task.
 
-Nothing here knows tasks, clocks or HTTP. PyAV is imported when something is rendered.
+Frames are drawn in `canvas`. PyAV is imported when a video is rendered.
 
-How a film gets its own title for the price of one frame: a shape is encoded once, as a single group of
-pictures. The encoder runs at a constant quantiser, with one reference and no deblocking, so what does not move
-is *skipped* in every later frame, that is, copied from the first one. The title stands where nothing moves;
-a task's film is therefore the shape's film with another first frame, and the title stays to the end.
-Rejected: encoding each film (0.4 s for 5 s of 720p), and a titled group of pictures before the shape's (12
-frames to encode instead of one, and the title gone after half a second).
+How a video gets its own title at the cost of encoding one frame: a video spec is encoded once, as a single group of
+pictures. The encoder runs with a constant quantiser, one reference frame and no deblocking, so each block that does
+not move is *skipped* in all later frames, which means copied from the first frame. The title is where nothing moves.
+A task's video is therefore the untitled video with another first frame, and the title stays to the end.
+
+Rejected: encoding each video (0.4 s for 5 s of 720p); a titled group of pictures before the untitled one (12 frames
+to encode instead of one, and the title disappears after half a second).
 """
 
 # PyAV's stubs leave packets and keyword arguments half typed.
@@ -22,7 +23,7 @@ from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from ..service.outputs import Film
+from ..service.output_spec import VideoSpec
 from .canvas import Canvas, Title
 
 if TYPE_CHECKING:
@@ -33,48 +34,52 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 24
 
 Tone: TypeAlias = "Iterator[tuple[float, list[Packet[AudioStream]]]]"
-"""Packets of sound, each lot with the seconds it begins at."""
+"""Packets of sound, each list with the second that it starts at."""
 
 _SAMPLE_RATE = 48_000
+# Samples in one AAC frame.
 _AUDIO_FRAME = 1024
 _TONE_HERTZ = 440.0
-_ENCODER = {
+# qp, ref and no-deblock keep blocks that do not move skipped; see the module's docstring.
+# keyint, scenecut and bframes make one group of pictures, in the order in which the frames are shown.
+_ENCODER_OPTIONS = {
     "preset": "ultrafast",
     "tune": "zerolatency",
     "qp": "24",
     "x264-params": "keyint=infinite:scenecut=0:bframes=0:ref=1:no-deblock=1:threads=1:sliced-threads=0",
 }
+# Upper limits for the size of the MP4 index, which is reserved at the front before the samples are written.
 _INDEX_BASE_BYTES = 4096
 _INDEX_BYTES_PER_SAMPLE = 24
 
 
 class RenderStoppedError(Exception):
-    """The emulator closed while a film was being encoded."""
+    """The emulator closed while a video was being encoded."""
 
 
-def never() -> bool:
-    """Return False: the rendering is wanted to the end."""
+def _never() -> bool:
+    """Return False: do not stop."""
     return False
 
 
-def encode_spec(film: Film, *, stopped: Callable[[], bool] = never) -> bytes:
-    """Return a film of this shape without a title: the stock that `titled` works on.
+def encode_untitled(spec: VideoSpec, *, stopped: Callable[[], bool] = _never) -> bytes:
+    """Return a video without a title, which `with_title` takes.
 
     Args:
-        film: Pixels, seconds, sound.
-        stopped: Asked before every frame.
+        spec: Pixels, seconds and sound.
+        stopped: Called before each frame; True stops.
 
     Raises:
-        RenderStoppedError: `stopped` said so.
+        RenderStoppedError: `stopped` returned True.
     """
     import av
 
     out = BytesIO()
     with av.open(out, "w", format="mp4") as container:
-        video = _video_stream(container, film)
-        tone = _tone(container, film.seconds) if film.audio else _silence()
-        canvas = Canvas(film.width, film.height)
-        for index in range(film.seconds * FRAMES_PER_SECOND):
+        video = _video_stream(container, spec)
+        tone = _tone(container, spec.seconds) if spec.audio else _silence()
+        canvas = Canvas(spec.width, spec.height)
+        for index in range(spec.seconds * FRAMES_PER_SECOND):
             if stopped():
                 raise RenderStoppedError
             canvas.draw(index)
@@ -85,19 +90,19 @@ def encode_spec(film: Film, *, stopped: Callable[[], bool] = never) -> bytes:
     return out.getvalue()
 
 
-def titled(stock: bytes, film: Film, title: Title) -> bytes:
-    """Return the film `stock` with a title on every frame, index first.
+def with_title(untitled: bytes, spec: VideoSpec, title: Title) -> bytes:
+    """Return `untitled` with a title on every frame, and with the index in front.
 
     Args:
-        stock: What `encode_spec` made of `film`.
-        film: Its shape.
-        title: What to write.
+        untitled: The result of `encode_untitled(spec)`.
+        spec: Pixels, seconds and sound.
+        title: The text.
     """
     import av
 
-    first_frame = _first_frame(film, title)
+    first_frame = _first_frame(spec, title)
     out = BytesIO()
-    with cast("InputContainer", av.open(BytesIO(stock))) as source:
+    with cast("InputContainer", av.open(BytesIO(untitled))) as source:
         samples = sum(stream.frames for stream in source.streams)
         room = {"moov_size": str(_INDEX_BASE_BYTES + _INDEX_BYTES_PER_SAMPLE * samples)}
         with av.open(out, "w", format="mp4", options=room) as target:
@@ -106,6 +111,7 @@ def titled(stock: bytes, film: Film, title: Title) -> bytes:
                 for stream in (*source.streams.video, *source.streams.audio)
             }
             for packet in source.demux():
+                # PyAV ends each stream with an empty packet.
                 if packet.dts is None:
                     continue
                 is_first = packet.is_keyframe and packet.stream.type == "video"
@@ -115,14 +121,14 @@ def titled(stock: bytes, film: Film, title: Title) -> bytes:
     return out.getvalue()
 
 
-def _first_frame(film: Film, title: Title) -> bytes:
-    # Through a container of one frame: its muxer brings the packet into the form that MP4 stores.
+def _first_frame(spec: VideoSpec, title: Title) -> bytes:
+    # Through a container of one frame: its muxer converts the packet to the form that MP4 stores.
     import av
 
     out = BytesIO()
     with av.open(out, "w", format="mp4") as container:
-        video = _video_stream(container, film)
-        canvas = Canvas(film.width, film.height)
+        video = _video_stream(container, spec)
+        canvas = Canvas(spec.width, spec.height)
         canvas.draw(0, title)
         container.mux(video.encode(_frame(canvas, 0)))
         container.mux(video.encode(None))
@@ -135,15 +141,16 @@ def _in_place_of(packet: Packet[Stream], content: bytes) -> Packet[Stream]:
     import av
 
     other = av.Packet(content)
+    # The timing and the key frame flag are not in the bytes.
     other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
     other.time_base = packet.time_base
     other.is_keyframe = True
     return other
 
 
-def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
-    stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=dict(_ENCODER))
-    stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
+def _video_stream(container: OutputContainer, spec: VideoSpec) -> VideoStream:
+    stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=dict(_ENCODER_OPTIONS))
+    stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
     return stream
 
 

@@ -1,6 +1,7 @@
-"""Which idempotency key was used for which request, and whose first call is still open.
+"""Idempotency keys: which request each key was first used for, and which calls with it are still open.
 
-Nothing here books tasks. The rules are those EvoLink's own clients rely on; no public page describes them.
+The rules are those that EvoLink's own clients rely on; no public page describes them. The reply to a repeated key
+is decided in `vendor`.
 """
 
 from __future__ import annotations
@@ -14,45 +15,52 @@ _KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
 
 
 class FirstCall(NamedTuple):
-    """What a key was first used for."""
+    """The task and the request body that a key was first used for."""
 
     task_id: str
     body_sha256: str
 
 
-class KeyBook:
-    """Keys of one emulator; they are kept for its whole life, the vendor's window is unknown."""
+class IdempotencyStore:
+    """The keys of one emulator. A key never expires, because the vendor's retention time is not known."""
 
     def __init__(self) -> None:
         self._first: dict[str, FirstCall] = {}
+        # Per key, the open calls in order of arrival.
         self._open: dict[str, list[object]] = {}
 
     @staticmethod
     def is_well_formed(key: str) -> bool:
-        """Tell whether `key` is 16 to 96 letters, digits, dots, underscores or hyphens."""
+        """Return whether `key` is 16 to 96 letters, digits, dots, underscores or hyphens."""
         return _KEY.fullmatch(key) is not None
 
     @contextmanager
-    def open_call(self, key: str, mark: object) -> Generator[None]:
-        """Count the call `mark`, made with `key`, as open inside the block."""
-        waiting = self._open.setdefault(key, [])
-        waiting.append(mark)
+    def open_call(self, key: str, call: object) -> Generator[None]:
+        """Count `call`, made with `key`, as open inside the block.
+
+        Args:
+            key: The idempotency key.
+            call: Any object that is unique to the call, such as the request.
+        """
+        calls = self._open.setdefault(key, [])
+        calls.append(call)
         try:
             yield
         finally:
-            waiting.remove(mark)
-            if not waiting:
+            calls.remove(call)
+            # An empty list per key would never be freed.
+            if not calls:
                 self._open.pop(key, None)
 
-    def is_first(self, key: str, mark: object) -> bool:
-        """Tell whether `mark` is the oldest call with `key` that is still open."""
-        waiting = self._open.get(key)
-        return not waiting or waiting[0] is mark
+    def is_first(self, key: str, call: object) -> bool:
+        """Return whether `call` is the oldest open call with `key`."""
+        calls = self._open.get(key)
+        return not calls or calls[0] is call
 
     def first_call(self, key: str) -> FirstCall | None:
-        """Return what `key` was first used for, None for a fresh one."""
+        """Return what `key` was first used for, or None for a new key."""
         return self._first.get(key)
 
     def remember(self, key: str, call: FirstCall) -> None:
-        """Write down the task that `key` was accepted for."""
+        """Store the task that was accepted for `key`."""
         self._first[key] = call

@@ -1,6 +1,6 @@
-"""The account's credits: what is held, charged, given back, and for which task.
+"""The credits of one account: what is held, charged and released, and for which task.
 
-No asyncio, no JSON, no prices. Time comes in as a function.
+What a task costs is in `pricing`. The time is an argument.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+# The vendor's internal unit. Sums of whole units are exact, sums of float credits are not.
+# Source: EvoLink CLI, error-handler.js.
 UNITS_PER_CREDIT = 10_000
-"""The vendor's internal unit; whole numbers of it cannot drift as floats do (EvoLink CLI, error-handler.js)."""
 
 
 class PaidTask(NamedTuple):
-    """One accepted, hence paid, request for a task."""
+    """One accepted task: its id, the idempotency key and the SHA-256 of the request body."""
 
     task_id: str
     idempotency_key: str | None
@@ -27,8 +28,8 @@ class OverdrawnError(Exception):
     """The balance does not cover a reservation.
 
     Args:
-        needed: Credits asked for.
-        balance: Credits that are free.
+        needed: Credits to reserve.
+        balance: Credits available.
     """
 
     def __init__(self, needed: float, balance: float) -> None:
@@ -39,21 +40,22 @@ class OverdrawnError(Exception):
 
 class _Hold(NamedTuple):
     ends_at: float
+    # Orders holds that end at the same time.
     ordinal: int
     reserved: int
     charge: int
 
 
 class VendorLedger:
-    """Credits of one account; every figure is right at the moment it is read.
+    """The credits of one account.
 
-    A hold carries its end and its final charge, so reading settles whatever has ended by now; nobody has to
-    look at a task for it to be paid. `balance + reserved + charged` is always what the account began with.
-    Safe to read from any thread.
+    Every figure is up to date when it is read: a hold carries its end and its final charge, so each read first
+    settles the holds that have ended. `balance + reserved + charged` always equals the initial credits. Safe to
+    read from any thread.
 
     Args:
-        credits: What the account begins with.
-        now: The clock to settle by, in unix seconds.
+        credits: The initial credits.
+        now: Returns the emulated unix time, in seconds.
     """
 
     def __init__(self, credits: float, now: Callable[[], float]) -> None:  # noqa: A002 - the vendor's word
@@ -70,16 +72,17 @@ class VendorLedger:
 
     def __repr__(self) -> str:
         return (
-            f"<Ledger accepted={self.accepted} balance={self.balance} reserved={self.reserved} charged={self.charged}>"
+            f"<VendorLedger accepted={self.accepted} balance={self.balance} "
+            f"reserved={self.reserved} charged={self.charged}>"
         )
 
     def book(self, paid: PaidTask, *, reserved: float, charge: float, ends_at: float) -> None:
-        """Hold `reserved` credits for a task until `ends_at`, then keep `charge` and release the rest.
+        """Hold `reserved` credits for a task until `ends_at`, then charge `charge` and release the rest.
 
         Args:
-            paid: The task; a failing one is booked with a `charge` of 0.
+            paid: The task.
             reserved: Credits to hold.
-            charge: Credits to keep at the end, at most `reserved`.
+            charge: Credits to charge at the end, at most `reserved`; 0 for a task that will fail.
             ends_at: Unix time of the task's final state.
 
         Raises:
@@ -109,42 +112,42 @@ class VendorLedger:
 
     @property
     def accepted(self) -> int:
-        """How many tasks were accepted, and so paid for, since the start."""
+        """Number of tasks that were accepted since the start; each was paid."""
         return len(self._paid)
 
     @property
     def paid_tasks(self) -> list[PaidTask]:
-        """Every accepted task with its idempotency key and the SHA-256 of its request body, oldest first."""
+        """Every accepted task, oldest first."""
         with self._lock:
             return list(self._paid)
 
     @property
     def tasks_by_key(self) -> Mapping[str, tuple[str, ...]]:
-        """The task ids paid under each idempotency key; more than one means that somebody paid twice."""
+        """The task ids accepted under each idempotency key; more than one id means a job was paid twice."""
         with self._lock:
             return {key: tuple(tasks) for key, tasks in self._by_key.items()}
 
     @property
     def tasks_by_body(self) -> Mapping[str, tuple[str, ...]]:
-        """The task ids paid for each request body, by the SHA-256 of its bytes."""
+        """The task ids accepted for each request body, by the SHA-256 of its bytes."""
         with self._lock:
             return {digest: tuple(tasks) for digest, tasks in self._by_body.items()}
 
     @property
     def unfinished(self) -> int:
-        """How many tasks have not ended yet."""
+        """Number of tasks that have not ended."""
         with self._lock:
             self._settle()
             return len(self._holds)
 
     @property
     def unfinished_peak(self) -> int:
-        """The highest number of unfinished tasks there has been."""
+        """The highest number of tasks that were unfinished at the same time."""
         return self._peak
 
     @property
     def balance(self) -> float:
-        """Credits neither charged nor held."""
+        """Credits that are neither charged nor held."""
         with self._lock:
             self._settle()
             return self._free / UNITS_PER_CREDIT
@@ -158,7 +161,7 @@ class VendorLedger:
 
     @property
     def charged(self) -> float:
-        """Credits kept for completed tasks."""
+        """Credits charged for completed tasks."""
         with self._lock:
             self._settle()
             return self._charged / UNITS_PER_CREDIT

@@ -2,15 +2,17 @@
 
 import asyncio
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
 import threading
 import urllib.request
 
+import attrs
 import pytest
 
-from evolink_async.emulator import Emulator, HandClock, ScaledClock
+from evolink_async.emulator import Emulator, EmulatorSettings, HandClock, ScaledClock
 
 pytestmark = pytest.mark.anyio
 
@@ -22,8 +24,8 @@ def fetch(url: str, body: object = None) -> dict:
         return json.load(response)
 
 
-async def test_closing_leaves_nothing(new_client, http, body):
-    """No asyncio task, thread or listening socket outlives the context, though a film was rendered."""
+async def test_closing_leaves_nothing_running(new_client, http, body):
+    """No asyncio task, thread or listening socket remains after closing, although a video was rendered."""
     threads, tasks = set(threading.enumerate()), asyncio.all_tasks()
     clock = HandClock()
     async with Emulator(clock=clock) as emulator:
@@ -39,7 +41,7 @@ async def test_closing_leaves_nothing(new_client, http, body):
 
 
 async def test_an_emulator_runs_once():
-    """A second start is an error, and so is a taken port, after which nothing is left."""
+    """A second start is an error, and so is a taken port."""
     async with Emulator() as emulator:
         taken = int(emulator.base_url.rpartition(":")[2])
         with pytest.raises(OSError, match="address already in use"):
@@ -52,13 +54,22 @@ async def test_an_emulator_runs_once():
     "wrong", [{"speed": 0}, {"speed": float("nan")}, {"credits": -1}, {"failure_share": 2}, {"port": 70_000}]
 )
 def test_settings_are_checked(wrong):
-    """A setting that makes no sense is refused at once, by name."""
+    """A setting out of range is refused by the constructor, with its name."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Emulator(**wrong)
 
 
+def test_settings_are_listed_once():
+    """The constructor takes the settings and nothing else; they cannot be changed later."""
+    assert inspect.signature(Emulator).parameters.keys() == {field.name for field in attrs.fields(EmulatorSettings)}
+    emulator = Emulator(seed=3)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        emulator.seed = 4
+    assert emulator != Emulator(seed=3)
+
+
 def test_synchronous_code_has_a_thread(body):
-    """`in_thread` serves plain blocking clients; its figures are read from outside; the thread ends."""
+    """`in_thread` serves blocking clients; its figures are read from another thread; its thread ends."""
     threads = set(threading.enumerate())
     with Emulator(speed=100_000).in_thread() as emulator:
         task = fetch(emulator.base_url + "/v1/videos/generations", body)
@@ -109,7 +120,7 @@ def test_importing_is_cheap():
 
 
 async def test_a_missing_extra_is_named(monkeypatch):
-    """Without PyAV the start says what to install."""
+    """Without PyAV, starting raises an error that names the package and the command to install it."""
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "av" else found(name))
     with pytest.raises(ImportError, match=r"needs av; run: pip install 'evolink-async\[emulator\]'"):
@@ -117,7 +128,7 @@ async def test_a_missing_extra_is_named(monkeypatch):
 
 
 def test_clocks():
-    """A scaled clock runs as fast as told; a hand clock only when told, and never back."""
+    """A scaled clock runs at its speed; a hand clock moves only by `advance`, and never back."""
     scaled = ScaledClock(1000.0)
     assert scaled.real_seconds(scaled.now() - 5) == 0
     assert 0.9 < scaled.real_seconds(scaled.now() + 1000) <= 1.0

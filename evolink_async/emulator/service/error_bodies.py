@@ -1,6 +1,6 @@
-"""The vendor's error bodies, in both generations its pages show.
+"""The vendor's error bodies, in the two forms that its pages show.
 
-Nothing here decides when to refuse.
+Which request is refused is decided in `vendor` and `catalogue`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-JsonObject = dict[str, Json]
+from .json_types import JsonObject
+
 Generation = Literal["new", "old"]
 
-_NEW: Mapping[int, tuple[str, str, str]] = MappingProxyType(
+# Source: 400 to 500 from docs.evolink.ai, page of wan2.6-reference-video-flash, read 2026-11-20.
+# The second group is on no page; type and wording follow the first group.
+_NEW_FORM: Mapping[int, tuple[str, str, str]] = MappingProxyType(
     {
-        # status: code, type, message; 400-500 from the page of wan2.6-reference-video-flash, read 2026-11-20.
+        # status: code, type, message
         400: ("invalid_request", "invalid_request_error", "Invalid request parameters"),
         401: ("unauthorized", "authentication_error", "Invalid or expired token"),
         402: ("insufficient_quota", "insufficient_quota", "Insufficient quota. Please top up your account."),
@@ -23,7 +25,7 @@ _NEW: Mapping[int, tuple[str, str, str]] = MappingProxyType(
         404: ("task_not_found", "invalid_request_error", "Task not found"),
         429: ("rate_limit_exceeded", "rate_limit_error", "Too many requests, please try again later"),
         500: ("internal_error", "api_error", "Internal server error"),
-        # Not listed on the newer pages: made up in their manner.
+        # not documented
         405: ("method_not_allowed", "invalid_request_error", "Method not allowed"),
         409: ("idempotency_conflict", "invalid_request_error", "The key was used for another request"),
         413: ("request_too_large", "invalid_request_error", "The request body is too large"),
@@ -33,9 +35,10 @@ _NEW: Mapping[int, tuple[str, str, str]] = MappingProxyType(
     }
 )
 
-_OLD: Mapping[int, tuple[str, str]] = MappingProxyType(
+# Source: docs.evolink.ai, page of sora-2-preview. In this form the code is the HTTP status as a number.
+_OLD_FORM: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
-        # status: type, message; from the page of sora-2-preview, where the code is the status itself.
+        # status: type, message
         400: ("invalid_request_error", "Invalid request parameters"),
         401: ("authentication_error", "Invalid or expired token"),
         402: ("insufficient_quota_error", "Insufficient quota. Please top up your account."),
@@ -58,21 +61,21 @@ def error_body(
     message: str | None = None,
     param: str | None = None,
 ) -> JsonObject:
-    """Return the body of an HTTP refusal as the vendor writes it.
+    """Return the JSON body of an HTTP error in the vendor's form.
 
     Args:
-        status: The HTTP status; one that no page lists gets the words of 500.
+        status: The HTTP status; a status without an entry gets the texts of 500.
         generation: "new" has a text code, "old" repeats the status as an integer.
-        code: Another code than the page's, new generation only.
-        message: Another message than the page's.
-        param: The parameter at fault.
+        code: Replaces the documented code; new form only.
+        message: Replaces the documented message.
+        param: The invalid parameter; left out when None.
     """
     error: JsonObject
     if generation == "new":
-        words = _NEW.get(status, _NEW[500])
-        error = {"code": code or words[0], "message": message or words[2], "type": words[1]}
+        known_code, kind, text = _NEW_FORM.get(status, _NEW_FORM[500])
+        error = {"code": code or known_code, "message": message or text, "type": kind}
     else:
-        kind, text = _OLD.get(status, _OLD[500])
+        kind, text = _OLD_FORM.get(status, _OLD_FORM[500])
         error = {"code": status, "message": message or text, "type": kind}
     if param is not None:
         error["param"] = param
@@ -80,5 +83,8 @@ def error_body(
 
 
 def file_error_body(status: int, message: str) -> JsonObject:
-    """Return the body of a file service refusal (seen in EvoLink's clients, in no page)."""
+    """Return the JSON body of a file service error.
+
+    Source: EvoLink's own clients; no page documents it.
+    """
     return {"success": False, "code": status, "msg": message}

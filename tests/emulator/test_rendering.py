@@ -1,4 +1,4 @@
-"""The films are films: pixels, seconds, sound and title are what was asked for."""
+"""Result files have the requested pixels, seconds and sound, and the title of their task."""
 
 import itertools
 from io import BytesIO
@@ -9,7 +9,7 @@ from PIL import Image
 
 from evolink_async.emulator.rendering import video
 from evolink_async.emulator.rendering.canvas import Title, png
-from evolink_async.emulator.service.outputs import Film, Stills, output_spec
+from evolink_async.emulator.service.output_spec import ImageSpec, VideoSpec, output_spec
 
 pytestmark = pytest.mark.anyio
 
@@ -31,16 +31,16 @@ PIXELS = {
     ("1080p", "4:3"): (1648, 1248),
     ("1080p", "3:4"): (1248, 1648),
 }
-FILMS = [Film(width, height, 1, audio=False) for width, height in dict.fromkeys(PIXELS.values())]
-FILMS += [Film(1280, 720, 5), Film(832, 480, 11), Film(480, 832, 2)]
+SPECS = [VideoSpec(width, height, 1, audio=False) for width, height in dict.fromkeys(PIXELS.values())]
+SPECS += [VideoSpec(1280, 720, 5), VideoSpec(832, 480, 11), VideoSpec(480, 832, 2)]
 
 
 @pytest.mark.parametrize(("asked", "pixels"), PIXELS.items())
 def test_pixels(asked, pixels):
     """Quality and aspect ratio give the size of the wan2.7 pages; portrait is mirrored."""
     quality, ratio = asked
-    film = output_spec({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
-    assert film == Film(*pixels, 5)
+    spec = output_spec({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
+    assert spec == VideoSpec(*pixels, 5)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_pixels(asked, pixels):
 )
 def test_seconds_and_sound(body, seconds, audio):
     """An omitted or zero duration is 5 s; only `generate_audio: false` is silent."""
-    film = output_spec(body, path="/v1/videos/generations", seed=0, ordinal=1)
-    assert (film.width, film.height, film.seconds, film.audio) == (1280, 720, seconds, audio)
+    spec = output_spec(body, path="/v1/videos/generations", seed=0, ordinal=1)
+    assert (spec.width, spec.height, spec.seconds, spec.audio) == (1280, 720, seconds, audio)
 
 
 def test_the_model_may_choose_the_seconds():
@@ -69,77 +69,77 @@ def test_the_model_may_choose_the_seconds():
     assert len(set(drawn)) > 10
 
 
-@pytest.mark.parametrize("film", FILMS, ids=str)
-def test_every_frame_decodes(film):
-    """H.264 yuv420p, every frame there and in order, exact seconds, AAC when asked for, index before the media."""
-    made = video.titled(video.encode_spec(film), film, TITLE)
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_every_frame_decodes(spec):
+    """H.264 yuv420p, all frames in order, exact seconds, AAC when requested, index before the media."""
+    made = video.with_title(video.encode_untitled(spec), spec, TITLE)
     assert made.find(b"moov") < made.find(b"mdat")
     with av.open(BytesIO(made)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert (stream.width, stream.height) == (film.width, film.height)
-        assert stream.duration * stream.time_base == film.seconds
-        assert abs(container.duration / 1e6 - film.seconds) <= 1 / video.FRAMES_PER_SECOND
+        assert (stream.width, stream.height) == (spec.width, spec.height)
+        assert stream.duration * stream.time_base == spec.seconds
+        assert abs(container.duration / 1e6 - spec.seconds) <= 1 / video.FRAMES_PER_SECOND
         times = [frame.time for frame in container.decode(stream)]
-    assert len(times) == film.seconds * video.FRAMES_PER_SECOND
+    assert len(times) == spec.seconds * video.FRAMES_PER_SECOND
     assert times[0] == 0
     assert all(early < late for early, late in itertools.pairwise(times))
     with av.open(BytesIO(made)) as container:
-        assert len(container.streams.audio) == film.audio
+        assert len(container.streams.audio) == spec.audio
         for stream in container.streams.audio:
             assert stream.codec_context.name == "aac"
             heard = sum(frame.samples for frame in container.decode(stream)) / stream.rate
-            assert abs(heard - film.seconds) <= 1 / video.FRAMES_PER_SECOND
+            assert abs(heard - spec.seconds) <= 1 / video.FRAMES_PER_SECOND
 
 
 def test_the_title_stays_and_the_disc_moves():
-    """Every frame of a task's film has the title of its own task, untouched to the end; the rest moves."""
-    film = Film(832, 480, 2, audio=False)
-    stock = video.encode_spec(film)
-    frames = decoded(video.titled(stock, film, TITLE))
-    plain = decoded(stock)
+    """Every frame has the title of its task, unchanged to the end; the disc moves."""
+    spec = VideoSpec(832, 480, 2, audio=False)
+    untitled = video.encode_untitled(spec)
+    frames = decoded(video.with_title(untitled, spec, TITLE))
+    plain = decoded(untitled)
     title_box, disc_box = (0, 290, 832, 480), (0, 0, 832, 200)
     titles = {frame.crop(title_box).tobytes() for frame in frames}
     assert len(titles) == 1
     assert titles.isdisjoint(frame.crop(title_box).tobytes() for frame in plain)
     assert len({frame.crop(disc_box).tobytes() for frame in frames}) > 40
-    other = decoded(video.titled(stock, film, Title("m", "another task", "p")))
+    other = decoded(video.with_title(untitled, spec, Title("m", "another task", "p")))
     assert other[0].crop(title_box).tobytes() not in titles
 
 
-def decoded(film: bytes) -> list[Image.Image]:
-    with av.open(BytesIO(film)) as container:
+def decoded(content: bytes) -> list[Image.Image]:
+    with av.open(BytesIO(content)) as container:
         return [frame.to_image() for frame in container.decode(video=0)]
 
 
-def test_encoding_can_be_given_up():
-    """Closing need not wait for a long film."""
+def test_encoding_can_be_stopped():
+    """Encoding stops at the next frame, so that closing need not wait for a long video."""
     with pytest.raises(video.RenderStoppedError):
-        video.encode_spec(Film(832, 480, 30), stopped=lambda: True)
+        video.encode_untitled(VideoSpec(832, 480, 30), stopped=lambda: True)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1280, 1280), (1, 1)])
-def test_pictures(size):
-    """A still is a PNG of the size asked for."""
+def test_images(size):
+    """An image is a PNG of the requested size."""
     with Image.open(BytesIO(png(*size, TITLE))) as picture:
         assert (picture.format, picture.size) == ("PNG", size)
 
 
 @pytest.mark.parametrize(
-    ("body", "stills"),
+    ("body", "spec"),
     [
-        ({"size": "1024x768", "n": 3}, Stills(1024, 768, 3)),
-        ({}, Stills(1280, 1280, 1)),
-        ({"size": "0x999999999"}, Stills(1, 4096, 1)),
+        ({"size": "1024x768", "n": 3}, ImageSpec(1024, 768, 3)),
+        ({}, ImageSpec(1280, 1280, 1)),
+        ({"size": "0x999999999"}, ImageSpec(1, 4096, 1)),
     ],
 )
-def test_stills(body, stills):
-    """Size and number are taken from the request; nobody can ask for a billion pixels."""
-    assert output_spec(body, path="/v1/images/generations", seed=0, ordinal=1) == stills
+def test_image_specs(body, spec):
+    """Size and number are those of the request, with an upper limit for the size."""
+    assert output_spec(body, path="/v1/images/generations", seed=0, ordinal=1) == spec
 
 
-async def test_results_are_what_was_asked_for(client, emulator, http, clock):
-    """Over the wire: as many files as asked for, each of its kind and size."""
+async def test_results_are_served(client, emulator, http, clock):
+    """Over HTTP: the requested number of files, each of the requested type and size."""
     wanted = {"model": "wan2.5-text-to-image", "prompt": "Ein Bär auf dem Mond", "size": "900x800", "n": 3}
     done = await client.finished(wanted, clock, path="/v1/images/generations")
     assert done["object"] == "image.generation.task"
@@ -148,8 +148,8 @@ async def test_results_are_what_was_asked_for(client, emulator, http, clock):
         async with http.get(link) as response:
             with Image.open(BytesIO(await response.read())) as picture:
                 assert picture.size == (900, 800)
-    film = await client.finished({"model": "wan2.7-text-to-video", "prompt": "图1" * 3000, "duration": 2}, clock)
-    async with http.get(film["results"][0]) as response:
+    done = await client.finished({"model": "wan2.7-text-to-video", "prompt": "图1" * 3000, "duration": 2}, clock)
+    async with http.get(done["results"][0]) as response:
         assert response.headers["Content-Type"] == "video/mp4"
         with av.open(BytesIO(await response.read())) as container:
             assert container.duration == 2_000_000

@@ -1,6 +1,6 @@
-"""Which bytes a Range request gets, by RFC 9110.
+"""Range requests by RFC 9110: from the headers to the range of bytes.
 
-Pure; nothing here reads files or writes replies.
+The response is made in `result_host`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*")
 
 @frozen
 class ByteRange:
-    """Bytes `start` to `stop`, the latter not included, of a file of `size`."""
+    """Bytes `start` to `stop`, `stop` excluded, of a file of `size` bytes."""
 
     start: int
     stop: int
@@ -27,21 +27,21 @@ class ByteRange:
 
 
 class UnsatisfiableError(Exception):
-    """The range begins behind the end of the file."""
+    """The range contains no byte of the file."""
 
 
 def range_of(size: int, range_header: str | None, *, if_range: str | None, etag: str) -> ByteRange | None:
-    """Return the part asked for, None for the whole file.
+    """Return the requested range, or None for the whole file.
 
     Args:
-        size: Bytes of the file.
-        range_header: The Range header. A malformed one, another unit or several ranges count as none, as
-            the RFC allows.
-        if_range: The If-Range header; the range counts only when it repeats `etag`.
-        etag: The file's strong validator, in quotes.
+        size: Bytes in the file.
+        range_header: The Range header. A malformed one, another unit than bytes, and several ranges are ignored,
+            as the RFC allows.
+        if_range: The If-Range header; another value than `etag` makes the range ignored.
+        etag: The strong ETag of the file, in quotes.
 
     Raises:
-        UnsatisfiableError: Nothing of the file is in the range.
+        UnsatisfiableError: The range contains no byte of the file.
     """
     found = _RANGE.fullmatch(range_header or "")
     if found is None or (if_range is not None and if_range != etag):
@@ -49,11 +49,14 @@ def range_of(size: int, range_header: str | None, *, if_range: str | None, etag:
     first, last = found.groups()
     if not first and not last:
         return None
+    # A suffix range: the last bytes of the file.
     if not first:
         wanted = min(int(last), size)
+        # RFC 9110, 14.1.2: a suffix of 0 bytes cannot be satisfied.
         if wanted == 0:
             raise UnsatisfiableError
         return ByteRange(size - wanted, size, size)
+    # In the header the last byte is included.
     start, stop = int(first), min(int(last) + 1, size) if last else size
     if last and int(last) < start:
         return None

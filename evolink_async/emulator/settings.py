@@ -1,0 +1,66 @@
+"""The settings of an emulator: `EmulatorSettings`, the one place that lists, checks and documents them.
+
+`server.Emulator` inherits its keyword arguments from it; `service` and `hosts` read them from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from attrs import Factory, field, frozen, validators
+
+from .clock import Clock, ScaledClock
+
+
+def _scaled_clock(settings: EmulatorSettings) -> Clock:
+    return ScaledClock(settings.speed)
+
+
+# Compared by identity: `Emulator` inherits this, and two emulators with equal settings are still two.
+@frozen(eq=False, kw_only=True)
+class EmulatorSettings:
+    """What a user may choose; every setting has a default.
+
+    Attributes:
+        port: Port of the API and the file service; 0 takes a free one.
+        results_port: Port of the result host; 0 takes a free one.
+        host: Address to listen on.
+        speed: Emulated seconds per real second. At 20, a task of 120 s takes 6 s.
+        clock: Replaces the clock that `speed` makes; tests pass a `HandClock`.
+        seed: Determines task ids, durations and failures: the n-th task of a seed is always the same.
+        credits: Initial credits of the account. The default is more than most tests spend.
+        api_keys: The valid API keys; all belong to one account.
+        median_seconds: Median duration of a task, in emulated seconds.
+        failure_share: Share of the tasks that fail, 0 to 1.
+        latency: Minimum real seconds that each request takes. At 0, replies are so fast that requests rarely
+            overlap, and `peak` says little about the concurrency of a client.
+        batch: Serve `/v1/tasks/batch`, which no public page documents. When False, it replies 404.
+        idempotency: Honour `Idempotency-Key`, which no public page documents. When False, each POST is a new
+            paid task.
+        allow_private_callbacks: Accept callback URLs that are http, loopback or private, and do not verify the
+            certificates of receivers.
+        callbacks_to: Origin, such as `http://127.0.0.1:8080`, that receives all callbacks instead of their own
+            hosts. A test can then use a public https `callback_url`, as the vendor requires.
+        strict_fields: Refuse top-level fields that the model's schema does not name. What the vendor does with
+            them is not documented.
+        denied_models: Models that are refused with 403, per API key.
+    """
+
+    port: int = field(default=0, validator=[validators.ge(0), validators.le(65_535)])
+    results_port: int = field(default=0, validator=[validators.ge(0), validators.le(65_535)])
+    speed: float = field(default=1.0, validator=validators.gt(0))
+    seed: int = 0
+    credits: float = field(default=100_000.0, validator=validators.ge(0))
+    api_keys: Collection[str] = field(default=("sk-emulator",), repr=False)
+    median_seconds: float = field(default=120.0, validator=validators.gt(0))
+    failure_share: float = field(default=0.0, validator=[validators.ge(0), validators.le(1)])
+    latency: float = field(default=0.0, validator=validators.ge(0))
+    batch: bool = True
+    idempotency: bool = True
+    allow_private_callbacks: bool = False
+    host: str = "127.0.0.1"
+    callbacks_to: str | None = None
+    strict_fields: bool = True
+    denied_models: Mapping[str, Collection[str]] = field(default=MappingProxyType({}), repr=False)
+    clock: Clock = field(default=Factory(_scaled_clock, takes_self=True), repr=False)
