@@ -42,7 +42,7 @@ nitpick_ignore_regex = [
     ),  # as signatures write them; the text beside them says what they stand for
     (r"py:class", r"evolink_async\.(params\.P|fetch\.Fetcher)"),  # any parameters; a reader of links, made as shown
     # What faults and tasks of the emulator are made of; users meet the constants, functions and figures.
-    (r"py:class", r"evolink_async\.emulator\.(faults|task)\.\w+"),
+    (r"py:class", r"evolink_async\.emulator\.(faults\.kinds|service\.task)\.\w+"),
 ]
 
 autodoc_member_order = "bysource"

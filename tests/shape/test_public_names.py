@@ -24,6 +24,7 @@ MUTABLE = {
     "Engine": "the life of an open pool: what goes on in it, and what was counted",
     "Submission": "the state that the sends of one submit share",
     "Resend": "counts the sends of one submit",
+    "_Waiter": "a job that waits for credits, and how often others passed over it",
     "_Record": "how a job stands in the journal that lives in memory",
 }
 CORE = [module for module in MODULES if module.name and module.room not in EDGES]
