@@ -18,7 +18,7 @@ from ..errors import ConfigurationError, EvolinkError
 from ..settings import Cadence, Resubmit
 from ..version import __version__
 from .inputs.service import EMULATOR_SPEED, Service, cadence_of
-from .output.report import INTERRUPTED, OK, READER_GONE, USAGE
+from .output.outcomes import INTERRUPTED, OK, READER_GONE, USAGE
 from .output.terminal import Terminal, abandon_stdout
 
 _EPILOGUE = (

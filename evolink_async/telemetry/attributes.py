@@ -15,7 +15,7 @@ from typing import TypeAlias
 from ..errors import EvolinkError
 from ..events import Downloaded, StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Failed, Outcome, Unknown
-from .words import facts_of, state_word
+from .redaction import facts_of, state_word
 
 Attributes: TypeAlias = "dict[str, str | int | float]"
 

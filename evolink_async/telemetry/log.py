@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 
 from ..events import Event
-from .lines import level_of, line_of
-from .words import Teller
+from .log_lines import level_of, line_of
+from .redaction import Teller
 
 
 class LogObserver:

@@ -13,8 +13,8 @@ from ..events import Downloaded, Event, JobEnded, JobStarted, StatusAnswered, Su
 from ..jobs import Completed, Unknown
 from ..version import __version__
 from .attributes import Attributes, known, of_download, of_look, of_outcome, of_submit
-from .figures import Figures
-from .words import facts_of
+from .metrics import Figures
+from .redaction import facts_of
 
 try:
     from opentelemetry.context import Context

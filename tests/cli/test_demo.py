@@ -11,7 +11,7 @@ from PIL import Image
 
 from evolink_async.cli.commands.demo import example_lines, named_files
 from evolink_async.cli.demo_material.media import MEDIA, Still, make_media
-from evolink_async.cli.inputs.jobs_file import read_jobs
+from evolink_async.cli.inputs.job_lines import read_jobs
 from evolink_async.json_text import dump
 
 BODIES = [json.loads(line) for line in example_lines()]

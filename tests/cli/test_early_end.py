@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_async.cli.output import report
+from evolink_async.cli.output import outcomes as report
 from evolink_async.emulator import Emulator, HandClock, faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, write_jobs
 from tests.kit import until

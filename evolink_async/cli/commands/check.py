@@ -17,8 +17,8 @@ from ...errors import PreflightError
 from ...media import MediaFacts
 from ...params import AnyParams
 from ...uploads import Preflight, billed_input_seconds
-from ..inputs.jobs_file import JobsFile, read_jobs
-from ..output import report
+from ..inputs.job_lines import JobsFile, read_jobs
+from ..output import outcomes as report
 from ..output.terminal import Terminal, plain
 from .run import folder_of, lines_of
 

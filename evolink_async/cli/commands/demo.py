@@ -20,13 +20,13 @@ from ...errors import ConfigurationError
 from ...jobs import Completed, Outcome
 from ...json_text import parse
 from ..demo_material.media import make_media
-from ..inputs.jobs_file import read_jobs
+from ..inputs.job_lines import read_jobs
 from ..inputs.service import emulated
-from ..output import report
-from ..output.ending import RunEnd, RunPlan, explain
-from ..output.footage import Footage, footage_of
+from ..output import outcomes as report
+from ..output.run_report import RunEnd, RunPlan, explain
 from ..output.terminal import Terminal, plain
-from .batch import carry_out
+from ..output.video_facts import Footage, footage_of
+from ..running.run_pool import carry_out
 
 _FILE = "file:"
 _ROOMY_COLUMNS = 90  # with fewer the table needs every one of them

@@ -17,7 +17,7 @@ from ...errors import ConfigurationError
 from ...journal.doubts import Doubt, read_doubts
 from ...journal.sqlite import SqliteJournal
 from ...wire import encode_poll
-from ..output import report
+from ..output import outcomes as report
 from ..output.terminal import Terminal, plain
 
 DASHBOARD = "https://evolink.ai/dashboard"

@@ -9,7 +9,7 @@ import asyncio
 
 from ...errors import ConfigurationError
 from ..inputs.service import EMULATOR_KEY, started
-from ..output import report
+from ..output import outcomes as report
 from ..output.terminal import Terminal
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from ... import models as _registering_them_all  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from ...errors import ConfigurationError
 from ...params import ParamField, Params, fields_of, nearest, registered_models
-from ..output import report
+from ..output import outcomes as report
 from ..output.terminal import Terminal, plain
 
 _PAGE_COLUMNS = 165

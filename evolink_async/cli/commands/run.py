@@ -14,13 +14,13 @@ import attrs
 
 from ...errors import ConfigurationError
 from ...jobs import Completed
-from ..inputs.jobs_file import JobsFile, read_jobs
+from ..inputs.job_lines import JobsFile, read_jobs
 from ..inputs.service import Service, emulated
-from ..output import report
-from ..output.ending import RunEnd, RunPlan, explain
+from ..output import outcomes as report
 from ..output.results_file import ResultsWriter
+from ..output.run_report import RunEnd, RunPlan, explain
 from ..output.terminal import Terminal
-from .batch import carry_out
+from ..running.run_pool import carry_out
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from ...errors import EvolinkError
 from ...pool import SessionPool
 from ...task import Snapshot
 from ..inputs.service import Service
-from ..output import report
+from ..output import outcomes as report
 from ..output.terminal import Terminal, plain
 
 

@@ -18,7 +18,7 @@ from ...events import Event, Uploaded, Uploading
 from ...media import Upload
 from ...pool import SessionPool
 from ..inputs.service import Service
-from ..output import report
+from ..output import outcomes as report
 from ..output.terminal import Terminal
 
 

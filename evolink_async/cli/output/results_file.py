@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import ConfigurationError
 from ...jobs import Outcome
-from . import report
+from . import outcomes as report
 from .terminal import Terminal, json_text
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from evolink_async import Wan26ReferenceVideo
-from evolink_async.cli.inputs.jobs_file import read_jobs
+from evolink_async.cli.inputs.job_lines import read_jobs
 
 GOOD = {"model": "wan2.6-reference-video", "prompt": "A person dancing", "video_urls": ["https://example.com/a.mp4"]}
 

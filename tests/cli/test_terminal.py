@@ -17,7 +17,7 @@ from rich.console import Console
 
 from evolink_async import __version__
 from evolink_async.cli import main
-from evolink_async.cli.output.display import Progress, board
+from evolink_async.cli.output.progress_display import Progress, board
 from evolink_async.cli.output.terminal import plain
 from evolink_async.pool import Stats
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs

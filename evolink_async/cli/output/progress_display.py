@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...pool import Stats
-from .report import clock, number
+from .outcomes import clock, number
 from .terminal import Terminal
 
 _BAR_COLUMNS = 46

@@ -27,7 +27,7 @@ from ..events import (
     Uploading,
 )
 from ..jobs import Completed, Failed, Unknown
-from .words import Teller, advice_of, facts_of, state_word
+from .redaction import Teller, advice_of, facts_of, state_word
 
 
 @attrs.frozen

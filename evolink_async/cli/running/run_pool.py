@@ -12,11 +12,11 @@ from contextlib import nullcontext, suppress
 from ...errors import JournalError
 from ...jobs import Accepted, Outcome, Unknown
 from ...pool import OutcomeStream, SessionPool
-from ..inputs.interrupt import first_ctrl_c
-from ..output import report
-from ..output.display import Display
-from ..output.ending import RunEnd, RunPlan, complain_of
+from ..output import outcomes as report
+from ..output.progress_display import Display
+from ..output.run_report import RunEnd, RunPlan, complain_of
 from ..output.terminal import Terminal
+from .ctrl_c import first_ctrl_c
 
 TICK_SECONDS = 0.2
 """Between two pictures."""

@@ -11,7 +11,7 @@ from ..errors import EvolinkError
 from ..events import StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Outcome
 from .attributes import Attributes, known, of_outcome
-from .words import facts_of
+from .redaction import facts_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter

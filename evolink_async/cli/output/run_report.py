@@ -13,7 +13,7 @@ import attrs
 
 from ...errors import BudgetError, TaskError
 from ...jobs import Failed, Job, Outcome, Unknown
-from . import report
+from . import outcomes as report
 from .terminal import Terminal, abandon_stdout
 
 
