@@ -62,14 +62,10 @@ def task_object(task_id: str, seen: Snapshot | EvolinkError) -> dict[str, object
         "model": shown.model if shown else None,
         "progress_percent": shown.progress_percent if shown else None,
         "urls": list(shown.urls) if shown else [],
-        "credits": _credits(shown) if shown else None,
+        "credits": shown.credits if shown else None,
         "fault": {"code": fault.code, "message": fault.message} if fault else None,
         "error": report.error_object(seen) if isinstance(seen, EvolinkError) else None,
     }
-
-
-def _credits(seen: Snapshot) -> float | None:
-    return seen.credits_reserved if seen.credits_used is None else seen.credits_used
 
 
 def _show(seen: dict[str, Snapshot | EvolinkError], terminal: Terminal) -> None:
@@ -80,7 +76,7 @@ def _show(seen: dict[str, Snapshot | EvolinkError], terminal: Terminal) -> None:
         progress = "" if one.progress_percent is None else f"{one.progress_percent} %"
         fault = one.fault.message or one.fault.code or "" if one.fault else ""
         result = " ".join(one.urls) or fault
-        cells = (task_id, str(one.state), progress, one.model or "", report.number(_credits(one)), result)
+        cells = (task_id, str(one.state), progress, one.model or "", report.number(one.credits), result)
         table.add_row(*map(plain, cells))
     if table.row_count:
         terminal.say(table)

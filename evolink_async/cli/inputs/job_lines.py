@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from ...errors import ConfigurationError, ParamsError
-from ...jobs import Job, KeyAssigner
+from ...jobs import Job, KeyAssigner, key_fault
 from ...json_text import Json, parse
 from ...params import Params, ParamsWarning, load_params
 
@@ -109,8 +109,9 @@ class _LineReader:
     def _key_faults(self, number: int, custom_id: Json) -> list[str]:
         if custom_id is None:
             return []
-        if not isinstance(custom_id, str) or not 1 <= len(custom_id) <= 255 or not custom_id.isprintable():
-            return [f"must be 1 to 255 printable characters, not {json.dumps(custom_id)[:80]} @ custom_id"]
+        fault = key_fault(custom_id)
+        if fault is not None or not isinstance(custom_id, str):
+            return [f"{fault}, not {json.dumps(custom_id)[:80]} @ custom_id"]
         first = self._seen.setdefault(custom_id, number)
         return [] if first == number else [f"{custom_id!r} is taken by line {first} @ custom_id"]
 
