@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...errors import ConfigurationError
-from ...journal.doubts import Doubt, read_doubts
-from ...journal.sqlite import SqliteJournal
+from ...journal.doubts import Doubt, read_doubts, settle_doubt
 from ...wire import encode_poll
 from ..output import outcomes as report
 from ..output.terminal import Terminal, plain
@@ -136,7 +135,7 @@ def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
     if key not in known:
         told = f"; in doubt are: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else ""
         raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{told}")
-    asyncio.run(_settle(journal, key, how))
+    asyncio.run(settle_doubt(journal, key, how))
     terminal.say(f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}.")
     left = len(known) - 1
     terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
@@ -149,12 +148,3 @@ def _check_task_id(word: str) -> None:
         raise ConfigurationError(
             f"{word!r} is neither resubmit nor abandon, nor the id of a task, as task-unified-1-ab"
         )
-
-
-async def _settle(path: Path, key: str, how: str) -> None:
-    journal = SqliteJournal(path)
-    await journal.open()
-    try:
-        await journal.settled(key, how)
-    finally:
-        await journal.aclose()
