@@ -1,6 +1,6 @@
-"""From the lines of a JSONL file to jobs, and a sentence for every line that is none.
+"""Turns the lines of a JSONL file into jobs, and says what is wrong with lines that are none.
 
-Pure; which file it was and what becomes of the jobs is decided elsewhere.
+Pure: the file itself is read by `jobs_file`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ _BOM = b"\xef\xbb\xbf"
 
 @attrs.frozen
 class Remark:
-    """What there is to say of a line, counted from 1."""
+    """A remark on one line.
+
+    Attributes:
+        line: The number of the line, counted from 1.
+        text: What is to be said about it.
+    """
 
     line: int
     text: str
@@ -33,63 +38,67 @@ class Remark:
 
 
 @attrs.frozen
-class JobsFile:
-    """What a file holds.
+class ParsedJobs:
+    """The content of a jobs file.
 
     Attributes:
-        jobs: The good lines, in their order.
-        bad: The others, each with everything that is wrong with it.
-        notes: What the user should know of good lines.
-        lines: The line of each job, by its key.
+        jobs: The jobs of the valid lines, in their order.
+        bad: The other lines, each with everything that is wrong with it.
+        notes: Remarks on valid lines.
+        line_numbers: The line of each job, by key.
     """
 
     jobs: tuple[Job, ...]
     bad: tuple[Remark, ...]
     notes: tuple[Remark, ...]
-    lines: Mapping[str, int]
+    line_numbers: Mapping[str, int]
 
 
-def read_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> JobsFile:
-    """Read jobs: a line is the service's own request body, plus an optional `custom_id`, the job's key.
+def parse_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> ParsedJobs:
+    """Parse lines into jobs: a line is the service's own request body, plus an optional `custom_id`, the job's key.
 
-    A line without a `custom_id` gets a key made of its parameters. Empty lines are skipped, null is "not given". A file
-    of this machine may stand where a URL of media does, as `file:clips/dance.mp4`.
+    A line without a `custom_id` gets a key made from its parameters. Empty lines are skipped; null means "not given". A
+    local file may stand in place of a media URL, as `file:clips/dance.mp4`.
 
     Args:
-        lines: A file in UTF-8, split at its newlines: what comes after the last one is a line too, and is no JSON if
-            whoever wrote the file was cut short.
-        files_from: The folder that `file:` paths start from; None refuses them.
+        lines: A file in UTF-8, split at its newlines. What follows the last newline is a line too; if it is no JSON,
+            the file seems cut off.
+        files_from: Folder that `file:` paths start from; None refuses them.
     """
-    reader = _LineReader(files_from)
+    parser = _LineParser(files_from)
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
-        reader.is_cut_off = False
+        parser.is_cut_off = False
         if text:
-            reader.read(number, text)
-    if reader.is_cut_off:
-        reader.bad[-1] = attrs.evolve(reader.bad[-1], text=f"the last line seems cut off: {reader.bad[-1].text}")
-    return JobsFile(tuple(reader.jobs), tuple(reader.bad), tuple(reader.notes), reader.lines)
+            parser.parse(number, text)
+    if parser.is_cut_off:
+        parser.bad[-1] = attrs.evolve(parser.bad[-1], text=f"the last line seems cut off: {parser.bad[-1].text}")
+    return ParsedJobs(tuple(parser.jobs), tuple(parser.bad), tuple(parser.notes), parser.line_numbers)
 
 
-class _LineReader:
+class _LineParser:
+    """Collects jobs and remarks, line by line: keys must be distinct over the whole file."""
+
     def __init__(self, files_from: Path | None) -> None:
         self._files_from = files_from
         self.jobs: list[Job] = []
         self.bad: list[Remark] = []
         self.notes: list[Remark] = []
-        self.lines: dict[str, int] = {}
+        self.line_numbers: dict[str, int] = {}
         self.is_cut_off = False
         self._keys = KeyAssigner()
-        self._seen: dict[str, int] = {}
+        self._first_lines: dict[str, int] = {}
 
-    def read(self, number: int, text: bytes) -> None:
+    def parse(self, number: int, text: bytes) -> None:
         try:
             body = _body(text)
         except ValueError as error:
             self.bad.append(Remark(number, str(error)))
-            self.is_cut_off = isinstance(error, _NoJsonError)  # if nothing comes after it
+            # Reset by the next line: only the last line of a file can be cut off.
+            self.is_cut_off = isinstance(error, _NoJsonError)
             return
         custom_id = body.pop("custom_id", None)
+        # The key and the parameters are both checked, so that one run names every fault of a line.
         faults = self._key_faults(number, custom_id)
         params = self._params(number, body, faults)
         if params is not None and not faults:
@@ -100,11 +109,12 @@ class _LineReader:
     def _accept(self, number: int, params: Params, custom_id: Json, faults: list[str]) -> None:
         try:
             job = self._keys.job(Job(custom_id, params) if isinstance(custom_id, str) else params)
-        except ConfigurationError as error:  # a custom_id that is also a key we made for another line
+        except ConfigurationError as error:
+            # A custom_id that equals the key made for another line.
             faults.append(str(error))
             return
         self.jobs.append(job)
-        self.lines[job.key] = number
+        self.line_numbers[job.key] = number
 
     def _key_faults(self, number: int, custom_id: Json) -> list[str]:
         if custom_id is None:
@@ -112,7 +122,8 @@ class _LineReader:
         fault = key_fault(custom_id)
         if fault is not None or not isinstance(custom_id, str):
             return [f"{fault}, not {json.dumps(custom_id)[:80]} @ custom_id"]
-        first = self._seen.setdefault(custom_id, number)
+        # A key counts as taken even if its first line is bad: correcting that line must not make this one bad.
+        first = self._first_lines.setdefault(custom_id, number)
         return [] if first == number else [f"{custom_id!r} is taken by line {first} @ custom_id"]
 
     def _params(self, number: int, body: Mapping[str, Any], faults: list[str]) -> Params | None:
@@ -132,6 +143,12 @@ class _NoJsonError(ValueError):
 
 
 def _body(text: bytes) -> dict[str, Json]:
+    """Parse one line.
+
+    Raises:
+        _NoJsonError: The line is no JSON.
+        ValueError: It is JSON, but not an object.
+    """
     try:
         value = parse(text)
     except json.JSONDecodeError as error:

@@ -1,6 +1,6 @@
-"""The first Ctrl-C, taken before asyncio hears of it; the next one is asyncio's again.
+"""Takes the first Ctrl-C instead of asyncio; the second one is left to asyncio, which cancels the command.
 
-What a command does then is its own business.
+What the first one does is an argument; see `run_pool`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def first_ctrl_c(act: Callable[[], None]) -> Generator[None, None, None]:
-    """Have `act` called in the event loop at the first Ctrl-C; a second one cancels the command, as the first would.
+def on_first_ctrl_c(act: Callable[[], None]) -> Generator[None, None, None]:
+    """Call `act` in the running event loop at the first Ctrl-C; a second one cancels the command.
 
-    Where Ctrl-C is ignored, as in a job that a shell runs in the background, it stays ignored.
+    Where Ctrl-C is ignored, as in a job that a shell runs in the background, it stays ignored. Outside the main thread
+    this does nothing.
     """
     earlier = signal.getsignal(signal.SIGINT)
     if not callable(earlier) or threading.current_thread() is not threading.main_thread():
@@ -24,13 +25,15 @@ def first_ctrl_c(act: Callable[[], None]) -> Generator[None, None, None]:
         return
     loop = asyncio.get_running_loop()
 
-    def heard(*_: object) -> None:
+    def receive(*_: object) -> None:
         signal.signal(signal.SIGINT, earlier)
-        loop.call_soon_threadsafe(act)  # also wakes a loop that waits for the network
+        # Not call_soon: a loop that waits for the network must be woken up.
+        loop.call_soon_threadsafe(act)
 
-    signal.signal(signal.SIGINT, heard)
+    signal.signal(signal.SIGINT, receive)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is heard:
+        # After a first Ctrl-C the earlier handler is back already, or another one was installed since.
+        if signal.getsignal(signal.SIGINT) is receive:
             signal.signal(signal.SIGINT, earlier)

@@ -1,0 +1,52 @@
+"""The jobs file of a command: reads it, or standard input, and names the files that belong to it.
+
+What a line means is in `job_lines`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ...errors import ConfigurationError
+from .job_lines import ParsedJobs, parse_jobs
+
+STDIN = "-"
+"""The name that stands for standard input."""
+
+
+def read_jobs(source: str) -> ParsedJobs:
+    """Read and check the jobs of a file.
+
+    Paths in it, as `file:clips/dance.mp4`, start from the folder of the file, or from the current folder if it is
+    standard input.
+
+    Args:
+        source: The jobs file, "-" for standard input.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    folder = Path() if source == STDIN else Path(source).parent
+    return parse_jobs(_lines_of(source), folder)
+
+
+def journal_beside(source: str, out: Path) -> Path:
+    """Return where the journal of a jobs file is kept by default: beside the videos, under the name of the file.
+
+    Args:
+        source: The jobs file. Standard input, and a path that is no regular file, as /dev/stdin, count as "stdin".
+        out: The folder for the videos.
+    """
+    return out / f"{Path(source).stem if source != STDIN and Path(source).is_file() else 'stdin'}.journal.db"
+
+
+def _lines_of(source: str) -> list[bytes]:
+    try:
+        content = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
+    # ValueError: a path with a null byte.
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ConfigurationError(f"cannot read the jobs file {source!r}: {reason}") from None
+    # Not splitlines(), which also splits at characters that JSON strings may hold.
+    return content.split(b"\n")
