@@ -1,6 +1,6 @@
-"""What may be said of an error and of words that the service chose, without its free text.
+"""What may be said of an error, and of words that the service chose, without free text of the service.
 
-Nothing is logged or exported here. A service's message may echo a prompt, so it is told only if somebody asks for it.
+A message of the service may quote a prompt, and a link may be signed. Nothing is logged or exported here.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ import attrs
 
 from ..errors import EvolinkError, TaskError
 
-LONGEST = 500
-"""Characters of free text in a line: enough for a reason, too few for a page of HTML."""
+MAX_TEXT_LENGTH = 500
+"""Characters of free text in a log line: enough for a reason, too few for an HTML page."""
 
+# A code, an id or a state; a sentence has spaces.
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LINK = re.compile(r"(https?://[^\s/?#'\"<>]+)[^\s'\"<>]*")
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
-    """What is told of an error.
+class ErrorFacts:
+    """The facts of an error that are safe to log and to export.
 
     Attributes:
-        kind: Its class.
+        kind: Name of the error's class.
         status: The HTTP status, if one arrived.
-        code: The service's code, if it is a word.
-        request_id: The service's id of the request, if it is a word.
+        code: The service's code, if it is a single word.
+        request_id: The service's id of the request, if it is a single word.
     """
 
     kind: str
@@ -35,16 +36,17 @@ class Facts:
     request_id: str | None = None
 
     def __str__(self) -> str:
-        told = [f"HTTP {self.status}"] if self.status is not None else []
-        told += [f"code {self.code}"] if self.code is not None else []
-        told += [f"request {self.request_id}"] if self.request_id is not None else []
-        return f"{self.kind} ({', '.join(told)})" if told else self.kind
+        known = [f"HTTP {self.status}"] if self.status is not None else []
+        known += [f"code {self.code}"] if self.code is not None else []
+        known += [f"request {self.request_id}"] if self.request_id is not None else []
+        return f"{self.kind} ({', '.join(known)})" if known else self.kind
 
 
-def facts_of(error: EvolinkError) -> Facts:
-    """What is told of `error`."""
+def facts_of(error: EvolinkError) -> ErrorFacts:
+    """Return the facts of an error that are safe to log and to export."""
+    # Errors differ in the facts they have, so these are read by name.
     request_id = error.snapshot.request_id if isinstance(error, TaskError) else getattr(error, "request_id", None)
-    return Facts(
+    return ErrorFacts(
         kind=type(error).__name__,
         status=getattr(error, "status", None),
         code=word(getattr(error, "code", None)),
@@ -53,43 +55,44 @@ def facts_of(error: EvolinkError) -> Facts:
 
 
 def word(text: str | int | None) -> str | None:
-    """A code, id or state as the service sent it, if it is one: what else it put there is left out."""
+    """Return a code, an id or a state of the service if it is a single word; else None, as it may be free text."""
     return str(text) if text is not None and _WORD.fullmatch(str(text)) else None
 
 
 def state_word(state: str | None) -> str:
-    """A task's state, for a line or an attribute."""
+    """Return the state of a task as a log line or an attribute shows it."""
     return "no answer" if state is None else word(state) or "of another kind"
 
 
 def advice_of(error: EvolinkError) -> str:
-    """What to do now, in our words: the service's own suggestion for a failed task is free text."""
+    """Return what to do now, without free text of the service."""
+    # The advice of a failed task may be the service's own suggestion; the advice of the class is ours.
     fault = error.snapshot.fault if isinstance(error, TaskError) else None
     return type(error).advice if fault is not None and fault.suggestion else error.advice
 
 
 @attrs.frozen
-class Teller:
-    """Tells why something went wrong: with the service's own text, or without.
+class Redactor:
+    """Describes errors for a log line, with or without the service's own text.
 
     Attributes:
-        texts: Whether its text is told.
+        texts: Whether the service's own text is included.
     """
 
     texts: bool
 
     def error(self, error: EvolinkError) -> str:
-        """Tell of an error."""
+        """Return the facts of an error, and its message if `texts` is set."""
         facts = str(facts_of(error))
         return f"{facts}: {free_text(str(error))}" if self.texts else facts
 
     def reason(self, reason: str) -> str:
-        """Tell of a reason in a few words, as an ending of a sentence; nothing without texts."""
+        """Return ": " and a reason, to end a sentence; an empty string if `texts` is not set."""
         return f": {free_text(reason)}" if self.texts else ""
 
 
 def free_text(text: str) -> str:
-    """Text of the service on one line, cut short, every link in it reduced to its host: links may be signed."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in _LINK.sub(r"\1/...", text))
-    line = " ".join(plain.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    """Return text of the service on one line, cut to `MAX_TEXT_LENGTH`, with each link reduced to its host."""
+    printable = "".join(sign if sign.isprintable() else " " for sign in _LINK.sub(r"\1/...", text))
+    line = " ".join(printable.split())
+    return line if len(line) <= MAX_TEXT_LENGTH else f"{line[:MAX_TEXT_LENGTH]}..."

@@ -26,8 +26,8 @@ from tests.telemetry.history import (
     downloaded,
     everything,
     failed,
-    looked,
     one_job,
+    polled,
     started,
     submitted,
     unknown,
@@ -47,10 +47,10 @@ def times(span) -> tuple[int, int]:
 
 
 def test_a_job_is_one_trace(traced):
-    """Its span on top, and below it two submits, two looks and a download; nothing deeper."""
+    """Its span on top, and below it two submits, two polls and a download; nothing deeper."""
     spans = traced.hear(*one_job())
     job = traced.one("evolink.job")
-    names = ["evolink.submit", "evolink.submit", "evolink.look", "evolink.look", "evolink.download", "evolink.job"]
+    names = ["evolink.submit", "evolink.submit", "evolink.poll", "evolink.poll", "evolink.download", "evolink.job"]
     assert [span.name for span in spans] == names
     assert job.parent is None
     assert {span.parent.span_id for span in spans[:-1]} == {job.context.span_id}
@@ -96,7 +96,7 @@ def test_what_the_spans_of_a_job_say(traced):
     assert dict(job.attributes) == about | {
         "evolink.task.id": TASK,
         "evolink.job.outcome": "completed",
-        "evolink.looks": 2,
+        "evolink.polls": 2,
         "evolink.lag": 3.5,
         "evolink.credits": 11.0,
     }
@@ -143,11 +143,11 @@ def test_a_file_not_saved_is_an_error_of_its_download_alone(traced):
     assert dict(download.attributes) == {"evolink.job.key": "shot-1", "error.type": "DownloadError"}
 
 
-def test_looks_at_a_task_that_failed_are_counted_here(traced):
+def test_polls_of_a_task_that_failed_are_counted_here(traced):
     """Its outcome does not tell them."""
-    looks = [looked(TASK, states=("processing",))] * 3
-    traced.hear(started(), accepted(), *looks, failed(ServerError(503, PROMPT)))
-    assert traced.one("evolink.job").attributes["evolink.looks"] == 3
+    polls = [polled(TASK, states=("processing",))] * 3
+    traced.hear(started(), accepted(), *polls, failed(ServerError(503, PROMPT)))
+    assert traced.one("evolink.job").attributes["evolink.polls"] == 3
 
 
 # --- where jobs hang
@@ -159,16 +159,16 @@ def test_a_job_hangs_below_the_span_in_which_it_started(traced):
     with tracer.start_as_current_span("request") as request:
         traced.hear(started())
     with tracer.start_as_current_span("elsewhere"):
-        traced.hear(accepted(), looked(TASK, states=("completed",)), completed())
+        traced.hear(accepted(), polled(TASK, states=("completed",)), completed())
     job = traced.one("evolink.job")
     assert job.parent.span_id == request.get_span_context().span_id
-    assert traced.one("evolink.look").parent.span_id == job.context.span_id
+    assert traced.one("evolink.poll").parent.span_id == job.context.span_id
 
 
 def test_a_resumed_job_has_its_task_from_the_start(traced):
-    """So its looks hang below it, though this run submitted nothing."""
-    traced.hear(started(task_id=TASK), looked(TASK, states=("completed",)), completed(resumed=True))
-    assert traced.one("evolink.look").parent.span_id == traced.one("evolink.job").context.span_id
+    """So its polls hang below it, though this run submitted nothing."""
+    traced.hear(started(task_id=TASK), polled(TASK, states=("completed",)), completed(resumed=True))
+    assert traced.one("evolink.poll").parent.span_id == traced.one("evolink.job").context.span_id
     assert traced.one("evolink.job").attributes["evolink.resumed"] is True
 
 
@@ -184,39 +184,39 @@ def test_a_key_used_again_is_another_job(traced):
     assert len({span.context.trace_id for span in traced.spans}) == 2
 
 
-# --- looks at many tasks
+# --- polls of many tasks
 
 
-def test_a_look_at_many_tasks_is_one_span_linked_to_their_jobs(traced):
+def test_a_poll_of_many_tasks_is_one_span_linked_to_their_jobs(traced):
     """A trace of its own, as it belongs to none of them more than to another; a link says which job it was for."""
     for number in range(50):
         traced.hear(started(f"shot-{number}"), accepted(f"shot-{number}", f"task-{number}"))
     asked = tuple(f"task-{number}" for number in range(50))
-    traced.hear(looked(*asked, states=("processing",) * 48 + (None, "completed")))
-    look = traced.one("evolink.look")
-    assert look.parent is None
-    assert dict(look.attributes) == {"evolink.look.tasks": 50, "evolink.look.answered": 49}
+    traced.hear(polled(*asked, states=("processing",) * 48 + (None, "completed")))
+    poll = traced.one("evolink.poll")
+    assert poll.parent is None
+    assert dict(poll.attributes) == {"evolink.poll.tasks": 50, "evolink.poll.answered": 49}
     traced.observer.close()
     jobs = [span for span in traced.spans if span.name == "evolink.job"]
-    assert [link.context.span_id for link in look.links] == [job.context.span_id for job in jobs]
-    assert dict(look.links[7].attributes) == {"evolink.job.key": "shot-7", "evolink.task.id": "task-7"}
+    assert [link.context.span_id for link in poll.links] == [job.context.span_id for job in jobs]
+    assert dict(poll.links[7].attributes) == {"evolink.job.key": "shot-7", "evolink.task.id": "task-7"}
 
 
-def test_a_look_at_many_tasks_counts_for_each(traced):
-    """As `evolink.looks` of its job."""
-    traced.hear(started("a", task_id="1"), started("b", task_id="2"), looked("1", "2"), looked("1", "2"), looked("1"))
+def test_a_poll_of_many_tasks_counts_for_each(traced):
+    """As `evolink.polls` of its job."""
+    traced.hear(started("a", task_id="1"), started("b", task_id="2"), polled("1", "2"), polled("1", "2"), polled("1"))
     traced.hear(failed(ServerError(503, PROMPT), "a", "1"), failed(ServerError(503, PROMPT), "b", "2"))
     jobs = {span.attributes["evolink.job.key"]: span for span in traced.spans if span.name == "evolink.job"}
-    assert {key: job.attributes["evolink.looks"] for key, job in jobs.items()} == {"a": 3, "b": 2}
+    assert {key: job.attributes["evolink.polls"] for key, job in jobs.items()} == {"a": 3, "b": 2}
 
 
-def test_a_look_at_a_task_of_nobody_is_a_trace_of_its_own(traced):
-    """Also when some span is current: the pool looks when it likes, not when somebody asks."""
+def test_a_poll_of_a_task_without_a_job_is_a_trace_of_its_own(traced):
+    """Also when some span is current: the pool polls on its own schedule."""
     with traced.tracers.get_tracer("app").start_as_current_span("request"):
-        traced.hear(looked("task-of-yesterday", states=("processing",)))
-    look = traced.one("evolink.look")
-    assert look.parent is None
-    assert look.links == ()
+        traced.hear(polled("task-of-yesterday", states=("processing",)))
+    poll = traced.one("evolink.poll")
+    assert poll.parent is None
+    assert poll.links == ()
 
 
 def test_the_end_of_a_task_of_nobody_is_counted(traced):
@@ -279,10 +279,10 @@ def test_a_clock_set_back_makes_no_span_that_ends_before_it_begins(traced):
 
 
 def test_nothing_is_linked_or_kept_when_nothing_is_sampled(traced):
-    """A sampler that drops a job drops all that is below it, and no look links to it."""
+    """A sampler that drops a job drops all that is below it, and no poll links to it."""
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     observer = OtelObserver(off, traced.meters)
-    for event in [started(), started("shot-2", task_id="b"), accepted(), looked(TASK, "b"), looked(TASK), completed()]:
+    for event in [started(), started("shot-2", task_id="b"), accepted(), polled(TASK, "b"), polled(TASK), completed()]:
         observer(event)
     assert traced.spans == []
 
@@ -300,7 +300,7 @@ def test_figures_of_a_job(traced):
         "evolink.jobs": [(about | {"evolink.job.outcome": "completed"}, 1)],
         "evolink.submits": [(sent | refused, 1), (sent, 1)],
         "evolink.status_requests": [({}, 2)],
-        "evolink.looks": [({}, 2)],
+        "evolink.polls": [({}, 2)],
         "evolink.credits": [(about, 11.0)],
         "evolink.lag": [(about, 3.5)],
         "evolink.task.duration": [(about, 118.5)],
@@ -320,12 +320,12 @@ def test_outcomes_are_counted_by_kind(traced):
     assert traced.figures()["evolink.jobs"] == [(lost, 1), (refused, 2), (doubt, 1)]
 
 
-def test_a_look_at_many_is_one_request(traced):
-    """And as many looks."""
-    traced.hear(looked("a", "b", "c"), looked("d", error=TransportError("x")))
+def test_a_poll_of_many_is_one_request(traced):
+    """And as many polls."""
+    traced.hear(polled("a", "b", "c"), polled("d", error=TransportError("x")))
     figures = traced.figures()
     assert figures["evolink.status_requests"] == [({}, 1), ({"error.type": "TransportError"}, 1)]
-    assert figures["evolink.looks"] == [({}, 4)]
+    assert figures["evolink.polls"] == [({}, 4)]
 
 
 def test_what_an_earlier_run_has_measured_is_not_measured_again(traced):
