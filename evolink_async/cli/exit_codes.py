@@ -27,6 +27,7 @@ def of_run(result: RunResult, *, bad_lines: int = 0) -> int:
 
 def of_outcomes(outcomes: Iterable[Outcome], *, bad_lines: int = 0) -> int:
     """Return 3 if a job is in doubt, else 1 if a job or a line failed, else 0."""
+    # Read twice below, and an iterator would be empty the second time.
     outcomes = tuple(outcomes)
     if any(isinstance(outcome, Unknown) for outcome in outcomes):
         return IN_DOUBT

@@ -66,6 +66,7 @@ def of_poll(event: StatusAnswered) -> Attributes:
 
 def of_download(event: Downloaded) -> Attributes:
     """Return the attributes of one download."""
+    # The size of a failed download would be that of a part of the file.
     size = None if event.error else event.size_bytes
     return known({"evolink.job.key": event.key, "file.path": event.path, "file.size": size}) | of_error(event.error)
 

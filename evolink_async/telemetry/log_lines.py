@@ -54,6 +54,7 @@ def level_of(event: Event) -> int:
     match event:
         case StatusAnswered() | Uploading():
             return logging.DEBUG
+        # Money may be lost, or nothing more is submitted with this key, until a person acts.
         case JobEnded(outcome=Unknown()) | KeySuspended():
             return logging.ERROR
         case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind():
@@ -120,6 +121,7 @@ def _submitted(event: SubmitAnswered, redactor: Redactor) -> Line:
 def _polled(event: StatusAnswered, redactor: Redactor) -> Line:
     is_one = len(event.task_ids) == 1
     about = f"task {event.task_ids[0]}" if is_one else f"{len(event.task_ids)} tasks"
+    # Two names, as a value of one name should be of one type: tools index records by name.
     facts: dict[str, object] = {"task_id": event.task_ids[0]} if is_one else {"task_ids": event.task_ids}
     facts |= {"seconds": event.seconds}
     if event.error is not None:
@@ -181,6 +183,7 @@ def _failed(outcome: Failed, redactor: Redactor) -> Line:
 
 def _unknown(outcome: Unknown, redactor: Redactor) -> Line:
     error = outcome.error
+    # The idempotency key is what support needs to find the task.
     facts = {"key": outcome.key, "outcome": "unknown", "idempotency_key": error.idempotency_key} | _error(error)
     args = (outcome.key, error.idempotency_key, redactor.error(error), advice_of(error))
     return Line("job %s may have been paid for, idempotency key %s: %s. %s", args, facts)

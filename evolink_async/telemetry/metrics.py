@@ -36,7 +36,7 @@ class Metrics:
         self._submits = meter.create_counter("evolink.submits", "{request}", "Paid requests, repeated ones included.")
         self._requests = meter.create_counter("evolink.status_requests", "{request}", "Status requests sent.")
         self._polls = meter.create_counter("evolink.polls", "{poll}", "Tasks polled; one request may poll many.")
-        self._lag = _seconds(meter, "evolink.lag", "Longest time a completed task was unnoticed.", LAG_BOUNDS)
+        self._lag = _seconds(meter, "evolink.lag", "Most that a completed task was unnoticed.", LAG_BOUNDS)
         description = "From acceptance to the poll that showed the result."
         self._duration = _seconds(meter, "evolink.task.duration", description, DURATION_BOUNDS)
 
@@ -53,6 +53,7 @@ class Metrics:
     def ended(self, outcome: Outcome, model: str | None) -> None:
         """Count a job, and measure its task."""
         is_resumed = isinstance(outcome, Completed) and outcome.resumed
+        # The model is unknown if the task was submitted elsewhere and is waited for by its id.
         about = known({"evolink.model": model})
         end = {"evolink.job.outcome": of_outcome(outcome)["evolink.job.outcome"]}
         end |= {"evolink.resumed": True} if is_resumed else {}
@@ -66,6 +67,7 @@ class Metrics:
         timing = outcome.timing
         self._lag.record(timing.lag, about)
         if timing.accepted_at is not None:
+            # Both are wall-clock times, and the clock may have been set back in between.
             self._duration.record(max(0.0, timing.finished_at - timing.accepted_at), about)
         if outcome.credits is not None:
             self._credits.add(outcome.credits, about)

@@ -92,6 +92,7 @@ class OtelObserver:
         if event.key in self._jobs:
             return
         if len(self._jobs) >= self._max_open:
+            # Dictionaries keep their order, so the first job is the oldest.
             self._give_up(next(iter(self._jobs.values())))
         about = known({"evolink.job.key": event.key, "evolink.model": event.model})
         span = self._tracer.start_span("evolink.job", attributes=about, start_time=_ns(event.at))
@@ -146,8 +147,8 @@ class OtelObserver:
         if len(event.task_ids) == 1 and jobs:
             self._request("evolink.poll", event, of_poll(event), context=jobs[0].context)
             return
-        # A batch belongs to no job more than to another, and a copy below each of 50 jobs would bury their other spans:
-        # one trace with links, as the conventions for messaging do. Context(): not below the span that is current.
+        # A batch serves many jobs, and a copy below each of 50 jobs would bury their other spans. So it is one trace
+        # with links, as in the conventions for messaging. Context(): not below the span that is current.
         links = [Link(job.span.get_span_context(), job.link_attributes) for job in jobs if job.span.is_recording()]
         self._request("evolink.poll", event, of_poll(event), context=Context(), links=links)
 
@@ -165,6 +166,7 @@ class OtelObserver:
         links: list[Link] | None = None,
     ) -> None:
         """Make a span of a request that has ended."""
+        # Events come when a request has ended, so the span gets both of its times from the event.
         began, kind = _ns(event.at), SpanKind.CLIENT
         span = self._tracer.start_span(name, context, kind, attributes, links, start_time=began)
         if event.error is not None:
@@ -191,6 +193,7 @@ class _Job:
 
 
 def _status(error: EvolinkError) -> Status:
+    # Not record_exception: its event carries the message, which may quote a prompt.
     return Status(StatusCode.ERROR, str(facts_of(error)))
 
 

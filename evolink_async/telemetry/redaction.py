@@ -16,6 +16,7 @@ MAX_TEXT_LENGTH = 500
 
 # A code, an id or a state; a sentence has spaces.
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+# The path is cut too: links of some storages are signed in their path.
 _LINK = re.compile(r"(https?://[^\s/?#'\"<>]+)[^\s'\"<>]*")
 
 

@@ -44,7 +44,7 @@ def served() -> Iterator[str]:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a connection fails the test."""
+    """A test that opens a connection fails."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("a connection was opened")

@@ -57,7 +57,7 @@ async def test_ctrl_c_once(frozen, tmp_path):
 
 @pytest.mark.anyio
 async def test_ctrl_c_twice(frozen, tmp_path):
-    """The second Ctrl-C names the accepted tasks and how to look at them; exit code 130."""
+    """The second Ctrl-C names the accepted tasks and how to poll them; exit code 130."""
     jobs, log = write_jobs(tmp_path, *map(dance, range(1, 6))), tmp_path / "log"
     with log.open("w") as errors:
         process = spawn(

@@ -212,7 +212,7 @@ def test_texts_are_told_when_asked_for(caplog):
     assert "\n" not in first + second
 
 
-def test_nothing_is_made_of_a_line_that_nobody_wants(caplog):
+def test_a_line_that_is_not_enabled_is_not_made(caplog):
     """With the logger at WARNING, polls cost a comparison."""
     caplog.set_level(logging.WARNING, "evolink_async")
     observer = LogObserver()

@@ -34,6 +34,7 @@ def emulator(options: EmulatorOptions, terminal: Terminal) -> int:
 
     async def serve() -> None:
         async with started(local):
+            # Not earlier: with port 0 the address is known only now.
             _introduce(local.base_url, local.results_url, options.speed, terminal)
             await asyncio.Event().wait()
 

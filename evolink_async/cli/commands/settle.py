@@ -49,6 +49,7 @@ def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
 
 
 def _check_task_id(word: str) -> None:
+    # The rule that the run applies to a task id when it polls.
     encode_poll(word)
     # Without this, a typing error as "resubmitt" would make the next run wait for a task that does not exist.
     if not any(sign.isdigit() for sign in word):

@@ -48,6 +48,7 @@ def upload(sources: Sequence[str], service: Service, terminal: Terminal, *, jour
 async def _upload_all(pool: SessionPool, sources: Sequence[str], terminal: Terminal) -> int:
     code = OK
     async with pool:
+        # In the order they end: a link is useful before the others are there.
         for next_result in asyncio.as_completed([_upload(pool, source) for source in sources]):
             source, result = await next_result
             _show(source, result, terminal)

@@ -18,6 +18,7 @@ from ...jobs import Job, KeyAssigner, key_fault
 from ...json_text import Json, parse
 from ...params import Params, ParamsWarning, load_params
 
+# Editors on Windows write it at the start of a file.
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -27,7 +28,7 @@ class Remark:
 
     Attributes:
         line: The number of the line, counted from 1.
-        text: What is to be said about it.
+        text: What is wrong with the line, or worth knowing.
     """
 
     line: int
@@ -128,6 +129,7 @@ class _LineParser:
 
     def _params(self, number: int, body: Mapping[str, Any], faults: list[str]) -> Params | None:
         with warnings.catch_warnings(record=True) as caught:
+            # "always": the default shows a warning once per process, so only one of many lines would get its note.
             warnings.simplefilter("always", ParamsWarning)
             try:
                 params = load_params(body, files_from=self._files_from)

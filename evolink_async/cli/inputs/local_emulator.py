@@ -69,6 +69,7 @@ async def emulated(speed: float, service: Service | None = None) -> AsyncGenerat
             files_url=None,
             api_key=EMULATOR_KEY,
             allow_private_results=True,
+            # At most 50 polls of a task per second, however fast the emulator is.
             look_every=max(0.02, POLL_EVERY / speed),
         )
 

@@ -54,6 +54,7 @@ def demo_table(rows: Iterable[DemoRow], models: Mapping[str, str], *, is_tight: 
         right=("pixels", "secs", "credits", "size", "lag"),
         is_tight=is_tight,
     )
+    # Jobs end in another order each time; sorted by key, two runs can be compared.
     for row in sorted(rows, key=lambda row: row.outcome.key):
         table.add_row(*map(plain, _cells(row, models.get(row.outcome.key, ""))))
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def number(value: float | None) -> str:
     """Return a figure with at most two decimals, or an empty string for None."""
+    # Not ":g", which shows a million as 1e+06.
     return "" if value is None else f"{value:.2f}".removesuffix("0").removesuffix("0").removesuffix(".")
 
 

@@ -28,6 +28,7 @@ def empty_table(*columns: str, right: Iterable[str] = ("credits",), is_tight: bo
     """
     table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left", collapse_padding=is_tight)
     for column in columns:
+        # fold: keys, ids and paths are copied from a table, so they are wrapped and never cut.
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
 
@@ -40,6 +41,7 @@ def closing_table(outcomes: Sequence[Outcome], models: Mapping[str, str]) -> Tab
         models: The model of each job, by key.
     """
     table = empty_table("job", "model", "status", "credits", "file")
+    # If all fit, they stay in the order in which they ended.
     chosen = sorted(outcomes, key=lambda outcome: problem_of(outcome) is None) if len(outcomes) > MAX_ROWS else outcomes
     for outcome in chosen[:MAX_ROWS]:
         completed = outcome if isinstance(outcome, Completed) else None

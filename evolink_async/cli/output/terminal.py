@@ -43,6 +43,7 @@ class Terminal:
 
     def say(self, what: RenderableType = "") -> None:
         """Print a line or a table to standard output."""
+        # soft_wrap: sentences hold commands and links to copy, so they are not wrapped.
         self.out.print(plain(what) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
 
     def note(self, what: RenderableType = "") -> None:

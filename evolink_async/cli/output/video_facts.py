@@ -42,6 +42,7 @@ def read_video(path: Path) -> VideoFacts:
         if not container.streams.video:
             raise OSError(f"{path} holds no video")
         track = container.streams.video[0]
+        # Some containers do not name the length of a track.
         length = track.duration * track.time_base if track.duration and track.time_base else 0
         return VideoFacts(
             width=track.width,

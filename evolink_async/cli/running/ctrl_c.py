@@ -20,6 +20,7 @@ def on_first_ctrl_c(act: Callable[[], None]) -> Generator[None, None, None]:
     this does nothing.
     """
     earlier = signal.getsignal(signal.SIGINT)
+    # SIG_IGN and SIG_DFL are not callable. signal.signal raises outside the main thread.
     if not callable(earlier) or threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -47,6 +47,7 @@ async def run_pool(
     with ProgressDisplay(terminal, len(plan.jobs)) as display:
         try:
             async with (
+                # The display is refreshed while the pool is open: its figures are read from the journal.
                 pool,
                 _Refresher(pool, display, outcomes),
                 pool.run(plan.jobs, download_to=plan.folder, name=plan.name, timeout=plan.timeout) as stream,
@@ -62,6 +63,7 @@ async def run_pool(
         # Not raised again: this is the outermost coroutine, and what stopped the run is part of its result.
         except (asyncio.CancelledError, OSError) as error:
             stopped_by = error
+    # A job in doubt stays unfinished in the journal, though it was reported.
     reported = {outcome.key for outcome in outcomes}
     unfinished = [job for job in _unfinished(pool, terminal) if job.key not in reported]
     return RunResult(
