@@ -77,3 +77,8 @@ class Snapshot:
     def is_final(self) -> bool:
         """Whether the task has ended, be it completed, failed or cancelled."""
         return self.state in FINAL_STATES
+
+    @property
+    def credits(self) -> float | None:
+        """Credits charged, or reserved while the charge is not known; None when the service named neither."""
+        return self.credits_reserved if self.credits_used is None else self.credits_used

@@ -1,4 +1,4 @@
-"""`python -m evolink_async.cli` is `evolink-async`; nothing else lives here."""
+"""Runs `evolink-async` as `python -m evolink_async.cli`; the entry point itself is `main` of the package."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """What goes in and what comes out: jobs, their keys, their outcomes."""
 
-from .job import Job, body_digest, digest
+from .job import Job, body_digest, digest, key_fault
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
 from .outcome import Accepted, Completed, Failed, Outcome, SavedFile, Timing, Unknown
 
@@ -20,4 +20,5 @@ __all__ = (
     "check_list",
     "digest",
     "duration_class",
+    "key_fault",
 )

@@ -15,9 +15,16 @@ from ..json_text import dump
 from ..params import AnyParams, Params, RawParams, dump_params
 
 
+def key_fault(key: object) -> str | None:
+    """Return what is wrong with a job's key, as "must be ..."; None for a valid key."""
+    is_valid = isinstance(key, str) and 1 <= len(key) <= 255 and key.isprintable()
+    return None if is_valid else "must be 1 to 255 printable characters"
+
+
 def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
-    if not isinstance(key, str) or not key or len(key) > 255 or not key.isprintable():
-        raise ConfigurationError(f"a job's key must be 1 to 255 printable characters, not {key!r}")
+    fault = key_fault(key)
+    if fault is not None:
+        raise ConfigurationError(f"a job's key {fault}, not {key!r}")
 
 
 def _check_params(_instance: object, _field: object, params: Any) -> None:  # noqa: ANN401  # as above

@@ -108,8 +108,7 @@ class Completed:
     @property
     def credits(self) -> float | None:
         """Credits charged, or held while the charge is not known; None when the service named neither."""
-        used = self.snapshot.credits_used
-        return self.snapshot.credits_reserved if used is None else used
+        return self.snapshot.credits
 
 
 @attrs.frozen

@@ -1,6 +1,7 @@
-"""What a journal file holds in doubt, read without disturbing a run that writes it, and without making a file.
+"""Reads the jobs in doubt of a journal file, and settles one, without a pool.
 
-Nothing is changed here; what a column means is told in `journal.schema`.
+How a file is laid out is in `schema`; what a row means is in `rows`. Import this module by its own path: it needs
+SQLite, which the package's `__init__` does not load.
 """
 
 from __future__ import annotations
@@ -15,18 +16,24 @@ import attrs
 from ..errors import ConfigurationError, JournalError, SubmissionUnknownError
 from .rows import Row, unknown_of
 from .schema import check
+from .sqlite import SqliteJournal
+
+__all__ = ("Doubt", "read_doubts", "settle_doubt")
+
+# Seconds. A run that commits holds its lock for milliseconds; a file that stays locked is reported.
+_LOCK_TIMEOUT = 5
 
 
 @attrs.frozen(kw_only=True)
 class Doubt:
-    """A job that may have been paid for.
+    """A job whose submit may have been paid for, as the journal recorded it.
 
     Attributes:
-        key: Its key.
-        model: What it asked for.
-        prompt: The text it asked for it with.
-        session: Fingerprint of the API key it was sent with.
-        error: What is known of its submit.
+        key: The job's key.
+        model: The model that the job asked for.
+        prompt: The prompt that was sent; empty if the request had none.
+        session: Fingerprint of the API key that the submit was sent with.
+        error: What is known of the submit: time, idempotency key, HTTP status, request id.
     """
 
     key: str
@@ -37,16 +44,23 @@ class Doubt:
 
 
 def read_doubts(path: Path) -> list[Doubt]:
-    """Read the jobs in doubt, in the order they were sent; a running process's own submits are none yet.
+    """Return the jobs in doubt, in the order they were sent.
+
+    The file is not changed, and a run may be using it: a submit that this run is waiting for is not in doubt yet.
+    Blocks the calling thread.
+
+    Args:
+        path: The journal file.
 
     Raises:
-        ConfigurationError: There is no such file, or nothing in it.
-        JournalError: It is no journal, or cannot be read.
+        ConfigurationError: The file does not exist, or is empty.
+        JournalError: The file is not a journal, or cannot be read.
     """
     if not path.is_file():
         raise ConfigurationError(f"there is no journal {str(path)!r}")
     if not path.stat().st_size:
         raise ConfigurationError(f"{str(path)!r} is empty, so it is no journal")
+    # A process that died left its submits in the state 'submitting': without a process they are in doubt.
     states = "('in_doubt')" if _is_in_use(path) else "('in_doubt', 'submitting')"
     query = f"SELECT * FROM jobs WHERE state IN {states} ORDER BY sent_at, key"  # noqa: S608  # constants
     try:
@@ -58,13 +72,33 @@ def read_doubts(path: Path) -> list[Doubt]:
         raise JournalError(f"the journal {str(path)!r} cannot be read: {error}") from None
 
 
+async def settle_doubt(path: Path, key: str, how: str) -> None:
+    """Record what became of one job in doubt.
+
+    Args:
+        path: The journal file; no other process may have it open.
+        key: The key of a job in doubt, as `read_doubts` returns it.
+        how: The id of the job's task, "resubmit" or "abandon"; see `Journal.settled`.
+
+    Raises:
+        JournalError: The file is not a journal, or another process has it open.
+    """
+    journal = SqliteJournal(path)
+    await journal.open()
+    try:
+        await journal.settled(key, how)
+    finally:
+        await journal.aclose()
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    # Not "ro": as the last one to leave, it could not tidy SQLite's own files away. Nothing is made, nothing written.
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5)
+    # Not mode=ro: the last connection to close removes SQLite's -wal and -shm files, and a read-only one cannot.
+    # mode=rw creates no file, and only SELECT is sent.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_TIMEOUT)
 
 
 def _is_in_use(path: Path) -> bool:
-    """Whether a process has the journal open: it holds the lock beside the file for as long as it lives."""
+    """Whether a process has the journal open: it holds the lock file beside it until it exits."""
     lock = Path(f"{path.resolve()}-lock")
     if not lock.exists():
         return False

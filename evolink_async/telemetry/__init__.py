@@ -1,6 +1,6 @@
-"""Ready-made observers for a pool: one that writes a log, one that makes traces and figures.
+"""Ready-made observers for a pool: one writes a log, one makes OpenTelemetry spans and metrics.
 
-A table of contents; each is loaded when it is asked for, so whoever only wants a log needs no OpenTelemetry.
+Each is imported when its name is first used, so that a log needs no OpenTelemetry. The events are in `events`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ __all__ = ("LogObserver", "OtelObserver")
 _HOMES = {"LogObserver": ".log", "OtelObserver": ".otel"}
 
 
+# Lazy (PEP 562): importing `.otel` fails where opentelemetry-api is not installed.
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

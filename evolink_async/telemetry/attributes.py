@@ -1,9 +1,9 @@
-"""Events and outcomes to the attributes of spans and figures, as plain data.
+"""Turns events and outcomes into the attributes of spans and metrics, as plain dictionaries.
 
 OpenTelemetry is not imported here. No attribute holds a prompt, a link, an API key or free text of the service.
 
-Names that the semantic conventions have are theirs; all others begin with `evolink.`, as the conventions for generative
-models know no work that takes minutes and is bought once.
+Names come from the semantic conventions where these have one. All others begin with `evolink.`: the conventions for
+generative models cover calls that answer at once, not tasks that run for minutes.
 Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/
 """
 
@@ -15,18 +15,18 @@ from typing import TypeAlias
 from ..errors import EvolinkError
 from ..events import Downloaded, StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Failed, Outcome, Unknown
-from .words import facts_of, state_word
+from .redaction import facts_of, state_word
 
 Attributes: TypeAlias = "dict[str, str | int | float]"
 
 
 def known(facts: Mapping[str, str | float | None]) -> Attributes:
-    """Those that are known: an attribute has no None."""
+    """Return the facts that are known: an attribute cannot be None."""
     return {name: value for name, value in facts.items() if value is not None}
 
 
 def of_error(error: EvolinkError | None) -> Attributes:
-    """What went wrong; nothing if nothing did."""
+    """Return the attributes of an error; none for None."""
     if error is None:
         return {}
     facts = facts_of(error)
@@ -41,51 +41,54 @@ def of_error(error: EvolinkError | None) -> Attributes:
 
 
 def of_submit(event: SubmitAnswered) -> Attributes:
-    """One paid request."""
-    told = {
+    """Return the attributes of one submit request."""
+    facts = {
         "evolink.job.key": event.key,
         "evolink.model": event.model,
         "evolink.session": event.session,
         "evolink.task.id": event.task_id,
         "evolink.credits_reserved": event.credits_reserved,
+        # The convention counts resends, so the first request has none.
         "http.request.resend_count": event.send - 1 or None,
     }
-    return known(told) | of_error(event.error)
+    return known(facts) | of_error(event.error)
 
 
-def of_look(event: StatusAnswered) -> Attributes:
-    """One status request: for one task by its id, for many by their number."""
+def of_poll(event: StatusAnswered) -> Attributes:
+    """Return the attributes of one status request: the id of a single task, or the number of tasks of a batch."""
+    # Not a list of ids for a batch: the span has a link to each job, and the link has the id.
     if len(event.task_ids) == 1:
         state = state_word(event.states[0]) if event.states else None
         return known({"evolink.task.id": event.task_ids[0], "evolink.task.state": state}) | of_error(event.error)
     answered = sum(state is not None for state in event.states)
-    return {"evolink.look.tasks": len(event.task_ids), "evolink.look.answered": answered} | of_error(event.error)
+    return {"evolink.poll.tasks": len(event.task_ids), "evolink.poll.answered": answered} | of_error(event.error)
 
 
 def of_download(event: Downloaded) -> Attributes:
-    """One result file."""
+    """Return the attributes of one download."""
+    # The size of a failed download would be that of a part of the file.
     size = None if event.error else event.size_bytes
     return known({"evolink.job.key": event.key, "file.path": event.path, "file.size": size}) | of_error(event.error)
 
 
 def of_outcome(outcome: Outcome) -> Attributes:
-    """How a job ended. That a file was not saved is told by the span of its download."""
+    """Return the attributes of an outcome. A file that was not saved is an error of its download, not of its job."""
     match outcome:
         case Completed():
             return known(
                 {
                     "evolink.job.outcome": "completed",
                     "evolink.task.id": outcome.task_id,
-                    "evolink.looks": outcome.timing.looks,
+                    "evolink.polls": outcome.timing.looks,
                     "evolink.lag": outcome.timing.lag,
                     "evolink.credits": outcome.credits,
                     "evolink.resumed": True if outcome.resumed else None,
                 }
             )
         case Failed():
-            told = known({"evolink.job.outcome": "failed", "evolink.task.id": outcome.task_id})
-            return told | of_error(outcome.error)
+            facts = known({"evolink.job.outcome": "failed", "evolink.task.id": outcome.task_id})
+            return facts | of_error(outcome.error)
         case Unknown():
-            doubted = outcome.error.idempotency_key
-            told = known({"evolink.job.outcome": "unknown", "evolink.idempotency_key": doubted})
-            return told | of_error(outcome.error)
+            idempotency_key = outcome.error.idempotency_key
+            facts = known({"evolink.job.outcome": "unknown", "evolink.idempotency_key": idempotency_key})
+            return facts | of_error(outcome.error)

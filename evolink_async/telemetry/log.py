@@ -1,6 +1,6 @@
 """An observer that writes one line of the standard library's logging for each event.
 
-What a line says is in `lines`; no prompt, link or API key gets here.
+What a line says is in `log_lines`; what is left out of it is in `redaction`.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import logging
 
 from ..events import Event
-from .lines import level_of, line_of
-from .words import Teller
+from .log_lines import level_of, line_of
+from .redaction import Redactor
 
 
 class LogObserver:
-    """Logs what happens in a pool: `SessionPool(observer=LogObserver())`.
+    """Logs the events of a pool: `SessionPool(observer=LogObserver())`.
 
-    Looks are DEBUG; starts, acceptances and videos INFO; what failed WARNING; what was perhaps paid for, and a key that
-    can do no more, ERROR. A line's facts are attributes of its record too, under names that begin with `evolink_`, as
-    `evolink_key` and `evolink_task_id`; those not known are absent.
+    DEBUG: polls and upload progress. INFO: jobs started, accepted, saved, completed. WARNING: failures. ERROR: jobs in
+    doubt and suspended keys. The facts of a line are also attributes of its record, with the prefix `evolink_`, as
+    `evolink_key` and `evolink_task_id`; unknown ones are absent. No line holds a prompt, a result link or an API key.
 
     Args:
-        logger: Where to. Default: the logger "evolink_async".
-        level: The least that is written, whatever the logger lets through: `logging.INFO` keeps the looks of a hundred
-            thousand tasks out of the log of an application that is being debugged.
-        texts: Write the service's own messages too. They help, and may echo a prompt. Links in them are cut to the
+        logger: The logger to write to. Default: the logger "evolink_async".
+        level: The lowest level that is written, whatever the logger allows. `logging.INFO` keeps the polls of 100,000
+            tasks out of the log of an application that logs at DEBUG.
+        texts: Include the service's own messages. They help, and may quote a prompt; links in them are cut to the
             host.
     """
 
@@ -32,13 +32,14 @@ class LogObserver:
     ) -> None:
         self._logger = logger or logging.getLogger("evolink_async")
         self._level = level
-        self._teller = Teller(texts)
+        self._redactor = Redactor(texts)
 
     def __call__(self, event: Event, /) -> None:
-        """Write a line, if lines of its level are wanted."""
+        """Write the line of an event, if its level is enabled."""
         level = level_of(event)
+        # Before the line is made: polls are most of the events, and are rarely logged.
         if level < self._level or not self._logger.isEnabledFor(level):
             return
-        line = line_of(event, self._teller)
+        line = line_of(event, self._redactor)
         known = {f"evolink_{name}": value for name, value in line.facts.items() if value is not None}
         self._logger.log(level, line.text, *line.args, extra=known)

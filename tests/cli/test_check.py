@@ -44,7 +44,7 @@ def served() -> Iterator[str]:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a connection fails the test."""
+    """A test that opens a connection fails."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("a connection was opened")
@@ -139,7 +139,7 @@ def test_a_person_sees_a_table(capsys, tmp_path):
     (tmp_path / "a.mp4").write_bytes(clip(4))
     path = write_jobs(tmp_path, dance(1, video_urls=["file:a.mp4"]), dance(2), dance(3, duration=99))
     seen = Terminal.here()
-    terminal = Terminal(out=seen.out, err=seen.err, for_eyes=True, is_live=False)
+    terminal = Terminal(out=seen.out, err=seen.err, shows_tables=True, shows_progress=False)
     assert check(str(path), terminal, reads_links=False, allows_private=False) == 1
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split() == ["line", "key", "billed", "input", "what", "is", "wrong"]

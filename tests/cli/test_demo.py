@@ -11,7 +11,7 @@ from PIL import Image
 
 from evolink_async.cli.commands.demo import example_lines, named_files
 from evolink_async.cli.demo_material.media import MEDIA, Still, make_media
-from evolink_async.cli.inputs.jobs_file import read_jobs
+from evolink_async.cli.inputs.job_lines import parse_jobs
 from evolink_async.json_text import dump
 
 BODIES = [json.loads(line) for line in example_lines()]
@@ -82,7 +82,7 @@ def test_folder_that_cannot_be(cli, tmp_path):
 
 def test_examples(tmp_path):
     """Forty good requests over the four models, ten each, that vary in everything that matters."""
-    file = read_jobs(example_lines(), tmp_path)
+    file = parse_jobs(example_lines(), tmp_path)
     assert not file.bad
     assert Counter(job.params.model for job in file.jobs) == {
         "wan2.6-reference-video": 10,

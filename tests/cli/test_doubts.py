@@ -11,7 +11,7 @@ import pytest
 from evolink_async.client import ApiKey
 from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, submits, videos, write_jobs
-from tests.cli.test_look import in_terminal
+from tests.cli.test_terminal import in_terminal
 
 FIELDS = ["custom_id", "model", "prompt", "sent_at", "window", "idempotency_key", "request_id", "http_status"]
 FIELDS += ["api_key", "message", "check"]

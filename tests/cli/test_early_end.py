@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_async.cli.output import report
+from evolink_async.cli import exit_codes
 from evolink_async.emulator import Emulator, HandClock, faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, write_jobs
 from tests.kit import until
@@ -57,7 +57,7 @@ async def test_ctrl_c_once(frozen, tmp_path):
 
 @pytest.mark.anyio
 async def test_ctrl_c_twice(frozen, tmp_path):
-    """The second Ctrl-C names the accepted tasks and how to look at them; exit code 130."""
+    """The second Ctrl-C names the accepted tasks and how to poll them; exit code 130."""
     jobs, log = write_jobs(tmp_path, *map(dance, range(1, 6))), tmp_path / "log"
     with log.open("w") as errors:
         process = spawn(
@@ -117,7 +117,7 @@ async def test_ctrl_c_on_an_own_emulator(tmp_path):
 
 
 def test_broken_pipe(service, tmp_path):
-    """When nobody reads the output any more the run ends quietly, and the rest is not bought."""
+    """When the reader of the output closes it the run ends quietly, and the rest is not bought."""
     jobs = write_jobs(tmp_path, *map(dance, range(1, 41)))
     process = spawn("run", jobs, "--out", tmp_path, "--in-flight", "2", *QUICK, env=environment(service))
     assert process.stdout is not None
@@ -126,7 +126,7 @@ def test_broken_pipe(service, tmp_path):
     process.stdout = Path(os.devnull).open()  # noqa: SIM115  # communicate() closes it
     ran = finish(process)
     assert ran.code == 141
-    assert "nobody reads the output" in ran.err
+    assert "the reader of the output has closed it" in ran.err
     assert "BrokenPipe" not in ran.err
     assert len(service.tasks) < 40
 
@@ -143,4 +143,4 @@ def test_broken_pipe_of_a_list():
 
 def test_signal_names():
     """The exit codes are those a shell shows for the signals."""
-    assert (report.INTERRUPTED, report.READER_GONE) == (128 + signal.SIGINT, 128 + signal.SIGPIPE)
+    assert (exit_codes.INTERRUPTED, exit_codes.READER_GONE) == (128 + signal.SIGINT, 128 + signal.SIGPIPE)

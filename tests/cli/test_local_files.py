@@ -50,7 +50,7 @@ def source(footage, tmp_path):
 
 
 def kinds(emulator):
-    """How many requests of each kind came in that cost something: money, or somebody's line."""
+    """How many requests of each kind came in that cost money or bandwidth."""
     received = [request.kind for request in emulator.received]
     return {kind: received.count(kind) for kind in ("upload", "submit", "result")}
 

@@ -108,7 +108,7 @@ def test_unknown_again(cli, service, tmp_path):
 
 
 def test_jobs_that_were_taken_out(cli, service, tmp_path):
-    """A paid job of the journal that is not in the file any more is named, so that nobody forgets it."""
+    """A paid job of the journal that is not in the file any more is named, so that it is not forgotten."""
     service.faults.on("poll", faults.ALWAYS, faults.state("processing"))
     service.faults.on("batch", faults.ALWAYS, faults.state("processing"))
     jobs = write_jobs(tmp_path, dance(1))

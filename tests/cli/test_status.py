@@ -1,4 +1,4 @@
-"""`evolink-async status`: one look each."""
+"""`evolink-async status`: one poll of each task."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_failed_task(cli, service, tmp_path):
 
 
 def test_no_key_and_no_service(cli, monkeypatch):
-    """Without a key, or with nobody there, a sentence."""
+    """Without a key, or without a service at the address, one sentence says so."""
     assert cli("status", "task-1").code == 2
     monkeypatch.setenv("EVOLINK_API_KEY", "sk-1")
     ran = cli("status", "task-1", "--base-url", "http://127.0.0.1:9")

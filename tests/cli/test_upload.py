@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from evolink_async.cli.commands.upload import Bars
+from evolink_async.cli.commands.upload import UploadBars
 from evolink_async.cli.output.terminal import Terminal
 from evolink_async.emulator import faults
 from evolink_async.emulator.rendering.canvas import Title, png
@@ -92,7 +92,7 @@ def test_people_get_sentences(local, picture, monkeypatch, capsys, reach):
 
 def test_bars_come_and_go():
     """One for each file that is under way."""
-    bars = Bars(Terminal.here())
+    bars = UploadBars(Terminal.here())
     for sent_bytes in (1, 2):
         bars(Uploading(at=0, source="a/b.mp4", sent_bytes=sent_bytes, total_bytes=5))
     [task] = bars.progress.tasks

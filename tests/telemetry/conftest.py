@@ -26,8 +26,8 @@ class Traced:
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
 
-    def hear(self, *events: Event) -> list[ReadableSpan]:
-        """Tell it of events; returns all spans that have ended so far, in the order they ended."""
+    def observe(self, *events: Event) -> list[ReadableSpan]:
+        """Pass events to the observer; return all spans that have ended so far, in the order they ended."""
         for event in events:
             self.observer(event)
         return self.spans

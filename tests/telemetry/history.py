@@ -1,4 +1,4 @@
-"""What an observer may hear, made by hand: the events of a job that went well, and of everything that went wrong."""
+"""The events that observers are called with, made by hand: a job that went well, and everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def accepted(key: str = "shot-1", task_id: str = TASK) -> SubmitAnswered:
     return submitted(key, task_id=task_id, credits_reserved=12.0)
 
 
-def looked(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) -> StatusAnswered:
+def polled(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) -> StatusAnswered:
     return StatusAnswered(**({"at": NOON + 60, "seconds": 0.25, "task_ids": task_ids, "states": states} | changes))
 
 
@@ -89,14 +89,14 @@ def unknown(key: str = "shot-1", **changes: Any) -> JobEnded:
 
 
 def one_job() -> list[Event]:
-    """A job refused once, accepted, looked at twice, saved, completed."""
+    """A job refused once, accepted, polled twice, saved, completed."""
     refused = RateLimitError(429, PROMPT, code="rate_limited", request_id="req-1")
     return [
         started(),
         submitted(at=NOON + 0.25, seconds=0.25, error=refused, is_repeated=True),
         attempt_two(),
-        looked(TASK, states=("processing",)),
-        looked(TASK, states=("completed",), at=NOON + 119.75),
+        polled(TASK, states=("processing",)),
+        polled(TASK, states=("completed",), at=NOON + 119.75),
         downloaded(),
         completed(),
     ]
@@ -146,10 +146,10 @@ def everything() -> Iterator[Event]:
         key = f"bad-{number}"
         yield started(key)
         yield submitted(key, error=error)
-        yield looked(TASK, error=error)
-        yield looked(TASK, "task-2", error=error)
-        yield looked(TASK, states=(PROMPT,))
-        yield looked(TASK, "task-2", states=(PROMPT, None))
+        yield polled(TASK, error=error)
+        yield polled(TASK, "task-2", error=error)
+        yield polled(TASK, states=(PROMPT,))
+        yield polled(TASK, "task-2", states=(PROMPT, None))
         yield uploaded(error=error)
         yield downloaded(key, path=None, error=error)
         yield failed(error, key)

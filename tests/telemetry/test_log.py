@@ -28,8 +28,8 @@ from tests.telemetry.history import (
     downloaded,
     everything,
     failed,
-    looked,
     one_job,
+    polled,
     started,
     submitted,
     unknown,
@@ -44,7 +44,7 @@ BAD_FILM = TaskFailedError(
     code="service_error",
     advice="Submit again in 30 to 60 seconds.",
 )
-BENCHED = KeySuspended(at=NOON, session=SESSION, error=InsufficientCreditsError(402, PROMPT, code="no_credits"))
+SUSPENDED = KeySuspended(at=NOON, session=SESSION, error=InsufficientCreditsError(402, PROMPT, code="no_credits"))
 
 LINES = {
     "started": (started(), "INFO", "job shot-1 started: wan2.6-reference-video"),
@@ -68,18 +68,18 @@ LINES = {
         "WARNING",
         "job shot-1, submit 3: RateLimitError (HTTP 429, code rate_limited, request req-1); it is not sent again",
     ),
-    "looked": (looked(TASK, states=("processing",)), "DEBUG", "looked at task task-unified-1: processing"),
-    "looked in vain": (
-        looked(TASK, error=TransportError(PROMPT)),
+    "polled": (polled(TASK, states=("processing",)), "DEBUG", "polled task task-unified-1: processing"),
+    "poll failed": (
+        polled(TASK, error=TransportError(PROMPT)),
         "DEBUG",
-        "looked at task task-unified-1: TransportError",
+        "polled task task-unified-1: TransportError",
     ),
-    "looked at many": (
-        looked("a", "b", "c", "d", states=("pending", "completed", "pending", None)),
+    "polled many": (
+        polled("a", "b", "c", "d", states=("pending", "completed", "pending", None)),
         "DEBUG",
-        "looked at 4 tasks: 2 pending, 1 completed, 1 no answer",
+        "polled 4 tasks: 2 pending, 1 completed, 1 no answer",
     ),
-    "odd state": (looked(TASK, states=(PROMPT,)), "DEBUG", "looked at task task-unified-1: of another kind"),
+    "odd state": (polled(TASK, states=(PROMPT,)), "DEBUG", "polled task task-unified-1: of another kind"),
     "uploading": (uploading(), "DEBUG", "uploading films/clip.mp4: 1000 of 5000 bytes"),
     "uploaded": (uploaded(), "INFO", "uploaded films/clip.mp4 in 2.00 s"),
     "not uploaded": (
@@ -91,7 +91,7 @@ LINES = {
     "completed": (
         completed(),
         "INFO",
-        "job shot-1 completed: task task-unified-1, 11 credits, looks: 2, noticed within 3.5 s",
+        "job shot-1 completed: task task-unified-1, 11 credits, polls: 2, noticed within 3.5 s",
     ),
     "completed before": (
         completed(resumed=True),
@@ -115,10 +115,10 @@ LINES = {
         "Look in the dashboard for a task made at this time with these parameters; then settle the job by "
         'pool.settle(key, task_id), or by pool.settle(key, "resubmit") if there is none.',
     ),
-    "benched": (
-        BENCHED,
+    "suspended": (
+        SUSPENDED,
         "ERROR",
-        "API key f1a9e4b2 is benched: InsufficientCreditsError (HTTP 402, code no_credits). "
+        "API key f1a9e4b2 is suspended: InsufficientCreditsError (HTTP 402, code no_credits). "
         + InsufficientCreditsError.advice,
     ),
     "limited": (SubmitsLimited(at=NOON, limit=4), "INFO", "at most 4 submits at once from now on"),
@@ -127,10 +127,10 @@ LINES = {
         "WARNING",
         "900 results wait to be saved, for 7200 s; the last of their links expires in 3600 s",
     ),
-    "batch reads off": (
+    "batch requests off": (
         BatchReadsOff(at=NOON, reason=PROMPT),
         "WARNING",
-        "tasks are read one by one from now on, as batch reads went wrong",
+        "tasks are polled one by one from now on, as batch requests failed",
     ),
 }
 
@@ -183,7 +183,7 @@ def test_records_of_one_kind_share_a_text(observer, caplog):
     assert len({record.msg for record in caplog.records}) == 1
 
 
-def test_the_level_keeps_looks_out(caplog):
+def test_the_level_keeps_polls_out(caplog):
     """`level` is the least that is written, even where the logger lets all through."""
     caplog.set_level(logging.DEBUG)
     observer = LogObserver(level=logging.INFO)
@@ -212,11 +212,11 @@ def test_texts_are_told_when_asked_for(caplog):
     assert "\n" not in first + second
 
 
-def test_nothing_is_made_of_a_line_that_nobody_wants(caplog):
-    """With the logger at WARNING, looks cost a comparison."""
+def test_a_line_that_is_not_enabled_is_not_made(caplog):
+    """With the logger at WARNING, polls cost a comparison."""
     caplog.set_level(logging.WARNING, "evolink_async")
     observer = LogObserver()
-    observer(looked(TASK, states=None))  # would break if it were read
+    observer(polled(TASK, states=None))  # would break if it were read
     assert caplog.records == []
 
 

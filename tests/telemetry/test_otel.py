@@ -26,8 +26,8 @@ from tests.telemetry.history import (
     downloaded,
     everything,
     failed,
-    looked,
     one_job,
+    polled,
     started,
     submitted,
     unknown,
@@ -47,10 +47,10 @@ def times(span) -> tuple[int, int]:
 
 
 def test_a_job_is_one_trace(traced):
-    """Its span on top, and below it two submits, two looks and a download; nothing deeper."""
-    spans = traced.hear(*one_job())
+    """Its span on top, and below it two submits, two polls and a download; nothing deeper."""
+    spans = traced.observe(*one_job())
     job = traced.one("evolink.job")
-    names = ["evolink.submit", "evolink.submit", "evolink.look", "evolink.look", "evolink.download", "evolink.job"]
+    names = ["evolink.submit", "evolink.submit", "evolink.poll", "evolink.poll", "evolink.download", "evolink.job"]
     assert [span.name for span in spans] == names
     assert job.parent is None
     assert {span.parent.span_id for span in spans[:-1]} == {job.context.span_id}
@@ -61,7 +61,7 @@ def test_a_job_is_one_trace(traced):
 
 def test_spans_begin_and_end_when_things_did(traced):
     """By the times of the events, not by the time they were heard."""
-    spans = traced.hear(*one_job())
+    spans = traced.observe(*one_job())
     assert [times(span) for span in spans] == [
         (ns(0.25), ns(0.5)),
         (ns(1), ns(1.5)),
@@ -74,7 +74,7 @@ def test_spans_begin_and_end_when_things_did(traced):
 
 def test_what_the_spans_of_a_job_say(traced):
     """What it was, which task and key it had, what it cost and how late its end was seen; nothing else."""
-    refused, taken, _, outcome_of, download, job = traced.hear(*one_job())
+    refused, taken, _, outcome_of, download, job = traced.observe(*one_job())
     about = {"evolink.job.key": "shot-1", "evolink.model": MODEL, "evolink.session": SESSION}
     assert dict(refused.attributes) == about | {
         "error.type": "RateLimitError",
@@ -96,7 +96,7 @@ def test_what_the_spans_of_a_job_say(traced):
     assert dict(job.attributes) == about | {
         "evolink.task.id": TASK,
         "evolink.job.outcome": "completed",
-        "evolink.looks": 2,
+        "evolink.polls": 2,
         "evolink.lag": 3.5,
         "evolink.credits": 11.0,
     }
@@ -104,7 +104,7 @@ def test_what_the_spans_of_a_job_say(traced):
 
 def test_only_what_went_wrong_is_an_error(traced):
     """A submit that was refused and sent again does not make its job one; what is well is left unset."""
-    codes = [span.status.status_code for span in traced.hear(*one_job())]
+    codes = [span.status.status_code for span in traced.observe(*one_job())]
     assert codes == [StatusCode.ERROR] + [StatusCode.UNSET] * 5
     assert traced.spans[0].status.description == "RateLimitError (HTTP 429, code rate_limited, request req-1)"
 
@@ -120,7 +120,7 @@ def test_only_what_went_wrong_is_an_error(traced):
 )
 def test_a_job_without_a_video_is_an_error(traced, end, outcome, kind):
     """With its kind, and without an exception event: those carry messages."""
-    traced.hear(started(), end)
+    traced.observe(started(), end)
     job = traced.one("evolink.job")
     assert job.status.status_code is StatusCode.ERROR
     assert (job.attributes["evolink.job.outcome"], job.attributes["error.type"]) == (outcome, kind)
@@ -129,7 +129,7 @@ def test_a_job_without_a_video_is_an_error(traced, end, outcome, kind):
 
 def test_a_doubt_names_what_to_search_for(traced):
     """The idempotency key and the status of the answer that could not be read."""
-    traced.hear(started(), unknown())
+    traced.observe(started(), unknown())
     job = traced.one("evolink.job")
     assert job.attributes["evolink.idempotency_key"] == "ev-0123456789abcdef"
     assert job.attributes["http.response.status_code"] == 502
@@ -138,16 +138,16 @@ def test_a_doubt_names_what_to_search_for(traced):
 def test_a_file_not_saved_is_an_error_of_its_download_alone(traced):
     """The video is there."""
     lost = downloaded(error=DownloadError("disk full", url=LINK), path=None, size_bytes=0)
-    download, job = traced.hear(started(), lost, completed(download_error=lost.error))
+    download, job = traced.observe(started(), lost, completed(download_error=lost.error))
     assert (download.status.status_code, job.status.status_code) == (StatusCode.ERROR, StatusCode.UNSET)
     assert dict(download.attributes) == {"evolink.job.key": "shot-1", "error.type": "DownloadError"}
 
 
-def test_looks_at_a_task_that_failed_are_counted_here(traced):
+def test_polls_of_a_task_that_failed_are_counted_here(traced):
     """Its outcome does not tell them."""
-    looks = [looked(TASK, states=("processing",))] * 3
-    traced.hear(started(), accepted(), *looks, failed(ServerError(503, PROMPT)))
-    assert traced.one("evolink.job").attributes["evolink.looks"] == 3
+    polls = [polled(TASK, states=("processing",))] * 3
+    traced.observe(started(), accepted(), *polls, failed(ServerError(503, PROMPT)))
+    assert traced.one("evolink.job").attributes["evolink.polls"] == 3
 
 
 # --- where jobs hang
@@ -157,77 +157,79 @@ def test_a_job_hangs_below_the_span_in_which_it_started(traced):
     """And what happens later, elsewhere, hangs below the job all the same."""
     tracer = traced.tracers.get_tracer("app")
     with tracer.start_as_current_span("request") as request:
-        traced.hear(started())
+        traced.observe(started())
     with tracer.start_as_current_span("elsewhere"):
-        traced.hear(accepted(), looked(TASK, states=("completed",)), completed())
+        traced.observe(accepted(), polled(TASK, states=("completed",)), completed())
     job = traced.one("evolink.job")
     assert job.parent.span_id == request.get_span_context().span_id
-    assert traced.one("evolink.look").parent.span_id == job.context.span_id
+    assert traced.one("evolink.poll").parent.span_id == job.context.span_id
 
 
 def test_a_resumed_job_has_its_task_from_the_start(traced):
-    """So its looks hang below it, though this run submitted nothing."""
-    traced.hear(started(task_id=TASK), looked(TASK, states=("completed",)), completed(resumed=True))
-    assert traced.one("evolink.look").parent.span_id == traced.one("evolink.job").context.span_id
+    """So its polls hang below it, though this run submitted nothing."""
+    traced.observe(started(task_id=TASK), polled(TASK, states=("completed",)), completed(resumed=True))
+    assert traced.one("evolink.poll").parent.span_id == traced.one("evolink.job").context.span_id
     assert traced.one("evolink.job").attributes["evolink.resumed"] is True
 
 
 def test_a_job_joined_is_one_job(traced):
     """A second caller of the same key starts nothing."""
-    traced.hear(started(), started(), accepted(), completed())
+    traced.observe(started(), started(), accepted(), completed())
     assert [span.name for span in traced.spans] == ["evolink.submit", "evolink.job"]
 
 
 def test_a_key_used_again_is_another_job(traced):
     """Once the first has ended."""
-    traced.hear(started(), completed(), started(), completed())
+    traced.observe(started(), completed(), started(), completed())
     assert len({span.context.trace_id for span in traced.spans}) == 2
 
 
-# --- looks at many tasks
+# --- polls of many tasks
 
 
-def test_a_look_at_many_tasks_is_one_span_linked_to_their_jobs(traced):
+def test_a_poll_of_many_tasks_is_one_span_linked_to_their_jobs(traced):
     """A trace of its own, as it belongs to none of them more than to another; a link says which job it was for."""
     for number in range(50):
-        traced.hear(started(f"shot-{number}"), accepted(f"shot-{number}", f"task-{number}"))
+        traced.observe(started(f"shot-{number}"), accepted(f"shot-{number}", f"task-{number}"))
     asked = tuple(f"task-{number}" for number in range(50))
-    traced.hear(looked(*asked, states=("processing",) * 48 + (None, "completed")))
-    look = traced.one("evolink.look")
-    assert look.parent is None
-    assert dict(look.attributes) == {"evolink.look.tasks": 50, "evolink.look.answered": 49}
+    traced.observe(polled(*asked, states=("processing",) * 48 + (None, "completed")))
+    poll = traced.one("evolink.poll")
+    assert poll.parent is None
+    assert dict(poll.attributes) == {"evolink.poll.tasks": 50, "evolink.poll.answered": 49}
     traced.observer.close()
     jobs = [span for span in traced.spans if span.name == "evolink.job"]
-    assert [link.context.span_id for link in look.links] == [job.context.span_id for job in jobs]
-    assert dict(look.links[7].attributes) == {"evolink.job.key": "shot-7", "evolink.task.id": "task-7"}
+    assert [link.context.span_id for link in poll.links] == [job.context.span_id for job in jobs]
+    assert dict(poll.links[7].attributes) == {"evolink.job.key": "shot-7", "evolink.task.id": "task-7"}
 
 
-def test_a_look_at_many_tasks_counts_for_each(traced):
-    """As `evolink.looks` of its job."""
-    traced.hear(started("a", task_id="1"), started("b", task_id="2"), looked("1", "2"), looked("1", "2"), looked("1"))
-    traced.hear(failed(ServerError(503, PROMPT), "a", "1"), failed(ServerError(503, PROMPT), "b", "2"))
+def test_a_poll_of_many_tasks_counts_for_each(traced):
+    """As `evolink.polls` of its job."""
+    traced.observe(
+        started("a", task_id="1"), started("b", task_id="2"), polled("1", "2"), polled("1", "2"), polled("1")
+    )
+    traced.observe(failed(ServerError(503, PROMPT), "a", "1"), failed(ServerError(503, PROMPT), "b", "2"))
     jobs = {span.attributes["evolink.job.key"]: span for span in traced.spans if span.name == "evolink.job"}
-    assert {key: job.attributes["evolink.looks"] for key, job in jobs.items()} == {"a": 3, "b": 2}
+    assert {key: job.attributes["evolink.polls"] for key, job in jobs.items()} == {"a": 3, "b": 2}
 
 
-def test_a_look_at_a_task_of_nobody_is_a_trace_of_its_own(traced):
-    """Also when some span is current: the pool looks when it likes, not when somebody asks."""
+def test_a_poll_of_a_task_without_a_job_is_a_trace_of_its_own(traced):
+    """Also when some span is current: the pool polls on its own schedule."""
     with traced.tracers.get_tracer("app").start_as_current_span("request"):
-        traced.hear(looked("task-of-yesterday", states=("processing",)))
-    look = traced.one("evolink.look")
-    assert look.parent is None
-    assert look.links == ()
+        traced.observe(polled("task-of-yesterday", states=("processing",)))
+    poll = traced.one("evolink.poll")
+    assert poll.parent is None
+    assert poll.links == ()
 
 
 def test_the_end_of_a_task_of_nobody_is_counted(traced):
     """It has no span, as nobody knows when it began."""
-    assert traced.hear(completed(key=TASK)) == []
+    assert traced.observe(completed(key=TASK)) == []
     assert traced.figures()["evolink.jobs"] == [({"evolink.job.outcome": "completed"}, 1)]
 
 
 def test_the_end_of_a_task_finds_its_job_by_the_task(traced):
     """Whoever waits for it by its id ends the job that made it."""
-    traced.hear(started(), accepted(), completed(key=TASK))
+    traced.observe(started(), accepted(), completed(key=TASK))
     assert traced.one("evolink.job").attributes["evolink.job.outcome"] == "completed"
 
 
@@ -237,7 +239,7 @@ def test_the_end_of_a_task_finds_its_job_by_the_task(traced):
 def test_closing_ends_what_is_open(traced):
     """As open, now; and twice is harmless."""
     before = time.time_ns()
-    traced.hear(started(at=before / 1e9 - 1), accepted())
+    traced.observe(started(at=before / 1e9 - 1), accepted())
     traced.observer.close()
     traced.observer.close()
     job = traced.one("evolink.job")
@@ -268,21 +270,21 @@ def test_open_jobs_are_bounded(traced):
 
 def test_what_has_ended_is_forgotten(traced):
     """Nothing is kept of a job but what was exported."""
-    traced.hear(*everything())
+    traced.observe(*everything())
     assert traced.observer._jobs == traced.observer._by_task == {}
 
 
 def test_a_clock_set_back_makes_no_span_that_ends_before_it_begins(traced):
     """Such spans are refused by back ends."""
-    traced.hear(started(at=NOON + 1000), accepted(), completed())
+    traced.observe(started(at=NOON + 1000), accepted(), completed())
     assert all(span.end_time >= span.start_time for span in traced.spans)
 
 
 def test_nothing_is_linked_or_kept_when_nothing_is_sampled(traced):
-    """A sampler that drops a job drops all that is below it, and no look links to it."""
+    """A sampler that drops a job drops all that is below it, and no poll links to it."""
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     observer = OtelObserver(off, traced.meters)
-    for event in [started(), started("shot-2", task_id="b"), accepted(), looked(TASK, "b"), looked(TASK), completed()]:
+    for event in [started(), started("shot-2", task_id="b"), accepted(), polled(TASK, "b"), polled(TASK), completed()]:
         observer(event)
     assert traced.spans == []
 
@@ -292,7 +294,7 @@ def test_nothing_is_linked_or_kept_when_nothing_is_sampled(traced):
 
 def test_figures_of_a_job(traced):
     """What was sent, what came of it, what it cost, how long it took and how late it was noticed."""
-    traced.hear(*one_job())
+    traced.observe(*one_job())
     about = {"evolink.model": MODEL}
     refused = {"error.type": "RateLimitError", "http.response.status_code": 429}
     sent = about | {"evolink.session": SESSION}
@@ -300,7 +302,7 @@ def test_figures_of_a_job(traced):
         "evolink.jobs": [(about | {"evolink.job.outcome": "completed"}, 1)],
         "evolink.submits": [(sent | refused, 1), (sent, 1)],
         "evolink.status_requests": [({}, 2)],
-        "evolink.looks": [({}, 2)],
+        "evolink.polls": [({}, 2)],
         "evolink.credits": [(about, 11.0)],
         "evolink.lag": [(about, 3.5)],
         "evolink.task.duration": [(about, 118.5)],
@@ -309,7 +311,7 @@ def test_figures_of_a_job(traced):
 
 def test_outcomes_are_counted_by_kind(traced):
     """Failed ones by their error too."""
-    traced.hear(failed(TransportError("x")), *[failed(RateLimitError(429, "x"))] * 2, unknown())
+    traced.observe(failed(TransportError("x")), *[failed(RateLimitError(429, "x"))] * 2, unknown())
     lost = {"evolink.job.outcome": "failed", "error.type": "TransportError"}
     refused = {"evolink.job.outcome": "failed", "error.type": "RateLimitError", "http.response.status_code": 429}
     doubt = {
@@ -320,23 +322,23 @@ def test_outcomes_are_counted_by_kind(traced):
     assert traced.figures()["evolink.jobs"] == [(lost, 1), (refused, 2), (doubt, 1)]
 
 
-def test_a_look_at_many_is_one_request(traced):
-    """And as many looks."""
-    traced.hear(looked("a", "b", "c"), looked("d", error=TransportError("x")))
+def test_a_poll_of_many_is_one_request(traced):
+    """And as many polls."""
+    traced.observe(polled("a", "b", "c"), polled("d", error=TransportError("x")))
     figures = traced.figures()
     assert figures["evolink.status_requests"] == [({}, 1), ({"error.type": "TransportError"}, 1)]
-    assert figures["evolink.looks"] == [({}, 4)]
+    assert figures["evolink.polls"] == [({}, 4)]
 
 
 def test_what_an_earlier_run_has_measured_is_not_measured_again(traced):
     """A job that comes straight back from the journal is counted as resumed; its credits and times are old."""
-    traced.hear(completed(resumed=True))
+    traced.observe(completed(resumed=True))
     assert traced.figures() == {"evolink.jobs": [({"evolink.job.outcome": "completed", "evolink.resumed": True}, 1)]}
 
 
 def test_times_are_measured_in_seconds(traced):
     """With bounds to match, where the API takes them (since 1.30): the SDK's own are for milliseconds."""
-    traced.hear(completed())
+    traced.observe(completed())
     scopes = traced.reader.get_metrics_data().resource_metrics[0].scope_metrics
     found = {metric.name: metric for metric in scopes[0].metrics}
     assert found["evolink.lag"].unit == found["evolink.task.duration"].unit == "s"
@@ -346,7 +348,7 @@ def test_times_are_measured_in_seconds(traced):
 
 def test_no_figure_has_a_key_or_an_id(traced):
     """Their attributes take few values, however many jobs there are."""
-    traced.hear(*everything())
+    traced.observe(*everything())
     names = {name for figures in traced.figures().values() for told, _ in figures for name in told}
     assert names == {
         "evolink.model",
@@ -369,9 +371,9 @@ def test_without_an_sdk_nothing_happens():
 
 def test_events_about_the_pool_make_no_spans(traced):
     """They are for a log."""
-    assert traced.hear(SubmitsLimited(at=NOON, limit=2)) == []
+    assert traced.observe(SubmitsLimited(at=NOON, limit=2)) == []
 
 
 def test_a_request_of_an_unknown_job_is_traced_where_it_is_heard(traced):
     """As when the observer came late, or gave the job up."""
-    assert [span.name for span in traced.hear(submitted(), downloaded())] == ["evolink.submit", "evolink.download"]
+    assert [span.name for span in traced.observe(submitted(), downloaded())] == ["evolink.submit", "evolink.download"]

@@ -35,17 +35,17 @@ def test_the_sample_with_the_sdk_runs(tmp_path):
 
 def test_the_table_of_spans_is_whole(traced):
     """Those that it names are those that are made."""
-    assert cells("Span") == {span.name for span in traced.hear(*one_job())}
+    assert cells("Span") == {span.name for span in traced.observe(*one_job())}
 
 
 def test_the_table_of_figures_is_whole(traced):
     """As above."""
-    traced.hear(*everything())
+    traced.observe(*everything())
     assert cells("Name") == set(traced.figures())
 
 
 def test_every_attribute_that_the_page_names_is_there(traced):
     """It names the important ones."""
-    seen = {name for span in traced.hear(*one_job()) for name in span.attributes}
+    seen = {name for span in traced.observe(*one_job()) for name in span.attributes}
     told = set(re.findall(r"`(evolink\.[\w.]+)`", PAGE.partition("### Figures")[0]))
     assert told - {span.name for span in traced.spans} <= seen

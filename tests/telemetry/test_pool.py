@@ -32,7 +32,7 @@ async def outcomes_of(pool, shots, **options) -> list[ev.Completed | ev.Failed |
 
 
 async def test_each_job_of_a_run_is_a_span_below_whoever_ran_it(emulator, traced, tmp_path):
-    """With its submit, its looks, its download; a look at many tasks links to it instead."""
+    """With its submit, its polls, its download; a poll of many tasks links to it instead."""
     with traced.tracers.get_tracer("app").start_as_current_span("batch") as batch:
         async with open_pool(emulator, observer=traced.observer) as pool:
             outcomes = await outcomes_of(pool, jobs(5), download_to=tmp_path)
@@ -45,7 +45,7 @@ async def test_each_job_of_a_run_is_a_span_below_whoever_ran_it(emulator, traced
         linked = [link for span in traced.spans for link in span.links if link.context.span_id == job.context.span_id]
         assert job.parent.span_id == batch.get_span_context().span_id
         assert (below.count("evolink.submit"), below.count("evolink.download")) == (1, 1)
-        assert below.count("evolink.look") + len(linked) == outcome.timing.looks == job.attributes["evolink.looks"]
+        assert below.count("evolink.poll") + len(linked) == outcome.timing.looks == job.attributes["evolink.polls"]
         assert job.attributes["evolink.task.id"] == outcome.task_id
         assert job.attributes["evolink.credits"] == outcome.credits
 
@@ -71,7 +71,7 @@ async def test_figures_agree_with_the_pool(emulator, traced):
     assert figures["evolink.jobs"] == stats.completed == 20
     assert figures["evolink.submits"] == stats.submits
     assert figures["evolink.status_requests"] == stats.status_requests
-    assert figures["evolink.looks"] == stats.looks
+    assert figures["evolink.polls"] == stats.looks
     assert figures["evolink.credits"] == stats.credits_used
 
 
@@ -82,13 +82,13 @@ async def test_one_job_is_traced_as_those_of_a_run_are(emulator, traced):
     assert [span.attributes["evolink.job.outcome"] for span in named(traced, "evolink.job")] == ["completed"]
 
 
-async def test_a_task_waited_for_by_its_id_has_looks_of_their_own(emulator, traced):
+async def test_a_task_waited_for_by_its_id_has_polls_of_their_own(emulator, traced):
     """Nobody here made it, so there is no job for them to hang below."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
     async with open_pool(emulator, observer=traced.observer) as pool:
         await pool.wait(accepted.task_id)
-    assert {span.name for span in traced.spans} == {"evolink.look"}
+    assert {span.name for span in traced.spans} == {"evolink.poll"}
     assert all(span.parent is None for span in traced.spans)
 
 
@@ -122,12 +122,12 @@ async def test_a_doubt_is_an_error_of_its_span_and_of_its_line(emulator, traced,
 
 
 async def test_a_log_tells_the_life_of_a_job(emulator, caplog, tmp_path):
-    """Started, accepted, looked at, saved, completed; in this order."""
+    """Started, accepted, polled, saved, completed; in this order."""
     caplog.set_level(logging.DEBUG, "evolink_async")
     async with open_pool(emulator, observer=LogObserver()) as pool:
         await outcomes_of(pool, jobs(1), download_to=tmp_path)
     told = [record.getMessage() for record in caplog.records if record.name == "evolink_async"]
-    words = ["started", "accepted as task", "looked at task", "saved as", "completed: task"]
+    words = ["started", "accepted as task", "polled task", "saved as", "completed: task"]
     places = [next(n for n, line in enumerate(told) if word in line) for word in words]
     assert places == sorted(places)
 

@@ -43,7 +43,7 @@ def test_no_line_tells_a_link_when_texts_are_wanted(caplog, secret):
 
 def test_no_span_and_no_figure_tells_a_secret(traced):
     """In all that is exported, as JSON."""
-    spans = traced.hear(*everything())
+    spans = traced.observe(*everything())
     assert len(spans) > 150
     assert [span for span in spans if canaries_in(span.to_json())] == []
     assert canaries_in(traced.reader.get_metrics_data().to_json()) == []

@@ -1,6 +1,6 @@
-"""The command `check`: what is wrong with a batch, before it is paid for.
+"""The command `check`: finds what is wrong with jobs and their files, before anything is paid for.
 
-Nothing is sent; without `--remote` not a single connection is made.
+Nothing is sent; without `--remote` no connection is made.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from ...errors import PreflightError
 from ...media import MediaFacts
 from ...params import AnyParams
 from ...uploads import Preflight, billed_input_seconds
-from ..inputs.jobs_file import JobsFile, read_jobs
-from ..output import report
+from ..exit_codes import FAILED, OK
+from ..inputs.job_lines import ParsedJobs
+from ..inputs.jobs_file import read_jobs
+from ..output.numbers import number
+from ..output.tables import MAX_ROWS, empty_table
 from ..output.terminal import Terminal, plain
-from .run import folder_of, lines_of
 
-_AT_ONCE = 16
-"""Jobs looked at at once; with `--remote` the most connections."""
+_WORKERS = 16
+"""Jobs checked at once; with `--remote` also the most connections."""
 
 
 @attrs.frozen(kw_only=True)
-class Checked:
-    """What there is to say of a line.
+class CheckedLine:
+    """What was found about one line.
 
     Attributes:
-        line: Its number, counted from 1.
+        line: The number of the line, counted from 1.
         key: The job's key; None if the line is no job.
-        model: What it asks for.
-        faults: What is wrong with it.
-        billed: Seconds of input that are billed on top of the output; None where that is not known.
+        model: The model that the job asks for.
+        faults: What is wrong with the line.
+        billed: Seconds of input that are billed on top of the output; None if not known.
     """
 
     line: int
@@ -49,52 +51,53 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
     """Check a jobs file and the files it names; return the exit code.
 
     Args:
-        source: The file of jobs, "-" for standard input.
-        terminal: Where to show what is wrong.
-        reads_links: Read the beginning of what stands behind URLs too.
-        allows_private: Read it from plain http and private addresses too.
+        source: The jobs file, "-" for standard input.
+        terminal: Where the result is printed.
+        reads_links: Read the first mebibyte behind each URL too.
+        allows_private: Read from plain http and private addresses too.
 
     Raises:
-        ConfigurationError: The file cannot be read.
+        ConfigurationError: The jobs file cannot be read.
     """
-    file = read_jobs(lines_of(source), folder_of(source))
+    parsed = read_jobs(source)
     options = HttpOptions(allow_private_results=allows_private) if reads_links else None
-    found = asyncio.run(_checked(file, options))
-    if terminal.for_eyes:
-        _show(found, terminal)
+    checked = asyncio.run(_check_lines(parsed, options))
+    if terminal.shows_tables:
+        _show(checked, terminal)
     else:
-        for one in found:
+        for one in checked:
             terminal.json_line(checked_object(one))
-    for remark in file.notes:
+    for remark in parsed.notes:
         terminal.note(f"note: {remark}")
-    terminal.note(_summary(found))
-    return report.FAILED if any(one.faults for one in found) else report.OK
+    terminal.note(_summary(checked))
+    return FAILED if any(one.faults for one in checked) else OK
 
 
-async def _checked(file: JobsFile, options: HttpOptions | None) -> list[Checked]:
-    """Look at every line, in their order; with options, at what stands behind URLs too."""
+async def _check_lines(parsed: ParsedJobs, options: HttpOptions | None) -> list[CheckedLine]:
+    """Check every line; return them in the order of the file. With options, links are read too."""
     preflight, result_reader = Preflight(), None if options is None else ResultReader(options)
-    found = [Checked(line=remark.line, faults=(remark.text,)) for remark in file.bad]
-    waiting = iter(file.jobs)
+    checked = [CheckedLine(line=remark.line, faults=(remark.text,)) for remark in parsed.bad]
+    # One iterator for all workers: each takes the next job when it is free.
+    waiting = iter(parsed.jobs)
 
     async def work() -> None:
         for job in waiting:
-            line = Checked(line=file.lines[job.key], key=job.key, model=job.params.model)
+            line = CheckedLine(line=parsed.line_numbers[job.key], key=job.key, model=job.params.model)
             try:
                 facts = await _facts(job.params, preflight, result_reader)
             except PreflightError as error:
-                found.append(attrs.evolve(line, faults=tuple(map(str, error.faults))))
+                checked.append(attrs.evolve(line, faults=tuple(map(str, error.faults))))
             else:
-                found.append(attrs.evolve(line, billed=billed_input_seconds(job.params, facts)))
+                checked.append(attrs.evolve(line, billed=billed_input_seconds(job.params, facts)))
 
     try:
         async with anyio.create_task_group() as group:
-            for _ in range(_AT_ONCE):
+            for _ in range(_WORKERS):
                 group.start_soon(work)
     finally:
         if result_reader is not None:
             await result_reader.aclose()
-    return sorted(found, key=lambda one: one.line)
+    return sorted(checked, key=lambda one: one.line)
 
 
 async def _facts(
@@ -105,35 +108,36 @@ async def _facts(
     return preflight.facts_of(await preflight.with_digests(params))
 
 
-def checked_object(one: Checked) -> dict[str, object]:
-    """Return the JSON object that tells what is wrong with a line."""
+def checked_object(checked: CheckedLine) -> dict[str, object]:
+    """Return what was found about a line as a JSON object."""
     return {
-        "line": one.line,
-        "custom_id": one.key,
-        "model": one.model,
-        "ok": not one.faults,
-        "faults": list(one.faults),
-        "billed_input_seconds": one.billed,
+        "line": checked.line,
+        "custom_id": checked.key,
+        "model": checked.model,
+        "ok": not checked.faults,
+        "faults": list(checked.faults),
+        "billed_input_seconds": checked.billed,
     }
 
 
-def _show(found: list[Checked], terminal: Terminal) -> None:
-    rows = [one for one in found if one.faults or one.billed is not None]
-    if len(rows) > report.MAX_ROWS:
+def _show(checked: list[CheckedLine], terminal: Terminal) -> None:
+    # Valid lines without billed input are counted in the summary only.
+    rows = [one for one in checked if one.faults or one.billed is not None]
+    if len(rows) > MAX_ROWS:
         rows.sort(key=lambda one: not one.faults)
-    table = report.listing("line", "key", "billed input", "what is wrong", right=("line", "billed input"))
-    for one in rows[: report.MAX_ROWS]:
-        billed = "" if one.billed is None else f"{report.number(one.billed)} s"
+    table = empty_table("line", "key", "billed input", "what is wrong", right=("line", "billed input"))
+    for one in rows[:MAX_ROWS]:
+        billed = "" if one.billed is None else f"{number(one.billed)} s"
         table.add_row(*map(plain, (str(one.line), one.key or "", billed, "\n".join(one.faults))))
-    if len(rows) > report.MAX_ROWS:
-        table.caption = f"and {len(rows) - report.MAX_ROWS} more"
+    if len(rows) > MAX_ROWS:
+        table.caption = f"and {len(rows) - MAX_ROWS} more"
     if rows:
         terminal.say(table)
 
 
-def _summary(found: list[Checked]) -> str:
-    bad = sum(bool(one.faults) for one in found)
-    billed = [one.billed for one in found if one.billed is not None]
-    words = f"bad lines: {bad} of {len(found)}" if bad else f"good lines: {len(found)}"
-    seconds = f"; {report.number(sum(billed))} s of input are billed for {len(billed)}" if billed else ""
+def _summary(checked: list[CheckedLine]) -> str:
+    bad = sum(bool(one.faults) for one in checked)
+    billed = [one.billed for one in checked if one.billed is not None]
+    words = f"bad lines: {bad} of {len(checked)}" if bad else f"good lines: {len(checked)}"
+    seconds = f"; {number(sum(billed))} s of input are billed for {len(billed)}" if billed else ""
     return f"{words}{seconds}; nothing was sent."

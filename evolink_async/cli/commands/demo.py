@@ -1,6 +1,6 @@
-"""The command `demo`: the vendor's own example requests, from reference material to saved videos, at no cost.
+"""The command `demo`: runs the vendor's own example requests on an emulator, with local reference files, at no cost.
 
-It prepares material and shows results; the jobs are carried out by `running`, as those of `run` are.
+The jobs and the reference files are in `demo_material`; the closing table is in `output.demo_table`.
 """
 
 from __future__ import annotations
@@ -13,51 +13,53 @@ from pathlib import Path
 from typing import cast
 
 import anyio.to_thread
-import attrs
-from rich.table import Table
 
+from ... import json_text
 from ...errors import ConfigurationError
-from ...jobs import Completed, Outcome
-from ...json_text import parse
+from .. import exit_codes
 from ..demo_material.media import make_media
-from ..inputs.jobs_file import read_jobs
-from ..inputs.service import emulated
-from ..output import report
-from ..output.ending import RunEnd, RunPlan, explain
-from ..output.footage import Footage, footage_of
-from ..output.terminal import Terminal, plain
-from .batch import carry_out
+from ..inputs.job_lines import parse_jobs
+from ..inputs.local_emulator import emulated
+from ..output.demo_table import demo_table, read_row
+from ..output.outcomes import summary
+from ..output.run_report import report_run
+from ..output.terminal import Terminal
+from ..running.run_plan import RunPlan
+from ..running.run_pool import run_pool
+from ..running.run_result import RunResult
 
 _FILE = "file:"
-_ROOMY_COLUMNS = 90  # with fewer the table needs every one of them
+
+_WIDE_COLUMNS = 90
+"""Columns of a terminal from which on the table has two spaces between columns."""
 
 
 def demo(out: Path, *, speed: float, jobs: int | None, terminal: Terminal) -> int:
-    """Run the examples on an emulator of our own and save their videos; return the exit code.
+    """Run the examples on an embedded emulator and save their videos; return the exit code.
 
     Args:
-        out: The folder for the videos.
-        speed: Emulated seconds per real one.
-        jobs: How many of the examples; None for all.
-        terminal: Where to say and show it.
+        out: Folder for the videos.
+        speed: Emulated seconds per real second.
+        jobs: Number of examples to run; None for all.
+        terminal: Where progress and results are printed.
 
     Raises:
-        ConfigurationError: The extra `emulator` is not installed, there are not so many examples, or the folder
-            cannot be written to.
+        ConfigurationError: The extra `emulator` is not installed, `jobs` is out of range, or the folder cannot be
+            written to.
     """
-    return asyncio.run(_demo(out.absolute(), speed, chosen(example_lines(), jobs), terminal))
+    return asyncio.run(_demo(out.absolute(), speed, first_lines(example_lines(), jobs), terminal))
 
 
 def example_lines() -> list[bytes]:
-    """Return the packaged example jobs, one JSON object each; `file:` stands for a file made on the spot."""
+    """Return the example jobs of the package, one JSON object each; `file:` names a file of `demo_material.media`."""
     return (files("evolink_async.cli.demo_material") / "jobs.jsonl").read_bytes().splitlines()
 
 
-def chosen(lines: Sequence[bytes], count: int | None) -> Sequence[bytes]:
-    """Return the first `count` lines.
+def first_lines(lines: Sequence[bytes], count: int | None) -> Sequence[bytes]:
+    """Return the first `count` lines; all of them for None.
 
     Raises:
-        ConfigurationError: There are not so many.
+        ConfigurationError: `count` is less than 1 or more than there are.
     """
     if count is not None and not 1 <= count <= len(lines):
         raise ConfigurationError(f"--jobs must be 1 to {len(lines)}, not {count}")
@@ -68,23 +70,25 @@ async def _demo(out: Path, speed: float, lines: Sequence[bytes], terminal: Termi
     with tempfile.TemporaryDirectory(prefix="evolink-demo-") as name:
         folder = Path(name)
         async with emulated(speed) as service:
-            names = sorted(set(named_files([parse(line) for line in lines])))
-            terminal.note(f"A local EvoLink is up, {speed:g} times faster than life: no key, no cost.")
-            await anyio.to_thread.run_sync(_make, names, folder)
+            names = sorted(set(named_files([json_text.parse(line) for line in lines])))
+            terminal.note(f"A local EvoLink emulator is running, {speed:g} times as fast as EvoLink: no key, no cost.")
+            # In a thread: encoding takes seconds, and the emulator answers in this event loop.
+            await anyio.to_thread.run_sync(_make_files, names, folder)
             terminal.note(
                 f"Made {len(names)} reference files: clips, pictures, voices. Each is checked and uploaded once."
             )
-            file = read_jobs(lines, folder)
-            terminal.note(f"Running {len(file.jobs)} jobs over {len({job.params.model for job in file.jobs})} models.")
-            ending = await carry_out(service.pool(), RunPlan(jobs=file.jobs, folder=out, lives_on=False), terminal)
-    code = explain(ending, terminal)
-    models = {job.key: job.params.model for job in file.jobs}
-    await _show(ending, models, out, terminal)
-    return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code
+            parsed = parse_jobs(lines, folder)
+            models = {job.key: job.params.model for job in parsed.jobs}
+            terminal.note(f"Running {len(parsed.jobs)} jobs over {len(set(models.values()))} models.")
+            plan = RunPlan(jobs=parsed.jobs, folder=out, tasks_outlive_run=False)
+            result = await run_pool(service.pool(), plan, terminal)
+    report_run(result, terminal)
+    await _show(result, models, terminal)
+    return exit_codes.of_run(result, bad_lines=len(parsed.bad))
 
 
 def named_files(value: object) -> Iterable[str]:
-    """Find the names of all local files, at any depth."""
+    """Yield the names of all local files in a JSON value, at any depth."""
     if isinstance(value, str) and value.startswith(_FILE):
         yield value.removeprefix(_FILE)
     elif isinstance(value, dict):
@@ -94,58 +98,17 @@ def named_files(value: object) -> Iterable[str]:
             yield from named_files(item)
 
 
-def _make(names: Sequence[str], folder: Path) -> None:
+def _make_files(names: Sequence[str], folder: Path) -> None:
     for name in names:
         make_media(name, folder)
 
 
-@attrs.frozen
-class Shot:
-    """A row of the closing table: how a job ended, and what its file is if there is one."""
-
-    outcome: Outcome
-    footage: Footage | None
-
-
-async def _show(ending: RunEnd, models: Mapping[str, str], out: Path, terminal: Terminal) -> None:
-    shots = [Shot(outcome, await anyio.to_thread.run_sync(_look, outcome)) for outcome in ending.outcomes]
-    saved = sum(shot.footage is not None for shot in shots)
-    if shots:
-        terminal.say(shot_table(shots, models, is_tight=terminal.out.width < _ROOMY_COLUMNS))
+async def _show(result: RunResult, models: Mapping[str, str], terminal: Terminal) -> None:
+    rows = [await anyio.to_thread.run_sync(read_row, outcome) for outcome in result.outcomes]
+    saved = sum(row.facts is not None for row in rows)
+    if rows:
+        terminal.say(demo_table(rows, models, is_tight=terminal.out.width < _WIDE_COLUMNS))
         terminal.say()
-    terminal.say(f"{report.summary(ending.outcomes, ending.seconds)} (all of it make-believe).")
-    terminal.say(f"{saved} videos are in {out}")
+    terminal.say(f"{summary(result.outcomes, result.seconds)} (by the emulator; nothing was paid).")
+    terminal.say(f"{saved} videos are in {result.plan.folder}")
     terminal.say("For real ones set EVOLINK_API_KEY, then:\n  evolink-async run jobs.jsonl --out videos")
-
-
-def _look(outcome: Outcome) -> Footage | None:
-    return footage_of(outcome.files[0]) if isinstance(outcome, Completed) and outcome.files else None
-
-
-def shot_table(shots: Iterable[Shot], models: Mapping[str, str], *, is_tight: bool = False) -> Table:
-    """Return the closing table: what was asked for, and what the files really are."""
-    table = report.listing(
-        *("job", "model", "pixels", "secs", "audio", "credits", "size", "lag"),
-        right=("pixels", "secs", "credits", "size", "lag"),
-        is_tight=is_tight,
-    )
-    for shot in sorted(shots, key=lambda shot: shot.outcome.key):
-        table.add_row(*map(plain, cells_of(shot, models.get(shot.outcome.key, ""))))
-    return table
-
-
-def cells_of(shot: Shot, model: str) -> tuple[str, ...]:
-    """Return the cells of one row."""
-    outcome, footage = shot.outcome, shot.footage
-    if footage is None or not isinstance(outcome, Completed):
-        return outcome.key, model, report.status_of(outcome)
-    return (
-        outcome.key,
-        model,
-        f"{footage.width}x{footage.height}",
-        f"{footage.seconds:g}",
-        "yes" if footage.has_audio else "no",
-        report.number(outcome.credits),
-        f"{footage.size_bytes / 1000:.0f} kB",
-        f"{outcome.timing.lag:.1f} s",
-    )

@@ -1,11 +1,10 @@
-"""The commands `doubts` and `settle`: what may have been paid for, and what a look in the dashboard showed of it.
+"""The command `doubts`: shows the jobs that may have been paid for, and how to find their tasks in the dashboard.
 
-Neither asks the service anything.
+The service is not asked. What was found is recorded by the command `settle`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,57 +12,51 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from ...errors import ConfigurationError
 from ...journal.doubts import Doubt, read_doubts
-from ...journal.sqlite import SqliteJournal
-from ...wire import encode_poll
-from ..output import report
+from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
 
 DASHBOARD = "https://evolink.ai/dashboard"
-WINDOW = timedelta(minutes=2)
-"""Around the time of a submit: its own time-out is a minute, and two clocks differ."""
 
-_PROMPT_SIGNS = 80
-_NEXT = {
-    "resubmit": "is planned again: the next run buys it anew, under a new idempotency key",
-    "abandon": "is given up: the next run reports it as failed and sends nothing",
-}
+WINDOW = timedelta(minutes=2)
+"""Time before and after a submit to search: a submit times out after a minute, and two clocks may differ."""
+
+_PROMPT_LENGTH = 80
 
 
 def doubts(journal: Path, terminal: Terminal) -> int:
     """Show the jobs in doubt; return the exit code.
 
     Args:
-        journal: The file of the journal.
-        terminal: Where to show them.
+        journal: The journal file.
+        terminal: Where they are printed.
 
     Raises:
-        ConfigurationError: There is no such file.
-        JournalError: It is no journal, or cannot be read.
+        ConfigurationError: The file does not exist, or is empty.
+        JournalError: The file is not a journal, or cannot be read.
     """
     found = read_doubts(journal)
     for doubt in found:
-        if terminal.for_eyes:
+        if terminal.shows_tables:
             terminal.say(_card(doubt))
             terminal.say()
         else:
             terminal.json_line(doubt_object(doubt))
     if not found:
         terminal.note(f"No job is in doubt in {journal}.")
-        return report.OK
+        return OK
     command = f"evolink-async settle {shlex.quote(str(journal))} JOB (TASK_ID | resubmit | abandon)"
     terminal.note(f"{len(found)} in doubt; tell the journal what you found: {command}")
-    return report.UNKNOWN
+    return IN_DOUBT
 
 
 def doubt_object(doubt: Doubt) -> dict[str, object]:
-    """Return the JSON object that tells a doubt."""
+    """Return a job in doubt as a JSON object."""
     error, (begin, end) = doubt.error, _window(doubt)
     return {
         "custom_id": doubt.key,
         "model": doubt.model,
-        "prompt": doubt.prompt[:_PROMPT_SIGNS],
+        "prompt": doubt.prompt[:_PROMPT_LENGTH],
         "sent_at": error.sent_at,
         "window": [begin.isoformat(), end.isoformat()],
         "idempotency_key": error.idempotency_key,
@@ -76,7 +69,7 @@ def doubt_object(doubt: Doubt) -> dict[str, object]:
 
 
 def what_to_check(doubt: Doubt) -> str:
-    """Return one sentence on what to look for, and where."""
+    """Return one sentence on what to look for in the dashboard."""
     begin, end = _window(doubt)
     return (
         f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, for a task of {doubt.model} "
@@ -85,24 +78,26 @@ def what_to_check(doubt: Doubt) -> str:
 
 
 def _window(doubt: Doubt) -> tuple[datetime, datetime]:
-    sent = _local(doubt)
+    sent = _local_time(doubt)
     return sent - WINDOW, sent + WINDOW
 
 
-def _local(doubt: Doubt) -> datetime:
+def _local_time(doubt: Doubt) -> datetime:
+    # Local time, not UTC: a person reads it and compares it with a page.
     return datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
 
 
 def _card(doubt: Doubt) -> Table:
-    """Everything about one doubt, a line each: it is to be compared with a page, not with other doubts."""
+    """Return one doubt as a table of two columns, a line per fact."""
+    # Not one row per doubt: a reader compares one doubt with a page of the dashboard, not doubts with each other.
     error = doubt.error
     facts = {
         "job": doubt.key,
         "model": doubt.model,
-        "prompt": doubt.prompt[:_PROMPT_SIGNS],
-        "sent": f"{_local(doubt):%Y-%m-%d %H:%M:%S %Z}",
+        "prompt": doubt.prompt[:_PROMPT_LENGTH],
+        "sent": f"{_local_time(doubt):%Y-%m-%d %H:%M:%S %Z}",
         "idempotency key": error.idempotency_key or "",
-        "request id": error.request_id or "none was told",
+        "request id": error.request_id or "none was sent",
         "HTTP status": str(error.status or "none arrived"),
         "API key": doubt.session,
         "why": str(error),
@@ -114,47 +109,3 @@ def _card(doubt: Doubt) -> Table:
     for name, value in facts.items():
         card.add_row(Text(name, style="bold"), plain(value))
     return card
-
-
-def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
-    """Write down what became of a doubt, and say what the next run will do; return the exit code.
-
-    Args:
-        journal: The file of the journal.
-        key: The key of a job in doubt.
-        how: The id of its task, "resubmit" or "abandon".
-        terminal: Where to say it.
-
-    Raises:
-        ConfigurationError: There is no such file, no job of this key is in doubt, or `how` is none of these.
-        ParamsError: `how` can be no task's id.
-        JournalError: It is no journal, or another process is using it.
-    """
-    if how not in _NEXT:
-        _check_task_id(how)
-    known = [doubt.key for doubt in read_doubts(journal)]
-    if key not in known:
-        told = f"; in doubt are: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else ""
-        raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{told}")
-    asyncio.run(_settle(journal, key, how))
-    terminal.say(f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}.")
-    left = len(known) - 1
-    terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
-    return report.OK
-
-
-def _check_task_id(word: str) -> None:
-    encode_poll(word)
-    if not any(sign.isdigit() for sign in word):  # "resubmitt" must not become a task for which a job waits for ever
-        raise ConfigurationError(
-            f"{word!r} is neither resubmit nor abandon, nor the id of a task, as task-unified-1-ab"
-        )
-
-
-async def _settle(path: Path, key: str, how: str) -> None:
-    journal = SqliteJournal(path)
-    await journal.open()
-    try:
-        await journal.settled(key, how)
-    finally:
-        await journal.aclose()

@@ -1,6 +1,6 @@
-"""The command `models`: which models there are, and what each takes.
+"""The command `models`: lists the models, or the fields of one.
 
-All of it is read from the registry; no model is named here.
+Everything shown is read from the registry of `params`; no model is named here.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from ... import models as _registering_them_all  # noqa: F401  # pyright: ignore[reportUnusedImport]
+# Importing the models registers them.
+from ... import models as _registered  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from ...errors import ConfigurationError
 from ...params import ParamField, Params, fields_of, nearest, registered_models
-from ..output import report
+from ..exit_codes import OK
+from ..output.tables import empty_table
 from ..output.terminal import Terminal, plain
 
 _PAGE_COLUMNS = 165
-"""Columns of a terminal that has room for the pages' addresses; in others the model's name links to its page."""
+"""Columns of a terminal from which on the pages' addresses have a column; else the model's name links to its page."""
 
 
 def models(name: str | None, terminal: Terminal) -> int:
     """Show every model, or all fields of one; return the exit code.
 
     Args:
-        name: The service's name of the model, None for all.
-        terminal: Where to show it.
+        name: The service's name of the model; None for all.
+        terminal: Where it is printed.
 
     Raises:
         ConfigurationError: There is no such model.
@@ -34,11 +36,11 @@ def models(name: str | None, terminal: Terminal) -> int:
     if name is None:
         _show_all(registered_models().values(), terminal)
     else:
-        _show_one(_found(name), terminal)
-    return report.OK
+        _show_one(_model_named(name), terminal)
+    return OK
 
 
-def _found(name: str) -> type[Params]:
+def _model_named(name: str) -> type[Params]:
     known = registered_models()
     if name not in known:
         near = nearest(name, known)
@@ -48,7 +50,7 @@ def _found(name: str) -> type[Params]:
 
 
 def model_object(cls: type[Params]) -> dict[str, object]:
-    """Return the JSON object that introduces a model."""
+    """Return a model as a JSON object, without its fields."""
     return {
         "model": cls.model,
         "class": cls.__qualname__,
@@ -59,7 +61,7 @@ def model_object(cls: type[Params]) -> dict[str, object]:
 
 
 def field_object(field: ParamField) -> dict[str, object]:
-    """Return the JSON object that describes a parameter."""
+    """Return a field of a model as a JSON object."""
     return {
         "field": field.path,
         "required": field.required,
@@ -70,7 +72,7 @@ def field_object(field: ParamField) -> dict[str, object]:
 
 
 def _show_all(classes: Iterable[type[Params]], terminal: Terminal) -> None:
-    if not terminal.for_eyes:
+    if not terminal.shows_tables:
         for cls in classes:
             terminal.json_line(model_object(cls))
         return
@@ -85,7 +87,7 @@ def _show_all(classes: Iterable[type[Params]], terminal: Terminal) -> None:
 
 
 def _table(classes: Iterable[type[Params]], *, has_pages: bool) -> Table:
-    table = report.listing("model", "class", "required", *(["page"] if has_pages else []))
+    table = empty_table("model", "class", "required", *(["page"] if has_pages else []))
     for cls in classes:
         required = ", ".join(field.path for field in fields_of(cls) if field.required)
         name = Text(cls.model, style=f"link {cls.source}" if cls.source else "")
@@ -94,14 +96,14 @@ def _table(classes: Iterable[type[Params]], *, has_pages: bool) -> Table:
 
 
 def _show_one(cls: type[Params], terminal: Terminal) -> None:
-    if not terminal.for_eyes:
+    if not terminal.shows_tables:
         terminal.json_line({**model_object(cls), "fields": [field_object(field) for field in fields_of(cls)]})
         return
     terminal.say(f"{cls.model}: {cls.__qualname__}, POST {cls.path}")
     if cls.source:
         terminal.say(cls.source)
     terminal.say()
-    table = report.listing("field", "default", "must be")
+    table = empty_table("field", "default", "must be")
     for field in fields_of(cls):
         default = "required" if field.required else "" if field.default is None else json.dumps(field.default)
         table.add_row(*map(plain, (field.path, default, field.text)))

@@ -1,161 +1,113 @@
-"""The command `run`: a JSONL file in, videos and outcomes out.
+"""The command `run`: runs the jobs of a JSONL file and saves their videos.
 
-It reads, checks and reports; the jobs are carried out by `running`.
+The jobs are read by `inputs.jobs_file`, run by `running.run_pool` and reported by `output`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import attrs
-
 from ...errors import ConfigurationError
 from ...jobs import Completed
-from ..inputs.jobs_file import JobsFile, read_jobs
-from ..inputs.service import Service, emulated
-from ..output import report
-from ..output.ending import RunEnd, RunPlan, explain
+from .. import exit_codes
+from ..inputs.job_lines import ParsedJobs
+from ..inputs.jobs_file import STDIN, read_jobs
+from ..inputs.local_emulator import emulated
+from ..inputs.run_options import RunOptions
+from ..output.outcomes import summary
 from ..output.results_file import ResultsWriter
+from ..output.run_report import report_run
+from ..output.tables import closing_table
 from ..output.terminal import Terminal
-from .batch import carry_out
+from ..running.run_plan import RunPlan
+from ..running.run_pool import run_pool
+from ..running.run_result import RunResult
 
 
-@attrs.frozen(kw_only=True)
-class RunOptions:
-    """What `run` was asked to do.
-
-    Attributes:
-        source: The file of jobs, "-" for standard input.
-        out: The folder for videos.
-        name: What they are called, None for their key.
-        results: A file that outcomes are appended to, None for standard output.
-        service: Where to; of an emulator only how to treat it counts.
-        emulator_speed: How many times faster than life an emulator of our own is; None to use EvoLink.
-        timeout: Seconds a task may take, None for as long as it likes.
-        journal: The file to write jobs down in, None for memory.
-        budget: Credits that may be spent at most, over all runs of the journal; None for no limit.
-    """
-
-    source: str
-    out: Path
-    results: Path | None
-    service: Service
-    emulator_speed: float | None
-    timeout: float | None
-    journal: Path | None = None
-    budget: float | None = None
-    name: str | None = None
-
-
-def journal_beside(source: str, out: Path) -> Path:
-    """Return where the journal of a jobs file is kept: in the folder of its videos, under its name.
+def run(source: str, options: RunOptions, terminal: Terminal) -> int:
+    """Read, check and run the jobs of a file, and report on them; return the exit code.
 
     Args:
-        source: The file of jobs; what is no lasting file, as standard input, goes by the name of that.
-        out: The folder for videos.
-    """
-    return out / f"{Path(source).stem if source != '-' and Path(source).is_file() else 'stdin'}.journal.db"
-
-
-def folder_of(source: str) -> Path:
-    """Return what `file:` paths in a jobs file start from: its own folder, for standard input the current one."""
-    return Path() if source == "-" else Path(source).parent
-
-
-def run(options: RunOptions, terminal: Terminal) -> int:
-    """Read, check, carry out, report; return the exit code.
+        source: The jobs file, "-" for standard input.
+        options: The options of the command.
+        terminal: Where progress and results are printed.
 
     Raises:
-        ConfigurationError: Something is wrong with the files, the folder, the key or the address.
+        ConfigurationError: A file, the folder, the API key, an address or an option is invalid; nothing was sent.
     """
-    file = read_jobs(lines_of(options.source), folder_of(options.source))
-    _report_lines(options.source, file, terminal)
-    if not file.jobs:
+    journal = options.journal_file(source)
+    parsed = read_jobs(source)
+    _report_lines(source, parsed, terminal)
+    if not parsed.jobs:
         terminal.note("There is no job to do; nothing was sent.")
-        return report.FAILED if file.bad else report.OK
-    return asyncio.run(_run(options, file, terminal))
-
-
-def lines_of(source: str) -> list[bytes]:
-    """Read a jobs file, "-" for standard input.
-
-    Raises:
-        ConfigurationError: It cannot be read.
-    """
-    try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise ConfigurationError(f"cannot read the jobs file {source!r}: {reason}") from None
-    return content.split(b"\n")
-
-
-def _report_lines(source: str, file: JobsFile, terminal: Terminal) -> None:
-    name = "standard input" if source == "-" else source
-    for remark in file.bad:
-        terminal.complain(f"{name}, {remark}")
-    for remark in file.notes:
-        terminal.note(f"note: {name}, {remark}")
-    if file.bad:
-        count = f"{len(file.bad)} of {len(file.bad) + len(file.jobs)} lines"
-        terminal.note(f"{count} are bad and are left out; correct them and run them in a file of their own.")
-
-
-async def _run(options: RunOptions, file: JobsFile, terminal: Terminal) -> int:
-    models = {job.key: job.params.model for job in file.jobs}
-    async with AsyncExitStack() as stack:
-        service = options.service
-        if options.emulator_speed is not None:
-            local = await stack.enter_async_context(emulated(options.emulator_speed))
-            service = attrs.evolve(local, in_flight=service.in_flight, resubmit=service.resubmit)
-        pool = service.pool(journal=options.journal, budget=options.budget)
-        _refuse_as_results(options)
-        tell = stack.enter_context(ResultsWriter(options.results, models, terminal))
-        _make(options.out)
-        ending = await carry_out(pool, _batch(options, file), terminal, tell)
-    code = explain(ending, terminal)
-    _close(ending, options.out, models, terminal)
-    return report.exit_code(ending.outcomes, bad_lines=len(file.bad)) if code is None else code
-
-
-def _batch(options: RunOptions, file: JobsFile) -> RunPlan:
-    return RunPlan(
-        jobs=file.jobs,
+        return exit_codes.FAILED if parsed.bad else exit_codes.OK
+    _check_results_file(options.results, source, journal)
+    plan = RunPlan(
+        jobs=parsed.jobs,
         folder=options.out,
         name=options.name,
         timeout=options.timeout,
-        journal=options.journal,
-        lines=file.lines,
-        lives_on=options.emulator_speed is None,
+        journal=journal,
+        line_numbers=parsed.line_numbers,
+        tasks_outlive_run=not options.emulator,
     )
+    models = {job.key: job.params.model for job in parsed.jobs}
+    result = asyncio.run(_run(plan, models, options, terminal))
+    report_run(result, terminal)
+    _show(result, models, terminal)
+    return exit_codes.of_run(result, bad_lines=len(parsed.bad))
 
 
-def _refuse_as_results(options: RunOptions) -> None:
-    """Keep outcomes from being appended to a file that is something else."""
-    results = options.results
+async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, terminal: Terminal) -> RunResult:
+    async with AsyncExitStack() as stack:
+        service = options.service
+        if options.emulator:
+            service = await stack.enter_async_context(emulated(options.speed, service))
+        # In this order: a missing key or a bad address leaves no results file and no folder behind.
+        pool = service.pool(journal=plan.journal, budget=options.budget)
+        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
+        _make_folder(plan.folder)
+        return await run_pool(pool, plan, terminal, write)
+
+
+def _report_lines(source: str, parsed: ParsedJobs, terminal: Terminal) -> None:
+    name = "standard input" if source == STDIN else source
+    for remark in parsed.bad:
+        terminal.error(f"{name}, {remark}")
+    for remark in parsed.notes:
+        terminal.note(f"note: {name}, {remark}")
+    if parsed.bad:
+        count = f"{len(parsed.bad)} of {len(parsed.bad) + len(parsed.jobs)} lines"
+        terminal.note(f"{count} are bad and are left out; correct them and run them in a file of their own.")
+
+
+def _check_results_file(results: Path | None, source: str, journal: Path | None) -> None:
+    """Keep outcomes from being appended to the jobs file or the journal."""
     if results is None:
         return
-    if options.source != "-" and results.exists() and results.samefile(options.source):
-        raise ConfigurationError(f"the results file must not be the jobs file {options.source!r}")
-    if options.journal is not None and results.resolve() == options.journal.resolve():
-        raise ConfigurationError(f"the results file must not be the journal {str(options.journal)!r}")
+    if source != STDIN and results.exists() and results.samefile(source):
+        raise ConfigurationError(f"the results file must not be the jobs file {source!r}")
+    # Compared by path: the journal may not exist yet.
+    if journal is not None and results.resolve() == journal.resolve():
+        raise ConfigurationError(f"the results file must not be the journal {str(journal)!r}")
 
 
-def _make(folder: Path) -> None:
-    """Make the folder, where the journal goes too."""
+def _make_folder(folder: Path) -> None:
+    # Before the pool is opened, which makes the journal in this folder.
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
 
 
-def _close(ending: RunEnd, out: Path, models: dict[str, str], terminal: Terminal) -> None:
-    if terminal.for_eyes and ending.outcomes:
-        terminal.say(report.closing_table(ending.outcomes, models))
-    files = (file for outcome in ending.outcomes if isinstance(outcome, Completed) for file in outcome.files)
-    saved = any(file.absolute().is_relative_to(out.absolute()) for file in files)
-    where = f"; videos in {out}" if saved else ""
-    terminal.note(report.summary(ending.outcomes, ending.seconds) + where)
+def _show(result: RunResult, models: dict[str, str], terminal: Terminal) -> None:
+    out = result.plan.folder
+    if terminal.shows_tables and result.outcomes:
+        terminal.say(closing_table(result.outcomes, models))
+    files = (file for outcome in result.outcomes if isinstance(outcome, Completed) for file in outcome.files)
+    # A resumed job may have its video in the folder of an earlier run.
+    has_saved = any(file.absolute().is_relative_to(out.absolute()) for file in files)
+    where = f"; videos in {out}" if has_saved else ""
+    terminal.note(summary(result.outcomes, result.seconds) + where)

@@ -1,6 +1,6 @@
-"""The command `status`: one look at each of some tasks.
+"""The command `status`: polls tasks once each and shows their state.
 
-Nothing is waited for, and nothing is saved.
+It does not wait for a task to end, and saves nothing.
 """
 
 from __future__ import annotations
@@ -11,38 +11,43 @@ from collections.abc import Sequence
 from ...errors import EvolinkError
 from ...pool import SessionPool
 from ...task import Snapshot
+from ..exit_codes import FAILED, OK
 from ..inputs.service import Service
-from ..output import report
+from ..output.numbers import number
+from ..output.outcomes import error_object
+from ..output.tables import empty_table
 from ..output.terminal import Terminal, plain
 
 
 def status(task_ids: Sequence[str], service: Service, terminal: Terminal) -> int:
-    """Look at each task once, free of charge, and show what was seen; return the exit code.
+    """Poll each task once, free of charge, and show its state; return the exit code.
 
     Args:
-        task_ids: The service's ids, also of tasks made by earlier processes.
-        service: Where they are.
-        terminal: Where to show it.
+        task_ids: The service's ids, also of tasks that other processes submitted.
+        service: The service that runs them.
+        terminal: Where the states are printed.
 
     Raises:
-        ConfigurationError: There is no key, or the address is none.
+        ConfigurationError: There is no API key, or the address is invalid.
     """
-    seen = asyncio.run(_look(service.pool(), list(dict.fromkeys(task_ids))))
-    if terminal.for_eyes:
-        _show(seen, terminal)
+    # A task named twice is polled and shown once.
+    polled = asyncio.run(_poll_all(service.pool(), list(dict.fromkeys(task_ids))))
+    if terminal.shows_tables:
+        _show(polled, terminal)
     else:
-        for task_id, one in seen.items():
+        for task_id, one in polled.items():
             terminal.json_line(task_object(task_id, one))
-    errors = {task_id: one for task_id, one in seen.items() if isinstance(one, EvolinkError)}
+    errors = {task_id: one for task_id, one in polled.items() if isinstance(one, EvolinkError)}
     for task_id, error in errors.items():
-        terminal.complain(f"{task_id}: {error}", error.advice)
-    return report.FAILED if errors else report.OK
+        terminal.error(f"{task_id}: {error}", error.advice)
+    return FAILED if errors else OK
 
 
-async def _look(pool: SessionPool, task_ids: Sequence[str]) -> dict[str, Snapshot | EvolinkError]:
+async def _poll_all(pool: SessionPool, task_ids: Sequence[str]) -> dict[str, Snapshot | EvolinkError]:
+    # All at once: the time is that of the slowest answer.
     async with pool:
-        seen = await asyncio.gather(*(_poll(pool, task_id) for task_id in task_ids))
-    return dict(zip(task_ids, seen, strict=True))
+        polled = await asyncio.gather(*(_poll(pool, task_id) for task_id in task_ids))
+    return dict(zip(task_ids, polled, strict=True))
 
 
 async def _poll(pool: SessionPool, task_id: str) -> Snapshot | EvolinkError:
@@ -52,35 +57,32 @@ async def _poll(pool: SessionPool, task_id: str) -> Snapshot | EvolinkError:
         return error
 
 
-def task_object(task_id: str, seen: Snapshot | EvolinkError) -> dict[str, object]:
-    """Return the JSON object that tells what a look at a task showed."""
-    shown = seen if isinstance(seen, Snapshot) else None
-    fault = shown.fault if shown else None
+def task_object(task_id: str, polled: Snapshot | EvolinkError) -> dict[str, object]:
+    """Return the result of a poll as a JSON object."""
+    snapshot = polled if isinstance(polled, Snapshot) else None
+    fault = snapshot.fault if snapshot else None
     return {
         "task_id": task_id,
-        "state": shown.state if shown else None,
-        "model": shown.model if shown else None,
-        "progress_percent": shown.progress_percent if shown else None,
-        "urls": list(shown.urls) if shown else [],
-        "credits": _credits(shown) if shown else None,
+        "state": snapshot.state if snapshot else None,
+        "model": snapshot.model if snapshot else None,
+        "progress_percent": snapshot.progress_percent if snapshot else None,
+        "urls": list(snapshot.urls) if snapshot else [],
+        "credits": snapshot.credits if snapshot else None,
         "fault": {"code": fault.code, "message": fault.message} if fault else None,
-        "error": report.error_object(seen) if isinstance(seen, EvolinkError) else None,
+        "error": error_object(polled) if isinstance(polled, EvolinkError) else None,
     }
 
 
-def _credits(seen: Snapshot) -> float | None:
-    return seen.credits_reserved if seen.credits_used is None else seen.credits_used
-
-
-def _show(seen: dict[str, Snapshot | EvolinkError], terminal: Terminal) -> None:
-    table = report.listing("task", "state", "progress", "model", "credits", "result", right=("progress", "credits"))
-    for task_id, one in seen.items():
+def _show(polled: dict[str, Snapshot | EvolinkError], terminal: Terminal) -> None:
+    table = empty_table("task", "state", "progress", "model", "credits", "result", right=("progress", "credits"))
+    for task_id, one in polled.items():
+        # Errors follow the table, with their advice.
         if isinstance(one, EvolinkError):
             continue
         progress = "" if one.progress_percent is None else f"{one.progress_percent} %"
         fault = one.fault.message or one.fault.code or "" if one.fault else ""
         result = " ".join(one.urls) or fault
-        cells = (task_id, str(one.state), progress, one.model or "", report.number(_credits(one)), result)
+        cells = (task_id, str(one.state), progress, one.model or "", number(one.credits), result)
         table.add_row(*map(plain, cells))
     if table.row_count:
         terminal.say(table)

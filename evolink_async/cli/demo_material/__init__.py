@@ -1,1 +1,4 @@
-"""What the demo runs: its jobs, and the files they name."""
+"""What `demo` runs: the jobs in `jobs.jsonl`, and the reference files that they name, made by `media`.
+
+The command itself is `commands.demo`.
+"""

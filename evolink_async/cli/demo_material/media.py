@@ -1,7 +1,6 @@
-"""The demo's reference material: small clips, pictures and voices, made on the spot.
+"""Makes the reference files of the demo: small video clips, images and sounds.
 
-Which job uses which file stands in `jobs.jsonl`; nothing is uploaded here. PyAV and Pillow are imported
-when something is made.
+Which job uses which file is in `jobs.jsonl`; nothing is uploaded here. PyAV and Pillow are imported when one is made.
 """
 
 # PyAV's stubs leave packets and keyword arguments half typed.
@@ -27,20 +26,27 @@ Colour: TypeAlias = tuple[int, int, int]
 
 _FRAMES_PER_SECOND = 12
 _SAMPLE_RATE = 44_100
-_SAMPLES_AT_ONCE = 1024
-_LIMB = 12
+# AAC encodes frames of 1024 samples.
+_SAMPLES_PER_FRAME = 1024
+_LIMB_PIXELS = 12
 
 
 @attrs.frozen
 class Clip:
-    """A film of somebody dancing: 640x360, H.264 and AAC."""
+    """A video of a dancing figure, 640x360, H.264 and AAC.
+
+    Attributes:
+        seconds: Length of the video.
+        ground: Colour of the background.
+        hertz: Pitch of the sound.
+    """
 
     seconds: int
     ground: Colour
     hertz: float
 
     def make(self, path: Path) -> None:
-        """Write it to a file."""
+        """Write the file, in the format of the suffix of `path`."""
         import av
 
         with av.open(str(path), "w") as container:
@@ -48,11 +54,12 @@ class Clip:
             video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
             sound = container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono")
             for index in range(self.seconds * _FRAMES_PER_SECOND):
-                picture = _dancer((640, 360), self.ground, index / _FRAMES_PER_SECOND)
-                # PyAV left this one function without types.
-                frame = cast("VideoFrame", av.VideoFrame.from_image(picture))  # type: ignore[no-untyped-call]
+                image = _draw_dancer((640, 360), self.ground, index / _FRAMES_PER_SECOND)
+                # `from_image` is the one function of PyAV without types.
+                frame = cast("VideoFrame", av.VideoFrame.from_image(image))  # type: ignore[no-untyped-call]
                 frame.pts, frame.time_base = index, Fraction(1, _FRAMES_PER_SECOND)
                 container.mux(video.encode(frame))
+            # encode(None) returns the frames that the encoder still holds.
             container.mux(video.encode(None))
             for samples in _tone(self.seconds, self.hertz):
                 container.mux(sound.encode(samples))
@@ -61,26 +68,37 @@ class Clip:
 
 @attrs.frozen
 class Still:
-    """A still of the same somebody, square, 768 pixels a side."""
+    """An image of the same figure, 768x768.
+
+    Attributes:
+        ground: Colour of the background.
+        pose: Moment of the dance, in seconds.
+    """
 
     ground: Colour
     pose: float
 
     def make(self, path: Path) -> None:
-        """Write it to a file, in the form its name asks for."""
-        _dancer((768, 768), self.ground, self.pose).save(path)
+        """Write the file, in the format of the suffix of `path`."""
+        _draw_dancer((768, 768), self.ground, self.pose).save(path)
 
 
 @attrs.frozen
 class Voice:
-    """A sound that swells and fades like a voice."""
+    """A sound that swells and fades like a voice.
+
+    Attributes:
+        seconds: Length of the sound.
+        hertz: Pitch of the sound.
+        codec: PyAV's name of the codec.
+    """
 
     seconds: int
     hertz: float
     codec: str
 
     def make(self, path: Path) -> None:
-        """Write it to a file."""
+        """Write the file, in the format of the suffix of `path`."""
         import av
 
         with av.open(str(path), "w") as container:
@@ -105,38 +123,39 @@ MEDIA: Mapping[str, Clip | Still | Voice] = MappingProxyType(
         "voice.wav": Voice(3, 180.0, "pcm_s16le"),
     }
 )
-"""Every file a job of the demo may name, within the limits of the models' pages."""
+"""Every file that a job of the demo may name; each is within the limits of the models' pages."""
 
 
 def make_media(name: str, folder: Path) -> Path:
-    """Make one of the files of `MEDIA` and return where it is.
+    """Make one of the files of `MEDIA` and return its path.
 
     Args:
-        name: Its name.
-        folder: Where to; must be there.
+        name: A key of `MEDIA`.
+        folder: An existing folder.
 
     Raises:
-        KeyError: There is no recipe of this name.
+        KeyError: `MEDIA` has no such name.
     """
     path = folder / name
     MEDIA[name].make(path)
     return path
 
 
-def _dancer(size: tuple[int, int], ground: Colour, seconds: float) -> Image.Image:
+def _draw_dancer(size: tuple[int, int], ground: Colour, seconds: float) -> Image.Image:
+    """Draw a stick figure at one moment of its dance, which repeats every second."""
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", size, ground)
-    pencil = ImageDraw.Draw(picture)
+    image = Image.new("RGB", size, ground)
+    canvas = ImageDraw.Draw(image)
     unit, swing = size[1] / 10, math.sin(seconds * math.tau)
     x, hip = size[0] / 2 + swing * unit, 6 * unit
-    pencil.ellipse((x - unit * 0.8, unit * 1.4, x + unit * 0.8, unit * 3), fill=(250, 220, 190))
-    ends = (x - 2 * unit, (4 - swing) * unit), (x + 2 * unit, (4 + swing) * unit)
+    canvas.ellipse((x - unit * 0.8, unit * 1.4, x + unit * 0.8, unit * 3), fill=(250, 220, 190))
+    hands = (x - 2 * unit, (4 - swing) * unit), (x + 2 * unit, (4 + swing) * unit)
     feet = (x - (1 + swing) * unit, 9 * unit), (x + (1 - swing) * unit, 9 * unit)
     body = (x, 3 * unit), (x, hip)
-    for start, end in (body, *(((x, 4 * unit), hand) for hand in ends), *(((x, hip), foot) for foot in feet)):
-        pencil.line((*start, *end), fill=(245, 245, 245), width=_LIMB)
-    return picture
+    for start, end in (body, *(((x, 4 * unit), hand) for hand in hands), *(((x, hip), foot) for foot in feet)):
+        canvas.line((*start, *end), fill=(245, 245, 245), width=_LIMB_PIXELS)
+    return image
 
 
 def _tone(seconds: int, hertz: float) -> list[AudioFrame]:
@@ -144,10 +163,11 @@ def _tone(seconds: int, hertz: float) -> list[AudioFrame]:
 
     frames: list[AudioFrame] = []
     total = seconds * _SAMPLE_RATE
-    for start in range(0, total, _SAMPLES_AT_ONCE):
-        count = min(_SAMPLES_AT_ONCE, total - start)
+    for start in range(0, total, _SAMPLES_PER_FRAME):
+        count = min(_SAMPLES_PER_FRAME, total - start)
         wave = array.array("f", (_sample((start + k) / _SAMPLE_RATE, hertz) for k in range(count)))
         frame = av.AudioFrame(format="fltp", layout="mono", samples=count)
+        # PyAV pads the buffer of a plane, and takes only updates of its whole size.
         frame.planes[0].update(wave.tobytes().ljust(frame.planes[0].buffer_size, b"\0"))
         frame.sample_rate, frame.pts, frame.time_base = _SAMPLE_RATE, start, Fraction(1, _SAMPLE_RATE)
         frames.append(frame)
@@ -155,4 +175,5 @@ def _tone(seconds: int, hertz: float) -> list[AudioFrame]:
 
 
 def _sample(at: float, hertz: float) -> float:
+    """Return the sample at `at` seconds: a sine whose volume rises and falls twice a second."""
     return 0.15 * (1 + math.sin(at * math.tau * 2)) * math.sin(at * math.tau * hertz)

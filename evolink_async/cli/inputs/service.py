@@ -1,68 +1,77 @@
-"""Which service a command talks to: EvoLink itself by its environment variables, or an emulator in this process.
+"""The service that a command uses, and how: from options and environment variables to a pool.
 
-Nothing is sent from here.
+The emulator that `run --emulator` and `demo` start is in `local_emulator`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import attrs
+from cyclopts import Parameter
 
 from ...client import HttpOptions
 from ...errors import ConfigurationError
 from ...events import Observer
 from ...pool import SessionPool
 from ...settings import Budget, Cadence, Limits, Resubmit, RetryPolicy
-
-if TYPE_CHECKING:
-    from ...emulator import Emulator
-
-EMULATOR_KEY = "sk-emulator"
-EMULATOR_SPEED = 20.0
-"""Emulated seconds a second: a film of two minutes' work takes six seconds."""
+from .option_types import BaseUrl, Count, Positive, PrivateResults
 
 _LOCAL_POLLS_PER_SECOND = 100.0
 
 
+# cyclopts makes an option of each field, and its help text of the line under "Attributes".
+@Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class Service:
-    """How to reach a service, and how to treat it.
+    """How the service is reached and used.
 
     Attributes:
-        base_url: Its address; EVOLINK_BASE_URL when None.
-        files_url: That of its file service; EVOLINK_FILES_BASE_URL when None.
-        api_key: The key; EVOLINK_API_KEY when None.
+        base_url: Address of the service; EVOLINK_BASE_URL when None.
+        files_url: Address of its file service; EVOLINK_FILES_BASE_URL when None.
+        api_key: The API key; EVOLINK_API_KEY when None.
         allow_private_results: Fetch results from plain http and private addresses too.
-        cadence: How often tasks are looked at.
-        in_flight: Tasks alive at once.
-        resubmit: When a submit may be sent again.
+        in_flight: Most tasks alive at the service at once.
+        resubmit: When a submit may be sent again; see RetryPolicy.
+        look_every: Seconds between polls of a task, for services faster than EvoLink, as an emulator.
     """
 
-    base_url: str | None = None
-    files_url: str | None = None
-    api_key: str | None = None
-    allow_private_results: bool = False
-    cadence: Cadence = attrs.field(factory=Cadence)
-    in_flight: int = 1000
+    base_url: BaseUrl = None
+    # No options: `run` takes the one from the environment, and a key in a command line shows in `ps`.
+    files_url: Annotated[str | None, Parameter(parse=False)] = None
+    api_key: Annotated[str | None, Parameter(parse=False)] = None
+    allow_private_results: PrivateResults = False
+    in_flight: Count = 1000
     resubmit: Resubmit = "if_undelivered"
+    look_every: Positive | None = None
+
+    @property
+    def cadence(self) -> Cadence:
+        """How often tasks are polled."""
+        if self.look_every is None:
+            return Cadence()
+        return Cadence(
+            # The default rate is made for EvoLink; polls less than a second apart are made for an emulator.
+            polls_per_second=_LOCAL_POLLS_PER_SECOND if self.look_every < 1 else Cadence().polls_per_second,
+            first_look=self.look_every,
+            min_interval=min(Cadence().min_interval, self.look_every / 5),
+            max_interval=self.look_every,
+        )
 
     def pool(
         self, *, journal: Path | None = None, budget: float | None = None, observer: Observer | None = None
     ) -> SessionPool:
-        """Return a pool for it, not yet opened.
+        """Return a pool for the service, not yet opened.
 
         Args:
-            journal: The file to write jobs down in; None for memory.
-            budget: Credits that may be spent at most; None for no limit.
-            observer: Told of all that happens.
+            journal: The journal file; None keeps jobs in memory.
+            budget: Most credits to spend; None for no limit.
+            observer: Called with every event of the pool.
 
         Raises:
-            ConfigurationError: There is no key, or the address is none, or the budget is no number.
+            ConfigurationError: There is no API key, or the address or a number is invalid.
         """
         if self.api_key is None and not os.environ.get("EVOLINK_API_KEY", "").strip():
             raise ConfigurationError(
@@ -81,59 +90,3 @@ class Service:
             observer=observer,
             http=HttpOptions(allow_private_results=self.allow_private_results),
         )
-
-
-def cadence_of(look_every: float) -> Cadence:
-    """Return a cadence that looks at young tasks every so many seconds, for services faster than EvoLink."""
-    return Cadence(
-        polls_per_second=_LOCAL_POLLS_PER_SECOND if look_every < 1 else Cadence().polls_per_second,
-        first_look=look_every,
-        min_interval=min(Cadence().min_interval, look_every / 5),
-        max_interval=look_every,
-    )
-
-
-@asynccontextmanager
-async def emulated(speed: float) -> AsyncGenerator[Service, None]:
-    """Run an emulator beside the caller, in the same event loop.
-
-    A thread of its own was measured too: the demo takes 14.8 s either way, as films are encoded in a thread anyway.
-
-    Args:
-        speed: Emulated seconds per real one.
-
-    Raises:
-        ConfigurationError: The extra `emulator` is not installed, or no port can be had.
-    """
-    from ...emulator import Emulator
-
-    async with started(Emulator(speed=speed)) as emulator:
-        # A look every 10 emulated seconds: what one every half second is at 20 times the speed of life.
-        yield Service(
-            base_url=emulator.base_url,
-            api_key=EMULATOR_KEY,
-            allow_private_results=True,
-            cadence=cadence_of(max(0.02, 10 / speed)),
-        )
-
-
-@asynccontextmanager
-async def started(emulator: Emulator) -> AsyncGenerator[Emulator, None]:
-    """Start an emulator, and stop it in the end.
-
-    Raises:
-        ConfigurationError: The extra `emulator` is not installed, or a port cannot be had.
-    """
-    try:
-        await emulator.__aenter__()
-    except ImportError as error:
-        raise ConfigurationError(str(error)) from None
-    except OSError as error:
-        ports = [str(port) for port in (emulator.port, emulator.results_port) if port]
-        reason = error.strerror or str(error)
-        where = f" on port {' or '.join(ports)}" if ports else ""
-        raise ConfigurationError(f"the emulator cannot listen{where}: {reason}") from None
-    try:
-        yield emulator
-    finally:
-        await emulator.aclose()

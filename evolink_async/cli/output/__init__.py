@@ -1,1 +1,4 @@
-"""What a command shows: sentences, tables, JSON, progress."""
+"""What a command prints: sentences, tables, JSON lines, progress.
+
+Only `terminal` and `results_file` write; exit codes are in `exit_codes`.
+"""

@@ -1,6 +1,6 @@
-"""The results file: one JSON object a line, appended as jobs end, also after a run that was killed.
+"""Writes outcomes as JSON lines, to the results file or to standard output.
 
-What an outcome looks like as JSON is `report`'s business.
+The JSON object of an outcome is made in `outcomes`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from pathlib import Path
 
 from ...errors import ConfigurationError
 from ...jobs import Outcome
-from . import report
+from .outcomes import outcome_object
 from .terminal import Terminal, json_text
 
 
 class ResultsWriter:
-    """Writes outcomes as JSON lines: to the results file, else to standard output if a program reads it.
+    """Writes outcomes as JSON lines: to the results file, else to standard output if that is no terminal.
+
+    A context manager that gives the function to call with each outcome. If the file cannot be written any more, this
+    outcome and all later ones go to standard output.
 
     Args:
-        path: The results file; None for none.
-        models: The model of each job, by its key.
-        terminal: Where to say what is wrong.
+        path: The results file, which is appended to; None for none.
+        models: The model of each job, by key.
+        terminal: Prints problems with the file.
 
     Raises:
         ConfigurationError: When entered: the file cannot be written.
@@ -30,12 +33,13 @@ class ResultsWriter:
     def __init__(self, path: Path | None, models: Mapping[str, str], terminal: Terminal) -> None:
         self._path, self._models, self._terminal = path, models, terminal
         self._file: FileIO | None = None
-        self._to_stdout = path is None and not terminal.for_eyes
+        self._to_stdout = path is None and not terminal.shows_tables
 
     def __enter__(self) -> Callable[[Outcome], None]:
         if self._path is not None:
             try:
-                self._file = FileIO(self._path, "a")  # unbuffered: a line is there as soon as its job has ended
+                # FileIO, not open(): unbuffered, so a line is in the file as soon as its job has ended.
+                self._file = FileIO(self._path, "a")
                 if _ends_within_a_line(self._path):
                     self._file.write(b"\n")
                     self._terminal.note(
@@ -44,23 +48,25 @@ class ResultsWriter:
             except (OSError, ValueError) as error:
                 reason = (error.strerror if isinstance(error, OSError) else None) or error
                 raise ConfigurationError(f"cannot write the results file {str(self._path)!r}: {reason}") from None
-        return self._tell
+        return self._write
 
-    def _tell(self, outcome: Outcome) -> None:
-        told = report.outcome_object(outcome, self._models.get(outcome.key))
+    def _write(self, outcome: Outcome) -> None:
+        value = outcome_object(outcome, self._models.get(outcome.key))
         if self._file is not None:
-            self._append(self._file, told)
+            self._append(self._file, value)
+        # Not "else": an outcome that could not be appended goes to standard output.
         if self._to_stdout:
-            self._terminal.json_line(told)
+            self._terminal.json_line(value)
 
-    def _append(self, file: FileIO, told: dict[str, object]) -> None:
-        line = json_text(told).encode()
+    def _append(self, file: FileIO, value: dict[str, object]) -> None:
+        line = json_text(value).encode()
         try:
+            # An unbuffered write may be partial without raising when the disk becomes full.
             reason = "the disk is full" if file.write(line) < len(line) else None
         except OSError as error:
             reason = error.strerror or str(error)
         if reason is not None:
-            self._terminal.complain(
+            self._terminal.error(
                 f"cannot write to the results file: {reason}",
                 "This outcome and all that follow are on standard output instead.",
             )
@@ -73,7 +79,8 @@ class ResultsWriter:
 
 
 def _ends_within_a_line(path: Path) -> bool:
-    """Whether an earlier process was killed, or its disk was full, while it wrote to this file."""
+    """Whether an earlier process was killed, or its disk became full, while it wrote to this file."""
+    # Devices and pipes, as /dev/stdout, have no last byte to read.
     if not path.is_file() or not path.stat().st_size:
         return False
     with path.open("rb") as file:

@@ -1,6 +1,6 @@
-"""Where words go: sentences and progress to stderr, results to stdout. The only writer of this package.
+"""Writes to standard output (results) and standard error (problems, progress); all other files print through it.
 
-No sentence is composed here but the frame of an error.
+It composes no sentence but the frame of an error.
 """
 
 from __future__ import annotations
@@ -15,71 +15,74 @@ import attrs
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+# Columns of a table in a pipe or a log, where rich would assume 80 and fold long keys and paths.
 _WIDTH_WITHOUT_TERMINAL = 110
-"""Columns of a table in a pipe or a log, where rich would assume 80."""
 
 
 @attrs.frozen(kw_only=True)
 class Terminal:
-    """The two streams of a process.
+    """The two output streams of the process.
 
     Attributes:
         out: Standard output.
         err: Standard error.
-        for_eyes: Whether a person reads standard output; else results are JSON lines.
-        is_live: Whether standard error can show a picture that moves.
+        shows_tables: Whether standard output is a terminal and gets tables; else it gets JSON lines.
+        shows_progress: Whether standard error is a terminal, which can show a progress display.
     """
 
     out: Console
     err: Console
-    for_eyes: bool
-    is_live: bool
+    shows_tables: bool
+    shows_progress: bool
 
     @classmethod
     def here(cls) -> Self:
-        """Take the streams of this process, as they are now."""
+        """Return the streams of this process, as they are now."""
         # Not `Console.is_terminal`: FORCE_COLOR makes that true in a pipe, where a program reads.
-        return cls(out=_console(), err=_console(stderr=True), for_eyes=_is_tty(1), is_live=_is_tty(2))
+        return cls(out=_console(), err=_console(stderr=True), shows_tables=_is_tty(1), shows_progress=_is_tty(2))
 
     def say(self, what: RenderableType = "") -> None:
-        """Write to standard output."""
+        """Print a line or a table to standard output."""
+        # soft_wrap: sentences hold commands and links to copy, so they are not wrapped.
         self.out.print(plain(what) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
 
     def note(self, what: RenderableType = "") -> None:
-        """Write to standard error."""
+        """Print a line to standard error."""
         self.err.print(plain(what) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
 
-    def complain(self, message: str, advice: str = "") -> None:
-        """Write an error, and what to do about it."""
+    def error(self, message: str, advice: str = "") -> None:
+        """Print an error to standard error, and what to do about it."""
         self.err.print(Text.assemble(("error: ", "bold red"), plain(message)), soft_wrap=True)
         if advice:
             self.err.print(Text.assemble(("what to do: ", "bold"), plain(advice)), soft_wrap=True)
 
     def json_line(self, value: Mapping[str, object]) -> None:
-        """Write one JSON object to standard output, at once, for a program that reads along."""
+        """Write one JSON object to standard output and flush it, for a program that reads along."""
+        # Not through rich, which may wrap lines and replaces what the console's encoding lacks.
         self.out.file.write(json_text(value))
         self.out.file.flush()
 
 
 def json_text(value: Mapping[str, object]) -> str:
-    """Return one line of JSON; plain ASCII, so that no console's encoding can spoil it."""
+    """Return one line of JSON in ASCII, which every encoding of a console can represent."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def plain(text: str) -> Text:
-    """Return text with nothing in it that a terminal obeys: messages may come from anywhere."""
+    """Return text without control characters or markup: messages may quote a service or a file."""
     return Text("".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text))
 
 
 def abandon_stdout() -> None:
-    """Send what is still buffered for standard output nowhere: its reader has gone."""
+    """Redirect standard output to the null device: its reader is gone, and a flush at exit would raise again."""
     try:
         target = sys.stdout.fileno()
-    except (OSError, ValueError):  # not a real file, so nothing will complain at exit
+    except (OSError, ValueError):
+        # Not a real file, as under pytest: it raises nothing at exit.
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, target)
-    os.close(nowhere)
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, target)
+    os.close(null_device)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -1,6 +1,6 @@
-"""What a saved video really is, read off the file with PyAV.
+"""Reads size, length and sound of a saved video with PyAV, for the closing table of `demo`.
 
-Nothing here knows jobs.
+The table itself is in `demo_table`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class Footage:
-    """The facts of one video file.
+class VideoFacts:
+    """What one video file holds.
 
     Attributes:
         width: Pixels.
         height: Pixels.
-        seconds: Length of the picture track.
-        has_audio: Whether there is a sound track.
-        size_bytes: Of the file.
+        seconds: Length of the video track.
+        has_audio: Whether there is an audio track.
+        size_bytes: Size of the file.
     """
 
     width: int
@@ -29,20 +29,22 @@ class Footage:
     size_bytes: int
 
 
-def footage_of(path: Path) -> Footage:
-    """Open a video file and read its facts.
+def read_video(path: Path) -> VideoFacts:
+    """Open a video file and read its facts; no frame is decoded.
 
     Raises:
-        OSError: It is not there, or no video.
+        OSError: The file does not exist, or is not a video.
     """
+    # Imported here: PyAV belongs to the extra `media`, which other commands work without.
     import av
 
     with av.open(str(path)) as container:
         if not container.streams.video:
             raise OSError(f"{path} holds no video")
         track = container.streams.video[0]
+        # Some containers do not name the length of a track.
         length = track.duration * track.time_base if track.duration and track.time_base else 0
-        return Footage(
+        return VideoFacts(
             width=track.width,
             height=track.height,
             seconds=float(length),

@@ -1,4 +1,4 @@
-"""What a person sees: the moving picture, the closing table, help."""
+"""What a terminal shows: the progress display, the closing table, help."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from evolink_async import __version__
 from evolink_async.cli import main
-from evolink_async.cli.output.display import Progress, board
+from evolink_async.cli.output.progress_display import Progress, draw
 from evolink_async.cli.output.terminal import plain
 from evolink_async.pool import Stats
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
@@ -41,7 +41,7 @@ def in_terminal(*words, env):
 
 
 def test_run_in_a_terminal(service, tmp_path):
-    """In a terminal there is a picture that moves, and a table instead of JSON."""
+    """A terminal shows progress, and a table instead of JSON."""
     jobs = write_jobs(tmp_path, dance(1), dance(2), "{")
     text, code = in_terminal("run", jobs, "--out", tmp_path / "out", *QUICK, env=environment(service))
     assert code == 1
@@ -78,15 +78,16 @@ def test_counts():
     assert sum(counts.values()) == 20
 
 
-def test_board():
-    """The picture fits 80 columns and shows the figures."""
+def test_draw():
+    """The display fits 80 columns and shows the figures."""
     figures = {"submitting": 1, "in_flight": 3, "completed": 5, "looks": 1_000_000, "uploading": 3, "downloading": 4}
     stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
-    console.print(board(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
+    console.print(draw(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
     text = console.file.getvalue()
     assert "5/100000  1:02:05" in text
     assert "9.5 charged, 123.25 held" in text
+    assert "0 submits, 1000000 polls" in text
     assert "3 up, 4 down" in text
     assert len(text.splitlines()) == 5
 

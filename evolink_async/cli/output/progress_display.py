@@ -1,6 +1,6 @@
-"""The picture that moves while jobs run: how many are where, what they cost, how far it all is.
+"""Draws the progress of a run on a terminal: a bar, the number of jobs in each state, the credits.
 
-It shows figures; it asks nobody for them and keeps no job.
+The figures are given to it; `running.run_pool` reads them from the pool.
 """
 
 from __future__ import annotations
@@ -17,45 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ...pool import Stats
-from .report import clock, number
+from .numbers import clock, number
 from .terminal import Terminal
 
 _BAR_COLUMNS = 46
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        total: Jobs in all.
-        ended: Jobs whose outcome was told.
-        seconds: Since the start.
-        stats: The pool's figures.
-    """
-
-    total: int
-    ended: int
-    seconds: float
-    stats: Stats
-
-    def counts(self) -> dict[str, int]:
-        """Return how many jobs are in each state; together they are all jobs."""
-        stats = self.stats
-        concluded = stats.completed + stats.failed + stats.unknown
-        saving = max(0, concluded - self.ended)
-        submitting, generating = stats.submitting, stats.in_flight
-        queued = max(0, self.total - concluded - submitting - generating)
-        return {
-            "queued": queued,
-            "submitting": submitting,
-            "generating": generating,
-            "saving": saving,
-            "completed": max(0, stats.completed - saving),
-            "failed": stats.failed,
-            "unknown": stats.unknown,
-        }
-
 
 _STYLES = {
     "queued": "dim",
@@ -68,8 +33,43 @@ _STYLES = {
 }
 
 
-def board(progress: Progress) -> RenderableType:
-    """Return the picture: a bar, the states, the costs."""
+@attrs.frozen(kw_only=True)
+class Progress:
+    """The figures of a run at one moment.
+
+    Attributes:
+        total: Jobs in all.
+        ended: Jobs whose outcome was reported.
+        seconds: Seconds since the start.
+        stats: The figures of the pool.
+    """
+
+    total: int
+    ended: int
+    seconds: float
+    stats: Stats
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of jobs in each state; together they are all jobs."""
+        stats = self.stats
+        concluded = stats.completed + stats.failed + stats.unknown
+        # The pool counts a job as completed when its task is; its outcome comes when the video is saved.
+        saving = max(0, concluded - self.ended)
+        # Not `stats.waiting`: the pool takes jobs from the stream little by little and does not know the rest.
+        queued = max(0, self.total - concluded - stats.submitting - stats.in_flight)
+        return {
+            "queued": queued,
+            "submitting": stats.submitting,
+            "generating": stats.in_flight,
+            "saving": saving,
+            "completed": max(0, stats.completed - saving),
+            "failed": stats.failed,
+            "unknown": stats.unknown,
+        }
+
+
+def draw(progress: Progress) -> RenderableType:
+    """Return the display: five lines, at most 80 columns wide."""
     stats = progress.stats
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
@@ -82,28 +82,29 @@ def board(progress: Progress) -> RenderableType:
     states.add_row(*(Text(str(count), style=_STYLES[state] if count else "dim") for state, count in counts.items()))
     states.add_row(*(Text(state, style="dim") for state in counts))
     used, held = number(stats.credits_used), number(stats.credits_reserved)
-    costs = Text(f"credits: {used} charged, {held} held    requests: {stats.submits} submits, {stats.looks} looks")
+    costs = Text(f"credits: {used} charged, {held} held    requests: {stats.submits} submits, {stats.looks} polls")
     files = Text(f"files under way: {stats.uploading} up, {stats.downloading} down", style="dim")
     return Group(bar, states, costs, files)
 
 
-class Display:
-    """Shows progress on standard error while it is entered; without a terminal it shows nothing.
+class ProgressDisplay:
+    """Shows progress on standard error while it is entered; shows nothing if that is not a terminal.
 
     Args:
-        terminal: Where to.
+        terminal: The streams of the process.
         total: Jobs in all.
     """
 
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._total = total
         self._started = time.monotonic()
-        # Refreshed by the run itself: rich's own thread would read the pool's figures while they change.
-        self._live = Live(console=terminal.err, auto_refresh=False, transient=True) if terminal.is_live else None
+        # No auto_refresh: rich's own thread would read the pool's figures while the event loop changes them.
+        live = Live(console=terminal.err, auto_refresh=False, transient=True)
+        self._live = live if terminal.shows_progress else None
 
     @property
-    def is_live(self) -> bool:
-        """Whether anybody sees it."""
+    def is_visible(self) -> bool:
+        """Whether there is a terminal that shows the display."""
         return self._live is not None
 
     @property
@@ -112,10 +113,15 @@ class Display:
         return time.monotonic() - self._started
 
     def show(self, ended: int, stats: Stats) -> None:
-        """Show the figures of this moment."""
+        """Draw the figures of this moment.
+
+        Args:
+            ended: Jobs whose outcome was reported.
+            stats: The figures of the pool.
+        """
         if self._live is not None:
             progress = Progress(total=self._total, ended=ended, seconds=self.seconds, stats=stats)
-            self._live.update(board(progress), refresh=True)
+            self._live.update(draw(progress), refresh=True)
 
     def __enter__(self) -> Self:
         if self._live is not None:

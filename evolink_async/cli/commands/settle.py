@@ -1,0 +1,58 @@
+"""The command `settle`: records what became of a job in doubt.
+
+The service is not asked. The jobs in doubt are shown by the command `doubts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ...errors import ConfigurationError
+from ...journal.doubts import read_doubts, settle_doubt
+from ...wire import encode_poll
+from ..exit_codes import OK
+from ..output.terminal import Terminal
+
+# What the next run does with the job, by the word given; every other word is a task id.
+_NEXT = {
+    "resubmit": "is planned again: the next run buys it anew, under a new idempotency key",
+    "abandon": "is given up: the next run reports it as failed and sends nothing",
+}
+
+
+def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
+    """Record what became of a job in doubt, and print what the next run will do; return the exit code.
+
+    Args:
+        journal: The journal file.
+        key: The key of a job in doubt.
+        how: The id of its task, "resubmit" or "abandon".
+        terminal: Where the result is printed.
+
+    Raises:
+        ConfigurationError: The file does not exist, no job of this key is in doubt, or `how` is none of these.
+        ParamsError: `how` cannot be a task id.
+        JournalError: The file is not a journal, another process is using it, or another job has this task.
+    """
+    if how not in _NEXT:
+        _check_task_id(how)
+    known = [doubt.key for doubt in read_doubts(journal)]
+    if key not in known:
+        others = f"; in doubt are: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else ""
+        raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{others}")
+    asyncio.run(settle_doubt(journal, key, how))
+    terminal.say(f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}.")
+    left = len(known) - 1
+    terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
+    return OK
+
+
+def _check_task_id(word: str) -> None:
+    # The rule that the run applies to a task id when it polls.
+    encode_poll(word)
+    # Without this, a typing error as "resubmitt" would make the next run wait for a task that does not exist.
+    if not any(sign.isdigit() for sign in word):
+        raise ConfigurationError(
+            f"{word!r} is neither resubmit nor abandon, nor the id of a task, as task-unified-1-ab"
+        )

@@ -1,0 +1,64 @@
+"""The options of `run`, each defined once.
+
+Options that it shares with other commands have their types in `option_types`; those about the service are in `service`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+from cyclopts import Parameter
+
+from ...errors import ConfigurationError
+from .jobs_file import journal_beside
+from .local_emulator import EMULATOR_SPEED
+from .option_types import Flag, Positive, Speed
+from .service import Service
+
+
+# cyclopts makes an option of each field, and its help text of the line under "Attributes".
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """The options of `run`.
+
+    Attributes:
+        out: Folder for the videos; nothing in it is overwritten.
+        name: Names of the videos, as "{model}-{key}{ext}"; fields: {key}, {index}, {task_id}, {model}, {ext}.
+        emulator: Use a local emulator instead of EvoLink: no key, no cost.
+        speed: Speed of the emulator.
+        results: Append one JSON object per job to this file.
+        journal: Journal file. Default: NAME.journal.db beside the videos for NAME.jsonl; none with --emulator.
+        no_journal: Keep no journal: the same command again buys everything anew.
+        budget: Most credits to spend, over all runs of the journal; jobs beyond it are not sent.
+        timeout: Seconds a task may take before it is given up; it goes on at the service.
+        service: How the service is reached and used.
+    """
+
+    out: Path
+    name: str | None = None
+    emulator: Flag = False
+    speed: Speed = EMULATOR_SPEED
+    results: Path | None = None
+    journal: Path | None = None
+    no_journal: Flag = False
+    budget: Positive | None = None
+    timeout: Positive | None = None
+    service: Service = attrs.field(factory=Service)
+
+    def journal_file(self, jobs: str) -> Path | None:
+        """Return the journal file to use; None for no journal.
+
+        Args:
+            jobs: The jobs file, "-" for standard input.
+
+        Raises:
+            ConfigurationError: Both `journal` and `no_journal` are set.
+        """
+        if self.journal is not None and self.no_journal:
+            raise ConfigurationError("--journal and --no-journal exclude each other")
+        # The embedded emulator forgets its tasks when the command ends, so a later run could not go on.
+        if self.journal is None and not self.no_journal and not self.emulator:
+            return journal_beside(jobs, self.out)
+        return self.journal
