@@ -1,7 +1,7 @@
 """From result links to files."""
 
 from .downloads import Downloads
-from .earlier_files import has_files
+from .existing_files import has_files
 from .folder import Folder, place_of
 from .names import Exactly, Template
 from .result_reader import ResultReader

@@ -23,10 +23,10 @@ from ..jobs import Completed, SavedFile
 from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
-from .earlier_files import found, kept
+from .existing_files import found, kept
 from .folder import Folder
 from .names import Exactly, Name, Template, names_of, suffix_of
-from .pace import Pace
+from .backlog import Pace
 from .part_file import Part
 from .result_reader import ResultReader
 from .transfer import Transfer, unsaved

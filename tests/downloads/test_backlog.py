@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolink_async.downloads.pace import Lateness, Pace
+from evolink_async.downloads.backlog import Lateness, Pace
 
 NOON = 1_800_000_000.0
 

@@ -14,7 +14,7 @@ import pytest
 
 from evolink_async.concurrency import Limiter
 from evolink_async.downloads import Downloads, Folder, ResultReader, Template, has_files
-from evolink_async.downloads.earlier_files import found, kept
+from evolink_async.downloads.existing_files import found, kept
 from evolink_async.downloads.names import Name
 from evolink_async.jobs import Completed, SavedFile
 from evolink_async.journal.rows import column_of, files_of
