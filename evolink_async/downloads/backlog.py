@@ -1,4 +1,7 @@
-"""Whether files are saved fast enough for the links in line. It counts and compares; nothing waits here."""
+"""Whether results are saved fast enough: the files that wait, against the time that their links still work.
+
+Counting and arithmetic only. Waiting for a permit is in `download_queue`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ import attrs
 
 
 @attrs.frozen
-class Lateness:
-    """The line is too long.
+class BacklogWarning:
+    """Links will expire before their files are saved.
 
     Attributes:
-        waiting: Files in line.
-        needed: Seconds until the last one's turn.
+        waiting: Files that wait.
+        needed: Seconds until the last of them starts.
         left: Seconds until the last of their links expires.
     """
 
@@ -20,11 +23,11 @@ class Lateness:
     left: float
 
 
-class Pace:
-    """How files come and go, in one run.
+class Backlog:
+    """The files of one run that wait to be saved, and how long saving one takes.
 
     Attributes:
-        waiting: Files in line.
+        waiting: Files that wait.
     """
 
     def __init__(self) -> None:
@@ -32,29 +35,41 @@ class Pace:
         self._expires_at = 0.0
         self._files = 0
         self._seconds = 0.0
-        self._is_told = False
+        self._has_warned = False
 
-    def joined(self, expires_at: float) -> None:
-        """A file is in line, whose link expires at that Unix time."""
+    def enter(self, expires_at: float) -> None:
+        """Count a file that begins to wait.
+
+        Args:
+            expires_at: Unix seconds when its link expires.
+        """
         self.waiting += 1
         self._expires_at = max(self._expires_at, expires_at)
 
-    def left(self) -> None:
-        """Its turn has come, or it is not wanted any more."""
+    def leave(self) -> None:
+        """Count a file that no longer waits: it starts, or was cancelled."""
         self.waiting -= 1
 
-    def took(self, seconds: float) -> None:
-        """One file is done with."""
+    def record(self, seconds: float) -> None:
+        """Count a file that is saved or has failed, and how long that took."""
         self._files += 1
         self._seconds += seconds
 
-    def lateness(self, now: float, at_once: int) -> Lateness | None:
-        """What is to be told, the first time that links will expire before their turn. Expired ones are no news."""
-        if self._is_told or not self._files:
+    def take_warning(self, now: float, concurrency: int) -> BacklogWarning | None:
+        """Return a warning the first time that links are going to expire, else None.
+
+        Args:
+            now: Unix seconds.
+            concurrency: How many files are saved at once.
+        """
+        # Before the first file has ended, its duration could only be guessed.
+        if self._has_warned or not self._files:
             return None
-        needed = self.waiting * self._seconds / self._files / at_once
+        needed = self.waiting * self._seconds / self._files / concurrency
         left = self._expires_at - now
+        # The last link to expire decides, as files are saved in the order of expiry. Links that have expired already
+        # do not count: their tasks are polled again for new ones.
         if not 0 < left < needed:
             return None
-        self._is_told = True
-        return Lateness(self.waiting, needed, left)
+        self._has_warned = True
+        return BacklogWarning(self.waiting, needed, left)
