@@ -39,6 +39,7 @@ class DownloadQueue:
             expires_at: Unix seconds when the link expires; the earliest gets the next permit.
         """
         self._backlog.enter(expires_at)
+        # Leaves the backlog also if it is cancelled while it waits.
         try:
             self._warn_if_behind()
             await self._limiter.acquire(before=expires_at)

@@ -58,7 +58,7 @@ class Folder:
             if HAS_DIR_FD:
                 self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
                 weakref.finalize(self, os.close, self._fd)
-            # Permission bits do not tell: quotas, read-only mounts and ACLs forbid writing, too.
+            # Only writing shows it: quotas, read-only mounts and ACLs are not in the permission bits.
             trial = f".{uuid.uuid4().hex}.part"
             self.open(trial, "xb").close()
             self.remove(trial)
@@ -113,7 +113,7 @@ class Folder:
 
     def _move(self, part: str, name: str) -> None:
         old, new = self._at(part), self._at(name)
-        # Not every platform lets `os.link` be told to leave symbolic links alone.
+        # Not on every platform can `os.link` be kept from following symbolic links.
         follow = os.link not in os.supports_follow_symlinks
         try:
             # A hard link fails if the name is taken. A rename would replace the file of that name.

@@ -24,7 +24,7 @@ SUFFIXES = {
 }
 """Suffixes of the content types that results have."""
 UNKNOWN_SUFFIX = ".bin"
-"""Suffix of a file whose type neither its host nor its link tells."""
+"""Suffix of a file whose type is not known."""
 
 # Windows opens a device for these names, with any suffix and in any case.
 # Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file (read 2026-11-20).
@@ -37,7 +37,7 @@ class Name:
 
     Attributes:
         stem: The name without its suffix.
-        suffix: The suffix with its dot; None until the host of the result has told the type.
+        suffix: The suffix with its dot; None while the content type is not known.
     """
 
     stem: str

@@ -76,6 +76,7 @@ class Template:
             index: The place of the link among the job's links, from 1.
         """
         stem, suffix = self.text.removesuffix("{ext}"), None
+        # Without {ext} the suffix is the template's own, whatever the content type is.
         if stem == self.text:
             suffix = PurePosixPath(stem).suffix
             suffix = suffix if _LITERAL_SUFFIX.fullmatch(suffix) else ""

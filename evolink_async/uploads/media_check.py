@@ -15,7 +15,7 @@ from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_fa
 from ..params import AnyParams, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
-"""What a file is, or why that cannot be told."""
+"""What a file is, or why it cannot be measured."""
 
 
 @attrs.frozen

@@ -38,7 +38,7 @@ class Preflight:
         self._remembered = remembered
         self._files: OrderedDict[str | Path, MeasuredFile] = OrderedDict()
         self._links: OrderedDict[str | Path, Finding | None] = OrderedDict()
-        # A lock lives as long as somebody holds it or waits for it.
+        # A lock exists as long as a task holds it or waits for it.
         self._locks: WeakValueDictionary[str | Path, anyio.Lock] = WeakValueDictionary()
         self._limiter = anyio.CapacityLimiter(threads)
 
@@ -60,7 +60,7 @@ class Preflight:
     async def remote(self, params: AnyParams, result_reader: ResultReader) -> Mapping[str, MediaFacts]:
         """Check local files and URLs, the latter by the first MiB of what they lead to.
 
-        What the first bytes do not tell is not checked. A host that cannot be reached from here is no error, as the
+        What the first bytes do not show is not checked. A host that cannot be reached from here is no error, as the
         service may reach it.
 
         Args:
@@ -136,7 +136,7 @@ class Preflight:
             findings[link] = finding
 
     def _lock(self, media: str | Path) -> anyio.Lock:
-        """Return the lock under which a file or URL is measured; who waits for it finds the result remembered."""
+        """Return the lock under which a file or URL is measured; a caller that waited for it finds the result remembered."""
         return self._locks.setdefault(media, anyio.Lock())
 
     def _remember(self, memory: OrderedDict[str | Path, T], media: str | Path, finding: T) -> None:
