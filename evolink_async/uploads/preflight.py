@@ -136,7 +136,7 @@ class Preflight:
             findings[link] = finding
 
     def _lock(self, media: str | Path) -> anyio.Lock:
-        """Return the lock under which a file or URL is measured; a caller that waited for it finds the result remembered."""
+        """Return the lock under which a file or URL is measured. After waiting for it, the result is remembered."""
         return self._locks.setdefault(media, anyio.Lock())
 
     def _remember(self, memory: OrderedDict[str | Path, T], media: str | Path, finding: T) -> None:
