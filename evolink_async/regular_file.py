@@ -1,6 +1,6 @@
-"""Opening a regular file for reading, without ever waiting for a pipe or touching a device.
+"""Opening regular files for reading, and nothing else: no pipe is waited for, and no device is opened.
 
-What is in the file, and what an error is called, is decided by the callers.
+The callers read the file, and turn the errors into their own.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ class IrregularFileError(OSError):
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading, in binary. Blocks; call it in a thread.
+    """Open a regular file for reading, in binary mode. Blocks: call it in a thread.
 
     Raises:
         IrregularFileError: The path leads to something else.
-        OSError: There is no such file, it may not be read, or no file can have this name.
+        OSError: There is no such file, reading it is not allowed, or no file can have this name.
     """
+    # For a null byte, `stat` raises a ValueError.
     if "\0" in str(path):
         raise OSError(EINVAL, "no file can have this name")
+    # Before opening, because opening a device can have effects: a tape rewinds.
     _refuse_irregular(path.stat().st_mode)
     file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb")
     try:
-        # The path may lead elsewhere by now; the open file is what counts.
+        # Again on the open file: since the first check the path may lead elsewhere.
         _refuse_irregular(os.fstat(file.fileno()).st_mode)
     except OSError:
         file.close()

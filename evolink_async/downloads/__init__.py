@@ -1,10 +1,10 @@
-"""From result links to files."""
+"""Result links to files: reading them, naming them, and saving them in a folder."""
 
 from .downloads import Downloads
-from .earlier_files import has_files
+from .existing_files import has_files
 from .folder import Folder, place_of
-from .names import Exactly, Template
 from .result_reader import ResultReader
+from .templates import Exactly, Template
 
 __all__ = (
     "Downloads",

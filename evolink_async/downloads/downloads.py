@@ -1,7 +1,7 @@
-"""Saving results: whole or absent, the one whose link expires first before the others.
+"""Saving the results of completed jobs: a file is complete or absent, and saved files are not downloaded again.
 
-How bytes are read off a host is the business of `fetch` and `transfer`; what is on the disk that of `folder`, `part`
-and `kept`.
+How the bytes are read is in `result_reader` and `transfer`, what is on the disk in `folder`, `part_file` and
+`existing_files`, and the order of downloads in `download_queue`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 import anyio.to_thread
@@ -18,20 +17,22 @@ import attrs
 
 from ..concurrency import Limiter, on_disk
 from ..errors import DownloadError, EvolinkError, JournalError, LinkExpiredError
-from ..events import Downloaded, DownloadsBehind, Emit
+from ..events import Downloaded, Emit
 from ..jobs import Completed, SavedFile
 from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
-from .earlier_files import found, kept
+from .download_queue import DownloadQueue
+from .existing_files import find_unrecorded, unchanged_files
 from .folder import Folder
-from .names import Exactly, Name, Template, names_of, suffix_of
-from .pace import Pace
-from .part_file import Part
+from .names import Name, suffix_of
+from .part_file import PartFile
 from .result_reader import ResultReader
-from .transfer import Transfer, unsaved
+from .templates import Exactly, Template, names_of
+from .transfer import Transfer, save_error
 
 PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
+"""Polls the task of this id once."""
 
 _log = logging.getLogger("evolink_async")
 
@@ -40,16 +41,16 @@ class Downloads:
     """Saves the results of completed jobs in one folder.
 
     Args:
-        folder: Where to.
+        folder: Where files are saved.
         result_reader: Reads the links.
-        limiter: How many files are fetched at once.
-        template: How files are named; None for the job's key, and a number if it has several links.
-        policy: How often, and when, a transfer that broke off is taken up again.
-        look: Reads a task again, when its links have expired.
-        max_bytes: Longest file saved.
-        journal: Where the places of saved files are written down; None for nowhere.
-        emit: Told of every file.
-        clock: Unix time: links expire while a laptop sleeps, too.
+        limiter: How many files are downloaded at once.
+        template: How files are named; None for the job's key, with a number if the job has several links.
+        policy: How often an interrupted download is resumed, and after which pauses.
+        poll: Polls a task again when its links have expired.
+        max_bytes: Size limit of one file.
+        journal: Records the saved files; None to record nothing.
+        emit: Receives an event for every file.
+        clock: Unix seconds. Not monotonic: links expire also while a laptop sleeps.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Downloads:
     ) -> None:
         self._folder = folder
         self._result_reader = result_reader
-        self._limiter = limiter
+        self._queue = DownloadQueue(limiter, emit=emit, clock=clock)
         self._template = template
         self._policy = policy
         self._poll = poll
@@ -76,71 +77,77 @@ class Downloads:
         self._journal = journal
         self._emit = emit
         self._clock = clock
-        self._pace = Pace()
         self._is_swept = False
 
     async def save(self, completed: Completed) -> Completed:
-        """Have every result of a job on the disk. What goes wrong is told in `download_error`; the links work on.
+        """Save every result of a job that is not saved yet.
 
-        What an earlier run saved, and nobody has changed, is not fetched again.
+        A file that an earlier run saved is not downloaded again, unless it was changed or removed.
+
+        Returns:
+            The job with its files in `saved`. A failure is in `download_error`; the links work on until they expire.
         """
-        here: Sequence[SavedFile | None] = (None,) * len(completed.urls)
-        if completed.resumed and completed.saved:  # what somebody changed is not looked for under its name
-            here = await anyio.to_thread.run_sync(kept, completed)
+        existing: Sequence[SavedFile | None] = (None,) * len(completed.urls)
+        # 1. Recorded files are compared with their record. A changed one is not looked for by its name: it may have
+        #    the size of the result and would be taken for it.
+        # 2. Without a record, the run may have died between publishing and recording.
+        if completed.resumed and completed.saved:
+            existing = await anyio.to_thread.run_sync(unchanged_files, completed)
         elif completed.resumed:
-            here = await self._unheard_of(completed)
-        saved = await self._complete(completed, here)
+            existing = await self._find_unrecorded(completed)
+        saved = await self._save_missing(completed, existing)
         if saved.saved and saved.download_error is None:
-            await self._write_down(saved)
+            await self._record(saved)
         return saved
 
     async def fetch(self, completed: Completed) -> Completed:
-        """Fetch every link of a job, whatever is on the disk already.
+        """Download every link of a job, whatever is on the disk already.
 
         Raises:
-            DownloadError: One cannot be saved; those before it are.
+            DownloadError: A result cannot be saved; those before it are saved.
         """
-        fetched = await self._complete(attrs.evolve(completed, download_error=None), (None,) * len(completed.urls))
+        nothing = (None,) * len(completed.urls)
+        fetched = await self._save_missing(attrs.evolve(completed, download_error=None), nothing)
         if fetched.download_error is not None:
             raise fetched.download_error
-        await self._write_down(fetched)
+        await self._record(fetched)
         return fetched
 
-    async def _write_down(self, saved: Completed) -> None:
-        """Note where the files are. Without that note a later run finds them by name, date and length."""
+    async def _record(self, saved: Completed) -> None:
+        """Record in the journal where the files are; without that, a later run finds them by name, date and size."""
         if self._journal is None:
             return
         try:
             await self._journal.saved(saved)
         except JournalError as error:
-            # The files are there and the user gets them. A journal that failed once takes no further intent, so the
-            # next submit tells of it where it matters.
-            _log.warning("the files of %s are saved, but the journal could not note it: %s", saved.key, error)
+            # The files exist, so the user gets them. A journal that failed once accepts no further intent: the next
+            # submit raises the error.
+            _log.warning("the files of %s are saved, but the journal could not record it: %s", saved.key, error)
 
-    async def _unheard_of(self, completed: Completed) -> Sequence[SavedFile | None]:
-        """Files that were published by a run that died before the journal heard of them."""
+    async def _find_unrecorded(self, completed: Completed) -> Sequence[SavedFile | None]:
         names = names_of(completed, self._template)
-        files = await anyio.to_thread.run_sync(found, self._folder, names, completed.timing.finished_at)
+        files = await anyio.to_thread.run_sync(find_unrecorded, self._folder, names, completed.timing.finished_at)
         pairs = zip(completed.urls, files, strict=True)
-        return [file if file and await self._may_be_of(url, file) else None for url, file in pairs]
+        return [file if file and await self._has_size_of_result(file, url) else None for url, file in pairs]
 
-    async def _may_be_of(self, url: str, file: SavedFile) -> bool:
-        """Whether a file is as long as a result; names alone may be those of another job, if signs were replaced."""
+    async def _has_size_of_result(self, file: SavedFile, url: str) -> bool:
+        # The name alone may be that of another job: two keys can differ only in characters that names cannot hold.
         try:
             async with self._result_reader.open(url) as remote:
                 return remote.size_bytes in (None, file.size_bytes)
         except DownloadError:
-            return True  # nobody can tell any more
+            # The link no longer tells. The file is all there is, and losing a paid result is worse than a wrong guess.
+            return True
 
-    async def _complete(self, completed: Completed, here: Sequence[SavedFile | None]) -> Completed:
+    async def _save_missing(self, completed: Completed, existing: Sequence[SavedFile | None]) -> Completed:
         await self._sweep_once()
         names = names_of(completed, self._template)
         files: list[SavedFile] = []
         for number, name in enumerate(names):
-            saved = here[number] or await self._save_and_tell(completed, number, name)
+            saved = existing[number] or await self._save_and_report(completed, number, name)
             if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
                 completed = fresh
-                saved = await self._save_and_tell(completed, number, name)
+                saved = await self._save_and_report(completed, number, name)
             if isinstance(saved, DownloadError):
                 return attrs.evolve(completed, saved=tuple(files), download_error=saved)
             files.append(saved)
@@ -152,68 +159,44 @@ class Downloads:
             await anyio.to_thread.run_sync(self._folder.sweep, self._clock())
 
     async def _fresh_links(self, completed: Completed) -> Completed | None:
-        """Read the task again, as the service may hand out new links; None when it has no others."""
-        seen = await self._poll(completed.task_id)
-        if not isinstance(seen, Snapshot) or len(seen.urls) != len(completed.urls) or seen.urls == completed.urls:
+        """Poll the task again, as the service may return new links; None if it does not."""
+        polled = await self._poll(completed.task_id)
+        if not isinstance(polled, Snapshot) or len(polled.urls) != len(completed.urls):
             return None
-        return attrs.evolve(completed, urls=seen.urls, snapshot=seen)
+        return None if polled.urls == completed.urls else attrs.evolve(completed, urls=polled.urls, snapshot=polled)
 
-    async def _save_and_tell(self, completed: Completed, number: int, name: Name) -> SavedFile | DownloadError:
-        async with self._turn(completed.expires_at):
+    async def _save_and_report(self, completed: Completed, number: int, name: Name) -> SavedFile | DownloadError:
+        async with self._queue.permit(completed.expires_at):
             at = self._clock()
             try:
                 saved: SavedFile | DownloadError = await self._save_one(completed, number, name)
             except DownloadError as error:
                 saved = error
             seconds = self._clock() - at
-        self._pace.took(seconds)
-        self._warn_once()
+        self._queue.record(seconds)
         if self._emit is not None:
             self._emit(_downloaded(completed.key, saved, at=at, seconds=seconds))
         return saved
 
-    @asynccontextmanager
-    async def _turn(self, expires_at: float) -> AsyncGenerator[None, None]:
-        """Wait until this file may be fetched."""
-        self._pace.joined(expires_at)
-        try:
-            self._warn_once()
-            await self._limiter.acquire(before=expires_at)
-        finally:
-            self._pace.left()
-        try:
-            yield
-        finally:
-            self._limiter.release()
-
-    def _warn_once(self) -> None:
-        """Somebody has to hear that links will be lost: the observer, or else the log."""
-        late = self._pace.lateness(self._clock(), self._limiter.total)
-        if late is None:
-            return
-        if self._emit is not None:
-            self._emit(DownloadsBehind(at=self._clock(), waiting=late.waiting, needed=late.needed, left=late.left))
-        else:
-            text = "%d results wait to be saved; that takes %.0f s, and the last of their links expires in %.0f s."
-            _log.warning(text + " Raise Limits.downloads.", late.waiting, late.needed, late.left)
-
     async def _save_one(self, completed: Completed, number: int, name: Name) -> SavedFile:
         url = completed.urls[number]
         try:
-            part = Part(self._folder, _label(completed, number))
+            part = PartFile(self._folder, _label(completed, number))
         except OSError as error:
-            raise unsaved(url)(error) from None
+            raise save_error(url)(error) from None
         with part:
-            if part.is_old:
-                started = self._clock() - time.monotonic()  # what a power cut has left of a part is not known
-                await on_disk(lambda: part.take_up(started), unsaved(url))
+            if part.has_earlier_bytes:
+                # The monotonic clock counts from the start of the machine. On systems where it stops during sleep the
+                # difference is too late rather than too early, so that fewer part files are resumed.
+                started_at = self._clock() - time.monotonic()
+                await on_disk(lambda: part.resume(started_at), save_error(url))
             transfer = Transfer(url, part, max_bytes=self._max_bytes)
             await transfer.run(self._result_reader, self._policy)
-            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), unsaved(url))
+            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), save_error(url))
 
 
 def _label(completed: Completed, number: int) -> str:
-    """What the part of a file goes by: the same in every run."""
+    """Return the label of a result's part file: the same in every run."""
     return hashlib.sha256(f"{completed.key}\0{completed.task_id}\0{number}".encode()).hexdigest()[:32]
 
 

@@ -1,7 +1,8 @@
-"""The folder that results are saved in: opened once, so that no link planted in it, or above it later, leads elsewhere.
+"""The folder that results are saved in.
 
-Nothing in it is ever replaced, and nothing removed but parts of our own. All of this blocks, for some microseconds;
-what goes into a file is the business of `part`.
+It is opened once: a symbolic link planted in it, or put in its place later, leads nowhere else. Nothing in it is ever
+replaced, and only part files of this library are removed. All of this blocks for some microseconds. What is written
+into a file is in `part_file`.
 """
 
 from __future__ import annotations
@@ -19,22 +20,29 @@ from stat import S_ISREG
 
 from ..errors import ConfigurationError
 from ..regular_file import NO_WAITING
-from .names import Exactly, Name, numbered
+from .file_lock import try_lock
+from .names import Name, numbered
+from .templates import Exactly
 
+# Windows cannot open a file relative to an open folder. There the folder is addressed by its path.
 HAS_DIR_FD = {os.open, os.link, os.stat, os.unlink} <= os.supports_dir_fd
-"""Whether a file can be named beside an open folder. On Windows it cannot: there the folder goes by its path."""
-FLAGS = getattr(os, "O_NOFOLLOW", 0) | NO_WAITING
-"""No link is followed, no pipe is waited for."""
-OURS = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.(part|mark)")
-STALE = 86400.0
-"""Seconds after which a part that nobody wrote to is of no use: its link has expired."""
+"""Whether files can be opened relative to an open folder."""
+OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | NO_WAITING
+"""Flags for `os.open`: symbolic links are not followed, and opening a pipe does not wait."""
+OWN_FILES = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.(part|mark)")
+"""Names of part files and version files."""
+STALE_SECONDS = 86400.0
+"""Age after which an unchanged part file is useless: result links work for 24 hours."""
 
 
 class Folder:
-    """A folder, held open as long as this object lives.
+    """A folder that is held open as long as this object lives.
 
     Args:
         path: Made when missing; may itself be a symbolic link.
+
+    Attributes:
+        path: As given.
 
     Raises:
         ConfigurationError: It cannot be made or written to.
@@ -43,24 +51,27 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
-        self._next: dict[tuple[str, str], int] = {}  # ordinals of names that are taken: not to try thousands each time
+        # The next ordinal to try for each name: a batch of equal names would else try thousands of taken ones.
+        self._next: dict[tuple[str, str], int] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
             if HAS_DIR_FD:
                 self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
                 weakref.finalize(self, os.close, self._fd)
+            # Only writing shows it: quotas, read-only mounts and ACLs are not in the permission bits.
             trial = f".{uuid.uuid4().hex}.part"
             self.open(trial, "xb").close()
             self.remove(trial)
-        except (OSError, ValueError) as error:  # ValueError: a path that holds what none may hold
+        # ValueError: the path holds a null byte.
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigurationError(f"cannot write to the folder {str(path)!r}: {reason}") from None
 
     def open(self, name: str, mode: str = "rb") -> FileIO:
-        """Open a file, without a buffer. The modes are those of the built-in `open`."""
+        """Open a file of the folder without a buffer. The modes are those of the built-in `open`."""
 
         def opener(path: str, flags: int) -> int:
-            return os.open(path, flags | FLAGS, 0o666, dir_fd=self._fd)
+            return os.open(path, flags | OPEN_FLAGS, 0o666, dir_fd=self._fd)
 
         return FileIO(self._at(name), mode, opener=opener)
 
@@ -68,16 +79,25 @@ class Folder:
         return name if self._fd is not None else str(self.path / name)
 
     def status(self, name: str) -> os.stat_result:
-        """What is under a name itself, not where it may lead."""
+        """Return the status of a name itself; a symbolic link is not followed."""
         return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
-        """Remove a file of our own, if it is there."""
+        """Remove a file if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(self._at(name), dir_fd=self._fd)
 
     def publish(self, part: str, name: Name, suffix: str) -> Path:
-        """Give a whole file its name, or the next free one: a link never replaces anything, a rename would."""
+        """Give a complete file its name, or the next free one.
+
+        Args:
+            part: The name that the file has now.
+            name: The name to give.
+            suffix: Used if the name has no suffix of its own.
+
+        Returns:
+            The path under which the file was saved.
+        """
         suffix = suffix if name.suffix is None else name.suffix
         first = self._next.get((name.stem, suffix), 1)
         for ordinal in count(first):
@@ -93,12 +113,15 @@ class Folder:
 
     def _move(self, part: str, name: str) -> None:
         old, new = self._at(part), self._at(name)
-        follow = os.link not in os.supports_follow_symlinks  # where it can be told not to, it is
+        # Not on every platform can `os.link` be kept from following symbolic links.
+        follow = os.link not in os.supports_follow_symlinks
         try:
+            # A hard link fails if the name is taken. A rename would replace the file of that name.
             os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=follow)
         except FileExistsError:
             raise
-        except OSError:  # a file system without hard links: take the name first, then put the file there
+        except OSError:
+            # A file system without hard links: take the name with an empty file, then replace that file.
             self.open(name, "xb").close()
             try:
                 os.replace(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -107,41 +130,38 @@ class Folder:
                 raise
 
     def sweep(self, now: float) -> None:
-        """Remove parts that nobody wrote to for `STALE` seconds before `now`, in Unix time; nothing else."""
+        """Remove part files of dead processes that were not written to for `STALE_SECONDS`.
+
+        Args:
+            now: Unix seconds.
+        """
         names: list[str] = []
-        with suppress(OSError):  # what cannot be read is not swept
+        # Sweeping is a courtesy: a folder that cannot be listed, or a file that vanishes, must not fail a download.
+        with suppress(OSError):
             names = os.listdir(self.path if self._fd is None else self._fd)  # noqa: PTH208  # by its descriptor
-        for name in filter(OURS.fullmatch, names):
-            with suppress(OSError):  # another run was faster
+        for name in filter(OWN_FILES.fullmatch, names):
+            with suppress(OSError):
                 status = self.status(name)
-                if S_ISREG(status.st_mode) and status.st_mtime < now - STALE:
+                if S_ISREG(status.st_mode) and status.st_mtime < now - STALE_SECONDS:
                     self._remove_unused(name)
 
     def _remove_unused(self, name: str) -> None:
         with self.open(name, "r+b") as file:
-            if locked(file):
+            if try_lock(file):
                 self.remove(name)
-        if sys.platform == "win32":  # where a file in use is not removed
+        # Windows has no lock here, but it refuses to remove a file that is open.
+        if sys.platform == "win32":
             self.remove(name)
 
 
-def locked(file: FileIO) -> bool:
-    """Take the lock of a file, which dies with the process; False if another has it, or the system has no such lock."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    with suppress(OSError):
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
-
-
 def place_of(path: str | os.PathLike[str]) -> tuple[Path, Exactly | None]:
-    """The folder that a path means, and the name in it; no name when the path itself is a folder, or ends like one.
+    """Split a path into its folder and the file name in it.
+
+    Returns:
+        The folder and the name. The name is None if the path is a folder, or ends with a slash.
 
     Raises:
-        ConfigurationError: It is no path.
+        ConfigurationError: The path is empty or holds a null byte.
     """
     text = os.fspath(path)
     if not text or "\0" in text:

@@ -1,6 +1,6 @@
-"""The guard of result hosts: no link leads to an address that the public internet does not reach.
+"""The guard against SSRF: no result link may lead to an address that is not public.
 
-What counts as public is decided in `urls`.
+Which addresses are public is decided in `urls`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..urls import is_public_host
 
 
 class ForbiddenAddressError(OSError):
-    """A link leads to an address that results never come from."""
+    """A host resolves to an address that is not public."""
 
 
 def refusal_of(target: URL, *, allows_private: bool) -> str | None:
-    """Return why an address is not asked for a result; None if it may be.
+    """Return why an address must not be requested; None if it may be.
 
     Args:
-        target: Where a link, or a redirect, leads.
+        target: Where a link or a redirect leads.
         allows_private: Whether plain http and private addresses are allowed too, as emulators need.
     """
     allowed = ("https", "http") if allows_private else ("https",)
@@ -33,7 +33,16 @@ def refusal_of(target: URL, *, allows_private: bool) -> str | None:
 
 
 def guarded_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Make a socket for a final, resolved address, unless results never come from there: the guard against SSRF."""
+    """Make a socket for a resolved address.
+
+    Args:
+        address: An entry of `getaddrinfo`, as aiohttp passes it to a socket factory.
+
+    Raises:
+        ForbiddenAddressError: The address is not public.
+    """
+    # The check is here, and not before resolving, because a name can resolve to another address a moment later
+    # (DNS rebinding). This address is the one that is connected to.
     family, kind, protocol, _, target = address
     host = str(target[0])
     if not is_public_host(host):

@@ -1,6 +1,6 @@
-"""What a saved result is called: a name that means the same on every system and cannot leave its folder.
+"""File names that mean the same on every system and cannot leave their folder.
 
-Text in, text out: whether a name is free is the folder's business.
+Text in, text out. `templates` decides which name a job's file gets, `folder` whether the name is free.
 """
 
 from __future__ import annotations
@@ -8,17 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import PurePosixPath
-from string import Formatter
-from typing import Self
 from urllib.parse import urlsplit
 
 import attrs
 
-from ..errors import ConfigurationError
-from ..jobs import Completed
-
+# File systems take names of 255 bytes, eCryptfs only of 143. The suffix and an ordinal must fit behind the stem.
 STEM_BYTES = 120
-"""Longest stem, so that a suffix and an ordinal fit behind it on every file system."""
+"""Longest stem, in bytes of UTF-8."""
 SUFFIXES = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
@@ -26,129 +22,54 @@ SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
 }
+"""Suffixes of the content types that results have."""
 UNKNOWN_SUFFIX = ".bin"
-FIELDS = ("key", "index", "ext", "task_id", "model")
+"""Suffix of a file whose type is not known."""
 
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.IGNORECASE)  # on Windows
-_PADDING = re.compile(r"0?\d")
-_LITERAL_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
-
-
-def _fault(text: object) -> str | None:
-    """What is wrong with a template, behind its name in a sentence."""
-    if not isinstance(text, str):
-        return "is no text"
-    try:
-        fields = [field for _, *field in Formatter().parse(text) if field[0] is not None]
-    except ValueError as error:
-        return f"cannot be read: {error}"
-    names = [name for name, _, _ in fields]
-    for name, shape, conversion in fields:
-        if name not in FIELDS:
-            return f"has the unknown field {{{name}}}"
-        if conversion or (shape and not (name == "index" and _PADDING.fullmatch(shape))):
-            return f"says how {{{name}}} is to look"
-    if not {"key", "task_id"} & set(names):
-        return "gives every job the same name"
-    if any(sign in text for sign in "/\\\0"):
-        return "is a path"
-    if "ext" in names and (names.count("ext") > 1 or not text.endswith("{ext}")):
-        return "has {ext} in its middle"
-    return None
+# Windows opens a device for these names, with any suffix and in any case.
+# Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file (read 2026-11-20).
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.IGNORECASE)
 
 
 @attrs.frozen
 class Name:
-    """The name of one file: `suffix` is None while only the host of the result knows it."""
+    """The name of one file.
+
+    Attributes:
+        stem: The name without its suffix.
+        suffix: The suffix with its dot; None while the content type is not known.
+    """
 
     stem: str
     suffix: str | None = None
 
 
-@attrs.frozen
-class Template:
-    """How files are named: text with fields in braces.
-
-    Attributes:
-        text: As it was given.
-
-    Raises:
-        ConfigurationError: A field is unknown, no field tells jobs apart, or the name would be a path.
-    """
-
-    text: str
-
-    def __attrs_post_init__(self) -> None:
-        fault = _fault(self.text)
-        if fault is not None:
-            raise ConfigurationError(
-                f"the file name {self.text!r} {fault}; it may hold {{key}}, {{index}} (or {{index:03}}), {{task_id}}"
-                " and {model}, one of {key} and {task_id} at least, and {ext} at its end"
-            )
-
-    def name(self, completed: Completed, index: int) -> Name:
-        """What the file of one link is called; the first link has the index 1."""
-        stem, suffix = self.text.removesuffix("{ext}"), None
-        if stem == self.text:
-            suffix = PurePosixPath(stem).suffix
-            suffix = suffix if _LITERAL_SUFFIX.fullmatch(suffix) else ""
-            stem = stem.removesuffix(suffix)
-        values = {"index": index, "task_id": completed.task_id, "model": completed.snapshot.model or ""}
-        beside = len(_safe(stem.format(key="", **values)).encode())
-        key = _cut(_safe(completed.key), max(STEM_BYTES - beside, STEM_BYTES // 2))  # so that it is not the index
-        return Name(file_stem(stem.format(key=key, **values)), suffix)
-
-
-ONE, MANY = Template("{key}{ext}"), Template("{key}-{index}{ext}")
-"""How the files of a job are named by default: a number tells the files of one job apart."""
-
-
-@attrs.frozen
-class Exactly:
-    """A name that somebody chose for one job, as it stands."""
-
-    stem: str
-    suffix: str
-
-    @classmethod
-    def of(cls, file_name: str) -> Self:
-        """Take a file's name apart."""
-        path = PurePosixPath(file_name)
-        return cls(path.stem, path.suffix)
-
-    def name(self, completed: Completed, index: int) -> Name:
-        """The same for every link: those after the first take the next free ordinals."""
-        return Name(self.stem, self.suffix)
-
-
-def names_of(completed: Completed, template: Template | Exactly | None) -> tuple[Name, ...]:
-    """What the files of a job are called, one for each link."""
-    template = template or (ONE if len(completed.urls) == 1 else MANY)
-    return tuple(template.name(completed, index) for index, _ in enumerate(completed.urls, 1))
-
-
 def numbered(stem: str, suffix: str, ordinal: int) -> str:
-    """A file's name, if `ordinal` is 1; else the one to take when those before it are taken."""
+    """Return a file name: without a number for the ordinal 1, else `stem-2.mp4`, `stem-3.mp4` ..."""
     return stem + suffix if ordinal == 1 else f"{stem}-{ordinal}{suffix}"
 
 
 def suffix_of(url: str, content_type: str) -> str:
-    """The suffix for what a host sent: by its type, else by its link, as far as we know them."""
+    """Return the suffix for a result: by its content type, else by its link, else `UNKNOWN_SUFFIX`."""
     named = PurePosixPath(urlsplit(url).path).suffix.lower()
+    # Only known suffixes are taken from a link: its host must not make a `.exe` or `.sh` of a result.
     return SUFFIXES.get(content_type) or (named if named in SUFFIXES.values() else UNKNOWN_SUFFIX)
 
 
 def file_stem(text: str) -> str:
-    """A file name that means the same on Linux, macOS and Windows, and cannot leave its folder."""
-    stem = _cut(_safe(text), STEM_BYTES).rstrip("._ ")
+    """Return a stem that means the same on Linux, macOS and Windows, and cannot leave its folder."""
+    stem = cut(safe_text(text), STEM_BYTES).rstrip("._ ")
     if _RESERVED.fullmatch(stem):
-        stem = "_" + _cut(stem, STEM_BYTES - 1).rstrip("._ ")
+        stem = "_" + cut(stem, STEM_BYTES - 1).rstrip("._ ")
     return stem or "_"
 
 
-def _safe(text: str) -> str:
+def safe_text(text: str) -> str:
+    """Replace every run of characters that some system forbids in names by one `_`, and trim the ends."""
+    # NFC, because macOS compares names after normalization: two spellings of "é" would be two files elsewhere.
     return re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._ ")
 
 
-def _cut(text: str, size_bytes: int) -> str:
+def cut(text: str, size_bytes: int) -> str:
+    """Shorten text to so many bytes of UTF-8, at the end of a character."""
     return text.encode("utf-8", "ignore")[:size_bytes].decode("utf-8", "ignore")

@@ -1,7 +1,7 @@
-"""A file under way, under a hidden name that the next run finds: `kill -9` costs no more than what was not written yet.
+"""A result file that is not complete yet, under a hidden name that the next run finds.
 
-Beside the part stands its mark, the host's word for the version that the bytes are of. Nothing is asked of a host here.
-All of this blocks.
+After `kill -9` only the bytes that were not written yet are downloaded again. All of this blocks. No host is asked
+here: see `transfer`.
 """
 
 from __future__ import annotations
@@ -18,91 +18,91 @@ from types import TracebackType
 from typing import Self
 
 from ..jobs import SavedFile
-from .folder import Folder, locked
+from .file_lock import try_lock
+from .folder import Folder
 from .names import Name
+from .version_file import VersionFile
 
-MARK_BYTES = 512
-"""Longest version kept; those of result hosts have about 40."""
 PIECE_BYTES = 1 << 18
+"""Bytes read at once when a file is hashed."""
 
 
-class Part:
-    """The bytes of one file so far. Leaving its context removes it; what was published keeps its own name.
+class PartFile:
+    """The bytes of one result so far.
+
+    Leaving its context removes the part file; a published file keeps its name.
 
     Args:
-        folder: Where it is, and where the file will be.
-        label: Names the same file in every run: 32 hex digits.
+        folder: Where the part file is, and where the complete file will be.
+        label: 32 hex digits that name the same result in every run.
 
     Attributes:
-        size_bytes: Bytes in it.
-        version: What the host calls the version they are of.
-        is_old: Whether a process that died has left bytes to `take_up`.
+        size_bytes: Bytes that are downloaded and hashed.
+        version: The host's version of these bytes; None if the host names none.
+        has_earlier_bytes: Whether a process that died left bytes for `resume`.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be made.
     """
 
     def __init__(self, folder: Folder, label: str) -> None:
         self.size_bytes = 0
         self.version: str | None = None
         self._folder = folder
-        self._name, self._mark = f".{label}.part", f".{label}.mark"
         self._hash = hashlib.sha256()
-        self._file = _opened(folder, self._name) or self._other(label)
-        self.is_old = self._file.seek(0, os.SEEK_END) > 1
-
-    def _other(self, label: str) -> FileIO:
-        """A file of our own: the one of this label is another process's, or no file."""
-        self._name = f".{label}-{uuid.uuid4().hex[:8]}.part"
-        self._mark = ""
-        return self._folder.open(self._name, "x+b")
+        self._name = f".{label}.part"
+        self._version_file: VersionFile | None = VersionFile(folder, f".{label}.mark")
+        file = _open_exclusive(folder, self._name)
+        if file is None:
+            # Another process writes to this part file. Waiting for it could take hours, so both download the result,
+            # and this one does so under a random name, which no later run resumes.
+            self._name = f".{label}-{uuid.uuid4().hex[:8]}.part"
+            self._version_file = None
+            file = folder.open(self._name, "x+b")
+        self._file = file
+        # One byte is not worth resuming: `resume` gives up the last byte.
+        self.has_earlier_bytes = file.seek(0, os.SEEK_END) > 1
 
     @property
     def sha256(self) -> str:
-        """The digest of the bytes, in hex."""
+        """The digest of the bytes so far, in hex."""
         return self._hash.hexdigest()
 
-    def take_up(self, since: float) -> None:
-        """Go on where a process that died had come to.
-
-        The last byte is asked for again: of a part that was whole there would be nothing left to ask for.
+    def resume(self, not_before: float) -> None:
+        """Continue with the bytes that a process that died left; without a readable version this does nothing.
 
         Args:
-            since: Unix time before which nothing counts: what was written before the machine last started may never
-                have reached the disk.
+            not_before: Unix seconds when the machine started. Bytes written earlier may not have reached the disk,
+                although the file has its full length.
         """
         status = os.fstat(self._file.fileno())
-        version = self._read_mark() if status.st_mtime >= since else None
+        version = None
+        if self._version_file is not None and status.st_mtime >= not_before:
+            version = self._version_file.read()
         if version is None:
             return
+        # The last byte is requested again. Of a complete part file nothing would be left to request, and a host
+        # answers an empty range with an error.
         self._file.truncate(status.st_size - 1)
-        for piece in pieces_of(self._file):
+        for piece in read_pieces(self._file):
             self._hash.update(piece)
         self.size_bytes, self.version = status.st_size - 1, version
 
-    def begin(self, version: str | None) -> None:
-        """Empty it; what is written from now on is of this version."""
-        self._remove_mark()
+    def reset(self, version: str | None) -> None:
+        """Remove all bytes; those written from now on are of this version."""
+        # The old version goes before the old bytes, and the new one comes after: at no moment stands a version
+        # beside bytes of another one.
+        self._remove_version()
         self._file.seek(0)
         self._file.truncate()
         self._hash, self.size_bytes, self.version = hashlib.sha256(), 0, version
-        if self._mark and version is not None and version.isascii() and len(version) <= MARK_BYTES:
-            with self._folder.open(self._mark, "xb") as mark:
-                mark.write(version.encode())
-
-    def _remove_mark(self) -> None:
-        if self._mark:
-            self._folder.remove(self._mark)
-
-    def _read_mark(self) -> str | None:
-        with suppress(OSError, ValueError), self._folder.open(self._mark) as mark:
-            version = mark.read(MARK_BYTES + 1).decode("ascii")
-            return version if version.isprintable() and 0 < len(version) <= MARK_BYTES else None
-        return None
+        if self._version_file is not None:
+            self._version_file.write(version)
 
     def write(self, pieces: Iterable[bytes]) -> None:
-        """Add bytes."""
+        """Append bytes."""
         for piece in pieces:
+            # The file has no buffer, and a raw write may take only a part of what it is given.
             left = memoryview(piece)
             while left:
                 left = left[self._file.write(left) :]
@@ -110,12 +110,22 @@ class Part:
             self.size_bytes += len(piece)
 
     def publish(self, name: Name, suffix: str) -> SavedFile:
-        """See the bytes onto the disk and give the file its name, or the next free one."""
+        """Flush the bytes to the disk and give the file its name, or the next free one.
+
+        Args:
+            name: The name to give.
+            suffix: Used if the name has no suffix of its own.
+        """
+        # A name must never stand for bytes that a power cut can still take away.
         os.fsync(self._file.fileno())
         path = self._folder.publish(self._name, name, suffix)
-        self._remove_mark()
+        self._remove_version()
         status = os.fstat(self._file.fileno())
         return SavedFile(path, size_bytes=status.st_size, sha256=self.sha256, mtime_ns=status.st_mtime_ns)
+
+    def _remove_version(self) -> None:
+        if self._version_file is not None:
+            self._version_file.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -123,38 +133,44 @@ class Part:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # what is left is found, or swept, by another run
-            if _is_under(self._folder, self._name, self._file):  # another process may have taken the name up since
-                self._remove_mark()
+        # What cannot be removed now is resumed, or swept, by another run.
+        with suppress(OSError):
+            # Publishing by a rename frees the name, and another process may have made its own part file under it.
+            if _has_name(self._file, folder=self._folder, name=self._name):
+                self._remove_version()
                 self._folder.remove(self._name)
         self._file.close()
-        if sys.platform == "win32":  # where no open file is removed
+        # Windows removes no open file.
+        if sys.platform == "win32":
             self._folder.remove(self._name)
 
 
-def pieces_of(file: FileIO) -> Iterator[bytes]:
-    """What is in a file, from its beginning to its end."""
+def read_pieces(file: FileIO) -> Iterator[bytes]:
+    """Read a file from its beginning to its end."""
     file.seek(0)
     while piece := file.read(PIECE_BYTES):
         yield piece
 
 
-def _opened(folder: Folder, name: str) -> FileIO | None:
-    """The file of this name, made when missing; None if it is not for us alone."""
+def _open_exclusive(folder: Folder, name: str) -> FileIO | None:
+    """Open and lock a file, which is made when missing; None if this process cannot have it for itself."""
     try:
         with suppress(FileExistsError):
             folder.open(name, "xb").close()
         file = folder.open(name, "r+b")
     except OSError:
         return None
-    if locked(file) and _is_under(folder, name, file) and os.fstat(file.fileno()).st_nlink == 1:
+    # 1. Without a lock, another process may be writing.
+    # 2. The process that had the lock before may have published or removed the file since it was opened here.
+    # 3. A second hard link is a published file, which belongs to the user now.
+    if try_lock(file) and _has_name(file, folder=folder, name=name) and os.fstat(file.fileno()).st_nlink == 1:
         return file
     file.close()
     return None
 
 
-def _is_under(folder: Folder, name: str, file: FileIO) -> bool:
-    """Whether a plain file still has its name: whoever had the lock may have published or removed it."""
+def _has_name(file: FileIO, *, folder: Folder, name: str) -> bool:
+    """Whether the name still leads to this open file, and the file is a regular one."""
     status = os.fstat(file.fileno())
     try:
         return S_ISREG(status.st_mode) and os.path.samestat(status, folder.status(name))

@@ -1,7 +1,8 @@
-"""From local files to URLs."""
+"""Local files to links: checking, measuring and uploading them before a job is submitted."""
 
 from .local_files import LocalFiles
-from .preflight import Preflight, billed_input_seconds
+from .media_check import billed_input_seconds
+from .preflight import Preflight
 from .uploads import Source, Uploads
 
 __all__ = (

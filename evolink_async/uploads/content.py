@@ -1,81 +1,65 @@
-"""What is uploaded, on its way out: a local file is read in a thread, piece by piece, and hashed as it goes.
+"""What is uploaded: the protocol, and content that fits into one request.
 
-Requests are made in `wire` and sent by a `Transport`; what to send again, and when, is decided in `files.upload`.
+Content that is streamed from the disk is in `file_content`. What is sent again, and when, is decided in `sender`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Generator
-from contextlib import suppress
-from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 import attrs
 
 from ..client import Transport
-from ..concurrency import on_disk
-from ..errors import TransportError, UploadError
-from ..regular_file import IrregularFileError, open_regular
-from ..wire import (
-    MAX_FILE_BYTES,
-    MAX_INLINE_BYTES,
-    MultipartFrame,
-    Request,
-    Response,
-    encode_fetch,
-    encode_inline,
-    encode_stream,
-)
+from ..errors import UploadError
+from ..wire import MAX_INLINE_BYTES, Request, Response, encode_fetch, encode_inline
 
-Tell: TypeAlias = Callable[[int], None]
-
-PIECE_BYTES = 1 << 19
-"""Bytes read in one hop to a thread; each upload holds two or three such pieces in memory."""
+OnSent: TypeAlias = Callable[[int], None]
+"""Receives, again and again, how many bytes of the content were sent in this try."""
 
 
 class LocalFileError(UploadError):
-    """The file itself is at fault: it is gone, has changed, is empty or too long."""
+    """The content cannot be uploaded as it is: it is missing, unreadable, changed, empty or too long."""
 
 
 class Content(Protocol):
-    """Something to be uploaded, as often as it takes."""
+    """Something to upload, as often as needed."""
 
     @property
     def source(self) -> str:
-        """What it goes by in errors and events."""
+        """Its name in errors and events."""
         ...
 
     @property
     def sha256(self) -> str | None:
-        """The digest of its bytes, in hex; None if nobody here has them."""
+        """The digest of its bytes, in hex; None if the service fetches them from a URL."""
         ...
 
     @property
     def size_bytes(self) -> int | None:
-        """Its length; None if nobody here knows."""
+        """Its size; None if the service fetches it from a URL."""
         ...
 
-    async def send(self, transport: Transport, tell: Tell) -> Response:
+    async def send(self, transport: Transport, on_sent: OnSent) -> Response:
         """Send it once.
 
         Args:
-            transport: Where to.
-            tell: Told, time and again, how many of its bytes have gone out.
+            transport: The connection to the file service.
+            on_sent: Receives the progress.
 
         Raises:
-            TransportError: No complete answer.
-            LocalFileError: It cannot be read, or is not what it was.
+            TransportError: There is no complete answer.
+            LocalFileError: The content cannot be read, or has changed.
         """
         ...
 
 
 @attrs.frozen(kw_only=True)
 class InlineContent:
-    """A parcel that fits into its request: a short content, or the address of one."""
+    """Content whose request is small: the bytes themselves inside JSON, or a URL that the service fetches."""
 
     source: str
     request: Request
@@ -83,155 +67,48 @@ class InlineContent:
     size_bytes: int | None = None
 
     @classmethod
-    async def enclosing(cls, content: bytes, name: str) -> InlineContent:
-        """Send a content itself.
+    async def of_bytes(cls, content: bytes, name: str) -> InlineContent:
+        """Make a request that holds the bytes.
 
         Raises:
-            LocalFileError: It is empty, or too long.
+            LocalFileError: There are no bytes, or more than `MAX_INLINE_BYTES`.
         """
-        _check_size(name, len(content), MAX_INLINE_BYTES, "write it to a file and upload that")
+        check_size(name, len(content), MAX_INLINE_BYTES, "write it to a file and upload that")
 
-        def write() -> InlineContent:
+        def encode() -> InlineContent:
             sha256 = hashlib.sha256(content).hexdigest()
             request = encode_inline(content, name, sha256)
             return cls(source=name, request=request, sha256=sha256, size_bytes=len(content))
 
-        return await anyio.to_thread.run_sync(write)
+        # Hashing and encoding 10 MB would hold up the event loop for tens of milliseconds.
+        return await anyio.to_thread.run_sync(encode)
 
     @classmethod
-    def about(cls, url: str, name: str | None) -> InlineContent:
-        """Send the address of a content, for the service to fetch."""
-        source = name or f"the file at {urlsplit(url).hostname}"  # no more of the URL: it may be signed
+    def of_url(cls, url: str, name: str | None) -> InlineContent:
+        """Make a request that asks the service to fetch a URL."""
+        # Only the host goes into errors and events: the rest of a signed URL is a secret.
+        source = name or f"the file at {urlsplit(url).hostname}"
         return cls(source=source, request=encode_fetch(url, name))
 
-    async def send(self, transport: Transport, tell: Tell) -> Response:
-        """Send it once; see `Content.send`."""
+    async def send(self, transport: Transport, on_sent: OnSent) -> Response:
+        """Send it once, without progress; see `Content.send`."""
         return await transport.send(self.request)
 
 
-@attrs.frozen(kw_only=True)
-class FileContent:
-    """A parcel that is read from the disk each time it is sent."""
+def check_size(source: str, size_bytes: int, limit: int, advice: str) -> None:
+    """Refuse empty and too long content.
 
-    path: Path
-    name: str
-    sha256: str
-    size_bytes: int
+    Args:
+        source: The content's name in the error.
+        size_bytes: Its size.
+        limit: The most bytes that can be uploaded this way.
+        advice: What to do about content that is too long.
 
-    @property
-    def source(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @classmethod
-    async def of(cls, path: Path, *, sha256: str | None = None, name: str | None = None) -> FileContent:
-        """Look at a file; read it through if the digest of its bytes is not known.
-
-        Raises:
-            LocalFileError: It cannot be read, is no regular file, is empty, or too long.
-        """
-
-        def look() -> FileContent:
-            with open_regular(path) as file:
-                size_bytes = os.fstat(file.fileno()).st_size
-                _check_size(str(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
-                known = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
-            return cls(path=path, name=name or path.name, sha256=known, size_bytes=size_bytes)
-
-        return await on_disk(look, _unreadable(path))
-
-    async def send(self, transport: Transport, tell: Tell) -> Response:
-        """Send it once; see `Content.send`. A file that changed is not sent to its end, so nothing of it is kept."""
-        frame = encode_stream(self.name, self.size_bytes, self.sha256)
-        body = Body(self, frame, tell)
-        try:
-            response = await transport.send(attrs.evolve(frame.request, pieces=body))
-        except TransportError:
-            if body.fault is not None:
-                raise body.fault from None
-            raise
-        finally:
-            body.close()
-        if 200 <= response.status < 300 and not body.is_whole:
-            raise TransportError("the file service answered before it had the whole file", kind="upload")
-        return response
-
-
-class Body:
-    """A file between the two ends of its envelope, as the body of one request.
-
-    Read by a plain generator, one piece to a hop: an asynchronous one would be left open by the HTTP client.
-
-    Attributes:
-        fault: Why it came to an early end; the transport only knows that it did.
-        is_whole: Whether all of it was handed over.
+    Raises:
+        LocalFileError: The size is 0 or above the limit.
     """
-
-    def __init__(self, content: FileContent, frame: MultipartFrame, tell: Tell) -> None:
-        self.fault: LocalFileError | None = None
-        self.is_whole = False
-        self._content = content
-        self._frame = frame
-        self._tell = tell
-        self._taken = 0
-        self._is_wanted = True
-        self._pieces = self._read()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece = await on_disk(self._step, _unreadable(self._content.path))
-        except LocalFileError as error:
-            self.fault = error
-            raise
-        if piece is None:
-            raise StopAsyncIteration
-        self._tell(self._taken)
-        return piece
-
-    def close(self) -> None:
-        """Read no further, and close the file."""
-        self._is_wanted = False
-        with suppress(ValueError):  # a thread is at it, and will see to it
-            self._pieces.close()
-
-    def _step(self) -> bytes | None:
-        piece = next(self._pieces, None)
-        if not self._is_wanted:
-            self._pieces.close()
-        return piece
-
-    def _read(self) -> Generator[bytes]:
-        """Read in a thread. What follows the file is held back until its bytes are found to be the right ones."""
-        content, digest = self._content, hashlib.sha256()
-        with open_regular(content.path) as file:
-            yield self._frame.before
-            while piece := file.read(min(PIECE_BYTES, content.size_bytes - self._taken)):
-                digest.update(piece)
-                self._taken += len(piece)
-                yield piece
-            if digest.hexdigest() != content.sha256 or file.read(1):
-                raise LocalFileError(f"{content.source!r} changed since it was measured", source=content.source)
-        self.is_whole = True  # not at the end of the iteration: the answer may be here before that
-        yield self._frame.after
-
-
-def _check_size(source: str, size_bytes: int, most: int, way_out: str) -> None:
     if not size_bytes:
         raise LocalFileError(f"{source!r} is empty", source=source)
-    if size_bytes > most:
-        message = f"{source!r} has {size_bytes} bytes, more than the {most} that can be uploaded so; {way_out}"
+    if size_bytes > limit:
+        message = f"{source!r} has {size_bytes} bytes, more than the {limit} that can be uploaded this way; {advice}"
         raise LocalFileError(message, source=source)
-
-
-def _unreadable(path: Path) -> Callable[[OSError], LocalFileError]:
-    """Make what the system says of a file into an error about it."""
-
-    def failure(error: OSError) -> LocalFileError:
-        reason = error.strerror or str(error)
-        verb = "" if isinstance(error, IrregularFileError) else "cannot be read: "
-        return LocalFileError(f"{str(path)!r} {verb}{reason}", source=str(path))
-
-    return failure

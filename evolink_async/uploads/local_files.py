@@ -1,6 +1,6 @@
-"""The local files of a job: measured before it gets its key, uploaded before it is submitted.
+"""The local files of a job: measured before the job gets its key, uploaded before the job is submitted.
 
-What a file must be is `files.preflight`'s business, how one travels that of `files.upload`.
+What a file must be is checked in `preflight`; how files are uploaded is in `uploads`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from ..client import Session
 from ..jobs import Job
 from ..media import LocalMedia
 from ..params import AnyParams, Params, local_media, with_media
-from .preflight import Preflight, billed_input_seconds
+from .media_check import billed_input_seconds
+from .preflight import Preflight
 from .uploads import Uploads
 
 W = TypeVar("W", bound="Job | AnyParams")
 
 
 class LocalFiles:
-    """Turns local files into what the service can read.
+    """Replaces local files in parameters, first by their digests, then by links.
 
     Args:
-        preflight: Knows what the files are.
-        uploads: Knows where they can be read.
+        preflight: Measures the files.
+        uploads: Uploads them.
     """
 
     def __init__(self, preflight: Preflight, uploads: Uploads) -> None:
@@ -33,10 +34,13 @@ class LocalFiles:
         self._uploads = uploads
 
     async def with_digests(self, item: W) -> W:
-        """The wish with the digests of its local files, so that its key and its journal entry go by their content.
+        """Return a job or parameters with the digests of their local files.
+
+        The key and the journal entry of a job are made from the digests: equal content is the same job, wherever the
+        files are.
 
         Raises:
-            PreflightError: Files are missing, or break the rules of the model; all of them are named.
+            PreflightError: Files are missing, or break the rules of the model; the error lists all of them.
         """
         params = item.params if isinstance(item, Job) else item
         if not isinstance(params, Params) or not local_media(params):
@@ -45,12 +49,13 @@ class LocalFiles:
         return cast("W", attrs.evolve(item, params=params) if isinstance(item, Job) else params)
 
     async def with_urls(self, params: AnyParams, session: Session) -> AnyParams:
-        """The parameters with a URL in the place of each local file, uploaded side by side.
+        """Return the parameters with a link in place of each local file. The files are uploaded concurrently.
 
         Raises:
-            EvolinkError: A file could not be uploaded; what could is found again when the job is.
+            EvolinkError: A file could not be uploaded. The links of the others are recorded for the next try.
         """
         files = local_media(params)
+        # All uploads are awaited even if one fails: what has been sent of the others should not be lost.
         uploads = await asyncio.gather(*(self._uploads.host(file, session) for file in files), return_exceptions=True)
         urls: dict[LocalMedia, LocalMedia | str] = {}
         for file, upload in zip(files, uploads, strict=True):
@@ -60,5 +65,5 @@ class LocalFiles:
         return with_media(params, urls)
 
     def billed_seconds(self, params: AnyParams) -> float | None:
-        """Seconds of input that are billed beside the output, when all of it was measured here."""
+        """Return the seconds of input that are billed on top of the output; None unless all inputs were measured."""
         return billed_input_seconds(params, self._preflight.facts_of(params))

@@ -1,6 +1,6 @@
-"""Sending one parcel until the file service has it: uploads are free, so they are repeated at will.
+"""Uploading one content until the file service has it. Uploads are free, so they may be repeated.
 
-What a parcel is, is `sending`'s business; which are sent at all, that of `upload`.
+What is sent is in `content` and `file_content`; which content is uploaded at all is decided in `uploads`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from ..events import Emit, Uploaded, Uploading
 from ..media import Upload
 from ..settings import RetryPolicy
 from ..wire import denies, may_upload_again, on_upload
-from .content import Content, Tell
+from .content import Content, OnSent
 
-NEWS_SECONDS = 0.1
-"""Between two reports of one upload's progress."""
+PROGRESS_SECONDS = 0.1
+"""Least time between two progress events of one try."""
 
 
 class Sender:
-    """Brings parcels to the service.
+    """Uploads content with retries.
 
     Args:
-        limiter: How many are on their way at once; one that waits for its next try is not.
-        policy: How often, and when, a parcel that did not get through is sent again.
-        emit: Told of every upload and its progress.
+        limiter: How many uploads run at once. An upload that waits for its next try holds no permit.
+        policy: How often, and after which pauses, a failed upload is sent again.
+        emit: Receives the progress and the end of every upload.
         clock: Unix seconds.
         now: Monotonic seconds.
     """
@@ -48,64 +48,66 @@ class Sender:
         self._clock = clock
         self._now = now
 
-    async def deliver(self, content: Content, transport: Transport) -> Upload:
-        """Upload, and tell of it.
+    async def upload(self, content: Content, transport: Transport) -> Upload:
+        """Upload a content and report it.
 
         Raises:
-            UploadError: The file is at fault, the service refuses it, or it does not get through.
+            UploadError: The content cannot be read or has changed, the service refuses it, or all tries failed.
             StatusError: The key is refused (401, 402, 403).
         """
         at = self._clock()
         try:
-            upload = await self._persist(content, transport)
+            upload = await self._send_until_accepted(content, transport)
         except EvolinkError as error:
-            self._say(content, at, error)
+            self._report_end(content, at, error)
             raise
-        self._say(content, at)
+        self._report_end(content, at)
         return upload
 
-    async def _persist(self, content: Content, transport: Transport) -> Upload:
+    async def _send_until_accepted(self, content: Content, transport: Transport) -> Upload:
         resend = Resend(self._policy)
         while True:
             async with self._limiter:
                 resend.sent(self._now())
-                verdict = await self._send(content, transport)
-            if isinstance(verdict, Upload):
-                return verdict
-            pause = resend.pause(verdict, self._now()) if may_upload_again(verdict) else None
+                result = await self._send_once(content, transport)
+            if isinstance(result, Upload):
+                return result
+            # `may_upload_again` and not `may_send_again`: the rules for paid submits would be too careful.
+            pause = resend.pause(result, self._now()) if may_upload_again(result) else None
             if pause is None:
-                raise final(verdict, content.source, resend.sends)
+                raise _final_error(result, content.source, resend.sends)
             await asyncio.sleep(pause)
 
-    async def _send(self, content: Content, transport: Transport) -> Upload | EvolinkError:
+    async def _send_once(self, content: Content, transport: Transport) -> Upload | EvolinkError:
         try:
-            response = await content.send(transport, self._teller(content))
+            response = await content.send(transport, self._progress_reporter(content))
         except TransportError as error:
             return error
         return on_upload(response, now=self._clock(), sha256=content.sha256, size_bytes=content.size_bytes)
 
-    def _teller(self, content: Content) -> Tell:
-        """Report progress, but not at every piece."""
-        emit, told_at = self._emit, -NEWS_SECONDS
+    def _progress_reporter(self, content: Content) -> OnSent:
+        # One reporter for each try, so that the first piece of every try is reported.
+        emit, reported_at = self._emit, -PROGRESS_SECONDS
 
-        def tell(sent_bytes: int) -> None:
-            nonlocal told_at
+        def report(sent_bytes: int) -> None:
+            nonlocal reported_at
             now = self._now()
-            if emit is not None and now - told_at >= NEWS_SECONDS:
-                told_at = now
+            if emit is not None and now - reported_at >= PROGRESS_SECONDS:
+                reported_at = now
                 total = content.size_bytes or 0
                 emit(Uploading(at=self._clock(), source=content.source, sent_bytes=sent_bytes, total_bytes=total))
 
-        return tell
+        return report
 
-    def _say(self, content: Content, at: float, error: EvolinkError | None = None) -> None:
+    def _report_end(self, content: Content, at: float, error: EvolinkError | None = None) -> None:
         if self._emit is not None:
             seconds, size = self._clock() - at, content.size_bytes
             self._emit(Uploaded(at=at, seconds=seconds, source=content.source, size_bytes=size, error=error))
 
 
-def final(error: EvolinkError, source: str, tries: int) -> EvolinkError:
-    """What the caller is told when an upload is given up: of a refused key as it is, for another key may do."""
+def _final_error(error: EvolinkError, source: str, tries: int) -> EvolinkError:
+    """Return the error to raise when an upload is given up."""
+    # A refused key is no fault of the upload: the caller suspends that key and may use another.
     if denies(error):
         return error
     if isinstance(error, StatusError) and not may_upload_again(error):

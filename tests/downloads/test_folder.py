@@ -13,9 +13,10 @@ import pytest
 
 from evolink_async.downloads import Exactly, Folder, place_of
 from evolink_async.downloads import folder as folders
-from evolink_async.downloads.folder import HAS_DIR_FD, STALE
+from evolink_async.downloads.folder import HAS_DIR_FD, STALE_SECONDS
 from evolink_async.downloads.names import Name, file_stem
-from evolink_async.downloads.part_file import MARK_BYTES, Part
+from evolink_async.downloads.part_file import PartFile
+from evolink_async.downloads.version_file import MAX_VERSION_BYTES
 from evolink_async.errors import ConfigurationError
 from tests.downloads.test_names import PIECES
 
@@ -41,8 +42,8 @@ def snapshot(folder: Path) -> dict[str, object]:
 
 def save(folder: Path, content: bytes, *, stem: str = "film") -> Path:
     """Put a whole file into a folder, as a download does."""
-    with Part(Folder(folder), LABEL) as part:
-        part.begin('"v2"')
+    with PartFile(Folder(folder), LABEL) as part:
+        part.reset('"v2"')
         part.write([content])
         return part.publish(Name(stem), ".mp4").path
 
@@ -53,9 +54,9 @@ def save(folder: Path, content: bytes, *, stem: str = "film") -> Path:
 def test_a_part_is_taken_up_where_it_was_left(tmp_path):
     """But for its last byte: of a whole one there would be nothing left to ask for. The digest is that of all bytes."""
     abandoned(tmp_path, b"first half, ")
-    with Part(Folder(tmp_path), LABEL) as part:
-        assert part.is_old
-        part.take_up(LONG_AGO)
+    with PartFile(Folder(tmp_path), LABEL) as part:
+        assert part.has_earlier_bytes
+        part.resume(LONG_AGO)
         assert (part.size_bytes, part.version) == (11, '"v1"')
         part.write([b" second", b" half"])
         saved = part.publish(Name("film"), ".mp4")
@@ -65,15 +66,17 @@ def test_a_part_is_taken_up_where_it_was_left(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "version", [None, b"", b"\xff", b"a\r\nCookie: b", b"x" * (MARK_BYTES + 1)], ids=lambda version: str(version)[:12]
+    "version",
+    [None, b"", b"\xff", b"a\r\nCookie: b", b"x" * (MAX_VERSION_BYTES + 1)],
+    ids=lambda version: str(version)[:12],
 )
 def test_a_part_without_a_readable_mark_is_begun_anew(tmp_path, version):
     """Nobody knows what its bytes are of; and what is in a mark goes into a header."""
     abandoned(tmp_path, b"old bytes", version)
-    with Part(Folder(tmp_path), LABEL) as part:
-        part.take_up(LONG_AGO)
+    with PartFile(Folder(tmp_path), LABEL) as part:
+        part.resume(LONG_AGO)
         assert (part.size_bytes, part.version) == (0, None)
-        part.begin(None)
+        part.reset(None)
         part.write([b"new"])
         assert part.publish(Name("film"), ".mp4").path.read_bytes() == b"new"
 
@@ -81,17 +84,17 @@ def test_a_part_without_a_readable_mark_is_begun_anew(tmp_path, version):
 def test_a_part_from_before_the_machine_started_is_begun_anew(tmp_path):
     """Its last bytes may never have reached the disk."""
     abandoned(tmp_path, b"old bytes")
-    with Part(Folder(tmp_path), LABEL) as part:
-        part.take_up(time.time() + 60)
+    with PartFile(Folder(tmp_path), LABEL) as part:
+        part.resume(time.time() + 60)
         assert (part.size_bytes, part.version) == (0, None)
 
 
 def test_two_parts_of_one_file_are_two_files(tmp_path):
     """As in two processes: the second takes a name of its own, both files are whole."""
     folder = Folder(tmp_path)
-    with Part(folder, LABEL) as first, Part(Folder(tmp_path), LABEL) as second:
+    with PartFile(folder, LABEL) as first, PartFile(Folder(tmp_path), LABEL) as second:
         for part, content in ((first, b"first"), (second, b"second")):
-            part.begin('"v1"')
+            part.reset('"v1"')
             part.write([content])
         paths = [part.publish(Name("film"), ".mp4").path for part in (first, second)]
     assert [path.read_bytes() for path in paths] == [b"first", b"second"]
@@ -109,10 +112,10 @@ def test_a_part_that_was_published_just_before_a_crash_is_not_written_to(tmp_pat
 def test_a_file_system_without_locks_costs_only_the_resuming(tmp_path, monkeypatch):
     """Nobody can tell then whether another process writes to the part, so it is left alone."""
     abandoned(tmp_path, b"old bytes")
-    monkeypatch.setattr("evolink_async.downloads.part_file.locked", lambda file: False)
-    with Part(Folder(tmp_path), LABEL) as part:
-        assert not part.is_old
-        part.begin('"v1"')
+    monkeypatch.setattr("evolink_async.downloads.part_file.try_lock", lambda file: False)
+    with PartFile(Folder(tmp_path), LABEL) as part:
+        assert not part.has_earlier_bytes
+        part.reset('"v1"')
         part.write([b"new"])
         assert part.publish(Name("film"), ".mp4").path.read_bytes() == b"new"
     assert snapshot(tmp_path) == {PART: b"old bytes", MARK: b'"v1"', "film.mp4": b"new"}
@@ -139,7 +142,7 @@ def test_a_system_that_opens_no_folders_goes_by_paths(tmp_path, monkeypatch):
     assert not (tmp_path / "elsewhere").exists()
     os.utime(tmp_path / "film-2.mp4", (0, 0))
     abandoned(tmp_path, b"old")
-    Folder(tmp_path).sweep(time.time() + 2 * STALE)
+    Folder(tmp_path).sweep(time.time() + 2 * STALE_SECONDS)
     assert snapshot(tmp_path) == {"film.mp4": tmp_path / "elsewhere", "film-2.mp4": b"the film"}
 
 
@@ -188,8 +191,8 @@ def test_a_folder_replaced_by_a_link_is_not_left(tmp_path):
     folder = Folder(meant)
     meant.rename(tmp_path / "moved")
     meant.symlink_to(elsewhere)
-    with Part(folder, LABEL) as part:
-        part.begin(None)
+    with PartFile(folder, LABEL) as part:
+        part.reset(None)
         part.write([b"the film"])
         part.publish(Name("film"), ".mp4")
     assert list(elsewhere.iterdir()) == []
@@ -223,7 +226,7 @@ def publish_all(folder: Path, keys: list[str]) -> None:
     """Save a file for each key, beside files that are there already."""
     place = Folder(folder)
     for number, key in enumerate(keys):
-        with Part(place, f"{number:032x}") as part:
+        with PartFile(place, f"{number:032x}") as part:
             part.write([str(number).encode()])
             part.publish(Name(file_stem(key)), ".mp4")
 
@@ -262,9 +265,9 @@ def test_only_old_parts_of_ours_are_removed(tmp_path):
 
 def test_a_part_in_use_is_not_swept(tmp_path):
     """However long its host has been silent."""
-    with Part(Folder(tmp_path), LABEL) as part:
+    with PartFile(Folder(tmp_path), LABEL) as part:
         part.write([b"the film"])
-        Folder(tmp_path).sweep(time.time() + 10 * STALE)
+        Folder(tmp_path).sweep(time.time() + 10 * STALE_SECONDS)
         assert part.publish(Name("film"), ".mp4").path.read_bytes() == b"the film"
 
 

@@ -81,7 +81,7 @@ async def test_what_is_announced_too_long_is_not_begun(tmp_path):
         completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=MIB)
     assert str(completed.download_error) == (
         "the result has 2097152 bytes or more, longer than HttpOptions.max_download_bytes (1048576);"
-        " allow more to save it"
+        " raise that limit to save it"
     )
     assert server.accepted == 1
 

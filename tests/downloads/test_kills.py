@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from evolink_async.downloads.downloads import _label
-from evolink_async.downloads.transfer import SPILL_BYTES
+from evolink_async.downloads.transfer import FLUSH_BYTES
 from tests.downloads.test_downloads import completed_with
 from tests.kit import until
 
@@ -83,7 +83,7 @@ async def kill_at(stop: int, folder: Path, host: Holder) -> int:
     before = len(host.asked)
     process = await saver(folder, host)
     try:
-        await until(lambda: len(host.asked) > before and part_of(folder) > stop - SPILL_BYTES)
+        await until(lambda: len(host.asked) > before and part_of(folder) > stop - FLUSH_BYTES)
     finally:
         process.kill()
         await process.wait()
@@ -101,13 +101,13 @@ async def finish(folder: Path, host: Holder) -> None:
     assert film.read_bytes() == host.film
 
 
-@pytest.mark.parametrize("stop", [1, SPILL_BYTES + 1, len(FILM) - 1])
+@pytest.mark.parametrize("stop", [1, FLUSH_BYTES + 1, len(FILM) - 1])
 async def test_a_killed_download_goes_on_where_it_was(tmp_path, stop):
     """At most what is gathered for one hop to the disk is fetched again; no part is left."""
     async with holding(Holder(FILM)) as host:
         there = await kill_at(stop, tmp_path, host)
         await finish(tmp_path, host)
-    assert stop - SPILL_BYTES < there <= stop
+    assert stop - FLUSH_BYTES < there <= stop
     assert host.asked == [0, max(0, there - 1)]
 
 

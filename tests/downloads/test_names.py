@@ -9,7 +9,8 @@ import unicodedata
 import pytest
 
 from evolink_async.downloads import Exactly, Template
-from evolink_async.downloads.names import STEM_BYTES, Name, file_stem, names_of, numbered, suffix_of
+from evolink_async.downloads.names import STEM_BYTES, Name, file_stem, numbered, suffix_of
+from evolink_async.downloads.templates import names_of
 from evolink_async.errors import ConfigurationError
 from evolink_async.jobs import Completed, Timing
 from evolink_async.task import Snapshot
@@ -128,18 +129,18 @@ def test_a_template_is_filled_in(text, name):
         ("{0}{ext}", "has the unknown field {0}"),
         ("{key.__class__}", "has the unknown field {key.__class__}"),
         ("{key[0]}", "has the unknown field {key[0]}"),
-        ("{key!r}", "says how {key} is to look"),
-        ("{key:>99999999}", "says how {key} is to look"),
-        ("{index:99}{key}", "says how {index} is to look"),
-        ("{key:{index}}", "says how {key} is to look"),
+        ("{key!r}", "has a format for {key}"),
+        ("{key:>99999999}", "has a format for {key}"),
+        ("{index:99}{key}", "has a format for {index}"),
+        ("{key:{index}}", "has a format for {key}"),
         ("film{ext}", "gives every job the same name"),
         ("{index}-{model}{ext}", "gives every job the same name"),
         ("", "gives every job the same name"),
         ("out/{key}{ext}", "is a path"),
         ("..\\{key}{ext}", "is a path"),
         ("{key}\0{ext}", "is a path"),
-        ("{ext}{key}", "has {ext} in its middle"),
-        ("{key}{ext}{ext}", "has {ext} in its middle"),
+        ("{ext}{key}", "has {ext} before its end"),
+        ("{key}{ext}{ext}", "has {ext} before its end"),
         ("{key", "cannot be read"),
         ("key}", "cannot be read"),
     ],
@@ -154,7 +155,7 @@ def test_a_template_that_is_none_is_refused(text, fault):
 
 def test_a_template_is_text():
     """Anything else is the same error."""
-    with pytest.raises(ConfigurationError, match="is no text"):
+    with pytest.raises(ConfigurationError, match="is not text"):
         Template(5)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ import pytest
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import Folder, ResultReader
 from evolink_async.downloads.names import Name
-from evolink_async.downloads.part_file import Part
+from evolink_async.downloads.part_file import PartFile
 from evolink_async.downloads.transfer import Transfer
 from evolink_async.errors import DownloadError
 from evolink_async.jobs import SavedFile
@@ -83,7 +83,7 @@ async def transfer(host: Host, path: Path, *, max_bytes: int = 1 << 20) -> None:
     result_reader = ResultReader(OPTIONS)
     try:
         async with serving(host):
-            with Part(Folder(path.parent), "0" * 32) as part:
+            with PartFile(Folder(path.parent), "0" * 32) as part:
                 await Transfer(host.url, part, max_bytes=max_bytes).run(result_reader, POLICY)
                 saved = part.publish(Name(path.name, ""), "")
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolink_async.downloads.result_reader import BUFFER_BYTES
-from evolink_async.downloads.transfer import SPILL_BYTES
+from evolink_async.downloads.transfer import FLUSH_BYTES
 from evolink_async.errors import DownloadError
 from tests import servers
 from tests.downloads.test_downloads import MIB, save
@@ -39,7 +39,7 @@ async def test_five_hundred_drops(tmp_path, seed):
     twice = [start + count - after for start, count, after in sent]
     print(f"fetched twice: {max(twice)} bytes at most, {sum(twice)} of {len(film)} in all")  # noqa: T201
     assert min(twice) >= 0
-    assert max(twice) <= max(SPILL_BYTES, 2 * BUFFER_BYTES)
+    assert max(twice) <= max(FLUSH_BYTES, 2 * BUFFER_BYTES)
 
 
 async def test_a_hundred_kills(tmp_path):
@@ -51,7 +51,7 @@ async def test_a_hundred_kills(tmp_path):
             stop = min(there + DICE.randrange(1, 2 * MIB), len(host.film) - 1)
             now = await kill_at(stop, tmp_path, host)
             assert host.asked[-1] == max(0, there - 1)
-            assert stop - SPILL_BYTES < now <= stop
+            assert stop - FLUSH_BYTES < now <= stop
             there = now
         await finish(tmp_path, host)
 

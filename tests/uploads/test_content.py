@@ -15,8 +15,9 @@ import pytest
 from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
 from evolink_async.errors import ConfigurationError, TransportError, UploadError
 from evolink_async.pool.arguments import files_origin_of
-from evolink_async.uploads import content as sending
-from evolink_async.uploads.content import Content, FileContent, InlineContent, LocalFileError
+from evolink_async.uploads import file_content
+from evolink_async.uploads.content import Content, InlineContent, LocalFileError
+from evolink_async.uploads.file_content import FileContent
 from evolink_async.wire import Response, decode_upload
 from tests.kit import until
 from tests.servers import hang, reply, reset, serving, then_hang, then_reset
@@ -41,7 +42,7 @@ def film(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in pieces of 16 KiB, so that a small file takes many."""
-    monkeypatch.setattr(sending, "PIECE_BYTES", 1 << 14)
+    monkeypatch.setattr(file_content, "PIECE_BYTES", 1 << 14)
 
 
 async def send(url: str, content: Content, tell: Callable[[int], None] = id, options: HttpOptions = HASTY) -> Response:
@@ -108,9 +109,9 @@ async def test_a_parcel_can_be_sent_again(film):
 async def test_a_letter_is_its_request():
     """A content and a URL travel as JSON."""
     async with file_service(receipt()) as service:
-        inline = await InlineContent.enclosing(b"film", "a.png")
+        inline = await InlineContent.of_bytes(b"film", "a.png")
         await send(service.url, inline)
-        await send(service.url, InlineContent.about("https://example.com/a.png?signature=x", None))
+        await send(service.url, InlineContent.of_url("https://example.com/a.png?signature=x", None))
     assert [taken.is_whole for taken in service.taken] == [True, True]
     assert (inline.sha256, inline.size_bytes) == (hashlib.sha256(b"film").hexdigest(), 4)
     assert b'"file_url":"https://example.com/a.png?signature=x"' in service.taken[1].body
@@ -118,7 +119,9 @@ async def test_a_letter_is_its_request():
 
 def test_what_a_url_is_signed_with_is_in_no_name():
     """Errors and events tell the host alone."""
-    assert InlineContent.about("https://user@example.com/p/a.png?signature=x", None).source == "the file at example.com"
+    assert (
+        InlineContent.of_url("https://user@example.com/p/a.png?signature=x", None).source == "the file at example.com"
+    )
 
 
 # --- files that are not what they were
@@ -230,7 +233,7 @@ async def test_what_is_no_file_is_refused_in_one_sentence(tmp_path, make, words,
 async def test_contents_have_limits_too(content, words):
     """And the sentence names the way out."""
     with pytest.raises(LocalFileError, match=words):
-        await InlineContent.enclosing(content, "a.png")
+        await InlineContent.of_bytes(content, "a.png")
 
 
 # --- services that fail

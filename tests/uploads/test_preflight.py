@@ -326,7 +326,7 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     """However many jobs name it at once, by whatever number of parameters."""
     path, reads = tmp_path / "a.mp4", []
     path.write_bytes(clip(3))
-    monkeypatch.setattr("evolink_async.uploads.preflight.measure", lambda file: reads.append(1) or real(file))
+    monkeypatch.setattr("evolink_async.uploads.measured_file.measure", lambda file: reads.append(1) or real(file))
     preflight = Preflight()
     async with anyio.create_task_group() as group:
         for _ in range(50):
@@ -369,7 +369,7 @@ async def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeyp
         os.truncate(path, 5000)
         return facts
 
-    monkeypatch.setattr("evolink_async.uploads.preflight.measure", slow)
+    monkeypatch.setattr("evolink_async.uploads.measured_file.measure", slow)
     assert await faults_of(dance(path), Preflight()) == [f"{path} changes while it is read"]
 
 

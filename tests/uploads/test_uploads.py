@@ -23,7 +23,7 @@ from evolink_async.journal.protocol import MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads
-from evolink_async.uploads.content import LocalFileError, Tell
+from evolink_async.uploads.content import LocalFileError, OnSent
 from evolink_async.uploads.sender import Sender
 from evolink_async.uploads.uploads import LEASE_MARGIN
 from evolink_async.wire import Response
@@ -518,13 +518,13 @@ async def test_progress_is_told_a_few_times_a_second():
     class Chatty:
         source, sha256, size_bytes = "film.mp4", "0" * 64, 500
 
-        async def send(self, _: object, tell: Tell) -> Response:
+        async def send(self, _: object, on_sent: OnSent) -> Response:
             for clock.now in (10.0, 10.05, 10.2, 10.25, 10.4):
-                tell(round(clock.now * 100))
+                on_sent(round(clock.now * 100))
             return Response(status=200, headers={}, body=receipt().partition(b"\r\n\r\n")[2])
 
     sender = Sender(Limiter(1), PATIENT, emit=events.append, clock=lambda: NOON, now=clock)
-    await sender.deliver(Chatty(), None)
+    await sender.upload(Chatty(), None)
     *uploading, _ = events
     assert uploading == [
         Uploading(at=NOON, source="film.mp4", sent_bytes=sent, total_bytes=500) for sent in (1000, 1020, 1040)

@@ -14,7 +14,7 @@ import pytest
 
 from evolink_async.concurrency import Limiter
 from evolink_async.downloads import Downloads, Folder, ResultReader, Template, has_files
-from evolink_async.downloads.earlier_files import found, kept
+from evolink_async.downloads.existing_files import find_unrecorded, unchanged_files
 from evolink_async.downloads.names import Name
 from evolink_async.jobs import Completed, SavedFile
 from evolink_async.journal.rows import column_of, files_of
@@ -139,10 +139,10 @@ def test_what_only_looks_like_a_file_is_not_found(tmp_path):
     (tmp_path / "b.mp4").mkdir()
     (tmp_path / "c.mp4").touch()
     folder = Folder(tmp_path)
-    assert found(folder, tuple(map(Name, "abc")), 0) == (None,) * 3
+    assert find_unrecorded(folder, tuple(map(Name, "abc")), 0) == (None,) * 3
     (tmp_path / "d.bin").write_bytes(FILM)
-    assert found(folder, (Name("d"), Name("d")), 0) == (None, None)
-    assert [file.path.name for file in found(folder, (Name("d"),), 0) if file] == ["d.bin"]
+    assert find_unrecorded(folder, (Name("d"), Name("d")), 0) == (None, None)
+    assert [file.path.name for file in find_unrecorded(folder, (Name("d"),), 0) if file] == ["d.bin"]
 
 
 async def test_a_template_names_the_files(tmp_path):
@@ -162,10 +162,10 @@ def test_rows_of_older_journals_are_readable(tmp_path):
     assert old == (SavedFile(tmp_path / "film.mp4"),)
     job = attrs.evolve(completed_with("https://films.example/a.mp4"), saved=old)
     assert has_files(job)
-    assert kept(job) == old
+    assert unchanged_files(job) == old
     (tmp_path / "film.mp4").unlink()
     assert not has_files(job)
-    assert kept(job) == (None,)
+    assert unchanged_files(job) == (None,)
     assert files_of(None) == ()
 
 

@@ -1,0 +1,88 @@
+"""The media of parameters against the rules of their model.
+
+Values only: what a file is, is measured in `measured_file` and `remote_media`. The rules are in `media` and `models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, cast
+
+import attrs
+
+from ..errors import InvalidValue, PreflightError
+from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
+from ..params import AnyParams, Params
+
+Finding: TypeAlias = MediaFacts | UnreadableError
+"""What a file is, or why it cannot be measured."""
+
+
+@attrs.frozen
+class MediaPlace:
+    """A place in a wire body that holds a file or a URL.
+
+    Attributes:
+        path: The place, as in `video_urls[0]`.
+        rule: What the model takes there.
+        media: What is there.
+    """
+
+    path: str
+    rule: MediaRule
+    media: str | LocalMedia
+
+
+def media_places(params: Params) -> Iterator[MediaPlace]:
+    """Return every place of the parameters that holds media, in the order of the fields."""
+    for field in params.media_fields:
+        for path, media in places(getattr(params, field.name), field.path):
+            yield MediaPlace(path, cast("MediaRule", field.media), media)
+
+
+def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) -> Mapping[str, MediaFacts]:
+    """Return the facts by place, if no rule is broken.
+
+    Args:
+        params: The parameters.
+        findings: What is known of their media; media without a finding are not checked.
+
+    Raises:
+        PreflightError: Media are unreadable, or break the rules of the model; the error lists all of them.
+    """
+    facts: dict[str, MediaFacts] = {}
+    faults: list[InvalidValue] = []
+    for place in media_places(params):
+        finding = findings.get(place.media)
+        # A URL is not repeated in the error, as it may be signed; its place tells which one it is.
+        name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
+        if isinstance(finding, UnreadableError):
+            faults.append(InvalidValue(place.path, f"{name}{finding}"))
+        elif finding is not None:
+            facts[place.path] = finding
+            broken = media_faults(place.rule, finding, place.path)
+            faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in broken]
+    faults += params.between_media(facts)
+    if faults:
+        raise PreflightError(faults, model=params.model)
+    return facts
+
+
+def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> float | None:
+    """Return the seconds of input that are billed on top of the output.
+
+    Args:
+        params: What to make.
+        facts: What is known of its files, as `Preflight.facts_of` or `Preflight.remote` returns it.
+
+    Returns:
+        None if the model does not bill its input, is not known, or the length of a clip is not known.
+    """
+    count = cast("Callable[[Sequence[float]], float] | None", getattr(params, "billed_input_seconds", None))
+    if count is None:
+        return None
+    clips = [place.path for place in media_places(cast("Params", params)) if place.rule.kind == "video"]
+    lengths = [facts[path].seconds if path in facts else None for path in clips]
+    known = [seconds for seconds in lengths if seconds is not None]
+    # A sum without one of the clips would be too low a price, so no sum is given.
+    return count(known) if len(known) == len(lengths) else None
