@@ -2,7 +2,7 @@
 
 from .account import Admitted, BudgetAccount
 from .ledger import Ledger
-from .price_class import PriceClass, price_class
+from .price_class import PriceClass, price_class_of
 from .waiting import BudgetQueue
 
 __all__ = (
@@ -11,5 +11,5 @@ __all__ = (
     "BudgetQueue",
     "Ledger",
     "PriceClass",
-    "price_class",
+    "price_class_of",
 )

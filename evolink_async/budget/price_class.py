@@ -70,7 +70,7 @@ class PriceClass:
         return all(_is_at_least(name, mine[name], theirs[name]) for name in mine)
 
 
-def price_class(body: Mapping[str, Json]) -> PriceClass:
+def price_class_of(body: Mapping[str, Json]) -> PriceClass:
     """Return the price class of a wire body."""
     pairs: dict[str, str] = {name: str(body[name]) for name in _PRICED if name in body}
     for name, value in body.items():

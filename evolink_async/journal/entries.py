@@ -26,7 +26,7 @@ class Intent:
         digest: The digest of those.
         idempotency_key: What this purchase goes by at the service.
         session: Fingerprint of the API key.
-        price_class: What its price goes by; see `budget.price_class`.
+        price_class: What its price goes by; see `budget.PriceClass`.
     """
 
     key: str

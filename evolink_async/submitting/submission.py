@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..budget import PriceClass, price_class
+from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
 from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
@@ -82,7 +82,7 @@ class Submission:
     ) -> Submission:
         """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{uuid.uuid4().hex}"
-        request, priced = encode_submit(job.params, key), price_class(dump_params(job.params))
+        request, priced = encode_submit(job.params, key), price_class_of(dump_params(job.params))
         lacks_files = bool(local_media(job.params))
         if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
             priced = priced.with_input_seconds(billed)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async import BudgetError
-from evolink_async.budget import BudgetAccount, Ledger, PriceClass, price_class
+from evolink_async.budget import BudgetAccount, Ledger, PriceClass, price_class_of
 from evolink_async.budget.account import MAX_UNPRICED, UNITS, Admitted, Full
 from evolink_async.budget.price_list import PRICES, list_price
 
@@ -78,16 +78,16 @@ def test_a_larger_class_bounds_a_smaller_one():
 )
 def test_classes_are_compared_in_every_priced_dimension(larger, smaller):
     """And in that order only."""
-    big, small = price_class({"model": "m", **larger}), price_class({"model": "m", **smaller})
+    big, small = price_class_of({"model": "m", **larger}), price_class_of({"model": "m", **smaller})
     assert big.is_at_least(small)
     assert not small.is_at_least(big)
-    assert not big.is_at_least(price_class({"model": "other", **smaller}))
-    assert not big.is_at_least(price_class({"model": "m", **smaller, "size": "1024x768"}))
+    assert not big.is_at_least(price_class_of({"model": "other", **smaller}))
+    assert not big.is_at_least(price_class_of({"model": "m", **smaller, "size": "1024x768"}))
 
 
 def test_a_duration_that_the_model_chooses_is_compared_with_none():
     """-1 is no number of seconds."""
-    chosen, five = price_class({"model": "m", "duration": -1}), price_class({"model": "m", "duration": 5})
+    chosen, five = price_class_of({"model": "m", "duration": -1}), price_class_of({"model": "m", "duration": 5})
     assert not five.is_at_least(chosen)
     assert not chosen.is_at_least(five)
 
@@ -95,16 +95,16 @@ def test_a_duration_that_the_model_chooses_is_compared_with_none():
 @given(st.dictionaries(st.sampled_from(["quality", "duration", "n", "size"]), st.integers(1, 99)), st.floats(0, 60))
 def test_a_class_is_read_back_from_its_text(values, seconds):
     """As a journal keeps it."""
-    whole = price_class({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
+    whole = price_class_of({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
     assert PriceClass.parse(str(whole)) == whole
 
 
 def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_any_does():
     """Never nothing."""
-    listed = price_class({"model": "wan2.6-reference-video", "duration": 5, "quality": "1080p"})
+    listed = price_class_of({"model": "wan2.6-reference-video", "duration": 5, "quality": "1080p"})
     assert list_price(listed) == pytest.approx(4.76 * 5 * 1.67)
-    assert list_price(price_class({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2.55 * 30)
-    assert list_price(price_class({"model": "wan2.5-text-to-image", "n": 3})) == pytest.approx(4.5)
+    assert list_price(price_class_of({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2.55 * 30)
+    assert list_price(price_class_of({"model": "wan2.5-text-to-image", "n": 3})) == pytest.approx(4.5)
     assert list_price(CLIP) is None
     assert all(row.credits > 0 for row in PRICES)
     budget = account(100, film=7.0)

@@ -94,6 +94,7 @@ def test_no_lines(cli, service, tmp_path):
         (["run", "{jobs}", "--out", "{tmp}", "--journal", "{tmp}/no/j.db"], ["no/j.db", "unable to open"]),
         (["run", "{jobs}", "--out", "{tmp}", "--journal", "j.db", "--no-journal"], ["exclude each other"]),
         (["run", "{jobs}", "--out", "{tmp}", "--budget", "0"], ["--budget"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--most-per-job", "9"], ["--most-per-job needs a --budget"]),
         (["run", "{jobs}", "--out", "{tmp}", "--in-flight", "0"], ["--in-flight"]),
         (["run", "{jobs}", "--out", "{tmp}", "--timeout", "nan"], ["--timeout"]),
         (["run", "{jobs}", "--out", "{tmp}", "--timeout", "-1"], ["--timeout"]),

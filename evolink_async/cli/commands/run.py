@@ -66,7 +66,7 @@ async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, termi
         if options.emulator:
             service = await stack.enter_async_context(emulated(options.speed, service))
         # In this order: a missing key or a bad address leaves no results file and no folder behind.
-        pool = service.pool(journal=plan.journal, budget=options.budget)
+        pool = service.pool(journal=plan.journal, budget=options.spending_limit())
         write = stack.enter_context(ResultsWriter(options.results, models, terminal))
         _make_folder(plan.folder)
         return await run_pool(pool, plan, terminal, write)

@@ -11,6 +11,7 @@ import attrs
 from cyclopts import Parameter
 
 from ...errors import ConfigurationError
+from ...settings import Budget
 from .jobs_file import journal_beside
 from .local_emulator import EMULATOR_SPEED
 from .option_types import Flag, Positive, Speed
@@ -31,7 +32,8 @@ class RunOptions:
         results: Append one JSON object per job to this file.
         journal: Journal file. Default: NAME.journal.db beside the videos for NAME.jsonl; none with --emulator.
         no_journal: Keep no journal: the same command again buys everything anew.
-        budget: Most credits to spend, over all runs of the journal; jobs beyond it are not sent.
+        budget: Most credits to spend, over all runs of the journal; the first job of each kind may exceed it.
+        most_per_job: Credits held for a job of unknown price; with it no first job exceeds the budget.
         timeout: Seconds a task may take before it is given up; it goes on at the service.
         service: How the service is reached and used.
     """
@@ -44,8 +46,21 @@ class RunOptions:
     journal: Path | None = None
     no_journal: Flag = False
     budget: Positive | None = None
+    most_per_job: Positive | None = None
     timeout: Positive | None = None
     service: Service = attrs.field(factory=Service)
+
+    def spending_limit(self) -> Budget | None:
+        """Return the budget to keep to; None for no limit.
+
+        Raises:
+            ConfigurationError: `most_per_job` is set without a budget.
+        """
+        if self.budget is None:
+            if self.most_per_job is not None:
+                raise ConfigurationError("--most-per-job needs a --budget")
+            return None
+        return Budget(credits=self.budget, most_per_job=self.most_per_job)
 
     def journal_file(self, jobs: str) -> Path | None:
         """Return the journal file to use; None for no journal.

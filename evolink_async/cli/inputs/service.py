@@ -61,13 +61,13 @@ class Service:
         )
 
     def pool(
-        self, *, journal: Path | None = None, budget: float | None = None, observer: Observer | None = None
+        self, *, journal: Path | None = None, budget: Budget | None = None, observer: Observer | None = None
     ) -> SessionPool:
         """Return a pool for the service, not yet opened.
 
         Args:
             journal: The journal file; None keeps jobs in memory.
-            budget: Most credits to spend; None for no limit.
+            budget: The limit of spending; None for none.
             observer: Called with every event of the pool.
 
         Raises:
@@ -86,7 +86,7 @@ class Service:
             cadence=self.cadence,
             retry=RetryPolicy(resubmit=self.resubmit),
             journal=journal,
-            budget=None if budget is None else Budget(credits=budget),
+            budget=budget,
             observer=observer,
             http=HttpOptions(allow_private_results=self.allow_private_results),
         )

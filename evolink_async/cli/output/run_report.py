@@ -87,6 +87,13 @@ def _report_budget(result: RunResult, terminal: Terminal) -> None:
         f"{jobs} not sent: needed are {number(needed)} credits{more}; the budget has {number(left)} left",
         f"Run the same command again with a --budget{by}.",
     )
+    blocked_by = dict.fromkeys(key for error in refusals for key in error.blocked_by)
+    if blocked_by and result.plan.journal is not None:
+        journal = shlex.quote(str(result.plan.journal))
+        terminal.note(
+            f"The price of these jobs was never named, so that no more of their kind are sent: {', '.join(blocked_by)}"
+        )
+        terminal.note(f"Settle those in doubt (evolink-async settle {journal} KEY ...), or set --most-per-job.")
 
 
 def _report_failed_tasks(result: RunResult, terminal: Terminal) -> None:
