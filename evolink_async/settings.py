@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from .errors import ConfigurationError
+from .wording import either
 
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
 BatchMode: TypeAlias = Literal["auto", "never"]
@@ -37,7 +38,6 @@ def _number_check(kind: type, *, least: float, above: bool = False) -> Callable[
 check_count = _number_check(int, least=1)
 check_positive = _number_check(float, least=0, above=True)
 check_seconds = check_positive
-seconds_or_none = attrs.validators.optional(check_seconds)
 
 
 def check_word(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -46,7 +46,7 @@ def check_word(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if value not in words:
             where = f"{type(instance).__name__}.{field.name}"
-            raise ConfigurationError(f"{where} must be one of {', '.join(words)}, not {value!r}")
+            raise ConfigurationError(f"{where} must be {either(words)}, not {value!r}")
 
     return check
 

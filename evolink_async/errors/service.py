@@ -5,6 +5,8 @@ Which answer leads to which error is decided in `wire` and `verdict`.
 
 from __future__ import annotations
 
+from typing import Self
+
 from .base import EvolinkError
 
 
@@ -67,6 +69,14 @@ class SubmissionUnknownError(TransportError):
         self.excerpt = excerpt
         self.sent_at = sent_at
         super().__init__(message, kind="submit")
+
+    @classmethod
+    def unanswered(
+        cls, *, key: str | None = None, idempotency_key: str | None = None, sent_at: float | None = None
+    ) -> Self:
+        """Make the error of a submit for which no answer was recorded, as after a crash."""
+        message = "no answer to the submit was recorded; a task may have been accepted and charged"
+        return cls(message, key=key, idempotency_key=idempotency_key, sent_at=sent_at)
 
 
 class StatusError(EvolinkError):

@@ -15,6 +15,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..frozen import FrozenMap
+from ..wording import either
 
 MediaKind: TypeAlias = Literal["image", "video", "audio", "file"]
 
@@ -113,7 +114,7 @@ class MediaRule:
 
     def describe(self) -> str:
         """Say what is taken, as in "mp4 or mov; up to 100 MB; 2 to 30 s"."""
-        formats = _listed(self.formats) + ("" if self.alpha else " (png without transparency)")
+        formats = either(self.formats) + ("" if self.alpha else " (png without transparency)")
         parts = [formats, f"up to {self.max_bytes // MB} MB"]
         if self.max_pages is not None:
             parts += [f"up to {self.max_pages} pages"]
@@ -158,7 +159,7 @@ def media_faults(rule: MediaRule, facts: MediaFacts, path: str) -> Iterator[Inva
         path: The place in the wire body, as in `video_urls[0]`.
     """
     if facts.format is not None and facts.format not in rule.formats:
-        yield InvalidValue(path, f"must be {_listed(rule.formats)}, not {facts.format}")
+        yield InvalidValue(path, f"must be {either(rule.formats)}, not {facts.format}")
     if facts.size_bytes > rule.max_bytes:
         yield InvalidValue(
             path, f"must be up to {rule.max_bytes // MB} MB, not {_megabytes(facts.size_bytes, rule.max_bytes)}"
@@ -181,11 +182,6 @@ def _pixel_faults(rule: MediaRule, width: int, height: int, path: str) -> Iterat
         yield InvalidValue(path, f"must be {rule.sides[0]} to {rule.sides[1]} pixels a side, not {width}x{height}")
     if rule.max_ratio is not None and long > short * rule.max_ratio:
         yield InvalidValue(path, f"must be 1:{rule.max_ratio:g} to {rule.max_ratio:g}:1 in shape, not {width}x{height}")
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    *head, last = words
-    return f"{', '.join(head)} or {last}" if head else last
 
 
 def _megabytes(size: int, limit: int) -> str:

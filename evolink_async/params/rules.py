@@ -15,6 +15,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..json_text import Json
+from ..wording import either
 from .json_faults import number_faults, shown, text_faults
 
 
@@ -115,8 +116,7 @@ class OneOf:
         return {"type": "string" if isinstance(self.values[0], str) else "integer", "enum": [*self.values]}
 
     def describe(self) -> str:
-        *head, last = map(str, self.values)
-        return f"{', '.join(head)} or {last}" if head else last
+        return either(self.values)
 
 
 @attrs.frozen

@@ -9,7 +9,15 @@ import re
 import pytest
 
 from evolink_async import errors
-from evolink_async.errors import DeadlineError, EvolinkError, InvalidValue, ParamsError, PreflightError, StatusError
+from evolink_async.errors import (
+    DeadlineError,
+    EvolinkError,
+    InvalidValue,
+    ParamsError,
+    PreflightError,
+    StatusError,
+    SubmissionUnknownError,
+)
 from evolink_async.task import Snapshot, TaskFailure
 
 SNAPSHOT = Snapshot(
@@ -154,6 +162,14 @@ def test_faults_are_all_in_the_message():
     error = make(ParamsError)
     assert str(error) == "wan2.6: is required @ prompt; is no URL @ urls[2]"
     assert [fault.path for fault in error.faults] == ["prompt", "urls[2]"]
+
+
+def test_an_unanswered_submit_is_in_doubt():
+    """The error names the job and the request, and says that the job may cost credits."""
+    error = SubmissionUnknownError.unanswered(key="k", idempotency_key="ev-1", sent_at=5.0)
+    assert (error.key, error.idempotency_key, error.sent_at, error.kind) == ("k", "ev-1", 5.0, "submit")
+    assert "may have been accepted and charged" in str(error)
+    assert not error.may_resubmit
 
 
 def test_a_status_error_shows_status_code_and_ids():

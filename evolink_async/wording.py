@@ -1,0 +1,18 @@
+"""How messages word a list of choices.
+
+What a message says is written where the error is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def either(words: Iterable[object]) -> str:
+    """Write a list of at least one choice, as in "mp4, mov or webm".
+
+    >>> either(["mp4"]), either(["mp4", "mov"])
+    ('mp4', 'mp4 or mov')
+    """
+    *head, last = map(str, words)
+    return f"{', '.join(head)} or {last}" if head else last
