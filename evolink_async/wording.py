@@ -1,6 +1,6 @@
-"""How messages word a list of choices.
+"""The wording of lists in messages.
 
-What a message says is written where the error is raised.
+The messages themselves are written where their errors are raised.
 """
 
 from __future__ import annotations
