@@ -69,11 +69,11 @@ def test_a_missing_required_field_is_pythons_own_error():
 @pytest.mark.parametrize(
     ("extra", "fault"),
     [
-        ({"quality": "4k"}, "is a field of the model, set it there @ extra.quality"),
-        ({"model": "other"}, "is a field of the model, set it there @ extra.model"),
+        ({"quality": "4k"}, "must be set as a field of the model, not in extra @ extra.quality"),
+        ({"model": "other"}, "must be set as a field of the model, not in extra @ extra.model"),
         (
             {"model_params": {"shot_type": "multi"}},
-            "is a field of the model, set it there @ extra.model_params.shot_type",
+            "must be set as a field of the model, not in extra @ extra.model_params.shot_type",
         ),
         ({"model_params": 5}, "must be an object, not 5 @ extra.model_params"),
         ({"a": math.nan}, "must be a finite number, not nan @ extra.a"),
@@ -112,13 +112,13 @@ def test_raw_parameters_are_values():
     [
         (("",), "is required @ model"),
         ((5,), "must be text, not 5 @ model"),
-        (("wan9", {"model": "wan8"}), "must be 'wan9' as outside the body, not 'wan8' @ body.model"),
+        (("wan9", {"model": "wan8"}), "must be 'wan9', the model of the request, not 'wan8' @ body.model"),
         (("wan9", []), "must be an object, not a list @ body"),
         (("wan9", {"a": [math.inf]}), "must be a finite number, not inf @ body.a[0]"),
         (("wan9", {"a": {1: 2}}), "must have text as keys, not 1 @ body.a"),
         (("wan9", {"a": object()}), "must be JSON, not a Python object @ body.a"),
         *(
-            (("wan9", {}, path), f"must be an absolute path as /v1/videos/generations, not {path!r} @ path")
+            (("wan9", {}, path), f"must be an absolute path such as /v1/videos/generations, not {path!r} @ path")
             for path in ("v1/x", "//evil.example/x", "/a/../b", "/a b", "/a?b", "/", "https://evil.example/")
         ),
     ],
