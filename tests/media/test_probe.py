@@ -273,10 +273,10 @@ def test_what_is_no_file_is_never_waited_for(tmp_path):
     for path, what in [
         (tmp_path / "missing.mp4", "does not exist"),
         (tmp_path, "is a folder"),
-        (tmp_path / "pipe", "is a device, pipe or socket, no file"),
+        (tmp_path / "pipe", "is a device, pipe or socket, not a regular file"),
         (tmp_path / "nul\0.mp4", "has a name that no file can have"),
         (tmp_path / ("a" * 300), f"cannot be read: {os.strerror(errno.ENAMETOOLONG)}"),
-        (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, no file"),
+        (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, not a regular file"),
     ]:
         with pytest.raises(UnreadableError) as caught:
             measure(path)
@@ -290,5 +290,5 @@ def test_a_file_of_somebody_else_may_not_be_read(tmp_path):
     path = tmp_path / "secret.png"
     path.write_bytes(MADE["png"])
     path.chmod(0)
-    with pytest.raises(UnreadableError, match="may not be read by this user"):
+    with pytest.raises(UnreadableError, match="cannot be read by this user"):
         measure(path)

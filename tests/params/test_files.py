@@ -76,7 +76,7 @@ def test_a_body_names_no_files_unless_that_is_allowed(check):
     """Whoever sends JSON to a web back end does not choose which of its files are uploaded."""
     faults = faults_of(lambda: load_params(BODY, check=check))
     assert faults == [
-        f"must be a URL: text may name files of this machine only with files_from=FOLDER, not {text} @ {path}"
+        f"must be a URL: a text can name local files only with files_from=FOLDER, not {text} @ {path}"
         for text, path in [
             ("'file:start.png'", "image_start"),
             ("'file:cat.png'", "image_urls[0]"),
@@ -90,7 +90,7 @@ def test_each_bad_file_name_is_one_fault_among_the_others():
     """All of them are named at once, with their places."""
     body = BODY | {"image_start": "file://nas/a.png", "duration": 99, "video_urls": ["file:", "a.mp4"]}
     assert faults_of(lambda: load_params(body, files_from=Path())) == [
-        "must be a file of this machine, not 'file://nas/a.png' @ image_start",
+        "must be a file on this computer, not 'file://nas/a.png' @ image_start",
         "must name a file after file:, not 'file:' @ video_urls[0]",
         "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ video_urls[1]",
         "must be 2 to 15, not 99 @ duration",
