@@ -424,5 +424,5 @@ def test_credits_are_read():
 )
 def test_credits_of_another_shape_are_not_guessed(content):
     """Money is not coerced: text, booleans, null and infinities are a `ReplyError`."""
-    with pytest.raises(ReplyError, match="shape"):
+    with pytest.raises(ReplyError, match="unknown structure"):
         decode_credits(answer(content))
