@@ -233,6 +233,7 @@ class Observer(Protocol):
     logged once for each class, and has no other effect.
     """
 
+    # Positional only, so that an observer can name its argument as it likes.
     def __call__(self, event: Event, /) -> None:
         """Receive one event."""
         ...

@@ -30,6 +30,7 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The published list of states has no `cancelled`, but the service's own clients treat it as final.
 FINAL_STATES = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 _FOREIGN = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 _HOME_NAMES = ("localhost", "local", "internal")
 _LOOKS_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+# Networks whose addresses end with an IPv4 address: compatible, mapped, translated, and NAT64.
 _V4_INSIDE = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
 _NUMBER = re.compile(r"0x(?P<hex>[0-9a-f]{0,16})|0(?P<octal>[0-7]{0,16})|(?P<decimal>[1-9][0-9]{0,16})")
 
@@ -33,6 +34,7 @@ def web_host(url: str) -> str | None:
         return None
     try:
         parts = urlsplit(url)
+        # Reading the port also checks it: it raises for a number out of range.
         if parts.scheme not in ("http", "https") or parts.port == 0:
             return None
         return parts.hostname or None
@@ -64,6 +66,7 @@ def is_public_host(host: str) -> bool:
 def _is_public(address: IPv4Address | IPv6Address | None) -> bool:
     if address is None:
         return False
+    # A gateway forwards such an address to the IPv4 address in it, which can be a private one.
     if isinstance(address, IPv6Address):
         inner = _embedded(address)
         if inner is not None:

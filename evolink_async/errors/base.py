@@ -9,6 +9,7 @@ from typing import Any
 
 
 def _revive(cls: type[EvolinkError], args: tuple[Any, ...], state: dict[str, Any]) -> EvolinkError:
+    # Not by calling the class: its keyword-only arguments are in `state`, not in `args`.
     error = cls.__new__(cls, *args)
     # DeadlineError is a TimeoutError, and an OSError sets `args` in `__init__`, which is not called here.
     error.args = args

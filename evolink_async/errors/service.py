@@ -27,6 +27,7 @@ class TransportError(EvolinkError):
 class NotDeliveredError(TransportError):
     """The request did not reach the service: DNS, connection or TLS failed."""
 
+    # No byte of the request was sent.
     may_resubmit = True
     advice = "Check the network, then run the job again; the service accepted nothing."
 
@@ -116,6 +117,7 @@ class StatusError(EvolinkError):
         super().__init__(message)
 
     def __str__(self) -> str:
+        # Everything that support asks for is in the text, because logs often hold only that.
         parts = [f"HTTP {self.status}"]
         parts += [str(self.code)] if self.code is not None else []
         text = f"{' '.join(parts)}: {self.message}"
@@ -127,6 +129,8 @@ class StatusError(EvolinkError):
 class InvalidRequestError(StatusError):
     """The service refused the request (400, 413, 422 and every 4xx without a class of its own); nothing was charged."""
 
+    # The service refuses before it creates a task. The statuses for which that is not certain make a submit a
+    # SubmissionUnknownError, see `wire.verdict`.
     may_resubmit = True
     advice = "Correct what the service's message names, then run the job again; nothing was charged."
 
@@ -177,6 +181,7 @@ class RateLimitError(StatusError):
 class ServerError(StatusError):
     """The service failed (5xx) and said so in its own error format; nothing was accepted."""
 
+    # A submit gets this error only for a 503 in that format; every other 5xx leaves it in doubt.
     may_resubmit = True
     advice = "Wait a few minutes, then run the job again; nothing was accepted."
 

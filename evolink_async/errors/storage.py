@@ -66,6 +66,7 @@ class JournalError(EvolinkError):
     advice = "Check the disk and the permissions of the file; the journal holds every job that was sent."
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
+        # A second process, or a task of another job, needs other advice than a full disk.
         if advice is not None:
             self.advice = advice
         super().__init__(message)

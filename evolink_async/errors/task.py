@@ -53,6 +53,7 @@ class DeadlineError(EvolinkError, TimeoutError):
         waited: Seconds waited.
     """
 
+    # `except TimeoutError` catches this error and that of `asyncio.timeout` alike.
     advice = "Continue with pool.wait(task_id). Do not submit the job again: its task continues and is paid for."
 
     def __init__(self, message: str, *, task_id: str, waited: float) -> None:

@@ -29,7 +29,8 @@ class InvalidValue:
 
 
 class _InvalidValuesError(EvolinkError, ValueError):
-    # All invalid values are named at once, so that one correction is enough.
+    # All invalid values are named at once, so that one correction is enough. `except ValueError` catches these errors
+    # too: that is the standard exception for an invalid argument.
 
     def __init__(self, faults: Iterable[InvalidValue], *, model: str | None = None) -> None:
         self.faults: tuple[InvalidValue, ...] = tuple(faults)

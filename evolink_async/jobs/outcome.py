@@ -154,6 +154,7 @@ class Unknown:
     def found(self, task_id: str) -> Accepted:
         """Return the accepted job, once its task is known."""
         snapshot = Snapshot(task_id=task_id, state=TaskState.PENDING)
+        # No answer came, so the time of the request stands for that of the answer.
         return Accepted(key=self.key, task_id=task_id, snapshot=snapshot, accepted_at=self.error.sent_at or 0.0)
 
 

@@ -55,6 +55,7 @@ class LocalMedia:
         place = text.removeprefix(FILE_SIGN)
         if place.startswith("//"):
             place = _path_of_uri(text)
+        # No path holds a NUL; the functions of the system would raise another error for it.
         if not place or "\0" in place:
             raise ValueError("must name a file after file:")
         return cls(base / place)

@@ -115,6 +115,7 @@ def media_faults(rule: MediaRule, facts: MediaFacts, path: str) -> Iterator[Inva
 
 
 def _pixel_faults(rule: MediaRule, width: int, height: int, path: str) -> Iterator[InvalidValue]:
+    # The limits are the same for portrait and landscape.
     short, long = sorted((width, height))
     if rule.sides and not rule.sides[0] <= short <= long <= rule.sides[1]:
         yield InvalidValue(path, f"must be {rule.sides[0]} to {rule.sides[1]} pixels a side, not {width}x{height}")

@@ -91,6 +91,7 @@ class Wan30FromReferences(Params):
     audio_urls: tuple[str | LocalMedia, ...] = attrs.field(
         default=(), converter=optional_urls, metadata=rule(Urls(1, 5, _SOUND))
     )
+    # The page puts these two into the object `model_params`.
     file_url: str | LocalMedia | None = attrs.field(
         default=None, converter=optional_url, metadata=rule(Url(_DOCUMENT), inside="model_params")
     )

@@ -23,6 +23,8 @@ from .registry import register
 from .url_rules import CallbackUrl
 
 _VIDEOS = "/v1/videos/generations"
+# Without a query, and without the segments "." and "..", which lead to another endpoint; an empty first segment would
+# name another host.
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 
 

@@ -87,6 +87,7 @@ def _entries(
 
 def _named(holder: Mapping[str, object], path: str | None, faults: list[InvalidValue]) -> Iterator[tuple[str, object]]:
     for name, value in cast("Mapping[object, object]", holder).items():
+        # A name is checked as a value is: it must be text that UTF-8 can encode.
         found = tuple(json_faults({name: None}, path or ""))
         faults.extend(found)
         if not found:
@@ -154,6 +155,7 @@ def write_body(
             holder = holders.setdefault(field.inside, {})
             holder[field.name] = plain
             body[field.inside] = holder
+    # `extra` can add fields to an object that the model fills, such as `model_params`.
     for name, value in extra.items():
         plain = thaw(value)
         body[name] = {**holders[name], **plain} if name in holders and isinstance(plain, dict) else plain

@@ -18,8 +18,10 @@ from ..media import LocalMedia, Media, MediaRule
 from .json_faults import json_faults
 from .rules import Rule
 
+# Other packages can put their own entries into the metadata of a field, so the keys have a prefix.
 _RULE = "evolink_rule"
 _INSIDE = "evolink_inside"
+# Defaults for which nothing is sent.
 _EMPTY = (None, (), FrozenMap())
 
 # Weak keys, so that the table of a class which a test or a reload has dropped does not stay.

@@ -55,6 +55,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     if cls is None:
         return RawParams(model, mapping)
     reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
+    # With the defaults, because the rules between fields read fields that were not given, too.
     values = _with_defaults(cls, reading.values)
     if check:
         found = (*reading.faults, *unknown_faults(fields_of(cls), reading), *faults_of(cls, values))

@@ -103,6 +103,7 @@ class OneOf:
 
     values: tuple[str, ...] | tuple[int, ...]
 
+    # attrs writes no constructor with `*values`.
     def __init__(self, *values: Any) -> None:  # noqa: ANN401  # get_args() of a Literal has no better type
         object.__setattr__(self, "values", values)
 

@@ -92,6 +92,7 @@ class CallbackUrl:
 
     def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
         host = web_host(value)
+        # One fault is enough for a URL; the first that applies is named.
         if len(value) > self.max_length:
             yield InvalidValue(path, f"must be up to {self.max_length} characters, not {len(value)}")
         elif host is None or not value.startswith("https://"):
@@ -158,5 +159,6 @@ def _encoding_hint(url: str) -> str:
 
 def voice_target(name: str) -> tuple[str, int] | None:
     """Split the key of a voice binding into kind and number, counted from 1; None if it is not such a key."""
+    # The page allows no leading zero. Nine digits are more than any list has entries, and cheap to convert.
     found = re.fullmatch(r"(image|video)([1-9][0-9]{0,8})", name)
     return (found[1], int(found[2])) if found else None

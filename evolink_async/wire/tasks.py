@@ -151,6 +151,7 @@ def _amount(value: Json) -> float | None:
 
 def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
     results = row.get("results")
+    # One entry that is not a link discredits the list: with a part of its results a job would look complete.
     if not isinstance(results, list) or not all(isinstance(url, str) and url for url in results):
         return ()
     taken.add("results")

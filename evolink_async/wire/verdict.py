@@ -51,7 +51,7 @@ from .tasks import decode_batch, decode_task
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
 """Codes of a 403 about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
 
-# Statuses of 4xx that do not exclude a paid task. 409 can be `idempotency_conflict` or `paid_outcome_unknown`, which are
+# Statuses of 4xx that do not exclude a paid task. 409 can be `idempotency_conflict` or `paid_outcome_unknown`, both
 # about an earlier send with this key; 408 and 425 can come from a proxy whose own request goes on.
 _AMBIGUOUS = frozenset({408, 409, 425})
 

@@ -90,6 +90,7 @@ def format_of(head: bytes) -> str:
         return "bmp"
     if _begins_mpeg_audio(head):
         return "mp3"
+    # ADTS frames of AAC, with and without a checksum; layer 0 tells them from MPEG audio.
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
         return "aac"
     # An MPEG transport stream: packets of 188 bytes, each with this first byte.

@@ -14,8 +14,8 @@ import re
 from .errors import UnreadableError
 from .window import Window
 
+# Lengths in the header of a file that was written as a stream; its data goes to the end of the file.
 _UNTIL_THE_END = (0, 0x7FFFFFFF, 0xFFFFFFFF)
-"""Lengths in the header of a file that was written as a stream; the data goes to the end of the file."""
 
 _MICROSECONDS = 1_000_000
 

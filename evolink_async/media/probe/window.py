@@ -11,6 +11,7 @@ from typing import IO
 
 from .errors import UnreadableError
 
+# A document has up to 100 MB, which should not be in memory at once.
 _PIECE_BYTES = 1 << 20
 _MOST_READS = 1_000_000
 
