@@ -1,4 +1,4 @@
-"""Parameters made in Python: values that check themselves, and raw ones that only have to be JSON."""
+"""Parameters made in Python: model classes that check their values, and raw ones that must only be JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_parameters_are_values():
 
 
 def test_the_repr_shows_what_is_sent():
-    """What is left out of the body is left out of the repr, and what every model has comes last."""
+    """The repr leaves out what the body leaves out, and `callback_url` comes last."""
     params = Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], callback_url="https://example.com/", extra={"a": 1})
     assert repr(params) == (
         f"Wan26ReferenceVideo(prompt='A', video_urls=('{CLIP}',), aspect_ratio='16:9', quality='720p', "
@@ -61,7 +61,7 @@ def test_a_bare_string_is_no_list_of_urls():
 
 
 def test_a_missing_required_field_is_pythons_own_error():
-    """The signature is the documentation: Python says what is missing."""
+    """Python itself names a missing argument."""
     with pytest.raises(TypeError, match="prompt"):
         Wan26ReferenceVideo(video_urls=[CLIP])
 
@@ -124,7 +124,7 @@ def test_raw_parameters_are_values():
     ],
 )
 def test_raw_parameters_must_be_json_for_a_path_of_the_service(arguments, fault):
-    """Nothing but JSON is sent, and to no other host."""
+    """Only JSON is sent, and only to the host of the service."""
     with pytest.raises(ParamsError) as caught:
         RawParams(*arguments)
     assert [str(each) for each in caught.value.faults] == [fault]

@@ -1,4 +1,4 @@
-"""Every number a user may turn: what is refused, and that the message names it."""
+"""Every number in the settings: which values are refused, and that the message names the field."""
 
 from __future__ import annotations
 
