@@ -1,7 +1,7 @@
 """Run many EvoLink video generations from asyncio: validated parameters in, finished video URLs out.
 
-This is the table of contents; nothing lives here. Every model class is in `evolink_async.models`, every error
-in `evolink_async.errors`.
+This module only hands on the names that most programs need. Every model class is in `evolink_async.models`, every
+error in `evolink_async.errors`.
 """
 
 from .client import HttpOptions

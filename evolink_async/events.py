@@ -1,6 +1,6 @@
-"""What happens in a pool, one value each, for observers.
+"""The events of a pool, which observers receive.
 
-Nothing is counted or sent here. No event holds a prompt or an API key; links are in the outcome that ends a job only.
+Ready-made observers are in `telemetry`. No event holds a prompt or an API key, and only `JobEnded` holds links.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .jobs import Outcome
 
 @attrs.frozen(kw_only=True)
 class JobStarted:
-    """A job was taken up: it is about to be submitted, or found to be submitted already.
+    """A job has started: it is about to be submitted, or an earlier run has submitted it.
 
     Attributes:
         at: Unix seconds.
         key: The job's key.
-        model: What is asked for.
-        task_id: Its task, if an earlier run has submitted it.
+        model: The job's model.
+        task_id: The job's task, if an earlier run has submitted it.
     """
 
     at: float
@@ -33,18 +33,18 @@ class JobStarted:
 
 @attrs.frozen(kw_only=True)
 class SubmitAnswered:
-    """One paid request has ended, with a task or an error.
+    """One paid request has ended, with a task or with an error.
 
     Attributes:
-        at: Unix seconds when it was sent.
-        seconds: How long it took.
+        at: Unix seconds when the request was sent.
+        seconds: Duration of the request.
         key: The job's key.
-        model: What was asked for.
-        send: 1 for the first request of this job, 2 for the second ...
+        model: The job's model.
+        send: Number of this request among those of the job, from 1.
         session: Fingerprint of the API key.
-        task_id: The task, if the service took the job.
-        credits_reserved: What it holds for the task, if it said so.
-        error: Why there is none.
+        task_id: The task, if the service accepted the job.
+        credits_reserved: Credits that the service holds for the task, if it named them.
+        error: The error, if there is no task.
         is_repeated: Whether the request is sent again.
     """
 
@@ -62,14 +62,14 @@ class SubmitAnswered:
 
 @attrs.frozen(kw_only=True)
 class StatusAnswered:
-    """One status request has ended, be it for one task or for many.
+    """One status request has ended; it polled one task or up to 50.
 
     Attributes:
-        at: Unix seconds when it was sent.
-        seconds: How long it took.
-        task_ids: The tasks asked for.
-        states: What was said of them, in the same order; None for a task without an answer.
-        error: Why there was no answer at all.
+        at: Unix seconds when the request was sent.
+        seconds: Duration of the request.
+        task_ids: The polled tasks.
+        states: Their states, in the same order; None for a task that the answer leaves out.
+        error: The error, if there is no readable answer.
     """
 
     at: float
@@ -81,15 +81,15 @@ class StatusAnswered:
 
 @attrs.frozen(kw_only=True)
 class Downloaded:
-    """Fetching one result file has ended.
+    """The download of one result file has ended.
 
     Attributes:
-        at: Unix seconds when it began.
-        seconds: How long it took.
+        at: Unix seconds when the download began.
+        seconds: Duration of the download.
         key: The job's key.
-        path: The file.
-        size_bytes: Its size.
-        error: Why there is no file.
+        path: The file, if it was saved.
+        size_bytes: Size of the file.
+        error: The error, if no file was saved.
     """
 
     at: float
@@ -102,12 +102,12 @@ class Downloaded:
 
 @attrs.frozen(kw_only=True)
 class DownloadsBehind:
-    """Results come faster than they are saved: links will expire before their turn. Told once in a run.
+    """Downloads are too slow: links will expire before their files are saved. At most one of these in a run.
 
     Attributes:
         at: Unix seconds.
-        waiting: Files in line.
-        needed: Seconds until the last one's turn, at the pace so far.
+        waiting: Number of files that wait.
+        needed: Seconds until the last of them starts, at the speed so far.
         left: Seconds until the last of their links expires.
     """
 
@@ -119,13 +119,13 @@ class DownloadsBehind:
 
 @attrs.frozen(kw_only=True)
 class Uploading:
-    """A file is on its way to the service: told at each new try, and a few times a second at most.
+    """The progress of an upload: one at the start of each try, then a few a second at most.
 
     Attributes:
         at: Unix seconds.
-        source: The file's path, or what else it goes by.
-        sent_bytes: How much of it has gone out in this try.
-        total_bytes: Its size.
+        source: The file's path, or another name of it.
+        sent_bytes: Bytes sent in this try.
+        total_bytes: Size of the file.
     """
 
     at: float
@@ -136,14 +136,14 @@ class Uploading:
 
 @attrs.frozen(kw_only=True)
 class Uploaded:
-    """Uploading one file has ended.
+    """The upload of one file has ended.
 
     Attributes:
-        at: Unix seconds when it began.
-        seconds: How long it took, with all tries.
-        source: The file's path, or what else it goes by.
-        size_bytes: Its size; None for one that the service fetches itself.
-        error: Why it is not at the service.
+        at: Unix seconds when the upload began.
+        seconds: Duration of all tries together.
+        source: The file's path, or another name of it.
+        size_bytes: Size of the file; None if the service fetched it from a URL.
+        error: The error, if the file was not uploaded.
     """
 
     at: float
@@ -155,11 +155,11 @@ class Uploaded:
 
 @attrs.frozen(kw_only=True)
 class JobEnded:
-    """A job has come to its end, which is about to be told.
+    """A job has ended; its stream yields the outcome next.
 
     Attributes:
         at: Unix seconds.
-        outcome: The end.
+        outcome: The outcome of the job.
     """
 
     at: float
@@ -168,12 +168,12 @@ class JobEnded:
 
 @attrs.frozen(kw_only=True)
 class KeySuspended:
-    """A key may submit nothing more: its jobs go to other keys, or come back unsent.
+    """A key is suspended: it submits nothing more. Its jobs go to other keys, or fail without a request.
 
     Attributes:
         at: Unix seconds.
         session: Fingerprint of the API key.
-        error: What the service said.
+        error: The service's refusal.
     """
 
     at: float
@@ -183,11 +183,11 @@ class KeySuspended:
 
 @attrs.frozen(kw_only=True)
 class SubmitsLimited:
-    """The service refused for load, or took everything for a while: the number of submits at once was changed.
+    """The limit of concurrent submits has changed: lower after refusals for load, higher after a time without any.
 
     Attributes:
         at: Unix seconds.
-        limit: Submits at once from now on; `Limits.submits` at most.
+        limit: The new limit; at most `Limits.submits`.
     """
 
     at: float
@@ -196,17 +196,18 @@ class SubmitsLimited:
 
 @attrs.frozen(kw_only=True)
 class BatchReadsOff:
-    """Tasks of an account are read one by one from now on.
+    """The batch route of an account is switched off: each status request polls one task from now on.
 
     Attributes:
         at: Unix seconds.
-        reason: What was wrong with the batch reads.
+        reason: What was wrong with the answers of the batch route.
     """
 
     at: float
     reason: str
 
 
+# A union, not a base class, so that a type checker finds a `match` that leaves an event out.
 Event: TypeAlias = (
     JobStarted
     | SubmitAnswered
@@ -226,12 +227,13 @@ Emit: TypeAlias = Callable[[Event], None]
 
 
 class Observer(Protocol):
-    """Hears of every event of a pool: any callable that takes one. `telemetry` has some ready-made.
+    """Receives every event of a pool: any callable that takes one. `telemetry` has ready-made ones.
 
-    It is called in the event loop, at once and in order, so it must not wait. What it raises is logged, once for each
-    class of exception, and harms nothing.
+    The pool calls it in the event loop, at once and in order, so it must not block. An exception of an observer is
+    logged once for each class, and has no other effect.
     """
 
+    # Positional only, so that an observer can name its argument as it likes.
     def __call__(self, event: Event, /) -> None:
-        """Take note of one event."""
+        """Receive one event."""
         ...

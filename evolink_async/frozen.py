@@ -1,6 +1,6 @@
-"""JSON values that cannot change.
+"""Immutable JSON values.
 
-Reading and writing JSON is in `json_text`.
+JSON is read and written in `json_text`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .json_text import Json
 
 
 class FrozenMap(Mapping[str, Any]):
-    """A mapping that cannot change, can be hashed when its values can, and survives pickling."""
+    """An immutable mapping that can be pickled, and hashed if its values can."""
 
     __slots__ = ("_items",)
 
@@ -21,14 +21,20 @@ class FrozenMap(Mapping[str, Any]):
 
     @classmethod
     def around(cls, items: dict[str, Any]) -> FrozenMap:
-        """Take over a dictionary that nobody else holds; what lies deeper is frozen when somebody asks for it."""
+        """Wrap a dictionary without a copy; its values are frozen on first access.
+
+        Args:
+            items: The dictionary; the caller keeps no reference to it.
+        """
+        # Every reply makes one for `Snapshot.extra`, which is rarely read, so nothing is copied in advance.
         made = cls.__new__(cls)
         made._items = items
         return made
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # the values are JSON of any shape
         value = self._items[name]
-        if isinstance(value, dict | list):  # only in one made by `around`
+        # Only a map made by `around` holds values that are not frozen.
+        if isinstance(value, dict | list):
             value = self._items[name] = freeze(cast("object", value))
         return value
 
@@ -52,14 +58,14 @@ NOTHING_MORE = FrozenMap()
 
 
 def frozen(items: Mapping[str, Any]) -> FrozenMap:
-    """Make a mapping unchangeable; one that is so already, or empty, costs nothing."""
+    """Return an immutable mapping; a frozen or empty one is not copied."""
     if not items:
         return NOTHING_MORE
     return items if isinstance(items, FrozenMap) else FrozenMap(items)
 
 
 def freeze(value: object) -> Any:  # noqa: ANN401  # as above
-    """Turn lists into tuples and mappings into `FrozenMap`, at every level."""
+    """Convert lists to tuples and mappings to `FrozenMap`, at every level."""
     if isinstance(value, Mapping):
         return value if isinstance(value, FrozenMap) else FrozenMap(cast("Mapping[str, Any]", value))
     if isinstance(value, list | tuple):
@@ -68,8 +74,9 @@ def freeze(value: object) -> Any:  # noqa: ANN401  # as above
 
 
 def thaw(value: object) -> Json:
-    """Undo `freeze`: plain lists and dicts, ready to be written as JSON."""
-    if value is None or isinstance(value, str | int | float):  # nearly all are; asking for a Mapping is slow
+    """Convert frozen values back to lists and dicts, which can be written as JSON."""
+    # Most values are scalars, and `isinstance` with an abstract class is slow.
+    if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
         return {name: thaw(item) for name, item in cast("Mapping[str, object]", value).items()}

@@ -47,4 +47,4 @@ def _refuse_irregular(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IrregularFileError(EISDIR, "is a folder")
     if not stat.S_ISREG(mode):
-        raise IrregularFileError(EINVAL, "is a device, pipe or socket, no file")
+        raise IrregularFileError(EINVAL, "is a device, pipe or socket, not a regular file")

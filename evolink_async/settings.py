@@ -1,6 +1,6 @@
-"""The numbers a user may turn, frozen, each with its unit, its range and the reason for its default.
+"""The settings of a pool: limits, cadence, retries and budget.
 
-Nothing is read from the environment here, and nothing waits.
+Environment variables are read in `pool`, settings of HTTP are in `client`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from .errors import ConfigurationError
+from .wording import either
 
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
 BatchMode: TypeAlias = Literal["auto", "never"]
-
+Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+"""A validator of attrs."""
 
 LARGEST = 10**15
-"""More than any of these numbers can mean."""
+"""A limit above every sensible value; it keeps integers that no float can hold out of the arithmetic."""
 
 
-def _number_check(kind: type, *, least: float, above: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Make a validator: a `kind`, finite, and at least (or, with `above`, more than) `least`."""
+def _number_check(kind: type, *, least: float, above: bool = False) -> Check:
+    """Make a validator that takes a finite `kind` of at least (or, with `above`, more than) `least`."""
     allowed = (int,) if kind is int else (int, float)
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         where = f"{type(instance).__name__}.{field.name}"
-        if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= LARGEST:  # NaN is not
+        # `type`, because a bool is an int; `not <=`, because every comparison with NaN is false.
+        if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= LARGEST:
             raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {str(value)[:40]}")
         if value < least or (above and value == least):
             raise ConfigurationError(f"{where} must be {'more than' if above else 'at least'} {least}, not {value!r}")
@@ -36,35 +39,35 @@ def _number_check(kind: type, *, least: float, above: bool = False) -> Callable[
 
 check_count = _number_check(int, least=1)
 check_positive = _number_check(float, least=0, above=True)
+# The same check under the name of what most fields hold.
 check_seconds = check_positive
-seconds_or_none = attrs.validators.optional(check_seconds)
 
 
-def check_word(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Make a validator: one of `words`."""
+def check_word(*words: str) -> Check:
+    """Make a validator that takes one of `words`."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if value not in words:
             where = f"{type(instance).__name__}.{field.name}"
-            raise ConfigurationError(f"{where} must be one of {', '.join(words)}, not {value!r}")
+            raise ConfigurationError(f"{where} must be {either(words)}, not {value!r}")
 
     return check
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much may go on at once, over all keys of a pool.
+    """How much a pool does at the same time, over all its keys.
 
     Attributes:
-        requests: HTTP calls to the API at once, submits and looks together. 32 keeps one process far below what a
-            single connection pool serves without queueing.
-        submits: HTTP calls that submit, a part of `requests`. Few, because each one open is one that a crash
-            could leave in doubt.
-        in_flight: Jobs of all `run` streams alive at the service at once; also how far each reads ahead of what the
-            caller took. A web back end that uses `submit` or `generate` counts its own.
-        downloads: Result files fetched at once, those first whose links expire first; these go to other hosts and do
-            not count as `requests`.
-        uploads: Files sent to the file service at once; another host, so they do not count as `requests` either.
+        requests: Concurrent HTTP calls to the API, submits and status requests together. 32 is far below what one
+            connection pool serves without queueing.
+        submits: Concurrent HTTP calls that submit; they count as `requests` too. Few, because a crash leaves each open
+            one in doubt.
+        in_flight: Unfinished tasks of all `run` streams together; also how far each stream reads ahead of the outcomes
+            that the caller took. Jobs of `submit` and `generate` do not count.
+        downloads: Concurrent downloads of result files; links that expire first go first. Other hosts serve them, so
+            they do not count as `requests`.
+        uploads: Concurrent uploads to the file service. It is another host, so they do not count as `requests`.
 
     Raises:
         ConfigurationError: A number is not a whole number of at least 1, or `submits` exceeds `requests`.
@@ -85,21 +88,21 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class Cadence:
-    """How often tasks are looked at. Each look makes the gateway ask its provider, so looks are kept few.
+    """How often a pool polls its tasks. Each poll makes the gateway ask its provider, so polls are kept few.
 
     Attributes:
-        polls_per_second: Status requests a second, over all tasks of the pool.
-        first_look: Seconds after acceptance by which a task has been looked at once, whatever was estimated; or
+        polls_per_second: Status requests per second, over all tasks of the pool.
+        first_look: Seconds after acceptance within which a task is polled once, whatever its estimate is; or
             `max_interval`, if that is longer.
-        min_interval: Shortest time between two looks at one task, in seconds.
-        max_interval: Longest time between two looks at one task, in seconds; tasks older than ten times this
-            are looked at every tenth of their age, so nobody learns of a video more than 10 % late.
-        not_found_grace: Seconds for which "no such task" counts as "not visible yet".
-        look_price: Seconds of lag that one status request is worth: the lower, the sooner the news and the more
-            requests. At 0.5 a task of two and a half minutes is looked at about ten times, and found done 3 s late.
-        batch: "auto" reads up to 50 tasks with one request, by a route that the service's own clients use and its
-            pages do not document; its first answers are checked, and whatever it fails at is read singly. "never"
-            leaves it alone.
+        min_interval: Shortest time between two polls of one task, in seconds.
+        max_interval: Longest time between two polls of one task, in seconds. A task older than ten times this is
+            polled every tenth of its age, so its end is found at most 10 % late.
+        not_found_grace: Seconds for which the answer "no such task" counts as "not visible yet".
+        look_price: Seconds of lag that one status request is worth: a lower value finds the end sooner with more
+            requests. At 0.5 a task of 150 s is polled about ten times, and its end is found about 3 s late.
+        batch: "auto" polls up to 50 tasks with one request. The service's own clients use this route, but the pages
+            do not document it; so its first answers are checked, and tasks that it fails for are polled one by one.
+            "never" does not use it.
 
     Raises:
         ConfigurationError: A number is not above 0, `min_interval` exceeds `max_interval`, or `batch` is another word.
@@ -122,21 +125,22 @@ class Cadence:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When a submit may be sent again. Looks have no policy: reading is free, so they never give up.
+    """When a submit is sent again. Polls have no policy: they are free, so they are repeated without a limit.
 
     Attributes:
-        resubmit: "if_undelivered" sends again what certainly was not accepted (no connection, 429, a refusal in
-            the service's own words). "same_key" also sends unknown submits again with the same Idempotency-Key
-            and body; the service's own clients rely on that header, its documentation does not promise it.
-            "never" sends every submit once.
-        attempts: Sends of one submit at most, the first included.
-        patience: Seconds from the first send after which it is not sent again; also how long an outage may last
-            before jobs come back after one try each.
-        base: Back-off before the second send, in seconds; doubled each time, with full jitter.
-        cap: Longest back-off, in seconds. A longer Retry-After is still obeyed, within `patience`.
-        refusals: Equal refusals in a row, no matter of which job, after which a model is not asked for any more for
-            `patience` seconds; its jobs come back unsent.
-        grace: Seconds that a submit already on its way gets, when we are cancelled or closed, to tell its task id.
+        resubmit: "if_undelivered" repeats a submit that certainly was not accepted: no connection, 429, or 503 in the
+            service's own error format. "same_key" also repeats a submit in doubt, with the same Idempotency-Key and
+            body; the service's own clients rely on that header, but its documentation does not promise it. "never"
+            sends every submit once.
+        attempts: Most sends of one submit, with the first.
+        patience: Seconds after the first send in which a submit can be repeated. If an outage lasts longer, each job
+            fails after one send.
+        base: Seconds of back-off before the second send; doubled for each further one, with full jitter.
+        cap: Longest back-off, in seconds. A longer Retry-After is obeyed too, within `patience`.
+        refusals: Equal refusals in a row, of any jobs, after which a model is not submitted for `patience` seconds;
+            its jobs fail without a request.
+        grace: Seconds for which a submit that is on its way can still return its task id after the caller was
+            cancelled or the pool was closed.
 
     Raises:
         ConfigurationError: A number is out of range, or `resubmit` is another word.
@@ -155,7 +159,7 @@ class RetryPolicy:
 
 @attrs.frozen(kw_only=True)
 class Budget:
-    """How much may be spent, over every run of one journal; without a journal file, over the life of the pool.
+    """How much all runs of one journal spend together; without a journal file, how much the pool spends.
 
     Prices are learned from what the service names. The first job of a price class (model, quality, seconds, sound,
     number of inputs) is a learner: it is sent alone, if any credits are left. What holds: credits reserved and charged

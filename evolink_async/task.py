@@ -1,6 +1,6 @@
-"""What one look at a task showed.
+"""The state of a task as one reply describes it.
 
-A snapshot is never changed or refreshed; a later look makes another one. How it is read off a reply: `wire`.
+A snapshot never changes; a later poll makes another one. How a reply becomes a snapshot is in `wire`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from .frozen import NOTHING_MORE, frozen
 
 
 class TaskState(StrEnum):
-    """The states we know by name. The service may send others; those count as "still going" and are kept as sent.
+    """The documented states of a task.
 
-    Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail (read 2026-11-20); `cancelled` is
-    named by the callback texts only.
+    Any other word of the service counts as "not finished" and is kept as sent.
+
+    Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail (read 2026-11-20); only the texts
+    about callbacks name `cancelled`.
     """
 
     PENDING = "pending"
@@ -28,12 +30,22 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The published list of states has no `cancelled`, but the service's own clients treat it as final.
 FINAL_STATES = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
 
 @attrs.frozen(kw_only=True)
 class TaskFailure:
-    """Why a task failed, in the service's words. Every field may be missing."""
+    """The reason why a task failed, as the service gave it.
+
+    Attributes:
+        code: The vendor's code, such as `content_policy_violation`.
+        message: What happened.
+        type: The vendor's group of codes; `task_error` on the documented pages.
+        suggestion: What to do about it.
+    """
+
+    # The pages promise none of these, and some replies come without them.
 
     code: str | None = None
     message: str | None = None
@@ -43,21 +55,23 @@ class TaskFailure:
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """What the service said of one task at one moment.
+    """The state of one task at one moment, as the service reported it.
+
+    A field that the reply did not have is None, or empty.
 
     Attributes:
         task_id: The vendor's id.
-        state: A `TaskState`, or whatever other word the service used.
+        state: A `TaskState`, or another word that the service used.
         model: The model that runs.
-        progress_percent: 0 to 100; it may move backwards.
+        progress_percent: 0 to 100; it may decrease.
         created_at: Unix seconds.
-        urls: Result links of a completed task, in the order given; they live for 24 hours.
-        fault: Why the task failed, if the service said so.
-        estimated_seconds: The service's guess at how long the task takes.
+        urls: Result links of a completed task, in the service's order; they expire after 24 hours.
+        fault: Why the task failed.
+        estimated_seconds: The service's estimate of the duration of the task.
         credits_reserved: Credits held at submission.
-        credits_used: Credits finally charged.
-        request_id: The service's id of this reply, for support.
-        extra: Every other field of the reply, and known ones whose type was not the documented one, as they came.
+        credits_used: Credits charged at the end.
+        request_id: The service's id of this reply; support asks for it.
+        extra: All other fields of the reply, unchanged, and documented fields whose type is not the documented one.
     """
 
     task_id: str
@@ -70,12 +84,13 @@ class Snapshot:
     estimated_seconds: float | None = None
     credits_reserved: float | None = None
     credits_used: float | None = None
+    # Each reply has another id, so two snapshots of the same state would never be equal.
     request_id: str | None = attrs.field(default=None, eq=False)
     extra: Mapping[str, Any] = attrs.field(default=NOTHING_MORE, converter=frozen, repr=False)
 
     @property
     def is_final(self) -> bool:
-        """Whether the task has ended, be it completed, failed or cancelled."""
+        """Whether the task is completed, failed or cancelled."""
         return self.state in FINAL_STATES
 
     @property

@@ -1,6 +1,6 @@
-"""What counts as a web address, and which hosts the public internet can reach.
+"""Checks of URLs: whether a text is a web address, and whether its host is public.
 
-Plain text in, verdicts out: no name is resolved and nothing is fetched here.
+Only the text is checked. Names are not resolved here; `client` and `downloads` do that.
 """
 
 from __future__ import annotations
@@ -9,52 +9,56 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
-# RFC 3986 allows these and percent-encoding; a backslash or a quote also makes parsers disagree on the host.
+# Every character outside RFC 3986. Parsers also disagree on the host of a URL with a backslash or a quote.
 _FOREIGN = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 _HOME_NAMES = ("localhost", "local", "internal")
 _LOOKS_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+# Networks whose addresses end with an IPv4 address: compatible, mapped, translated, and NAT64.
 _V4_INSIDE = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
 _NUMBER = re.compile(r"0x(?P<hex>[0-9a-f]{0,16})|0(?P<octal>[0-7]{0,16})|(?P<decimal>[1-9][0-9]{0,16})")
 
 
 def foreign_sign(url: str) -> str | None:
-    """Return the first character that has to be percent-encoded in a URL; None if there is none."""
+    """Return the first character of a URL that must be percent-encoded; None if there is none."""
     found = _FOREIGN.search(url)
     return found[0] if found else None
 
 
 def web_host(url: str) -> str | None:
-    """Return the host of an absolute http or https URL, in lower case; None if `url` is no such thing.
+    """Return the host of an absolute http or https URL, in lower case; None if `url` is not one.
 
-    The text must be what RFC 3986 calls a URI: spaces, control characters and whatever is not ASCII have to
-    be percent-encoded.
+    The text must be a URI by RFC 3986: spaces, control characters and characters outside ASCII are
+    percent-encoded.
     """
     if foreign_sign(url) is not None:
         return None
     try:
         parts = urlsplit(url)
+        # Reading the port also checks it: it raises for a number out of range.
         if parts.scheme not in ("http", "https") or parts.port == 0:
             return None
         return parts.hostname or None
-    except ValueError:  # a port that is no number, a bracket that is never closed
+    except ValueError:
+        # A port that is not a number, or a bracket without its partner.
         return None
 
 
 def is_public_host(host: str) -> bool:
-    """Tell whether `host` may be one that the public internet reaches.
+    """Whether the text of `host` allows that it is public.
 
-    Refused are names of this house (`localhost`, `*.localhost`, `*.local`, `*.internal`) and every address
-    that is loopback, private, link-local, multicast or reserved, however it is spelled: `127.1`,
-    `0x7f000001`, `2130706433`, `::ffff:127.0.0.1`, `64:ff9b::7f00:1`. Other names pass: what they resolve to
-    is not known here.
+    Not public are local names (`localhost`, `*.localhost`, `*.local`, `*.internal`) and every loopback, private,
+    link-local, multicast or reserved address, in any spelling: `127.1`, `0x7f000001`, `2130706433`,
+    `::ffff:127.0.0.1`, `64:ff9b::7f00:1`. Other names count as public, whatever they resolve to.
     """
     name = host.lower().removesuffix(".")
-    if "%" in name or not name:  # an IPv6 zone is link-local; an encoded host has no honest use
+    # A zone makes an IPv6 address link-local, and no public host needs percent-encoding.
+    if "%" in name or not name:
         return False
     last_label = name.rsplit(".", 1)[-1]
     if ":" in name:
         return _is_public(_ipv6(name))
-    if _LOOKS_NUMERIC.fullmatch(last_label):  # never the end of a name, so it is an address or nothing
+    # The last label of a name is never a number, so this is an IPv4 address or invalid.
+    if _LOOKS_NUMERIC.fullmatch(last_label):
         return _is_public(_ipv4(name))
     return last_label not in _HOME_NAMES
 
@@ -62,6 +66,7 @@ def is_public_host(host: str) -> bool:
 def _is_public(address: IPv4Address | IPv6Address | None) -> bool:
     if address is None:
         return False
+    # A gateway forwards such an address to the IPv4 address in it, which can be a private one.
     if isinstance(address, IPv6Address):
         inner = _embedded(address)
         if inner is not None:
@@ -70,7 +75,7 @@ def _is_public(address: IPv4Address | IPv6Address | None) -> bool:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that a gateway would make of an IPv6 one: mapped, 6to4, NAT64, or translated."""
+    """Return the IPv4 address inside an IPv6 address that is mapped, 6to4, NAT64 or translated."""
     if any(address in network for network in _V4_INSIDE):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.sixtofour
@@ -84,11 +89,12 @@ def _ipv6(name: str) -> IPv6Address | None:
 
 
 def _ipv4(name: str) -> IPv4Address | None:
-    """Read an address as resolvers do: one to four parts, decimal, octal or hex, the last filling up."""
+    """Read an IPv4 address as `inet_aton` does: one to four parts, each decimal, octal or hex."""
     parts = [_number(part) for part in name.split(".")]
     numbers = [part for part in parts if part is not None]
     if len(parts) > 4 or len(numbers) < len(parts):
         return None
+    # The last part fills all bytes that the others leave: 127.1 is 127.0.0.1.
     *heads, tail = numbers
     room = 4 - len(heads)
     if any(head > 255 for head in heads) or tail >= 256**room:

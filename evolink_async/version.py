@@ -1,3 +1,3 @@
-"""The version of the package, in a leaf module so that anything may read it."""
+"""The version of the package, in a module without imports so that every other one can read it."""
 
 __version__ = "0.1.0"

@@ -1,15 +1,14 @@
-"""Every error a user can meet, sorted by whose fault it was and what may be done now.
+"""Every error that the library raises, sorted by cause and by what the caller can do next.
 
-A table of contents: each class is in the module of its branch, and floors above decide when one is raised. All errors
-are picklable and never hold the API key.
+The rooms that send requests decide when an error is raised. All errors are picklable, and none holds the API key.
 
     EvolinkError
-    |- ParamsError (ValueError)            before the network; names every field at fault
-    |- PreflightError (ValueError)         a local file breaks the model's media rules
-    |- ConfigurationError                  no key, bad limits, a foreign event loop, a closed pool
-    |- TransportError                      nobody answered
+    |- ParamsError (ValueError)            before the network; names every invalid field
+    |- PreflightError (ValueError)         a local file breaks the media rules of the model
+    |- ConfigurationError                  no key, invalid limits, another event loop, a closed pool
+    |- TransportError                      no complete answer
     |  |- NotDeliveredError                certainly not accepted
-    |  `- SubmissionUnknownError           perhaps accepted and paid
+    |  `- SubmissionUnknownError           possibly accepted and charged
     |- StatusError                         answered with 3xx, 4xx or 5xx
     |  |- InvalidRequestError              400, 413, 422 and every 4xx without a class of its own
     |  |- AuthenticationError              401
@@ -18,17 +17,17 @@ are picklable and never hold the API key.
     |  |- TaskNotFoundError                404
     |  |- RateLimitError                   429
     |  `- ServerError                      5xx
-    |- ReplyError                          answered in no shape we know
+    |- ReplyError                          the answer cannot be read
     |- TaskError                           the task ended without a video
     |  |- TaskFailedError
     |  `- TaskCancelledError
-    |- DeadlineError (TimeoutError)        our patience ended, the task goes on
-    |- BudgetError                         refused before submitting
+    |- DeadlineError (TimeoutError)        the wait timed out, the task continues
+    |- BudgetError                         refused before it was submitted
     |- DownloadError                       the video is ready, saving it failed
-    |  `- LinkExpiredError
-    |- UploadError                         a file could not be given to the file service
-    `- JournalError
-       `- JournalConflictError
+    |  `- LinkExpiredError                 the result host no longer serves the link
+    |- UploadError                         a file did not get to the file service
+    `- JournalError                        the journal cannot be read or written
+       `- JournalConflictError             the key is in the journal with other parameters
 """
 
 from .base import EvolinkError

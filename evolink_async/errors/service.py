@@ -1,21 +1,23 @@
 """Errors of the network and of the service's answers.
 
-Which answer leads to which error is decided in `wire` and `verdict`.
+Which answer leads to which error is decided in `wire.verdict` and `wire.refusals`.
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 from .base import EvolinkError
 
 
 class TransportError(EvolinkError):
-    """No complete answer arrived: reset, time-out, a body that ended early.
+    """No complete answer arrived: a reset, a timeout, or a body that ended early.
 
     Attributes:
-        kind: What the request was for: "submit", "poll", "credits" ...
+        kind: What the request was for: "submit", "poll", "batch", "credits" or "upload".
     """
 
-    advice = "Reading again is free; check the network if it goes on."
+    advice = "Try again: this request is free. Check the network if it fails repeatedly."
 
     def __init__(self, message: str, *, kind: str = "request") -> None:
         self.kind = kind
@@ -23,28 +25,30 @@ class TransportError(EvolinkError):
 
 
 class NotDeliveredError(TransportError):
-    """The request certainly never reached the service: DNS, connection or TLS failed."""
+    """The request did not reach the service: DNS, connection or TLS failed."""
 
+    # No byte of the request was sent.
     may_resubmit = True
-    advice = "Nothing was accepted; check the network and run the job again."
+    advice = "Check the network, then run the job again; the service accepted nothing."
 
 
 class SubmissionUnknownError(TransportError):
-    """A paid submit has no readable answer: it may have been accepted and charged.
+    """A paid submit has no readable answer: the job may have been accepted and charged.
 
     Attributes:
         key: The job's key.
-        idempotency_key: What the request carried in `Idempotency-Key`.
+        idempotency_key: The `Idempotency-Key` header of the request.
         status: The HTTP status, if one arrived.
         code: The vendor's code, if one arrived.
         request_id: The service's id of the request, if one arrived.
-        excerpt: The first bytes of the answer, at most 500.
+        excerpt: The first 500 bytes of the answer.
         sent_at: Unix seconds just before the request was sent.
     """
 
+    # `may_resubmit` stays False: sending the job again could pay for it twice.
     advice = (
-        "Look in the dashboard for a task made at this time with these parameters; then settle the job by "
-        'pool.settle(key, task_id), or by pool.settle(key, "resubmit") if there is none.'
+        "Do not run the job again yet. Look in the dashboard for a task that was created at this time with these "
+        'parameters. If there is one, call pool.settle(key, task_id); if not, pool.settle(key, "resubmit").'
     )
 
     def __init__(
@@ -68,6 +72,14 @@ class SubmissionUnknownError(TransportError):
         self.sent_at = sent_at
         super().__init__(message, kind="submit")
 
+    @classmethod
+    def unanswered(
+        cls, *, key: str | None = None, idempotency_key: str | None = None, sent_at: float | None = None
+    ) -> Self:
+        """Make the error of a submit for which no answer was recorded, as after a crash."""
+        message = "no answer to the submit was recorded; a task may have been accepted and charged"
+        return cls(message, key=key, idempotency_key=idempotency_key, sent_at=sent_at)
+
 
 class StatusError(EvolinkError):
     """The service answered with an error status.
@@ -75,14 +87,14 @@ class StatusError(EvolinkError):
     Attributes:
         status: The HTTP status.
         code: The vendor's code: a word on newer routes, a number on older ones.
-        message: The vendor's text, scrubbed of keys.
-        request_id: The service's id of the request; name it to support.
-        retry_after: Seconds the service asked us to wait, if it did.
-        param: The parameter at fault, if the service named one.
-        task_id: The task asked about, if the request was about one.
+        message: The vendor's text, without API keys.
+        request_id: The service's id of the request; support asks for it.
+        retry_after: Seconds to wait before the next request, if the service named them.
+        param: The invalid parameter, if the service named one.
+        task_id: The task that the request was about, if it was about one.
     """
 
-    advice = "Read the service's message; support needs the request id."
+    advice = "Read the service's message; if you contact support, give the request id."
 
     def __init__(
         self,
@@ -105,6 +117,7 @@ class StatusError(EvolinkError):
         super().__init__(message)
 
     def __str__(self) -> str:
+        # Everything that support asks for is in the text, because logs often hold only that.
         parts = [f"HTTP {self.status}"]
         parts += [str(self.code)] if self.code is not None else []
         text = f"{' '.join(parts)}: {self.message}"
@@ -114,64 +127,76 @@ class StatusError(EvolinkError):
 
 
 class InvalidRequestError(StatusError):
-    """The service refused the request itself (400, 413, 422, other 4xx); nothing was charged."""
+    """The service refused the request (400, 413, 422 and every 4xx without a class of its own); nothing was charged."""
 
+    # The service refuses before it creates a task. The statuses for which that is not certain make a submit a
+    # SubmissionUnknownError, see `wire.verdict`.
     may_resubmit = True
-    advice = "Correct the parameters the service names; it charged nothing."
+    advice = "Correct what the service's message names, then run the job again; nothing was charged."
 
 
 class AuthenticationError(StatusError):
     """The API key is missing, wrong or expired (401); nothing was charged."""
 
     may_resubmit = True
-    advice = "Check EVOLINK_API_KEY at https://evolink.ai/dashboard/keys; tasks already accepted go on."
+    advice = (
+        "Check EVOLINK_API_KEY at https://evolink.ai/dashboard/keys, then run the job again; "
+        "tasks that were accepted before continue."
+    )
 
 
 class InsufficientCreditsError(StatusError):
-    """The account or the key has no credits left (402); nothing was charged."""
+    """The account or the key has too few credits (402); nothing was charged."""
 
     may_resubmit = True
     advice = "Top up at https://evolink.ai/dashboard/credits, then run the job again; nothing was charged."
 
 
 class AccessDeniedError(StatusError):
-    """The key may not do this (403); nothing was charged."""
+    """The key has no permission for this request (403); nothing was charged."""
 
     may_resubmit = True
-    advice = "Check what the key may do at https://evolink.ai/dashboard/keys; nothing was charged."
+    advice = (
+        "Check the permissions of the key at https://evolink.ai/dashboard/keys, then run the job again; "
+        "nothing was charged."
+    )
 
 
 class TaskNotFoundError(StatusError):
     """The service knows no such task for this key (404)."""
 
-    advice = "Check the id and the key that made it; the service forgets tasks after a time it does not state."
+    advice = (
+        "Check the task id, and use the key that created the task; the service deletes tasks after a time that it "
+        "does not state."
+    )
 
 
 class RateLimitError(StatusError):
-    """Too many requests (429); this one was refused and nothing was charged."""
+    """The service received too many requests (429); it refused this one and charged nothing."""
 
     may_resubmit = True
     advice = "Wait for retry_after seconds, or lower Limits.submits and Cadence.polls_per_second."
 
 
 class ServerError(StatusError):
-    """The service failed (5xx), with a refusal in its own words; nothing was accepted."""
+    """The service failed (5xx) and said so in its own error format; nothing was accepted."""
 
+    # A submit gets this error only for a 503 in that format; every other 5xx leaves it in doubt.
     may_resubmit = True
-    advice = "Wait some minutes and try again; nothing was accepted."
+    advice = "Wait a few minutes, then run the job again; nothing was accepted."
 
 
 class ReplyError(EvolinkError):
-    """The service answered in no shape we know.
+    """The answer cannot be read: it has none of the documented formats.
 
     Attributes:
         status: The HTTP status.
-        excerpt: The first bytes of the body, at most 500.
+        excerpt: The first 500 bytes of the body.
         request_id: The service's id of the request, if it sent one.
-        task_id: The task asked about, if the request was about one.
+        task_id: The task that the request was about, if it was about one.
     """
 
-    advice = "Look again later; a proxy or an outage may have answered in the service's place."
+    advice = "Try again later; during an outage a proxy may answer in place of the service."
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Errors of what we keep and hand in: result files, uploads and the journal.
+"""Errors of files and of the journal.
 
-Nothing is read or written here.
+Files are read and written in `downloads`, `uploads` and `journal`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from .base import EvolinkError
 
 
 class DownloadError(EvolinkError):
-    """The video is ready and paid for, but saving it failed; the link still works until it expires.
+    """The video is ready and paid for, but saving it failed; the link works until it expires.
 
     Attributes:
-        url: The link.
-        path: Where the file should have gone.
+        url: The result link.
+        path: The file that was to be written, if it was known.
     """
 
-    advice = "Do not submit again: fetch the link itself before it expires, 24 hours after completion."
+    # `may_resubmit` stays False: the video exists, and a new submit would pay for another one.
+    advice = "Do not submit the job again. Fetch the link before it expires, 24 hours after completion."
 
     def __init__(self, message: str, *, url: str, path: str | None = None) -> None:
         self.url = url
@@ -25,23 +26,23 @@ class DownloadError(EvolinkError):
 
 
 class LinkExpiredError(DownloadError):
-    """The result host no longer serves the link; links live for 24 hours."""
+    """The result host no longer serves the link; links expire 24 hours after completion."""
 
-    advice = "Read the task again with pool.poll(task_id): it may hand out a fresh link; otherwise the video is gone."
+    advice = "Call pool.poll(task_id): the service may return a new link. If it does not, the video is lost."
 
 
 class UploadError(EvolinkError):
-    """A file could not be given to the file service; nothing was submitted that needs it.
+    """A file could not be uploaded to the file service; no job that needs it was submitted.
 
     Attributes:
-        source: The file's path, or what else it goes by.
+        source: The file's path, or another name of it.
         status: The HTTP status, if one arrived.
         code: The service's code, if it gave one.
         request_id: The service's id of the request, if one arrived.
     """
 
     may_resubmit = True
-    advice = "Correct what the message names and run the job again: uploads are free, and nothing was submitted."
+    advice = "Correct what the message names, then run the job again; uploads are free, and nothing was submitted."
 
     def __init__(
         self,
@@ -62,16 +63,17 @@ class UploadError(EvolinkError):
 class JournalError(EvolinkError):
     """The journal cannot be read or written."""
 
-    advice = "Check the disk and the file's permissions; nothing was sent that the journal does not hold."
+    advice = "Check the disk and the permissions of the file; the journal holds every job that was sent."
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
+        # A second process, or a task of another job, needs other advice than a full disk.
         if advice is not None:
             self.advice = advice
         super().__init__(message)
 
 
 class JournalConflictError(JournalError):
-    """The key stands in the journal with other parameters; nothing was sent."""
+    """The journal has a job with this key and other parameters; nothing was sent."""
 
     may_resubmit = True
-    advice = "Give the changed job a new key, or restore its parameters."
+    advice = "Give the changed job a new key, or restore its earlier parameters."

@@ -1,6 +1,6 @@
 """Errors of a task that was accepted.
 
-Which end of a task is an error is decided in `verdict` and `inflight`.
+Which end of a task is an error is decided in `wire.verdict` and `polling`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 class TaskError(EvolinkError):
-    """The task ended without a video; the service releases its credits.
+    """The task ended without a video; the service releases the credits it held.
 
     Attributes:
         snapshot: The final state of the task.
-        task_id: Its id.
-        code: The vendor's code, as `content_policy_violation`; None if it gave none.
+        task_id: The task's id.
+        code: The vendor's code, such as `content_policy_violation`; None if the service gave none.
     """
 
+    # The vendor releases the credits of a failed task, so a second submit does not pay twice.
     may_resubmit = True
-    advice = "Nothing is charged for a failed task; a new submit is a new purchase."
+    advice = "Submit again for another try: the failed task costs nothing, and a new submit is a new purchase."
 
     def __init__(self, message: str, *, snapshot: Snapshot, code: str | None = None, advice: str | None = None) -> None:
         self.snapshot = snapshot
@@ -35,24 +36,25 @@ class TaskError(EvolinkError):
 
 
 class TaskFailedError(TaskError):
-    """The task ended in state `failed`; `code` and `advice` say why and what may help."""
+    """The task ended in state `failed`; `code` names the reason, `advice` what may help."""
 
 
 class TaskCancelledError(TaskError):
     """The task ended in state `cancelled`."""
 
-    advice = "Somebody cancelled the task at the service; submit again if that was not wanted."
+    advice = "The task was cancelled at the service. Submit again if that was not intended."
 
 
 class DeadlineError(EvolinkError, TimeoutError):
-    """Our patience ended; the task itself goes on at the service and stays paid for.
+    """The wait timed out; the task continues at the service and stays paid for.
 
     Attributes:
-        task_id: Its id, for a later `pool.wait(task_id)`.
+        task_id: The task's id, for a later `pool.wait(task_id)`.
         waited: Seconds waited.
     """
 
-    advice = "The task goes on: take it up again with pool.wait(task_id); do not submit it anew."
+    # `except TimeoutError` catches this error and that of `asyncio.timeout` alike.
+    advice = "Continue with pool.wait(task_id). Do not submit the job again: its task continues and is paid for."
 
     def __init__(self, message: str, *, task_id: str, waited: float) -> None:
         self.task_id = task_id

@@ -1,4 +1,7 @@
-"""What goes in and what comes out: jobs, their keys, their outcomes."""
+"""Jobs, their keys and their outcomes.
+
+Running a job is in `pool`, its parameters are in `params`.
+"""
 
 from .job import Job, body_digest, digest, key_fault
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class

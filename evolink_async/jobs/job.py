@@ -1,6 +1,6 @@
-"""A job: a key, and what to make.
+"""A job: a key and the parameters of one generation.
 
-How keys are given to parameters without one is in `keys`.
+Keys for parameters that come without one are made in `keys`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ def _check_params(_instance: object, _field: object, params: Any) -> None:  # no
 
 @attrs.frozen
 class Job:
-    """One wish: parameters under a key of the caller's own.
+    """Parameters under a key that the caller chooses.
 
     Attributes:
-        key: Names the job in every outcome; unique within a run. 1 to 255 printable characters.
-        params: What to make.
+        key: Identifies the job in outcomes, events and the journal; 1 to 255 printable characters, unique within a
+            run.
+        params: The parameters of the generation.
 
     Raises:
-        ConfigurationError: The key or the parameters are no such thing.
+        ConfigurationError: The key is not such a text, or the parameters are not those of a model.
     """
 
     key: str = attrs.field(validator=_check_key)
@@ -49,10 +50,11 @@ class Job:
 
 
 def digest(params: AnyParams) -> str:
-    """The digest of the wire body of `params`: equal parameters, equal digest."""
+    """Return the digest of the request body of `params`; equal parameters have equal digests."""
     return body_digest(dump(dump_params(params)))
 
 
 def body_digest(body: bytes) -> str:
-    """The first 16 hex digits of the SHA-256 of a wire body."""
+    """Return the first 16 hex digits of the SHA-256 of a request body."""
+    # 64 bits: two of a million different bodies have the same digest with a chance of 1 in 37 million.
     return hashlib.sha256(body).hexdigest()[:16]

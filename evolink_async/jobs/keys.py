@@ -1,6 +1,6 @@
-"""From whatever a caller hands in to jobs with keys.
+"""Keys for jobs: made for parameters that come without one, and checked for duplicates.
 
-Plain functions over values; reading the input, which may wait, is the stream's work.
+The input of a run, which may be asynchronous, is read in `pool`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ DurationClass: TypeAlias = tuple[str, Hashable, Hashable]
 
 
 class KeySet:
-    """Which words were met, at 16 bytes a word or less: a million jobs are told apart in 16 MB, not 100.
+    """A set of words that keeps 64 bits of each word's hash: a million keys take 17 MB, as a set of texts 100 MB.
 
-    Kept are 64 bits of each word's hash, in a table of open addressing. The odds that two of a million words share
-    them are 1 in 30 million; then a job would be refused as given twice, and nothing worse.
+    Among a million words the chance of a collision is 1 in 37 million; one job would then be refused as a duplicate.
     """
+
+    # A hash table with open addressing and linear probing. 0 marks a free slot, and at most half of the slots are
+    # used, so a probe always ends.
 
     def __init__(self) -> None:
         self._slots = array("Q", bytes(8 * 64))
         self._count = 0
 
     def add(self, word: str) -> bool:
-        """Note a word; tells whether it is new."""
+        """Add a word; return whether it is new."""
+        # A hash of 0 would read as a free slot.
         mark = hash(word) & 0xFFFFFFFFFFFFFFFF or 1
         place = self._place(mark)
         if self._slots[place] == mark:
@@ -42,7 +45,7 @@ class KeySet:
         return True
 
     def _place(self, mark: int) -> int:
-        """Where the mark stands, or the free slot where it would."""
+        """Return the slot that holds the mark, or the free slot for it."""
         slots, last = self._slots, len(self._slots) - 1
         place = mark & last
         while slots[place] not in (0, mark):
@@ -57,10 +60,10 @@ class KeySet:
 
 
 class KeyAssigner:
-    """Gives jobs their keys and refuses a key given twice, over one input.
+    """Makes a job of each item of one input, and refuses duplicate keys.
 
-    A key of our own is the digest of the parameters and their ordinal among equal ones, so the same input gives the
-    same keys on every run.
+    Parameters without a key get their digest and their ordinal among equal ones, so the same input has the same
+    keys in every run.
     """
 
     def __init__(self) -> None:
@@ -72,10 +75,11 @@ class KeyAssigner:
         """Make a job of one item of the input.
 
         Raises:
-            ConfigurationError: The item is neither a job nor parameters, or its key was given before.
+            ConfigurationError: The item is neither a job nor parameters, or an earlier item has its key.
         """
         if isinstance(item, Params | RawParams):
             name = digest(item)
+            # Counted only from the second on: most inputs have no equal parameters, and a `KeySet` is smaller.
             ordinal = 1
             if not self._digests.add(name):
                 self._repeats[name] += 1
@@ -89,10 +93,10 @@ class KeyAssigner:
 
 
 def check_list(source: Sequence[object]) -> None:
-    """Find what is wrong with an input that is there as a whole, before any of it is sent.
+    """Check an input that is a list, before any of its jobs is sent.
 
     Raises:
-        ConfigurationError: An item is no job, or two jobs have one key; every such place is named.
+        ConfigurationError: An item is not a job, or two jobs have the same key; the message names every such item.
     """
     faults, seen = list[str](), dict[str, int]()
     for index, item in enumerate(source):
@@ -107,13 +111,16 @@ def check_list(source: Sequence[object]) -> None:
 
 
 def duration_class(params: AnyParams) -> DurationClass:
-    """What durations are learned by: model, quality and seconds, where they stand in the wire body."""
+    """Return the duration class of a job: its model, quality and seconds.
+
+    A model names the same fields in its class and in its request body, so `RawParams` join the class of their model.
+    """
     if isinstance(params, RawParams):
         return _shared((params.model, params.body.get("quality"), params.body.get("duration")))
     return _shared((params.model, getattr(params, "quality", None), getattr(params, "duration", None)))
 
 
 @lru_cache
-def _shared(shape: DurationClass) -> DurationClass:
-    """One object for all jobs of a shape, of which there may be a hundred thousand."""
-    return shape
+def _shared(cls: DurationClass) -> DurationClass:
+    # A hundred thousand jobs in flight refer to one tuple for each class.
+    return cls

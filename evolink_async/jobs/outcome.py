@@ -1,6 +1,6 @@
-"""Jobs as they go in, outcomes as they come out.
+"""The states of a job that users see: accepted, completed, failed, unknown.
 
-Values only: who makes them, and when, is the pool's business.
+The pool makes these values; `wire.verdict` and `polling` decide when.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from ..task import Snapshot, TaskState
 
 @attrs.frozen(kw_only=True)
 class Accepted:
-    """A job that the service took: paid for, and known by its task id from here on."""
+    """A job that the service accepted: it is paid for, and its task id is known.
+
+    Attributes:
+        key: The job's key.
+        task_id: The vendor's id.
+        snapshot: The answer to the submit.
+        accepted_at: Unix seconds of that answer.
+    """
 
     key: str
     task_id: str
@@ -25,20 +32,20 @@ class Accepted:
 
     @property
     def credits_reserved(self) -> float | None:
-        """Credits held for the task, if the service said so."""
+        """Credits held for the task, if the service named them."""
         return self.snapshot.credits_reserved
 
 
 @attrs.frozen(kw_only=True)
 class Timing:
-    """When a job moved, in Unix seconds, and what finding out took.
+    """The times of a job, and the number of its polls.
 
     Attributes:
-        accepted_at: The service answered the submit; None for a task made elsewhere.
-        finished_at: We saw the final state.
-        looks: Status reads of this task.
-        lag: Seconds between the last look that said "not yet" and the one that said "done": the most we can
-            have learnt of it late.
+        accepted_at: Unix seconds when the service answered the submit; None for a task that this journal did not
+            submit.
+        finished_at: Unix seconds when a poll found the final state.
+        looks: Polls of this task.
+        lag: Seconds between the last two polls: the result was found at most this late.
     """
 
     accepted_at: float | None
@@ -49,13 +56,16 @@ class Timing:
 
 @attrs.frozen
 class SavedFile:
-    """A result on the disk, as it was when it was saved; all but the path is None in what older journals tell.
+    """A result file, as it was when it was saved.
+
+    `downloads.has_files` compares these values with the disk to find out whether a file is untouched. Older journals
+    know only the path.
 
     Attributes:
-        path: Where it is.
-        size_bytes: Its length.
-        sha256: The digest of its bytes, in hex.
-        mtime_ns: When it was last written to, in nanoseconds of Unix time.
+        path: The file.
+        size_bytes: Its size.
+        sha256: The SHA-256 of its bytes, in hex.
+        mtime_ns: The time of the last change, in nanoseconds of Unix time.
     """
 
     path: Path
@@ -66,18 +76,18 @@ class SavedFile:
 
 @attrs.frozen(kw_only=True)
 class Completed:
-    """The video is there.
+    """A job whose video is ready.
 
     Attributes:
-        key: The job's key; the task id for a task attached to by id.
+        key: The job's key; the task id for a task that was attached by its id.
         task_id: The vendor's id.
-        urls: Every result link.
-        expires_at: Unix seconds until which the links work: 24 hours after the last look that showed none.
-        snapshot: The final look.
-        timing: When it moved.
-        saved: The results on the disk, one file a link; fewer when saving failed, none when nothing was to be saved.
-        resumed: Whether an earlier run had seen it complete, and the journal told us.
-        download_error: Why saving failed; the links still work until `expires_at`.
+        urls: All result links.
+        expires_at: Unix seconds when the links expire: 24 hours after the last poll without links.
+        snapshot: The snapshot of the last poll.
+        timing: The times of the job.
+        saved: The saved files, one for each link; fewer if saving failed, none if nothing was to be saved.
+        resumed: Whether an earlier run completed the job, and the outcome comes from the journal.
+        download_error: The error, if saving failed; the links work until `expires_at`.
     """
 
     key: str
@@ -92,31 +102,35 @@ class Completed:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Where the results were saved, one path a link; empty when nothing was to be saved, or saving failed."""
+        """The paths of the saved files, one for each link; empty if nothing was to be saved, or if saving failed."""
         return tuple(file.path for file in self.saved)
 
     def as_accepted(self) -> Accepted:
-        """The same job as it was when it had just been submitted."""
+        """Return the same job as it was after its submit."""
+        # The time of the submit is not known for a task that was attached by its id.
         accepted_at = self.timing.accepted_at or self.timing.finished_at
         return Accepted(key=self.key, task_id=self.task_id, snapshot=self.snapshot, accepted_at=accepted_at)
 
     @property
     def url(self) -> str:
-        """The first result link; a video task has one."""
+        """The first result link; a video task has exactly one."""
         return self.urls[0]
 
     @property
     def credits(self) -> float | None:
-        """Credits charged, or held while the charge is not known; None when the service named neither."""
+        """Credits charged, or held if the charge is not known; None if the service named neither."""
         return self.snapshot.credits
 
 
 @attrs.frozen
 class Failed:
-    """No video, and the reason.
+    """A job without a video.
 
-    `error.advice` says what to do now; `error.may_resubmit` whether the same job may be sent again without paying for
-    this try too. A new try of a task that failed is a new purchase.
+    Attributes:
+        key: The job's key.
+        error: The reason. `error.advice` says what to do next, `error.may_resubmit` whether the job can be submitted
+            again without paying for it twice. Another try of a failed task is a new purchase.
+        task_id: The vendor's id, if the job was accepted.
     """
 
     key: str
@@ -126,14 +140,20 @@ class Failed:
 
 @attrs.frozen
 class Unknown:
-    """A paid submit without a readable answer: a task may exist and cost money. It was not sent again."""
+    """A job in doubt: its submit has no readable answer, so a task may exist and cost credits. It is not sent again.
+
+    Attributes:
+        key: The job's key.
+        error: What is known about the submit; `error.advice` says how to settle it.
+    """
 
     key: str
     error: SubmissionUnknownError
 
     def found(self, task_id: str) -> Accepted:
-        """The accepted job that this one turns out to be, once its task is known."""
+        """Return the accepted job, once its task is known."""
         snapshot = Snapshot(task_id=task_id, state=TaskState.PENDING)
+        # No answer came, so the time of the request stands for that of the answer.
         return Accepted(key=self.key, task_id=task_id, snapshot=snapshot, accepted_at=self.error.sent_at or 0.0)
 
 

@@ -1,21 +1,11 @@
-"""What a media file must be, and what it is."""
+"""Media files: the rules of models for them, and the measured facts about them.
 
+Uploading is in `uploads`.
+"""
+
+from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, places
 from .probe import UnreadableError, measure, opened
-from .rules import (
-    FILE_SIGN,
-    MB,
-    SLACK_SECONDS,
-    LocalMedia,
-    Media,
-    MediaFacts,
-    MediaRule,
-    changed,
-    files_in,
-    in_seconds,
-    lengths,
-    media_faults,
-    places,
-)
+from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
 
 __all__ = (

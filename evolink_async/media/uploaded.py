@@ -1,6 +1,6 @@
-"""A file that is at the file service.
+"""The description of an uploaded file.
 
-How it gets there is in `uploads`.
+Uploading is in `uploads`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """A file at the file service, under a link that models take.
+    """A file at the file service, with a link that models take.
 
     Attributes:
-        file_id: The service's id of it; None if it did not say.
+        file_id: The service's id of the file; None if the service named none.
         url: The link.
-        sha256: The digest of its bytes, in hex; None when the service fetched them itself.
-        size_bytes: Its length; None when the service fetched it and did not say.
-        mime_type: What the service takes it for; None if it did not say.
-        expires_at: Unix seconds when the link stops working, 72 hours after the upload.
-        uploaded_at: Unix seconds when it was uploaded.
+        sha256: The SHA-256 of its bytes, in hex; None if the service fetched the file from a URL.
+        size_bytes: Its size; None if the service fetched it and named no size.
+        mime_type: The media type that the service found; None if the service named none.
+        expires_at: Unix seconds when the link expires, 72 hours after the upload.
+        uploaded_at: Unix seconds when the file was uploaded.
     """
 
     file_id: str | None

@@ -1,6 +1,6 @@
-"""One class per model, under the vendor's name; the rules are those of its page.
+"""One class per model, under the vendor's name, with the rules of the vendor's page.
 
-Importing this package registers them all; nothing else may happen here.
+Importing this package registers the classes. How rules are applied is in `params`.
 """
 
 from .wan25 import Wan25ImageToImage, Wan25ImageToVideo, Wan25TextToImage, Wan25TextToVideo
@@ -11,7 +11,8 @@ from .wan26 import (
     Wan26ReferenceVideoFlash,
     Wan26TextToVideo,
 )
-from .wan27 import Wan27ImageToVideo, Wan27ReferenceVideo, Wan27TextToVideo, Wan27VideoEdit
+from .wan27 import Wan27ImageToVideo, Wan27TextToVideo
+from .wan27_references import Wan27ReferenceVideo, Wan27VideoEdit
 from .wan30 import (
     Wan30ImageToVideo,
     Wan30PrimeImageToVideo,

@@ -1,6 +1,6 @@
 """The Wan 2.5 models: two that make videos, two that make images.
 
-Only what the vendor's pages say of them; how rules are applied is in `params`.
+How rules are applied is in `params`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]
 Seconds: TypeAlias = Literal[5, 10]
 
-# The pages speak of 2000 tokens; their schemas count characters, and so does everything here.
+# The pages say 2000 tokens, but their schemas count characters, so characters are counted here.
 _PROMPT = Length(2000)
 _QUALITY = OneOf(*get_args(Quality))
+# The pages name no default, so nothing is sent unless the caller chooses.
 _DURATION = OneOf(*get_args(Seconds))
 
 _FRAME = MediaRule(
@@ -35,9 +36,9 @@ class Wan25TextToVideo(Params):
 
     Attributes:
         prompt: What to show, up to 2000 characters.
-        aspect_ratio: Shape of the frame; 480p has only 16:9, 9:16 and 1:1.
+        aspect_ratio: Aspect ratio of the frame; 480p has only 16:9, 9:16 and 1:1.
         quality: Height of the frame.
-        duration: Seconds, 5 or 10; the service chooses when it is left out.
+        duration: Seconds, 5 or 10; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
 
     Raises:
@@ -59,7 +60,8 @@ class Wan25TextToVideo(Params):
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
 
     def between_fields(self) -> Iterator[InvalidValue]:
-        """480p has fewer shapes than the other qualities."""
+        """Check that the aspect ratio exists at 480p."""
+        # Only the text of the page says so; its schema allows all five at every quality.
         if self.quality == "480p" and self.aspect_ratio in ("4:3", "3:4"):
             yield InvalidValue("aspect_ratio", f"must be 16:9, 9:16 or 1:1 at 480p, not {self.aspect_ratio}")
 
@@ -74,7 +76,7 @@ class Wan25ImageToVideo(Params):
         prompt: What to show, up to 2000 characters.
         image_urls: The first frame, one URL.
         quality: Height of the frame.
-        duration: Seconds, 5 or 10; the service chooses when it is left out.
+        duration: Seconds, 5 or 10; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
 
     Raises:
@@ -103,7 +105,7 @@ class Wan25TextToImage(Params):
     Attributes:
         prompt: What to draw, up to 2000 characters.
         size: Pixels as `WIDTHxHEIGHT`: from 768x768 to 1440x1440 in all, from 1:4 to 4:1.
-        n: How many images, 1 to 4; the service chooses when it is left out.
+        n: How many images, 1 to 4; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
 
     Raises:
@@ -120,6 +122,7 @@ class Wan25TextToImage(Params):
     source = "https://docs.evolink.ai/en/api-manual/image-series/wan2.5/wan2.5-text-to-image"
 
     prompt: str = attrs.field(metadata=rule(_PROMPT))
+    # The page limits the number of pixels and the ratio, not each side.
     size: str | None = attrs.field(default=None, metadata=rule(Size(768 * 768, 1440 * 1440, max_ratio=4)))
     n: int | None = attrs.field(default=None, metadata=rule(Between(1, 4)))
     prompt_extend: bool = attrs.field(default=True, metadata=rule(Flag()))
@@ -134,7 +137,7 @@ class Wan25ImageToImage(Params):
     Attributes:
         prompt: The picture or the change wanted, up to 2000 characters.
         image_urls: The images to start from, one or two URLs.
-        n: How many images, 1 to 4; the service chooses when it is left out.
+        n: How many images, 1 to 4; if it is left out, the service chooses.
 
     Raises:
         ParamsError: A value breaks its rule.

@@ -1,6 +1,6 @@
 """The Wan 2.6 models: videos from a text, from an image, and from clips that give looks and voices.
 
-Only what the vendor's pages say of them; how rules are applied is in `params`.
+How rules are applied is in `params`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ Quality: TypeAlias = Literal["720p", "1080p"]
 AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4"]
 ShotType: TypeAlias = Literal["single", "multi"]
 
+# The pages do not say that longer text is cut, so it is refused.
 _PROMPT = Length(1500)
 _QUALITY = OneOf(*get_args(Quality))
 _ASPECT_RATIO = OneOf(*get_args(AspectRatio))
 _SHOT_TYPE = OneOf(*get_args(ShotType))
 
-# The longest part of each clip that is billed, in seconds, by the number of clips.
+# The longest billed part of each clip, in seconds, by the number of clips. Source: the model's page.
 _BILLED_PART = {1: 5.0, 2: 2.5, 3: 1.65}
 
 _FRAME = MediaRule(
@@ -36,6 +37,7 @@ _SOUND = MediaRule(kind="audio", formats=("mp3",), max_bytes=15 * MB, seconds=(3
 
 @attrs.frozen(kw_only=True)
 class _FromImage(Params):
+    # The fields of image-to-video and of its flash variant, whose pages agree.
     prompt: str = attrs.field(metadata=rule(_PROMPT))
     image_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 1, _FRAME)))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
@@ -47,10 +49,12 @@ class _FromImage(Params):
 
 @attrs.frozen(kw_only=True)
 class _FromReferences(Params):
+    # The fields of reference-video and of its flash variant, whose pages agree.
     prompt: str = attrs.field(metadata=rule(_PROMPT))
     video_urls: tuple[str | LocalMedia, ...] = attrs.field(converter=urls, metadata=rule(Urls(1, 3, _CLIP)))
     aspect_ratio: AspectRatio = attrs.field(default="16:9", metadata=rule(_ASPECT_RATIO))
     quality: Quality = attrs.field(default="720p", metadata=rule(_QUALITY))
+    # An older copy of the page allows 5 and 10 only; the newer one and the price list allow every whole second.
     duration: int | None = attrs.field(default=None, metadata=rule(Between(2, 10)))
     shot_type: ShotType | None = attrs.field(default=None, metadata=rule(_SHOT_TYPE, inside="model_params"))
 
@@ -58,13 +62,13 @@ class _FromReferences(Params):
     def billed_input_seconds(durations: Sequence[float]) -> float:
         """Return the seconds of input that are billed on top of the output.
 
-        Of one clip 5 s count at most, of two 2.5 s each, of three 1.65 s each.
+        Up to 5 s count of one clip, up to 2.5 s each of two, up to 1.65 s each of three.
 
         Args:
             durations: The length of each reference clip, in seconds.
 
         Raises:
-            ParamsError: There are not one to three clips, or a length is negative, infinite or no number.
+            ParamsError: The number of clips is not 1 to 3, or a length is negative, infinite or not a number.
 
         Source: "Input Video Billing Rules" of the model's page (read 2026-11-20).
 
@@ -81,23 +85,24 @@ class _FromReferences(Params):
         if faults:
             raise ParamsError(faults)
         counted = sum(min(seconds, _BILLED_PART[len(durations)]) for seconds in durations)
-        return round(counted, 6)  # 4.95, not 4.949999999999999
+        # 3 * 1.65 is 4.949999999999999 in binary; bills say 4.95.
+        return round(counted, 6)
 
 
 @attrs.frozen(kw_only=True)
 class Wan26TextToVideo(Params):
     """A video from a text. Billed by the second of output; 1080p costs more.
 
-    The sound: mp3, up to 15 MB, 3 to 30 s; what is longer than the video is cut, what is missing is silent.
+    The sound: mp3, up to 15 MB, 3 to 30 s; a longer one is cut, after a shorter one the video is silent.
 
     Attributes:
         prompt: What to show, up to 1500 characters.
-        aspect_ratio: Shape of the frame.
+        aspect_ratio: Aspect ratio of the frame.
         quality: Height of the frame.
-        duration: Seconds, 2 to 15; the service chooses when it is left out.
+        duration: Seconds, 2 to 15; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
-        shot_type: One take or several; counts more than the prompt, and only with `prompt_extend`. Left out,
-            the service makes one take.
+        shot_type: One take or several; overrides the prompt, and works only with `prompt_extend`. If it is
+            left out, the service makes one take.
         audio_url: The sound that drives the video.
 
     Raises:
@@ -126,16 +131,16 @@ class Wan26ImageToVideo(_FromImage):
     """A video that starts from an image. Billed by the second of output; 1080p costs more.
 
     The image: jpeg, png without transparency, bmp or webp; up to 10 MB; 360 to 2000 pixels a side.
-    The sound: mp3, up to 15 MB, 3 to 30 s; what is longer than the video is cut, what is missing is silent.
+    The sound: mp3, up to 15 MB, 3 to 30 s; a longer one is cut, after a shorter one the video is silent.
 
     Attributes:
         prompt: What to show, up to 1500 characters.
         image_urls: The first frame, one URL.
         quality: Height of the frame.
-        duration: Seconds, 2 to 15; the service chooses when it is left out.
+        duration: Seconds, 2 to 15; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
-        shot_type: One take or several; counts more than the prompt, and only with `prompt_extend`. Left out,
-            the service makes one take.
+        shot_type: One take or several; overrides the prompt, and works only with `prompt_extend`. If it is
+            left out, the service makes one take.
         audio_url: The sound that drives the video.
 
     Raises:
@@ -153,22 +158,22 @@ class Wan26ImageToVideo(_FromImage):
 
 @attrs.frozen(kw_only=True)
 class Wan26ImageToVideoFlash(_FromImage):
-    """A video that starts from an image, made faster. Billed by the second of output.
+    """A video that starts from an image, by the faster model. Billed by the second of output.
 
     1080p costs more, a video without sound less. The service holds credits for `duration` and charges the
     seconds it made. The page's own example leaves out `image_urls`, which the page requires.
 
     The image: jpeg, png without transparency, bmp or webp; up to 10 MB; 360 to 2000 pixels a side.
-    The sound: mp3, up to 15 MB, 3 to 30 s; what is longer than the video is cut, what is missing is silent.
+    The sound: mp3, up to 15 MB, 3 to 30 s; a longer one is cut, after a shorter one the video is silent.
 
     Attributes:
         prompt: What to show, up to 1500 characters.
         image_urls: The first frame, one URL.
         quality: Height of the frame.
-        duration: Seconds, 2 to 15; the service chooses when it is left out.
+        duration: Seconds, 2 to 15; if it is left out, the service chooses.
         prompt_extend: Let a language model rewrite the prompt.
-        shot_type: One take or several; counts more than the prompt, and only with `prompt_extend`. Left out,
-            the service makes one take.
+        shot_type: One take or several; overrides the prompt, and works only with `prompt_extend`. If it is
+            left out, the service makes one take.
         audio_url: The sound that drives the video.
         generate_audio: Make sound.
 
@@ -193,7 +198,7 @@ class Wan26ImageToVideoFlash(_FromImage):
 
 @attrs.frozen(kw_only=True)
 class Wan26ReferenceVideo(_FromReferences):
-    """A video whose characters look and sound like those of one to three clips.
+    """A video whose characters look and sound like those in one to three clips.
 
     Billed by the second of output plus the counted seconds of input, see `billed_input_seconds`; 1080p costs
     more.
@@ -203,10 +208,10 @@ class Wan26ReferenceVideo(_FromReferences):
     Attributes:
         prompt: What to show, up to 1500 characters.
         video_urls: The clips, one to three URLs.
-        aspect_ratio: Shape of the frame; both qualities take the same five.
+        aspect_ratio: Aspect ratio of the frame; both qualities take the same five.
         quality: Height of the frame.
-        duration: Seconds, 2 to 10 (an older page: 5 or 10); the service chooses when it is left out.
-        shot_type: One take or several; counts more than the prompt. Left out, the service makes one take.
+        duration: Seconds, 2 to 10; if it is left out, the service chooses.
+        shot_type: One take or several; overrides the prompt. If it is left out, the service makes one take.
 
     Raises:
         ParamsError: A value breaks its rule.
@@ -224,7 +229,7 @@ class Wan26ReferenceVideo(_FromReferences):
 
 @attrs.frozen(kw_only=True)
 class Wan26ReferenceVideoFlash(_FromReferences):
-    """A video whose characters look and sound like those of one to three clips, made faster.
+    """A video whose characters look and sound like those in one to three clips, by the faster model.
 
     Billed by the second of output plus the counted seconds of input, see `billed_input_seconds`; 1080p costs
     more, a video without sound less.
@@ -234,10 +239,10 @@ class Wan26ReferenceVideoFlash(_FromReferences):
     Attributes:
         prompt: What to show, up to 1500 characters.
         video_urls: The clips, one to three URLs.
-        aspect_ratio: Shape of the frame; both qualities take the same five.
+        aspect_ratio: Aspect ratio of the frame; both qualities take the same five.
         quality: Height of the frame.
-        duration: Seconds, 2 to 10; the service chooses when it is left out.
-        shot_type: One take or several; counts more than the prompt. Left out, the service makes one take.
+        duration: Seconds, 2 to 10; if it is left out, the service chooses.
+        shot_type: One take or several; overrides the prompt. If it is left out, the service makes one take.
         generate_audio: Make sound.
 
     Raises:

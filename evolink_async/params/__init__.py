@@ -1,4 +1,7 @@
-"""What to make, checked before it costs anything."""
+"""The parameters of one generation, checked before it costs anything.
+
+The model classes are in `models`.
+"""
 
 from .base import AnyParams, P, Params, RawParams, dump_params, json_schema, local_media, with_media
 from .body import nearest

@@ -1,6 +1,6 @@
-"""The base of every model class, and a request for a model that has none.
+"""The base of every model class, and a request for a model without a class.
 
-No model is named here; those are in `models`, one class each. From JSON to parameters: `loading`.
+The model classes are in `models`; reading parameters from JSON is in `loading`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from .registry import register
 from .url_rules import CallbackUrl
 
 _VIDEOS = "/v1/videos/generations"
+# Without a query, and without the segments "." and "..", which lead to another endpoint; an empty first segment would
+# name another host.
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 
 
 def _frozen_json(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    # What is no JSON stays as it is: it may be endless or unhashable, and the checks name it afterwards.
+    # A value that is not JSON may be endless, so it is not walked over here; the checks name it afterwards.
     return value if any(json_faults(value, "")) else cast("Mapping[str, Any]", freeze(value))
 
 
@@ -35,20 +37,19 @@ def _frozen_json(value: Mapping[str, Any]) -> Mapping[str, Any]:
 class Params:
     """The parameters of one task; the base of every model class. Immutable, hashable, picklable.
 
-    A model is a subclass decorated with `@attrs.frozen(kw_only=True)` that sets `model`, which registers it,
-    and gives every field a rule: `attrs.field(metadata=rule(Between(2, 10)))`.
+    A model is a subclass with the decorator `@attrs.frozen(kw_only=True)`. It sets `model`, which registers it, and
+    gives every field a rule: `attrs.field(metadata=rule(Between(2, 10)))`.
 
     Attributes:
         model: The service's name of the model; set by the class.
-        path: The endpoint that takes it; set by the class.
+        path: The endpoint of the model; set by the class.
         source: The vendor's page that the class follows; set by the class.
-        media_fields: The parameters that take a file of this machine for a URL; found by their rules.
-        callback_url: What the service calls when the task has ended: an https URL of up to 2048 characters
-            with a public host.
-        extra: Fields the class does not know, sent as they are. None of them may be one that it knows.
+        media_fields: The parameters that take a local file in place of a URL; found by their rules.
+        callback_url: URL that the service calls when the task has ended: https, up to 2048 characters, a public host.
+        extra: Fields that the class does not have, sent unchanged. A field that it has is refused.
 
     Raises:
-        ParamsError: Values break rules; it names every fault.
+        ParamsError: Values break rules; the error names all of them.
 
     Warns:
         ParamsWarning: A text is longer than the service reads.
@@ -64,9 +65,11 @@ class Params:
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
-        # A field without a rule is found here, where it is written.
+        # attrs calls this after it has made the fields; the plain `__init_subclass__` would run before.
+        # `fields_of` raises for a field without a rule, so the mistake is found where the class is written.
         cls.media_fields = tuple(field for field in fields_of(cls) if field.media is not None)
-        delattr(cls, "__repr__")  # attrs wrote one; ours leaves out what is not sent
+        # attrs wrote a `__repr__` for the subclass; that of `Params` leaves out what is not sent.
+        delattr(cls, "__repr__")
         if "model" in vars(cls):
             register(cls)
 
@@ -77,19 +80,19 @@ class Params:
         warn_of_cuts(self, stacklevel=3)
 
     def between_fields(self) -> Iterator[InvalidValue]:
-        """Find what is wrong between fields; override it in a model that has such rules.
+        """Find fields that do not fit together; a model with such rules overrides this.
 
-        A field whose own type is wrong is missing from `self`. Reading it ends the search, so the rules that
-        read the fewest fields come first.
+        A field whose type is wrong is missing from `self`. Reading it ends the search, so the rules that read the
+        fewest fields come first.
         """
         return iter(())
 
     def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:
-        """Find what is wrong between files, or between files and fields; override it in a model with such rules.
+        """Find files that do not fit together, or do not fit the fields; a model with such rules overrides this.
 
         Args:
-            facts: What was measured, by place in the wire body as in `video_urls[0]`. What is missing there, or None
-                in it, is not known, and breaks no rule.
+            facts: What was measured, by place in the request body, as in `video_urls[0]`. A file that is missing, or
+                a fact that is None, is not known and breaks no rule.
         """
         return iter(())
 
@@ -102,15 +105,16 @@ class Params:
 
 @attrs.frozen
 class RawParams:
-    """A request for a model that has no class here, sent as it is.
+    """A request for a model without a class, sent unchanged.
 
     Attributes:
         model: The service's name of the model.
-        body: The rest of the request, any JSON object. It may repeat the model, but not name another.
-        path: The endpoint that takes it.
+        body: The rest of the request, any JSON object. It may repeat `model`, but not name another one.
+        path: The endpoint of the model.
 
     Raises:
-        ParamsError: `model` is no text, `body` no JSON object or for another model, `path` no absolute path.
+        ParamsError: `model` is not a text, `body` is not a JSON object or names another model, or `path` is not an
+            absolute path.
     """
 
     model: str
@@ -121,12 +125,13 @@ class RawParams:
         faults = tuple(_raw_faults(self.model, self.body, self.path))
         if faults:
             raise ParamsError(faults)
+        # `dump_params` puts the model first; without it here, equal requests are equal values.
         rest = {name: value for name, value in self.body.items() if name != "model"}
         object.__setattr__(self, "body", FrozenMap(rest))
 
 
 AnyParams: TypeAlias = Params | RawParams
-"""What a job can ask for: a model with a class of its own, or any other as it is."""
+"""The parameters that a job takes: those of a model class, or any request for another model."""
 
 P = TypeVar("P", bound=AnyParams)
 
@@ -136,23 +141,23 @@ def _raw_faults(model: object, body: object, path: object) -> Iterator[InvalidVa
     if model == "":
         yield InvalidValue("model", "is required")
     if not isinstance(path, str) or not _PATH.fullmatch(path):
-        yield InvalidValue("path", f"must be an absolute path as {_VIDEOS}, not {shown(path)}")
+        yield InvalidValue("path", f"must be an absolute path such as {_VIDEOS}, not {shown(path)}")
     if not isinstance(body, Mapping):
         yield InvalidValue("body", f"must be an object, not {shown(body)}")
         return
     named = cast("Mapping[str, object]", body).get("model", model)
     if named != model:
-        yield InvalidValue("body.model", f"must be {shown(model)} as outside the body, not {shown(named)}")
+        yield InvalidValue("body.model", f"must be {shown(model)}, the model of the request, not {shown(named)}")
     yield from json_faults(cast("Mapping[str, object]", body), "body")
 
 
 def json_schema(cls: type[Params]) -> dict[str, Json]:
-    """Return the JSON Schema (draft 2020-12) of a model's wire body; rules between fields are not in it."""
+    """Return the JSON Schema (draft 2020-12) of a model's request body; it leaves out rules between fields."""
     return body_schema(cls.model, fields_of(cls))
 
 
 def dump_params(params: AnyParams) -> dict[str, Json]:
-    """Return the exact body that is sent: the model, then what was set or has a default, then `extra`."""
+    """Return the exact request body: the model, then fields that were set or have a default, then `extra`."""
     if isinstance(params, RawParams):
         rest = cast("dict[str, Json]", thaw(params.body))
     else:
@@ -161,11 +166,12 @@ def dump_params(params: AnyParams) -> dict[str, Json]:
 
 
 def local_media(params: AnyParams) -> tuple[LocalMedia, ...]:
-    """Return the files of this machine that parameters name, each once, in the order they are sent."""
+    """Return the local files in parameters, each once, in the order of the request body."""
     if isinstance(params, RawParams):
         return ()
     found: list[LocalMedia] = []
-    for field in params.media_fields:  # asked of every job, and nearly all hold none
+    # This runs for every job, and nearly all jobs hold URLs only: those cost one lookup for each field.
+    for field in params.media_fields:
         value = getattr(params, field.name)
         if value and not isinstance(value, str):
             found += files_in(value)
@@ -173,11 +179,11 @@ def local_media(params: AnyParams) -> tuple[LocalMedia, ...]:
 
 
 def with_media(params: P, found: Mapping[LocalMedia, LocalMedia | str]) -> P:
-    """Put other files or URLs in the place of files, wherever they stand; the rules are not run again.
+    """Replace local files by URLs or by other files; the rules are not checked again.
 
     Args:
-        params: What names the files.
-        found: What takes the place of each; a file that is not in it stays.
+        params: The parameters that hold the files.
+        found: The replacement of each file; a file that is not in it stays.
     """
     if isinstance(params, RawParams) or not found:
         return params

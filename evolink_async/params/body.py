@@ -1,6 +1,6 @@
-"""The wire body of a model, read and written along the table of its parameters.
+"""The request body of a model, read and written by the table of its parameters.
 
-No rule is applied here: a reading says which value stands where, and what cannot stand anywhere.
+The rules for the values are applied in `checking`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _Place: TypeAlias = tuple[str | None, str]
 
 @attrs.frozen(kw_only=True)
 class Reading:
-    """A body taken apart.
+    """The parts of a request body.
 
     Attributes:
-        values: What was given, by the name of the parameter, as frozen JSON.
-        unknown: What no parameter takes, by the object that holds it (None: the body itself) and its name.
-        faults: Values that are no JSON, and parameters that are required and missing.
+        values: The values of known parameters, by name, as frozen JSON.
+        unknown: The values of unknown ones, by the object that holds them (None for the body itself) and name.
+        faults: Values that are not JSON, and required parameters that are missing.
     """
 
     values: Mapping[str, object]
@@ -37,7 +37,7 @@ class Reading:
     faults: tuple[InvalidValue, ...]
 
     def extra(self) -> dict[str, object]:
-        """Return what no parameter takes, in the shape of the body."""
+        """Return the unknown values, in the structure of the body."""
         extra: dict[str, object] = {}
         for (inside, name), value in self.unknown.items():
             if inside is None:
@@ -48,7 +48,7 @@ class Reading:
 
 
 def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Reading:
-    """Sort the entries of a body, its `model` aside. An optional one given as null counts as not given."""
+    """Take a body apart; `model` is left out. An optional parameter that is null counts as not given."""
     places = {(field.inside, field.name): field for field in fields}
     values: dict[str, object] = {}
     unknown: dict[_Place, object] = {}
@@ -64,6 +64,7 @@ def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Readi
             unknown[place] = value
         elif value is not None or field.required:
             values[field.name] = freeze(value)
+    # A parameter whose value is not JSON was given: one fault is enough.
     missing = (field for field in fields if field.required and field.name not in {*values, *refused})
     faults.extend(InvalidValue(field.path, "is required") for field in missing)
     return Reading(values=values, unknown=unknown, faults=tuple(faults))
@@ -86,6 +87,7 @@ def _entries(
 
 def _named(holder: Mapping[str, object], path: str | None, faults: list[InvalidValue]) -> Iterator[tuple[str, object]]:
     for name, value in cast("Mapping[object, object]", holder).items():
+        # A name is checked as a value is: it must be text that UTF-8 can encode.
         found = tuple(json_faults({name: None}, path or ""))
         faults.extend(found)
         if not found:
@@ -97,12 +99,12 @@ def _path(place: _Place) -> str:
 
 
 def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None) -> Reading:
-    """Take `file:` and a path for a file of this machine, wherever a parameter has room for one.
+    """Convert texts `file:PATH` to local files, in every parameter that takes files.
 
     Args:
         fields: The table of the parameters.
-        reading: What the body holds.
-        base: The folder that relative paths start from; None refuses every file.
+        reading: The parts of the body.
+        base: The folder for relative paths; None refuses every file.
     """
     faults: list[InvalidValue] = []
 
@@ -113,7 +115,8 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
             return LocalMedia.named(item, base)
         except ValueError as error:
             faults.append(InvalidValue(path, f"{error}, not {shown(item)}"))
-            return LocalMedia(Path())  # no URL either, but one fault is enough
+            # Any file will do: left as a text it would be named again, as an invalid URL.
+            return LocalMedia(Path())
 
     places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
     found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
@@ -121,7 +124,8 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
 
 
 def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[InvalidValue]:
-    """Name what no parameter takes, each with the parameter that was probably meant."""
+    """Name the unknown fields, each with the parameter that was probably meant."""
+    # A field may be meant by its name alone, or by its path, as in `model_params.shot_type`.
     paths = {**{field.name: field.path for field in fields}, **{field.path: field.path for field in fields}}
     for place in reading.unknown:
         near = nearest(place[1], paths)
@@ -129,14 +133,15 @@ def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[I
 
 
 def nearest(word: str, known: Mapping[str, object]) -> str | None:
-    """Return the known word that looks most like this one; None if none does."""
+    """Return the known word that is most similar to this one; None if none is similar."""
+    # The time of `difflib` grows with the square of the length, and a key can be as long as the body.
     return next(iter(difflib.get_close_matches(word[:100], known, n=1)), None)
 
 
 def write_body(
     fields: Sequence[ParamField], values: Mapping[str, object], extra: Mapping[str, object]
 ) -> dict[str, Json]:
-    """Put values where the wire body has them, without those that mean "not given", and merge `extra` in."""
+    """Build the request body of the values that are given, and merge `extra` into it."""
     body: dict[str, Json] = {}
     holders: dict[str, dict[str, Json]] = {}
     for field in fields:
@@ -150,6 +155,7 @@ def write_body(
             holder = holders.setdefault(field.inside, {})
             holder[field.name] = plain
             body[field.inside] = holder
+    # `extra` can add fields to an object that the model fills, such as `model_params`.
     for name, value in extra.items():
         plain = thaw(value)
         body[name] = {**holders[name], **plain} if name in holders and isinstance(plain, dict) else plain
@@ -157,7 +163,7 @@ def write_body(
 
 
 def _as_text(value: object) -> Json:
-    """Write media as they stand in a body: URLs as they are, files by their content or their place."""
+    """Write media for a body: URLs unchanged, files by their digest or their path."""
     if isinstance(value, tuple):
         return [str(item) for item in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping):
@@ -166,7 +172,7 @@ def _as_text(value: object) -> Json:
 
 
 def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[InvalidValue]:
-    """Find what keeps fields from being sent beside the known ones: no JSON, or the place of a known one."""
+    """Find values of `extra` that are not JSON, or that would replace a field of the model."""
     if not isinstance(extra, Mapping):
         yield InvalidValue("extra", f"must be an object, not {shown(extra)}")
         return
@@ -175,7 +181,7 @@ def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Invali
     holders = {field.inside for field in fields if field.inside}
     for name, value in cast("Mapping[str, object]", extra).items():
         if name in taken:
-            yield InvalidValue(f"extra.{name}", "is a field of the model, set it there")
+            yield InvalidValue(f"extra.{name}", "must be set as a field of the model, not in extra")
         if name not in holders:
             continue
         if not isinstance(value, Mapping):
@@ -183,11 +189,11 @@ def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Invali
             continue
         for inner in cast("Mapping[str, object]", value):
             if f"{name}.{inner}" in taken:
-                yield InvalidValue(f"extra.{name}.{inner}", "is a field of the model, set it there")
+                yield InvalidValue(f"extra.{name}.{inner}", "must be set as a field of the model, not in extra")
 
 
 def body_schema(model: str, fields: Sequence[ParamField]) -> dict[str, Json]:
-    """Write the rules of single fields as a JSON Schema (draft 2020-12) of the wire body."""
+    """Return the rules of single fields as a JSON Schema (draft 2020-12) of the request body."""
     properties: dict[str, Json] = {"model": {"const": model}}
     holders: dict[str, dict[str, Json]] = {}
     for field in fields:

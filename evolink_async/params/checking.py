@@ -1,6 +1,6 @@
-"""What is wrong with the attributes of a model, all of it at once.
+"""Checks of all attributes of a model at once.
 
-The rules of single fields are in `rules`, those between fields are methods of the models.
+The rules of single fields are in `rules` and `url_rules`; rules between fields are methods of the models.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 
 class ParamsWarning(UserWarning):
-    """The service takes these parameters, but not as they were meant: it cuts a text that is too long."""
+    """The service accepts these parameters, but cuts a text that is too long."""
 
 
 def values_of(params: Params) -> dict[str, object]:
-    """Return every attribute by its name, `extra` too."""
+    """Return every attribute by its name, `extra` included."""
     return {name: getattr(params, name) for name in attrs.fields_dict(type(params))}
 
 
 def assemble(cls: type[Params], values: Mapping[str, object]) -> Params:
-    """Make an instance without its checks; the caller has done those that apply, or is about to."""
+    """Make an instance without its checks; the caller is responsible for them."""
+    # `object.__setattr__`, because the class is frozen.
     params = cls.__new__(cls)
     for name, value in values.items():
         object.__setattr__(params, name, value)
@@ -37,7 +38,10 @@ def assemble(cls: type[Params], values: Mapping[str, object]) -> Params:
 
 
 def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[InvalidValue]:
-    """Find all that is wrong with attributes, some of which may be missing: types, rules, rules between."""
+    """Find all invalid attributes; some attributes may be missing.
+
+    Types come first, then the rules of fields whose type is right, then the rules between fields.
+    """
     wrong = type_faults_of(cls, values)
     for group in wrong.values():
         yield from group
@@ -48,12 +52,14 @@ def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Inval
     try:
         yield from assemble(cls, sound).between_fields()
     except AttributeError:
-        if sound.keys() >= attrs.fields_dict(cls).keys():  # nothing was missing: the method itself is wrong
+        # The method read a field whose type is wrong, which is named already. If no field was missing, the method
+        # itself is wrong.
+        if sound.keys() >= attrs.fields_dict(cls).keys():
             raise
 
 
 def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[InvalidValue, ...]]:
-    """Find the attributes that have another type than their rule takes, by name."""
+    """Find the attributes whose type is wrong, by name."""
     given = [field for field in fields_of(cls) if field.name in values and not field.is_empty(values[field.name])]
     found = {field.name: tuple(field.rule.type_faults(values[field.name], field.path)) for field in given}
     return {name: faults for name, faults in found.items() if faults}
@@ -63,8 +69,8 @@ def warn_of_cuts(params: Params, *, stacklevel: int) -> None:
     """Warn of texts that are longer than the service reads.
 
     Args:
-        params: What is about to be used.
-        stacklevel: Frames up to the code that made it, counted from the caller.
+        params: The parameters to check.
+        stacklevel: Number of frames from the caller up to the code that made the parameters; the warning names it.
     """
     for field in fields_of(type(params)):
         value = getattr(params, field.name)

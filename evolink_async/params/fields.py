@@ -1,6 +1,6 @@
-"""The parameters of a model as a table: name, place in the wire body, rule, default.
+"""The parameters of a model as a table: name, place in the request body, rule, default.
 
-Read from the metadata of the attrs fields; no value is checked here.
+The table is read from the metadata of the attrs fields. Values are checked in `checking`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from ..media import LocalMedia, Media, MediaRule
 from .json_faults import json_faults
 from .rules import Rule
 
+# Other packages can put their own entries into the metadata of a field, so the keys have a prefix.
 _RULE = "evolink_rule"
 _INSIDE = "evolink_inside"
+# Defaults for which nothing is sent.
 _EMPTY = (None, (), FrozenMap())
 
+# Weak keys, so that the table of a class which a test or a reload has dropped does not stay.
 _tables: WeakKeyDictionary[type, tuple[ParamField, ...]] = WeakKeyDictionary()
 
 
 @attrs.frozen(kw_only=True)
 class ParamField:
-    """One parameter of a model, for tables, forms, schemas and the wire body.
+    """One parameter of a model, for tables, forms, schemas and the request body.
 
     Attributes:
-        name: Its name, in Python and on the wire.
-        inside: The object of the wire body that holds it, as `model_params`; None for the body itself.
-        rule: What its value must be.
-        media: What the files behind its URLs must be, and may be given instead; None if it takes none.
-        required: Whether it has to be given.
-        default: What is sent when it is not given; None when nothing is.
-        empty: What the attribute holds when nothing is to be sent; `attrs.NOTHING` when something always is.
+        name: The name, in Python and in the body.
+        inside: The object of the body that holds the parameter, such as `model_params`; None for the body itself.
+        rule: The rule for its value.
+        media: The rule for files, which the parameter takes in place of URLs; None if it takes no files.
+        required: Whether the parameter must be given.
+        default: The value that is sent if the parameter is not given; None if nothing is sent.
+        empty: The value of the attribute for which nothing is sent; `attrs.NOTHING` if something is always sent.
     """
 
     name: str
@@ -49,67 +52,69 @@ class ParamField:
 
     @property
     def path(self) -> str:
-        """Its place in the wire body, as in `model_params.shot_type`."""
+        """The place in the request body, as in `model_params.shot_type`."""
         return f"{self.inside}.{self.name}" if self.inside else self.name
 
     @property
     def text(self) -> str:
-        """What is allowed, as in "2 to 10"."""
+        """The allowed values, as in "2 to 10"."""
         return self.rule.describe()
 
     def is_empty(self, value: object) -> bool:
-        """Whether an attribute with this value is left out of the wire body."""
+        """Whether an attribute with this value is left out of the request body."""
         return type(value) is type(self.empty) and value == self.empty
 
 
 def rule(what: Rule, *, inside: str | None = None) -> dict[str, object]:
-    """Make the metadata of a parameter.
+    """Return the metadata of a parameter.
 
     Args:
-        what: What its value must be.
-        inside: The object of the wire body that holds it, as `model_params`.
+        what: The rule for its value.
+        inside: The object of the request body that holds the parameter, such as `model_params`.
     """
     return {_RULE: what, _INSIDE: inside}
 
 
 def url(value: Media) -> str | LocalMedia:
-    """Convert a URL or a file of this machine; what is neither stays as it is, for the rule to name."""
+    """Convert a `Path` to a local file; any other value is left to the rule."""
     return LocalMedia(value) if isinstance(value, Path) else value
 
 
 def optional_url(value: Media | None) -> str | LocalMedia | None:
-    """Convert a URL or a file that may be missing."""
+    """Convert as `url` does; None stays None, which is not sent."""
     return None if value is None else url(value)
 
 
 def urls(value: Sequence[Media]) -> tuple[str | LocalMedia, ...]:
-    """Convert a list of URLs and files; what is no list stays as it is, for the rule to name."""
+    """Convert a list of URLs and files to a tuple; any other value is left to the rule."""
     if not isinstance(value, list | tuple):
         return cast("tuple[str | LocalMedia, ...]", value)
     return tuple(map(url, cast("Sequence[Media]", value)))
 
 
 def optional_urls(value: Sequence[Media] | None) -> tuple[str | LocalMedia, ...]:
-    """Convert a list of URLs and files that may be missing: None becomes the empty tuple, which is not sent."""
+    """Convert as `urls` does; None becomes the empty tuple, which is not sent."""
     return () if value is None else urls(value)
 
 
 def optional_voices(value: Mapping[str, Media] | None) -> Mapping[str, str | LocalMedia]:
-    """Convert URLs and files by name that may be missing: None becomes the empty mapping, which is not sent."""
+    """Convert a mapping of URLs and files; None becomes the empty mapping, which is not sent."""
     if value is None:
         return FrozenMap()
-    if not isinstance(cast("object", value), Mapping):  # the rule names it
+    # Any other value is left to the rule.
+    if not isinstance(cast("object", value), Mapping):
         return cast("Mapping[str, str | LocalMedia]", value)
     return FrozenMap({name: url(item) for name, item in value.items()})
 
 
 def fields_of(cls: type[attrs.AttrsInstance]) -> tuple[ParamField, ...]:
-    """Describe the parameters of a model class, in the order they are sent; `extra` is none of them.
+    """Return the parameters of a model class, without `extra`, in the order of the request body.
 
     Raises:
-        TypeError: A field has no rule, or a default that is no JSON.
+        TypeError: A field has no rule, or its default is not JSON.
     """
     if cls not in _tables:
+        # attrs puts the field of the base class first; in the body `callback_url` is the last one.
         fields = [_described(cls, field) for field in attrs.fields(cls) if field.name != "extra"]
         _tables[cls] = tuple(sorted(fields, key=lambda field: field.name == "callback_url"))
     return _tables[cls]
@@ -126,7 +131,8 @@ def _described(cls: type[attrs.AttrsInstance], field: attrs.Attribute[object]) -
         name=name,
         inside=field.metadata[_INSIDE],
         rule=field.metadata[_RULE],
-        media=getattr(field.metadata[_RULE], "media", None),  # only rules about media have one
+        # Only the rules about media have this attribute.
+        media=getattr(field.metadata[_RULE], "media", None),
         required=default is attrs.NOTHING,
         default=thaw(default) if is_sent else None,
         empty=default if default in _EMPTY else attrs.NOTHING,

@@ -1,6 +1,6 @@
-"""What is wrong with a value that is to become JSON, and how a message shows it.
+"""Checks whether a value can be sent as JSON, and how a message shows a value.
 
-No rule of the vendor's is known here; those are in `rules`.
+The rules of the vendor are in `rules` and `url_rules`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from ..errors import InvalidValue
 from ..frozen import FrozenMap
 
 MAX_DEPTH = 64
-"""Deepest nesting sent in a body; the deepest documented one has two levels."""
+"""Most levels of nesting in a body that is sent; the deepest documented body has two."""
 
 _SHOWN = 60
+# Python refuses to print integers of more than 4300 digits; a message is shorter anyway.
 _PRINTABLE_BITS = 128
+# JSON has no limit for integers, but most readers store a number as a double.
 _DOUBLE_BITS = 1024
 
 
 def json_faults(value: object, path: str, depth: int = 1) -> Iterator[InvalidValue]:
-    """Find what keeps a value from being JSON: NaN, foreign types, keys that are no text, endless nesting."""
+    """Find what JSON cannot hold: NaN, other types, keys that are not text, nesting that is too deep."""
     if isinstance(value, str):
         yield from text_faults(value, path)
     elif isinstance(value, Mapping | list | tuple):
@@ -49,7 +51,7 @@ def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Ite
 
 
 def text_faults(value: object, path: str) -> Iterator[InvalidValue]:
-    """Find why a value is no text that UTF-8 can carry."""
+    """Find why a value is not a text that UTF-8 can encode."""
     if not isinstance(value, str):
         yield InvalidValue(path, f"must be text, not {shown(value)}")
     elif not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
@@ -57,13 +59,13 @@ def text_faults(value: object, path: str) -> Iterator[InvalidValue]:
 
 
 def number_faults(value: object, path: str) -> Iterator[InvalidValue]:
-    """Find why a value is no whole number; `True` and 5.0 are none."""
+    """Find why a value is not a whole number; `True` and 5.0 are not."""
     if not isinstance(value, int) or isinstance(value, bool):
         yield InvalidValue(path, f"must be a whole number, not {shown(value)}")
 
 
 def shown(value: object) -> str:
-    """Write a value for a message: as JSON would, shortened; a collection by its kind alone."""
+    """Write a value for a message: shortened, and a list or an object by its kind only."""
     if isinstance(value, str):
         return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
     if isinstance(value, bool | None):

@@ -1,6 +1,6 @@
-"""From a request body to parameters: the inverse of `dump_params`.
+"""Reading parameters from a request body: the inverse of `dump_params`.
 
-How a body is taken apart is in `body`, what is wrong with values is found in `checking`.
+A body is taken apart in `body`, its values are checked in `checking`.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ def load_params(mapping: Mapping[str, Any], *, check: bool, files_from: Path | N
 
 
 def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: Path | None = None) -> AnyParams:
-    """Make parameters of a request body, the class picked by its `model`: the inverse of `dump_params`.
+    """Make the parameters of a request body; its `model` selects the class. The inverse of `dump_params`.
 
     Args:
-        mapping: The body, as read from JSON. An optional field given as null counts as not given.
-        check: Apply the rules. Without them types and required fields still hold, limits do not; fields that
-            the class does not know become `extra`, and a model that has no class becomes `RawParams`.
-        files_from: The folder that relative paths start from where a body has `file:` and a path for a URL. By
-            default such a body is refused: whoever wrote it would choose which files of this machine are uploaded.
+        mapping: The body, as read from JSON. An optional field that is null counts as not given.
+        check: Apply the rules. Without them, types and required fields are still checked; limits are not, unknown
+            fields become `extra`, and a model without a class becomes `RawParams`.
+        files_from: The folder for relative paths in a body with `file:PATH` in place of a URL. By default such a body
+            is refused, because its author would choose which local files are uploaded.
 
     Raises:
-        ParamsError: It names every fault of the body at once, and for a wrong name the nearest right one.
+        ParamsError: The body is invalid. The error names every invalid value, and for an unknown name the most
+            similar known one.
 
     Warns:
         ParamsWarning: A text is longer than the service reads; only with `check`.
@@ -54,6 +55,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     if cls is None:
         return RawParams(model, mapping)
     reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
+    # With the defaults, because the rules between fields read fields that were not given, too.
     values = _with_defaults(cls, reading.values)
     if check:
         found = (*reading.faults, *unknown_faults(fields_of(cls), reading), *faults_of(cls, values))
@@ -61,6 +63,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
         found = (*reading.faults, *(fault for group in type_faults_of(cls, values).values() for fault in group))
     if found:
         raise ParamsError(found, model=model)
+    # Everything was checked above, and the constructor would refuse what `check=False` allows.
     params = assemble(cls, {**values, "extra": FrozenMap(reading.extra())})
     if check:
         warn_of_cuts(params, stacklevel=2)
@@ -83,7 +86,7 @@ def _unknown_model(model: str) -> InvalidValue:
 
 
 def _best_guess(body: Mapping[object, object]) -> str:
-    """Name the model whose fields the body has most of."""
+    """Return the model that shares the most fields with the body."""
     return max(MODELS, key=lambda model: sum(field.name in body for field in fields_of(MODELS[model])), default="")
 
 

@@ -1,6 +1,6 @@
-"""The model classes by the name of their model.
+"""The registry of model classes, by the name of the model.
 
-A class registers itself when it is defined: see `Params`.
+A class registers itself when it is defined, see `Params`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ MODELS: dict[str, type[Params]] = {}
 
 
 def register(cls: type[Params]) -> None:
-    """Add a class, or the same class defined again, as attrs does for slots.
+    """Add a model class.
 
     Raises:
         TypeError: Another class has this model.
     """
+    # The same class defined again, as by a reload of its module, replaces the first.
     known = MODELS.get(cls.model, cls)
     if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
         raise TypeError(f"{cls.model} has a class already: {known.__module__}.{known.__qualname__}")
@@ -29,12 +30,12 @@ def register(cls: type[Params]) -> None:
 
 
 def registered_models() -> Mapping[str, type[Params]]:
-    """Return every model class by the model's name, as a live view that cannot be written."""
+    """Return every model class by the name of its model, as a read-only view that shows later changes."""
     return MappingProxyType(MODELS)
 
 
 def unregister(model: str) -> type[Params]:
-    """Take a model's class out of the registry and return it, as a test does that added one.
+    """Remove the class of a model and return it; for tests that define models.
 
     Raises:
         KeyError: There is no such model.

@@ -1,9 +1,10 @@
-"""The rules a parameter can have, as data: each checks a value, describes itself and gives its JSON Schema.
+"""The rules of parameters as data: each checks a value, describes itself and gives its JSON Schema.
 
-Neither a model nor a request is known here: `models` chooses the rules, `params` asks them.
+Which parameter has which rule is in `models`; rules about URLs are in `url_rules`.
 """
 
-# ruff: noqa: D102  # what the four methods do is said once, at Rule
+# `Rule` documents the four methods of all rules.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -15,18 +16,19 @@ import attrs
 
 from ..errors import InvalidValue
 from ..json_text import Json
+from ..wording import either
 from .json_faults import number_faults, shown, text_faults
 
 
 class Rule(Protocol):
-    """What a field's value must be.
+    """A rule for the value of a field.
 
-    `faults` is only asked about values in which `type_faults` found nothing, and neither about an optional
-    value that was not given. Both name where they find it by `path`, the field's place in the wire body.
+    `faults` is called only for a value in which `type_faults` found nothing. Neither is called for an optional value
+    that was not given. `path` is the place of the field in the request body.
     """
 
     def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
-        """Find why the value has another type. Nothing is coerced: `True` is no number, text is no list."""
+        """Find why the value has the wrong type. Nothing is coerced: `True` is not a number, a text not a list."""
         ...
 
     def faults(self, value: Any, path: str) -> Iterator[InvalidValue]:  # noqa: ANN401  # of the type just checked
@@ -34,17 +36,17 @@ class Rule(Protocol):
         ...
 
     def schema(self) -> dict[str, Json]:
-        """Return the JSON Schema of the value in the wire body."""
+        """Return the JSON Schema of the value in the request body."""
         ...
 
     def describe(self) -> str:
-        """Say what is allowed, as in "2 to 10"; fits after "must be"."""
+        """Describe the allowed values, as in "2 to 10"; messages put it after "must be"."""
         ...
 
 
 @attrs.frozen
 class Length:
-    """Text of at most `max_length` characters; with `cut`, longer text is shortened by the service."""
+    """A text of at most `max_length` characters; with `cut`, the service shortens longer text."""
 
     max_length: int
     cut: bool = False
@@ -53,6 +55,7 @@ class Length:
         return text_faults(value, path)
 
     def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
+        # Longer text that the service cuts is no fault: `warn_of_cuts` gives a warning.
         if self.is_exceeded(value) and not self.cut:
             yield InvalidValue(path, f"must be {self.describe()}, not {len(value)}")
 
@@ -96,10 +99,11 @@ class Between:
 
 @attrs.frozen(init=False)
 class OneOf:
-    """One of the values listed: all text, or all whole numbers."""
+    """One of `values`, which are all texts or all whole numbers."""
 
     values: tuple[str, ...] | tuple[int, ...]
 
+    # attrs writes no constructor with `*values`.
     def __init__(self, *values: Any) -> None:  # noqa: ANN401  # get_args() of a Literal has no better type
         object.__setattr__(self, "values", values)
 
@@ -115,19 +119,18 @@ class OneOf:
         return {"type": "string" if isinstance(self.values[0], str) else "integer", "enum": [*self.values]}
 
     def describe(self) -> str:
-        *head, last = map(str, self.values)
-        return f"{', '.join(head)} or {last}" if head else last
+        return either(self.values)
 
 
 @attrs.frozen
 class Flag:
-    """True or false; never 0, 1 or "true"."""
+    """True or false; 0, 1 and "true" are refused."""
 
     def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
         if not isinstance(value, bool):
             yield InvalidValue(path, f"must be true or false, not {shown(value)}")
 
-    def faults(self, value: bool, path: str) -> Iterator[InvalidValue]:  # nothing more to ask
+    def faults(self, value: bool, path: str) -> Iterator[InvalidValue]:
         return iter(())
 
     def schema(self) -> dict[str, Json]:
@@ -139,7 +142,13 @@ class Flag:
 
 @attrs.frozen
 class Size:
-    """Pixels as `WIDTHxHEIGHT`: their product bounded, neither side over `max_ratio` times the other."""
+    """A size in pixels as `WIDTHxHEIGHT`, with limits for their product and for the ratio of the sides.
+
+    Attributes:
+        min_pixels: Least product of width and height.
+        max_pixels: Largest product of width and height.
+        max_ratio: How many times longer one side can be than the other.
+    """
 
     min_pixels: int
     max_pixels: int
@@ -149,6 +158,7 @@ class Size:
         return text_faults(value, path)
 
     def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
+        # Not `\d`, which takes the digits of every script.
         found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", value)
         if found is None:
             yield InvalidValue(path, f"must be WIDTHxHEIGHT as in 1024x768, not {shown(value)}")

@@ -1,9 +1,10 @@
-"""Rules about URLs: one, a list, a callback, voices by name.
+"""Rules about URLs: one URL, a list, a callback, voices by speaker.
 
-The other rules, and what a rule is, are in `rules`. What a file behind a URL must be is in `media`.
+The other rules and their protocol are in `rules`; the rules for files are in `media`.
 """
 
-# ruff: noqa: D102  # what the four methods do is said once, at Rule
+# `rules.Rule` documents the four methods of all rules.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ from .json_faults import shown, text_faults
 
 @attrs.frozen
 class Url:
-    """An absolute http or https URL with a host, percent-encoded where RFC 3986 demands it.
+    """An absolute http or https URL with a host, percent-encoded as RFC 3986 requires.
 
-    With `media`, also a file of this machine that is uploaded first; `media` says what the model takes there. What a
-    file holds is not checked here but in `files.preflight`.
+    With `media`, also a local file, which is uploaded before the job is submitted. The content of a file is checked
+    at that time, in `uploads`.
     """
 
     media: MediaRule | None = None
@@ -35,8 +36,8 @@ class Url:
 
     def faults(self, value: str | LocalMedia, path: str) -> Iterator[InvalidValue]:
         if isinstance(value, str) and web_host(value) is None:
-            way_out = "" if self.media is None else " or a file as pathlib.Path"
-            yield InvalidValue(path, f"must be {self.describe()}{way_out}, not {shown(value)}{_encoding_hint(value)}")
+            or_file = "" if self.media is None else " or a file as pathlib.Path"
+            yield InvalidValue(path, f"must be {self.describe()}{or_file}, not {shown(value)}{_encoding_hint(value)}")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "string", "format": "uri"}
@@ -47,7 +48,7 @@ class Url:
 
 @attrs.frozen
 class Urls:
-    """A list of `least` to `most` URLs, with `media` also of files. An optional list left empty counts as not given."""
+    """A list of `least` to `most` URLs, with `media` also of files. An optional list that is empty is not sent."""
 
     least: int
     most: int
@@ -77,11 +78,11 @@ class Urls:
 
 @attrs.frozen
 class CallbackUrl:
-    """Where the service reports the end of a task: https, at most 2048 characters, no private address.
+    """An https URL that the service calls when a task has ended: at most 2048 characters, with a public host.
 
-    Only what the URL itself says is checked: a public name may still resolve to a private address.
+    Only the text of the URL is checked: a public name can still resolve to a private address.
 
-    Source: the "Security Restrictions" of every model page (read 2026-11-20).
+    Source: "Security Restrictions" on every model page (read 2026-11-20).
     """
 
     max_length: int = 2048
@@ -91,6 +92,7 @@ class CallbackUrl:
 
     def faults(self, value: str, path: str) -> Iterator[InvalidValue]:
         host = web_host(value)
+        # One fault is enough for a URL; the first that applies is named.
         if len(value) > self.max_length:
             yield InvalidValue(path, f"must be up to {self.max_length} characters, not {len(value)}")
         elif host is None or not value.startswith("https://"):
@@ -107,7 +109,7 @@ class CallbackUrl:
 
 @attrs.frozen
 class VoiceBindings:
-    """At most `most` voices: URLs of sounds by who speaks: `image1`, `video2` ... counted from 1.
+    """At most `most` voices: URLs of sounds by speaker, as `image1` or `video2`, counted from 1.
 
     With `media`, also files.
     """
@@ -146,6 +148,7 @@ class VoiceBindings:
 
 
 def _place(value: object) -> object:
+    # A path can hold lone surrogates, for bytes that are no UTF-8; such a file cannot be named in a body.
     return str(value.path) if isinstance(value, LocalMedia) else value
 
 
@@ -155,6 +158,7 @@ def _encoding_hint(url: str) -> str:
 
 
 def voice_target(name: str) -> tuple[str, int] | None:
-    """Split the key of a voice binding into kind and number, counted from 1; None if it is no such key."""
+    """Split the key of a voice binding into kind and number, counted from 1; None if it is not such a key."""
+    # The page allows no leading zero. Nine digits are more than any list has entries, and cheap to convert.
     found = re.fullmatch(r"(image|video)([1-9][0-9]{0,8})", name)
     return (found[1], int(found[2])) if found else None

@@ -1,6 +1,6 @@
-"""The only place that knows the vendor's paths, headers and JSON keys.
+"""The vendor's paths, headers and JSON keys: values to requests, and replies to values.
 
-A table of contents. Values to requests, replies to values; nothing is sent or waited for here.
+No other room knows them. Requests are sent in `client`.
 
 Source: https://docs.evolink.ai/en/api-manual/task-management/get-task-detail and the model pages (read 2026-11-20).
 """

@@ -1,6 +1,6 @@
-"""The account's credits; read with cattrs, whose hooks here refuse where its own would coerce.
+"""Reading the credits of the account.
 
-Tasks are not read here: see `tasks`.
+Tasks are read in `tasks`, uploads in `files`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .messages import Response, unreadable
 
 @attrs.frozen(kw_only=True)
 class Credits:
-    """What the account and the API key may still spend, in credits (68 are about one US dollar).
+    """The credits of the account and of the API key; 68 credits are about one US dollar.
 
     Attributes:
-        remaining: Left on the account.
-        used: Used by the account so far.
-        key_remaining: Left to this key; None when the key has no limit of its own.
+        remaining: Credits left on the account.
+        used: Credits that the account has used.
+        key_remaining: Credits left to this key; None if the key has no limit of its own.
     """
 
     remaining: float
@@ -45,6 +45,7 @@ def _finite(value: object, _: object) -> float:
     return float(cast("float", value))
 
 
+# The hooks of cattrs would coerce: "5" to 5.0, and a missing balance is not worth a guess.
 _strict = cattrs.Converter(detailed_validation=False)
 for _kind in (str, int, bool):
     _strict.register_structure_hook(_kind, _exactly(_kind))
@@ -73,13 +74,13 @@ def decode_credits(response: Response) -> Credits:
     """Read the answer to `encode_credits`.
 
     Raises:
-        ReplyError: It has another shape.
+        ReplyError: The answer has another structure.
     """
     try:
         body = _strict.structure(parse(response.body), _CreditsBody).data
     except Exception as error:  # noqa: BLE001  # cattrs raises whatever the shape provokes
         raise unreadable(
-            response, f"the service's credits have a shape we do not know: {type(error).__name__}"
+            response, f"the service's answer about credits has an unknown structure: {type(error).__name__}"
         ) from None
     key = body.token
     return Credits(

@@ -1,6 +1,6 @@
-"""The file service's messages: three ways to upload, and the one answer to all of them.
+"""The messages of the file service: three kinds of upload request, and the answer to all of them.
 
-No file is opened here: the bytes come as an argument, or go between the two ends of an `MultipartFrame`.
+Files are opened and sent in `uploads`.
 
 Source: https://docs.evolink.ai/en/api-manual/file-series/upload-stream, upload-base64 and upload-url (read 2026-11-20).
 """
@@ -23,9 +23,9 @@ from .messages import Request, Response, unreadable
 from .refusals import decode_error, vendor_error
 
 MAX_FILE_BYTES = 100 * MB
-"""Longest file. Source: the service's own client, upload-policy.ts; the pages state none."""
+"""Largest file. Source: the service's own client, upload-policy.ts; the pages name no limit."""
 MAX_INLINE_BYTES = 10 * MB
-"""Longest content sent inside JSON, where it is a third longer and stands in memory three times over."""
+"""Largest content that is sent inside JSON, where it is a third longer and three times in memory."""
 LIFE_SECONDS = 72 * 3600.0
 """How long a link works. Source: all three upload pages."""
 
@@ -44,19 +44,19 @@ MIME_TYPES = {
     ".txt": "text/plain",
     ".md": "text/markdown",
 }
-"""What a file is declared to be; the service looks at its bytes."""
+"""The declared media type of a file, by its suffix. The service also checks the bytes."""
 
 _PREFIX = "/api/v1/files/upload"
 
 
 @attrs.frozen(kw_only=True)
 class MultipartFrame:
-    """A request that streams a file, and what stands around the file in its body.
+    """A request that streams a file as multipart, without the bytes of the file.
 
     Attributes:
-        request: The request, still without its body.
-        before: The bytes before those of the file.
-        after: The bytes after them.
+        request: The request, without its body.
+        before: The body before the bytes of the file.
+        after: The body after them.
     """
 
     request: Request
@@ -65,12 +65,13 @@ class MultipartFrame:
 
 
 def stored_name(name: str, digest: str) -> str:
-    """The name a file gets at the service: plain ASCII, and no other content's, whose link it would take over.
+    """Return the name of a file at the service: ASCII only, and different for different content.
 
     Args:
-        name: What it is called here.
-        digest: What tells it from others, in hex.
+        name: The local name of the file.
+        digest: A digest of the content or of its source, in hex.
     """
+    # A file with the name of an earlier one would take over its link.
     path = PurePosixPath(name.replace("\\", "/"))
     stem, suffix = (re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") for text in (path.stem, path.suffix[1:]))
     whole = f"{digest[:16]}-{stem[:60]}".rstrip("-")
@@ -81,10 +82,11 @@ def encode_stream(name: str, size_bytes: int, sha256: str) -> MultipartFrame:
     """Make the request that streams a file.
 
     Args:
-        name: What the file is called here.
-        size_bytes: Its length.
-        sha256: The digest of its bytes, in hex; no file holds its own, so it parts the file from the rest.
+        name: The local name of the file.
+        size_bytes: The size of the file.
+        sha256: The SHA-256 of its bytes, in hex.
     """
+    # A boundary must not be in the file. No file holds its own digest, and the same file gives the same request.
     boundary, file_name = f"evolink-async-{sha256[:40]}", stored_name(name, sha256)
     mime_type = MIME_TYPES.get(PurePosixPath(file_name).suffix.lower(), "application/octet-stream")
     before = (
@@ -102,7 +104,7 @@ def encode_stream(name: str, size_bytes: int, sha256: str) -> MultipartFrame:
 
 
 def encode_inline(content: bytes, name: str, sha256: str) -> Request:
-    """Make the request that carries a short content in itself."""
+    """Make the request that holds a content of up to `MAX_INLINE_BYTES` in its JSON."""
     file_name = stored_name(name, sha256)
     mime_type = MIME_TYPES.get(PurePosixPath(file_name).suffix.lower())
     prefix = f"data:{mime_type};base64," if mime_type else ""
@@ -111,8 +113,9 @@ def encode_inline(content: bytes, name: str, sha256: str) -> Request:
 
 
 def encode_fetch(url: str, name: str | None) -> Request:
-    """Make the request that has the service fetch a file itself; without a name it makes one up."""
+    """Make the request that lets the service fetch a file from a URL; without a name the service chooses one."""
     body = {"file_url": url}
+    # The content is not known here, so the URL stands for it.
     if name is not None:
         body["file_name"] = stored_name(name, hashlib.sha256(url.encode()).hexdigest())
     return _json_request("url", body)
@@ -126,20 +129,22 @@ def _json_request(way: str, body: dict[str, str]) -> Request:
 def decode_upload(
     response: Response, *, now: float, sha256: str | None = None, size_bytes: int | None = None
 ) -> Upload:
-    """Read the answer to an upload; one that failed may come as HTTP 200.
+    """Read the answer to an upload.
 
     Args:
         response: The answer.
-        now: Unix seconds. The life of the link counts from here, whatever the service's clock and time zone are.
-        sha256: The digest of what was sent, if that is known.
-        size_bytes: Its length, if that is known.
+        now: Unix seconds. The link expires relative to this time, because the clock and the time zone of the service
+            are not known.
+        sha256: The SHA-256 of the content, if it is known.
+        size_bytes: The size of the content, if it is known.
 
     Raises:
-        StatusError: The service refused.
-        ReplyError: The answer has another shape, or no http(s) link.
+        StatusError: The service refused the upload.
+        ReplyError: The answer has another structure, or no http(s) link.
     """
     if not 200 <= response.status < 300:
         raise decode_error(response, now=now)
+    # The service can answer a refused upload with HTTP 200 and `success: false`.
     if (error := vendor_error(response)) is not None:
         raise _refused(response, error, now)
     try:
@@ -147,13 +152,14 @@ def decode_upload(
         url = _link(receipt)
     except ValueError as error:
         raise unreadable(
-            response, f"the file service answered HTTP {response.status} with something that is no upload: {error}"
+            response, f"the file service answered HTTP {response.status}, but not with an upload: {error}"
         ) from None
     file_id, mime_type, size = receipt.get("file_id"), receipt.get("mime_type"), receipt.get("file_size")
     return Upload(
         file_id=file_id if isinstance(file_id, str) else None,
         url=url,
         sha256=sha256,
+        # What was sent is known better here than at the service.
         size_bytes=size if size_bytes is None and type(size) is int and size >= 0 else size_bytes,
         mime_type=mime_type if isinstance(mime_type, str) else None,
         expires_at=now + _life(receipt),
@@ -162,7 +168,8 @@ def decode_upload(
 
 
 def _refused(response: Response, error: dict[str, Json], now: float) -> StatusError:
-    """A refusal under the status that its code stands for."""
+    """Return the error of a refusal that came as HTTP 200."""
+    # The code is an HTTP status if it is a number of that range.
     code = error.get("code")
     status = code if type(code) is int and code >= 400 else 400
     if status > 599:
@@ -172,9 +179,9 @@ def _refused(response: Response, error: dict[str, Json], now: float) -> StatusEr
 
 def _receipt(reply: Json) -> dict[str, Json]:
     if not isinstance(reply, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     if reply.get("success", True) is not True:
-        raise ValueError("no word on its success")
+        raise ValueError("`success` is not true")
     receipt = reply.get("data")
     if not isinstance(receipt, dict):
         raise ValueError("no object `data`")
@@ -189,7 +196,8 @@ def _link(receipt: dict[str, Json]) -> str:
 
 
 def _life(receipt: dict[str, Json]) -> float:
-    """Seconds from the upload to its end, as the service says, but no more than its pages promise."""
+    """Return the seconds for which a link works, by the service's two times, at most those of its pages."""
+    # Only the difference is used, so it does not matter which time zone the two are in.
     begin, end = _moment(receipt.get("upload_time")), _moment(receipt.get("expires_at"))
     if begin is None or end is None or (begin.tzinfo is None) != (end.tzinfo is None):
         return LIFE_SECONDS

@@ -1,6 +1,6 @@
-"""A request and an answer, as values.
+"""HTTP requests and responses as values.
 
-No path or JSON key of the vendor's stands here.
+Paths and JSON keys are in the modules that encode and decode.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")
-"""The headers of an answer that anything here reads."""
+"""The response headers that this room reads; the transport keeps no others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,8 +25,12 @@ class Request:
     """An HTTP request without host and API key; the transport adds both.
 
     Attributes:
-        body: What is sent.
-        pieces: What is sent in place of it, piece by piece; only once.
+        kind: What the request is for; errors and timeouts depend on it.
+        method: The HTTP method.
+        path: The path, from the first slash.
+        body: The body, if there is one.
+        pieces: A body that is streamed, in place of `body`; it can be sent only once.
+        headers: Headers that belong to this request.
     """
 
     kind: RequestKind
@@ -39,7 +43,13 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """A complete HTTP answer, with those of `READ_HEADERS` it came with; names are lower case."""
+    """A complete HTTP response.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Those of `READ_HEADERS` that the response had, with names in lower case.
+        body: The body.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -47,17 +57,18 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of the request, for support."""
+        """The service's id of the request; support asks for it."""
+        # Source: the service's own clients, which read these two in this order.
         return self.headers.get("x-request-id") or self.headers.get("x-oneapi-request-id")
 
     @property
     def excerpt(self) -> str:
-        """The first bytes of the body, readable."""
+        """The first 500 bytes of the body, as text."""
         return self.body[:EXCERPT_BYTES].decode("utf-8", "replace")
 
 
 def unreadable(response: Response, message: str, *, task_id: str | None = None) -> ReplyError:
-    """The error of an answer that has no shape we know."""
+    """Return the error of a response that cannot be read."""
     return ReplyError(
         message,
         status=response.status,

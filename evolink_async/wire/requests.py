@@ -1,6 +1,6 @@
-"""Values to requests.
+"""Requests to the API: submit, poll, batch and credits.
 
-Nothing is sent here.
+Requests to the file service are in `files`; requests are sent in `client`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ from ..json_text import dump
 from ..params import AnyParams, dump_params
 from .messages import Request
 
-TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")  # what the service's own clients accept
+# Source: the check of the service's own clients. An id goes into the path, where "." and ".." would name another one.
+TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
 
 
 def encode_submit(params: AnyParams, idempotency_key: str) -> Request:
-    """Make the paid request. The same arguments give the same bytes."""
+    """Make the paid request. Equal arguments give equal bytes."""
+    # The service's own clients send the header; no page documents it. A repeated submit must repeat key and body.
     headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
     return Request(kind="submit", method="POST", path=params.path, body=dump(dump_params(params)), headers=headers)
 
 
 def encode_poll(task_id: str) -> Request:
-    """Ask for one task.
+    """Make the request that polls one task.
 
     Raises:
-        ParamsError: No task can have this id: 1 to 128 of letters, digits and `._:-`.
+        ParamsError: `task_id` is not 1 to 128 letters, digits or `._:-`.
     """
-    given = cast("object", task_id)  # callers without a type checker
+    # Callers without a type checker can give anything.
+    given = cast("object", task_id)
     if not isinstance(given, str) or not TASK_ID.fullmatch(given):
         raise ParamsError(
             [InvalidValue("task_id", f"must be 1 to 128 letters, digits or ._:-, not {str(given)[:200]!r}")]
@@ -38,7 +41,7 @@ def encode_poll(task_id: str) -> Request:
 
 
 def encode_batch(task_ids: Sequence[str]) -> Request:
-    """Ask for up to 50 tasks at once. The ids are some that `encode_poll` takes.
+    """Make the request that polls up to 50 tasks. The ids are such as `encode_poll` takes.
 
     Source: the service's own command-line client; no page documents the route.
     """
@@ -48,5 +51,5 @@ def encode_batch(task_ids: Sequence[str]) -> Request:
 
 
 def encode_credits() -> Request:
-    """Ask for the account's credits."""
+    """Make the request for the credits of the account."""
     return Request(kind="credits", method="GET", path="/v1/credits")

@@ -1,6 +1,6 @@
-"""Replies that describe a task, to snapshots: the one place where they get their meaning.
+"""Reading tasks: the replies to a submit, a poll and a batch become snapshots, in this module only.
 
-It serves the answer to a submit and the answer to a look alike.
+Error replies are read in `refusals`; what a reply means for a submit or a poll is decided in `verdict`.
 """
 
 from __future__ import annotations
@@ -17,38 +17,50 @@ from .requests import TASK_ID
 
 T = TypeVar("T")
 
-FAULT_WORDS = ("code", "message", "type", "suggestion")
+FAILURE_FIELDS = ("code", "message", "type", "suggestion")
 
 
 def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
-    """Read a 2xx reply that describes one task: the answer to a submit, or to a look at the task `asked` about.
+    """Read a 2xx reply about one task.
+
+    Args:
+        response: The reply.
+        asked: The task that was polled; None for the reply to a submit.
 
     Raises:
-        ReplyError: Not JSON, not a task, or another task than `asked`.
+        ReplyError: The reply is not JSON, not a task, or about another task than `asked`.
     """
     try:
         snapshot = read_task(parse(response.body), request_id=response.request_id, asked=asked)
     except ValueError as error:
         raise unreadable(
             response,
-            f"the service answered HTTP {response.status} with something that is no task: {error}",
+            f"the service answered HTTP {response.status}, but not with a task: {error}",
             task_id=asked,
         ) from None
     return snapshot
 
 
 def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Snapshot]:
-    """Read a 2xx reply about many tasks: those it tells of, by id. Rows that describe no task are left out.
+    """Read a 2xx reply about many tasks. Rows that cannot be read are left out.
+
+    Args:
+        response: The reply.
+        asked: The tasks that were polled.
+
+    Returns:
+        The snapshots that the reply holds, by task id; it may lack some of `asked`.
 
     Raises:
-        ReplyError: Not JSON, no list of rows, or it tells of a task that was not `asked` for, or of one twice.
+        ReplyError: The reply is not JSON or has no list of rows, or a row is about a task that was not polled, or
+            about the same task as another row.
     """
     try:
         rows = _by_id(parse(response.body), response.request_id, asked)
     except ValueError as error:
         raise unreadable(
             response,
-            f"the service answered HTTP {response.status} with something else than the tasks asked for: {error}",
+            f"the service answered HTTP {response.status}, but not with the polled tasks: {error}",
         ) from None
     return rows
 
@@ -60,18 +72,25 @@ def _by_id(reply: Json, request_id: str | None, asked: Collection[str]) -> dict[
     found = dict[str, Snapshot]()
     for row in rows:
         task_id = row.get("id") if isinstance(row, dict) else None
+        # One wrong row discredits the whole answer: the route is not documented.
         if not isinstance(task_id, str) or task_id not in asked or task_id in found:
             raise ValueError(f"a row about {str(task_id)[:80]!r}")
-        with suppress(ValueError):  # a task without a state is one that the answer does not tell of
+        # A row without a state is the same as no row: the task is polled again.
+        with suppress(ValueError):
             found[task_id] = read_task(row, request_id=request_id, asked=task_id)
     return found
 
 
 def read_task(row: Json, *, request_id: str | None = None, asked: str | None = None) -> Snapshot:
-    """Give meaning to one task object. Fields of an unexpected type are left out and kept in `extra`, never coerced.
+    """Read one task object. A field of another type than documented is not coerced; it stays in `extra`.
+
+    Args:
+        row: The task object.
+        request_id: The service's id of the reply, from its headers.
+        asked: The task that was polled; None for the reply to a submit.
 
     Raises:
-        ValueError: It is no object, has no usable id, or (for a look) no state, or another id than `asked`.
+        ValueError: The value is not an object or has no valid id; or, after a poll, it has no state or another id.
     """
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
@@ -84,9 +103,11 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
     if not isinstance(state, str) or not state:
         if asked is not None:
             raise ValueError("no status")
-        state = TaskState.PENDING.value  # a paid id is worth keeping; the first look tells the state
-    progress, created, info = row.get("progress"), row.get("created"), _object(row.get("task_info"))
-    usage = _object(row.get("usage"))
+        # The reply to a submit has the id of a paid task, which must not be lost; the first poll brings the state.
+        state = TaskState.PENDING.value
+    progress, created = row.get("progress"), row.get("created")
+    estimates, usage = _object(row.get("task_info")), _object(row.get("usage"))
+    # The fields that the snapshot holds whole; all others go to `extra`.
     taken = {"id", "status"}
     return Snapshot(
         task_id=task_id,
@@ -95,8 +116,8 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
         progress_percent=_take(row, "progress", int, taken) if _is_percent(progress) else None,
         created_at=_take(row, "created", int, taken) if type(created) is int else None,
         urls=_urls(row, taken),
-        fault=_fault(row, taken),
-        estimated_seconds=_amount(info.get("estimated_time")),
+        fault=_failure(row, taken),
+        estimated_seconds=_amount(estimates.get("estimated_time")),
         credits_reserved=_amount(usage.get("credits_reserved")),
         credits_used=_amount(usage.get("credits_used")),
         request_id=request_id or _take(row, "request_id", str, taken),
@@ -117,11 +138,12 @@ def _object(value: Json) -> dict[str, Json]:
 
 
 def _is_percent(value: Json) -> bool:
+    # `type`, because True is an int.
     return type(value) is int and 0 <= value <= 100
 
 
 def _amount(value: Json) -> float | None:
-    """A finite number of at least 0, or None."""
+    """Return a number from 0 that is not absurdly large; None for any other value."""
     if type(value) is int or type(value) is float:
         return float(value) if 0 <= value < 1e15 else None
     return None
@@ -129,17 +151,19 @@ def _amount(value: Json) -> float | None:
 
 def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
     results = row.get("results")
+    # One entry that is not a link discredits the list: with a part of its results a job would look complete.
     if not isinstance(results, list) or not all(isinstance(url, str) and url for url in results):
         return ()
     taken.add("results")
     return tuple(cast("list[str]", results))
 
 
-def _fault(row: dict[str, Json], taken: set[str]) -> TaskFailure | None:
+def _failure(row: dict[str, Json], taken: set[str]) -> TaskFailure | None:
     error = row.get("error")
     if not isinstance(error, dict):
         return None
-    words = {name: value for name in FAULT_WORDS if isinstance(value := error.get(name), str)}
+    words = {name: value for name in FAILURE_FIELDS if isinstance(value := error.get(name), str)}
+    # An error with other fields stays in `extra` too, so that nothing of it is lost.
     if len(words) == len(error):
-        taken.add("error")  # else it stays in `extra` too, with what we could not read
+        taken.add("error")
     return TaskFailure(**words)

@@ -1,25 +1,26 @@
-"""The tables that guard money and patience, as plain functions: what an answer to a submit, a look or an upload means.
+"""What an answer to a submit, a poll or an upload means. All these decisions are in this module.
 
-They decide and do not wait; `submitter`, `poller` and `files.upload` act on them.
+The functions decide only: `submitting`, `polling` and `uploads` act on the verdicts. Answers are read in `tasks`,
+`files` and `refusals`.
 
-Submit                                                              verdict
+Answer to a submit                                                  Verdict
 2xx with a task id                                                  accepted: a Snapshot
-429; 503 in the service's own error JSON                            refused, may be sent again
-408, 409, 425; any other 5xx; any 3xx; 2xx without a readable id    unknown: perhaps accepted and paid
-any other 4xx                                                       refused for good
+429; 503 in the service's own error format                          refused, can be sent again
+408, 409, 425; any other 5xx; any 3xx; 2xx without a readable id    in doubt: possibly accepted and charged
+any other 4xx                                                       refused
 
-Look                                                                verdict
+Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
-401, 402, 403                                                       denied: the key is at fault
-404                                                                 missing
-anything else                                                       look again later: reading is free
+401, 402, 403                                                       the key has no access
+404                                                                 the task does not exist
+any other answer, and no answer                                     poll again later: polls are free
 
-Upload                                                              verdict
+Answer to an upload                                                 Verdict
 2xx with a link                                                     an Upload
-401, 402, 403                                                       denied: the key is at fault
-408, 425, 429, 5xx; 2xx that cannot be read; no answer              send again: uploading is free
-anything else                                                       refused for good
-A refusal that comes as HTTP 200 counts as the status that its code stands for.
+401, 402, 403                                                       the key has no access, another may have
+408, 425, 429, 5xx; 2xx that cannot be read; no answer              send again: uploads are free
+any other answer                                                    refused
+A refusal of an upload that comes as HTTP 200 counts as the status in its code.
 """
 
 from __future__ import annotations
@@ -48,46 +49,55 @@ from .refusals import decode_error, vendor_error
 from .tasks import decode_batch, decode_task
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
-"""403 codes about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
+"""Codes of a 403 about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
 
+# Statuses of 4xx that do not exclude a paid task. 409 can be `idempotency_conflict` or `paid_outcome_unknown`, both
+# about an earlier send with this key; 408 and 425 can come from a proxy whose own request goes on.
 _AMBIGUOUS = frozenset({408, 409, 425})
 
+# Source: https://docs.evolink.ai/en/api-manual/task-management/error-codes (read 2026-11-20).
 _ADVICE_BY_CODE = {
-    "content_policy_violation": "Change the prompt or the material: no real faces, brands, nudity, violence, minors.",
-    "invalid_parameters": "Change the parameter the message names.",
+    "content_policy_violation": "Change the prompt or the media: no real faces, brands, nudity, violence or minors.",
+    "invalid_parameters": "Change the parameter that the message names.",
     "image_processing_error": "Use another image: a public link, JPEG, PNG or WebP, not corrupt.",
-    "image_dimension_mismatch": "Resize the image to the model's limits.",
-    "request_cancelled": "Submit again if the cancellation was not wanted.",
+    "image_dimension_mismatch": "Resize the image to the limits of the model.",
+    "request_cancelled": "Submit again if the cancellation was not intended.",
     "generation_failed_no_content": "Submit again with a clearer prompt.",
     "service_error": "Submit again in 30 to 60 seconds.",
-    "generation_timeout": "Submit again later, or ask for less.",
+    "generation_timeout": "Submit again later, or with a shorter duration or a lower quality.",
     "resource_exhausted": "Submit again in 1 to 5 minutes.",
     "quota_exceeded": "Submit more slowly, or top up.",
-    "service_unavailable": "Submit again in some minutes.",
-    "resource_not_found": "Check the id; the service forgets tasks and files after a time.",
-    "unknown_error": "Ask EvoLink's support, with the task id.",
+    "service_unavailable": "Submit again in a few minutes.",
+    "resource_not_found": "Check the id; the service deletes tasks and files after a time.",
+    "unknown_error": "Contact EvoLink's support with the task id.",
 }
-# Source: https://docs.evolink.ai/en/api-manual/task-management/error-codes (read 2026-11-20)
 
 
 def on_submit(response: Response, *, now: float) -> Snapshot | StatusError | SubmissionUnknownError:
-    """Judge the answer to a paid request by the first table above."""
+    """Return the verdict on the answer to a paid request, by the first table of this module.
+
+    Args:
+        response: The answer.
+        now: Unix seconds, to convert a Retry-After date to seconds.
+    """
     status = response.status
     if 200 <= status < 300:
         try:
             return decode_task(response)
         except ReplyError as error:
-            return _unknown(response, str(error))
-    if status < 400 or status in _AMBIGUOUS or (status >= 500 and not _refusal(response)):
-        return _unknown(response, f"the service answered {decode_error(response, now=now)}")
+            # Also for an error object under HTTP 200: nothing in it says that no task was created.
+            return _in_doubt(response, str(error))
+    if status < 400 or status in _AMBIGUOUS or (status >= 500 and not _is_refused_in_own_format(response)):
+        return _in_doubt(response, f"the service answered {decode_error(response, now=now)}")
     return decode_error(response, now=now)
 
 
-def _refusal(response: Response) -> bool:
+def _is_refused_in_own_format(response: Response) -> bool:
+    # A gateway in front of the service can send 503 after it has passed the request on, but not in this format.
     return response.status == 503 and vendor_error(response) is not None
 
 
-def _unknown(response: Response, reason: str) -> SubmissionUnknownError:
+def _in_doubt(response: Response, reason: str) -> SubmissionUnknownError:
     code = (vendor_error(response) or {}).get("code")
     return SubmissionUnknownError(
         f"{reason}; a task may have been accepted and charged",
@@ -99,16 +109,23 @@ def _unknown(response: Response, reason: str) -> SubmissionUnknownError:
 
 
 def may_send_again(error: EvolinkError, resubmit: Resubmit) -> bool:
-    """Whether a submit that ended in `error` may be sent again under the policy `resubmit`."""
+    """Whether the policy `resubmit` allows another send of a submit that ended with `error`."""
     if resubmit == "never":
         return False
     if isinstance(error, SubmissionUnknownError):
+        # After `idempotency_conflict` the service has another body under this key, and will not take this one.
         return resubmit == "same_key" and error.code != "idempotency_conflict"
     return isinstance(error, NotDeliveredError | RateLimitError | ServerError)
 
 
 def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | StatusError | ReplyError:
-    """Judge the answer to a look by the second table above; what an error leads to is the poller's decision."""
+    """Return the verdict on the answer to a poll of one task, by the second table of this module.
+
+    Args:
+        response: The answer.
+        task_id: The task that was polled.
+        now: Unix seconds, to convert a Retry-After date to seconds.
+    """
     if not 200 <= response.status < 300:
         return decode_error(response, now=now, asked=task_id)
     try:
@@ -120,7 +137,13 @@ def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | Statu
 def on_batch(
     response: Response, *, asked: Collection[str], now: float
 ) -> dict[str, Snapshot] | StatusError | ReplyError:
-    """Judge the answer to a look at many tasks: what it tells of each, or why it tells nothing."""
+    """Return the snapshots in the answer to a poll of many tasks, or the error of an answer without any.
+
+    Args:
+        response: The answer.
+        asked: The tasks that were polled.
+        now: Unix seconds, to convert a Retry-After date to seconds.
+    """
     if not 200 <= response.status < 300:
         return decode_error(response, now=now)
     try:
@@ -132,7 +155,14 @@ def on_batch(
 def on_upload(
     response: Response, *, now: float, sha256: str | None, size_bytes: int | None
 ) -> Upload | StatusError | ReplyError:
-    """Judge the answer to an upload by the third table above."""
+    """Return the verdict on the answer to an upload, by the third table of this module.
+
+    Args:
+        response: The answer.
+        now: Unix seconds; the life of the link counts from here.
+        sha256: The SHA-256 of the content, if it is known.
+        size_bytes: The size of the content, if it is known.
+    """
     try:
         return decode_upload(response, now=now, sha256=sha256, size_bytes=size_bytes)
     except (StatusError, ReplyError) as error:
@@ -140,30 +170,31 @@ def on_upload(
 
 
 def may_upload_again(error: EvolinkError) -> bool:
-    """Whether an upload that ended in `error` may end better the next time."""
+    """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
         return error.status in (408, 425, 429) or error.status >= 500
     return isinstance(error, TransportError | ReplyError)
 
 
 def denies(error: EvolinkError) -> bool:
-    """Whether an upload that ended in `error` may succeed with another key."""
+    """Whether an upload that ended with `error` can succeed with another key."""
     return isinstance(error, StatusError) and error.status in (401, 402, 403)
 
 
 def suspends_key(error: EvolinkError) -> bool:
-    """Whether an error says that the key, or its account, can submit nothing more."""
+    """Whether an error means that the key, or its account, cannot submit any job."""
     if not isinstance(error, StatusError):
         return False
     return error.status in (401, 402) or (error.status == 403 and error.code in KEY_STATE_CODES)
 
 
 def task_error(snapshot: Snapshot) -> TaskError:
-    """Name the reason why a task ended without a video."""
+    """Return the error of a task that ended without a video."""
     if snapshot.state == TaskState.CANCELLED:
         return TaskCancelledError(f"task {snapshot.task_id} was cancelled", snapshot=snapshot)
-    fault = snapshot.fault
-    code, message = (fault.code, fault.message) if fault else (None, None)
+    failure = snapshot.fault
+    code, message = (failure.code, failure.message) if failure else (None, None)
     text = f"task {snapshot.task_id} failed: {code or 'no code given'}" + (f": {message}" if message else "")
-    advice = (fault.suggestion if fault else None) or _ADVICE_BY_CODE.get(code or "")
+    # The service's suggestion is about this task, the table is about all tasks with the code.
+    advice = (failure.suggestion if failure else None) or _ADVICE_BY_CODE.get(code or "")
     return TaskFailedError(text, snapshot=snapshot, code=code, advice=advice)

@@ -104,7 +104,7 @@ def test_bad_lines(cli, tmp_path):
         f"{tmp_path}/gone.mov does not exist @ video_urls[1]",
     ]
     transparent, short = ran.lines[1]["faults"]
-    assert transparent == f"{tmp_path}/cat.png must have no transparency, nor a channel for it @ image_urls[0]"
+    assert transparent == f"{tmp_path}/cat.png must have no alpha channel @ image_urls[0]"
     assert short == f"{tmp_path}/voice.mp3 must be 3 to 30 s long, not 2 @ audio_url"
     assert ran.lines[2]["custom_id"] is None
     assert ran.lines[4]["faults"] == ["'shot-4' is taken by line 4 @ custom_id"]

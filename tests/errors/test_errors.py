@@ -1,4 +1,4 @@
-"""The tree of errors: as drawn, complete, picklable, each with its advice."""
+"""The tree of errors: it is as documented, complete and picklable, and each error has advice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import re
 import pytest
 
 from evolink_async import errors
-from evolink_async.errors import DeadlineError, EvolinkError, InvalidValue, ParamsError, PreflightError, StatusError
+from evolink_async.errors import (
+    DeadlineError,
+    EvolinkError,
+    InvalidValue,
+    ParamsError,
+    PreflightError,
+    StatusError,
+    SubmissionUnknownError,
+)
 from evolink_async.task import Snapshot, TaskFailure
 
 SNAPSHOT = Snapshot(
@@ -87,7 +95,7 @@ def real_parent(cls: type[EvolinkError]) -> str:
 
 
 def test_the_tree_drawn_is_the_tree():
-    """Docstring and classes say the same, none is missing on either side."""
+    """The docstring and the classes agree; no class is missing in either."""
     assert drawn_tree() == {cls.__name__: real_parent(cls) for cls in PUBLIC}
     assert len(PUBLIC) == 26
 
@@ -130,7 +138,7 @@ def test_an_error_shows_what_happened(cls):
 
 
 def test_which_errors_are_also_the_standard_library_s():
-    """`except ValueError` and `except TimeoutError` catch what one would expect."""
+    """`except ValueError` and `except TimeoutError` catch these errors."""
     assert issubclass(ParamsError, ValueError)
     assert issubclass(PreflightError, ValueError)
     assert issubclass(DeadlineError, TimeoutError)
@@ -156,7 +164,15 @@ def test_faults_are_all_in_the_message():
     assert [fault.path for fault in error.faults] == ["prompt", "urls[2]"]
 
 
+def test_an_unanswered_submit_is_in_doubt():
+    """The error names the job and the request, and says that the job may cost credits."""
+    error = SubmissionUnknownError.unanswered(key="k", idempotency_key="ev-1", sent_at=5.0)
+    assert (error.key, error.idempotency_key, error.sent_at, error.kind) == ("k", "ev-1", 5.0, "submit")
+    assert "may have been accepted and charged" in str(error)
+    assert not error.may_resubmit
+
+
 def test_a_status_error_shows_status_code_and_ids():
-    """What support asks for first."""
+    """The text has the fields that support asks for."""
     assert str(make(StatusError)) == "HTTP 418 word: a teapot (parameter prompt) (task t-1) (request req-1)"
     assert str(StatusError(500, "oops")) == "HTTP 500: oops"

@@ -27,7 +27,7 @@ from tests.kit import dance
 
 @pytest.mark.parametrize("key", ["a", "shot-17", "ключ 1", "x" * 255, " ", "../x", "a/b"])
 def test_a_key_is_any_printable_text(key):
-    """1 to 255 characters; what a file is called is decided elsewhere."""
+    """1 to 255 characters; names of files are checked elsewhere."""
     assert Job(key, dance()).key == key
 
 
@@ -41,7 +41,7 @@ def test_other_keys_are_refused(key):
 
 
 def test_a_digest_is_stable():
-    """Pinned: journals of earlier versions are compared with it."""
+    """The digest never changes, because journals of earlier versions hold it."""
     assert digest(dance()) == "aae3a21ade327d92"
     assert digest(dance()) == digest(dance()) != digest(dance(2))
     assert digest(RawParams("wan9", {"prompt": "A"})) == digest(RawParams("wan9", {"prompt": "A"}))
@@ -62,7 +62,7 @@ def test_keys_of_our_own_are_the_same_on_every_run():
 
 
 def test_a_key_given_twice_is_refused():
-    """Also when a key of the caller's own is one that we made."""
+    """A key of the caller can also be equal to a made one."""
     keys = KeyAssigner()
     keys.job(Job("a", dance()))
     with pytest.raises(ConfigurationError, match="'a' was given twice"):
@@ -95,7 +95,7 @@ def test_a_list_is_refused_as_a_whole():
 
 
 def test_durations_are_learnt_by_model_quality_and_seconds():
-    """Equal shapes share their history; raw parameters are read like any other body."""
+    """Equal parameters have one class; raw parameters are read like any other body."""
     assert duration_class(dance(1)) == duration_class(dance(2)) == ("wan2.6-reference-video", "720p", None)
     assert duration_class(dance(duration=5, quality="1080p")) == ("wan2.6-reference-video", "1080p", 5)
     assert duration_class(RawParams("wan9", {"duration": 5})) == ("wan9", None, 5)
@@ -132,7 +132,7 @@ def test_outcomes_with_errors_survive_a_process_border(outcome):
 
 
 def test_what_a_completed_job_costs():
-    """What was charged; what was held while that is not known; None when nobody said."""
+    """What was charged; what was held if that is not known; None if the service named neither."""
     with_charge = Snapshot(task_id="t", state="completed", credits_reserved=5.0, credits_used=0.0)
     silent = Snapshot(task_id="t", state="completed")
     results = [

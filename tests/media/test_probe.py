@@ -1,4 +1,4 @@
-"""What a file is, by its content alone: made by real encoders, then cut, mislabelled, or no file at all."""
+"""Measuring files by their content: files of real encoders, cut off, mislabelled, or not regular files."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def fault_of(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("form", MADE)
-def test_a_format_is_told_by_content(form, tmp_path):
-    """Whatever the file is called."""
+def test_the_content_tells_the_format(form, tmp_path):
+    """The name of the file has no effect."""
     path = tmp_path / "film.mp4.exe"
     path.write_bytes(MADE[form])
     facts = measure(path)
@@ -74,25 +74,25 @@ def test_a_format_is_told_by_content(form, tmp_path):
 
 @pytest.mark.parametrize(("head", "form"), HEADS)
 def test_what_no_model_takes_has_a_name_too(head, form):
-    """So that a message can say what a file is, not only what it is not."""
+    """A message can name the format of a file that no model takes."""
     assert facts_of(head).format == form
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "gif", "mp4", "mov"])
 def test_pixels_are_counted(form):
-    """Width and height as shown."""
+    """Width and height are those of the upright picture."""
     facts = facts_of(MADE[form])
     assert (facts.width, facts.height) == (640, 480)
 
 
 @pytest.mark.parametrize("form", ["mp4", "mov", "m4a", "mp3", "wav"])
 def test_seconds_are_measured(form):
-    """To a frame of sound."""
+    """The length is exact to one frame of sound."""
     assert facts_of(MADE[form]).seconds == pytest.approx(2, abs=0.06)
 
 
 def test_what_is_held_upright_is_measured_upright():
-    """A phone stores the picture lying and notes how it was held."""
+    """A phone stores a portrait picture as landscape with a rotation."""
     exif = Image.Exif()
     exif[0x0112] = 6
     photo = facts_of(image("jpeg", (640, 480), exif=exif.tobytes()))
@@ -120,19 +120,19 @@ def test_transparency_is_found(content, has_alpha):
 
 
 def test_a_film_without_index_of_the_whole_is_measured_by_its_packets():
-    """A broadcast is a row of pieces, and nobody noted how long they are together."""
+    """A fragmented file has no total length in its header."""
     assert facts_of(clip(2, broadcast=True)).seconds == pytest.approx(2, abs=0.11)
 
 
 def test_a_wav_that_was_streamed_is_measured_by_its_length():
-    """Its header says 4 GiB, as the writer did not know the end."""
+    """The header says 4 GiB, because the writer did not know the length."""
     content = bytearray(sound(2, "wav"))
     content[40:44] = b"\xff\xff\xff\xff"
     assert facts_of(bytes(content)).seconds == pytest.approx(2)
 
 
 def test_a_sound_in_an_mp4_is_no_film():
-    """The format says whether there is anything to see."""
+    """An mp4 without a video track is a sound file."""
     content = bytearray(sound(2, "m4a"))
     content[8:12] = b"isom"
     assert facts_of(bytes(content)).format == "m4a"
@@ -140,19 +140,19 @@ def test_a_sound_in_an_mp4_is_no_film():
 
 @pytest.mark.parametrize(("pages", "told"), [(50, 50), (51, 51)])
 def test_pages_of_a_pdf_are_counted(pages, told):
-    """By the root of its tree of pages."""
+    """The root of the page tree counts them."""
     assert facts_of(document("pdf", pages)).pages == told
 
 
 def test_pages_that_are_compressed_are_not_guessed():
-    """What is not told is None."""
+    """A count that cannot be read without decompression is None."""
     assert facts_of(b"%PDF-1.7\n1 0 obj <</Type /ObjStm>> stream\n%%EOF").pages is None
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "mp4", "mov", "m4a", "mp3", "wav", "pdf", "docx"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 def test_a_file_cut_off_is_found(form, share):
-    """A download that broke off says so before the upload."""
+    """An incomplete file is found before the upload."""
     whole = MADE[form]
     assert fault_of(whole[: max(16, int(len(whole) * share))]).startswith("is cut off")
 
@@ -164,7 +164,7 @@ def test_an_mp3_plays_as_long_as_what_went_in(rate):
 
 
 def test_an_mp3_without_a_note_is_measured_by_its_packets():
-    """As FFmpeg reads it."""
+    """The result agrees with FFmpeg's."""
     assert facts_of(without_note(MADE["mp3"])).seconds == pytest.approx(2, abs=0.06)
 
 
@@ -181,7 +181,7 @@ def attrs_without_size(content: bytes) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "mp4", "mp3", "wav", "webp", "bmp", "pdf", "docx", "ole"])
 def test_damage_never_raises_anything_else(form):
-    """Every byte of the header in turn is spoilt; the answer is facts or one sentence."""
+    """With each byte of the header changed in turn, the result is facts or an UnreadableError."""
     whole = MADE[form]
     for index in range(min(len(whole), 400)):
         spoilt = bytearray(whole)
@@ -194,7 +194,7 @@ def test_damage_never_raises_anything_else(form):
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "bmp", "wav", "mp3"])
 def test_the_first_bytes_tell_what_they_can(form):
-    """Of a file elsewhere only the beginning is read, and its length known from the host."""
+    """Of a remote file only the first bytes are read; its size is known from the host."""
     facts = facts_of(MADE[form][:400], size_bytes=len(MADE[form]))
     assert (facts.format, facts.size_bytes) == (form, len(MADE[form]))
     assert facts.seconds is not None if form in ("wav", "mp3") else facts.width == 640
@@ -208,7 +208,7 @@ def test_the_first_bytes_of_a_film_tell_all_if_its_index_is_there():
 
 
 def without_note(mp3: bytes) -> bytes:
-    """As from an encoder that notes nothing in the first frame."""
+    """An mp3 whose first frame has no frame count, as some encoders write it."""
     return mp3.replace(b"Info", b"\0\0\0\0", 1)
 
 
@@ -222,7 +222,7 @@ def test_the_first_bytes_do_not_mislead(form):
 
 
 def test_a_huge_image_is_not_unpacked():
-    """Thirty bytes can claim ten thousand million pixels: they are counted, not drawn, and nobody is warned."""
+    """Thirty bytes can claim ten thousand million pixels: they are not decoded, and there is no warning."""
     content = bytearray(image("png", (8, 8)))
     content[16:24] = (100_000).to_bytes(4) * 2
     with warnings.catch_warnings():
@@ -263,20 +263,20 @@ def test_a_file_made_to_keep_us_busy_ends(content):
 
 
 def test_an_empty_file_is_empty():
-    """A name without content."""
+    """An empty file has its own message."""
     assert fault_of(b"") == "is empty"
 
 
 def test_what_is_no_file_is_never_waited_for(tmp_path):
-    """A pipe without a writer would block, a device never end."""
+    """A pipe without a writer would block, and a device would never end."""
     os.mkfifo(tmp_path / "pipe")
     for path, what in [
         (tmp_path / "missing.mp4", "does not exist"),
         (tmp_path, "is a folder"),
-        (tmp_path / "pipe", "is a device, pipe or socket, no file"),
+        (tmp_path / "pipe", "is a device, pipe or socket, not a regular file"),
         (tmp_path / "nul\0.mp4", "cannot be read: no file can have this name"),
         (tmp_path / ("a" * 300), f"cannot be read: {os.strerror(errno.ENAMETOOLONG)}"),
-        (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, no file"),
+        (type(tmp_path)("/dev/zero"), "is a device, pipe or socket, not a regular file"),
     ]:
         with pytest.raises(UnreadableError) as caught:
             measure(path)
@@ -290,5 +290,5 @@ def test_a_file_of_somebody_else_may_not_be_read(tmp_path):
     path = tmp_path / "secret.png"
     path.write_bytes(MADE["png"])
     path.chmod(0)
-    with pytest.raises(UnreadableError, match="may not be read by this user"):
+    with pytest.raises(UnreadableError, match="cannot be read by this user"):
         measure(path)

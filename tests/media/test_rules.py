@@ -1,4 +1,4 @@
-"""Media as values: how a file of this machine is written and read, what breaks a rule, and in which words."""
+"""Media as values: how a local file is written and read, which facts break a rule, and the messages."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ JUDGED = [
     (IMAGE, PHOTO, {"width": 239}, ["must be 240 to 8000 pixels a side, not 239x600"]),
     (IMAGE, PHOTO, {"width": 8000, "height": 1000}, []),
     (IMAGE, PHOTO, {"width": 8001, "height": 1001}, ["must be 240 to 8000 pixels a side, not 8001x1001"]),
-    (IMAGE, PHOTO, {"width": 300, "height": 2401}, ["must be 1:8 to 8:1 in shape, not 300x2401"]),
+    (IMAGE, PHOTO, {"width": 300, "height": 2401}, ["must have an aspect ratio of 1:8 to 8:1, not 300x2401"]),
     (
         IMAGE,
         PHOTO,
         {"width": 1, "height": 9},
-        ["must be 240 to 8000 pixels a side, not 1x9", "must be 1:8 to 8:1 in shape, not 1x9"],
+        ["must be 240 to 8000 pixels a side, not 1x9", "must have an aspect ratio of 1:8 to 8:1, not 1x9"],
     ),
-    (IMAGE, PHOTO, {"has_alpha": True}, ["must have no transparency, nor a channel for it"]),
+    (IMAGE, PHOTO, {"has_alpha": True}, ["must have no alpha channel"]),
     (IMAGE, PHOTO, {"has_alpha": True, "format": "webp"}, []),
     (CLIP, FILM, {"seconds": 2}, []),
     (CLIP, FILM, {"seconds": 30}, []),
@@ -79,7 +79,7 @@ def test_what_is_not_known_is_not_judged(rule):
 
 
 def test_a_rule_describes_itself():
-    """For tables and forms, on one line."""
+    """The description is one line, for tables and forms."""
     assert IMAGE.describe() == (
         "jpeg, png, bmp or webp (png without transparency); up to 10 MB; 240 to 8000 pixels a side; 1:8 to 8:1"
     )
@@ -120,14 +120,14 @@ def test_a_path_is_as_typed_and_a_uri_is_decoded(text, path):
         ("file://", "must name a file after file:"),
         ("file:a\0b", "must name a file after file:"),
         ("file:///a%00b", "must name a file after file:"),
-        ("file://nas/films/a.mp4", "must be a file of this machine"),
+        ("file://nas/films/a.mp4", "must be a file on this computer"),
         ("file://[::1/a.mp4", "must be a file URI in percent-encoded UTF-8"),
         ("file:///%ff.mp4", "must be a file URI in percent-encoded UTF-8"),
         ("file:///a.mp4?x=1", "must be a file URI with ? and # percent-encoded"),
     ],
 )
 def test_a_text_that_names_no_file_is_refused_in_a_sentence(text, fault):
-    """What is on another machine, or nowhere, is never looked for."""
+    """A text that names another computer, or no file, is refused without access to the disk."""
     with pytest.raises(ValueError, match="must") as caught:
         LocalMedia.named(text, Path("/jobs"))
     assert str(caught.value) == fault
@@ -135,13 +135,13 @@ def test_a_text_that_names_no_file_is_refused_in_a_sentence(text, fault):
 
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1))
 def test_what_is_written_is_read_again(name):
-    """Any path at all comes back from the text it becomes."""
+    """Every path is read back from its text."""
     local = LocalMedia(name)
     assert LocalMedia.named(str(local), Path()) == local
 
 
-def test_places_of_every_shape():
-    """One, several and named media are walked over with their places, and replaced without losing their shape."""
+def test_places_of_every_structure():
+    """One, several and named media are walked over with their places, and replaced in the same structure."""
     value = ("a", LocalMedia("b"))
     assert list(places("a", "x")) == [("x", "a")]
     assert list(places(value, "x")) == [("x[0]", "a"), ("x[1]", LocalMedia("b"))]
@@ -153,6 +153,6 @@ def test_places_of_every_shape():
 
 
 def test_lengths_of_one_parameter():
-    """As far as they are known, in order."""
+    """Known lengths are returned in the order of the files."""
     facts = {"video_urls[0]": FILM, "video_urls[1]": attrs.evolve(FILM, seconds=None), "audio_urls[0]": FILM}
     assert lengths(facts, "video_urls") == [5]

@@ -1,4 +1,4 @@
-"""A model nobody here has heard of is one class: every edge picks it up without another edit."""
+"""A new model is one class: the emulator, the command line and the docs find it without another change."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module", autouse=True)
 def new_model():
-    """The one class; taken out again afterwards."""
+    """The class of the model; it is unregistered afterwards."""
 
     @attrs.frozen(kw_only=True)
     class Wan99TextToVideo(Params):
-        """A model of tomorrow."""
+        """A model that the library does not have."""
 
         model: ClassVar[str] = MODEL
         source: ClassVar[str] = "https://example.com/wan9.9"
@@ -50,7 +50,7 @@ def test_it_is_registered_and_described(new_model):
 
 @pytest.mark.anyio
 async def test_the_emulator_makes_it_and_refuses_what_breaks_its_rules(emulator, new_model):
-    """A task from start to end; and a body sent past our own rules is refused by the service."""
+    """A task runs to its end; and the service refuses a body that was sent without our checks."""
     async with open_pool(emulator) as pool:
         assert (await pool.generate(new_model(prompt="a cat"))).url
         with pytest.raises(ev.InvalidRequestError) as caught:
@@ -88,7 +88,7 @@ def test_the_docs_have_a_table_of_it(monkeypatch):
 @settings(max_examples=50)
 @given(prompt=st.text(max_size=100), duration=st.integers(1, 60), quality=st.sampled_from(["4k", "8k"]))
 def test_the_laws_hold_for_it(prompt, duration, quality):
-    """What it accepts survives the way to the wire and back."""
+    """Accepted values stay the same through dump and load."""
     cls = registered_models()[MODEL]
     try:
         params = cls(prompt=prompt, duration=duration, quality=quality)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+from collections import Counter
 from importlib import import_module
 
 import pytest
@@ -27,6 +28,7 @@ from tests.laws.vendor import VENDOR
 OSS = "https://help-static-aliyun-doc.aliyuncs.com/file-manage-files/xxx.mp4"
 URL = "https://example.com/1.png"
 NAMES = sorted(registered_models())
+MODULES = Counter(getattr(models, name).__module__ for name in models.__all__)
 
 EXAMPLES = [
     # The requests on the four vendor pages, with every default the pages state (read 2026-11-20). The page of
@@ -146,7 +148,7 @@ def test_voices_travel_inside_model_params():
 
 
 def as_the_page_has_it(field):
-    """The rule of a parameter of media in the words of the vendor's limits."""
+    """The media rule of a parameter, written as the vendor's limits are."""
     rule = field.media
     formats = [f"{form} (no alpha)" if form == "png" and not rule.alpha else form for form in rule.formats]
     limits = {"formats": set(formats), "max_mb": rule.max_bytes / MB}
@@ -222,7 +224,7 @@ def test_rules_between_files(params, seconds, faults):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wherever_a_url_of_media_goes_a_file_goes_too(name):
-    """And nowhere else: callbacks and web pages are for the service to reach."""
+    """Other URLs, of callbacks and web pages, take no files: the service must reach them."""
     taking = {field.name for field in fields_of(registered_models()[name]) if field.media}
     urls = {field.name for field in fields_of(registered_models()[name]) if "URL" in field.text}
     assert urls - taking <= {"callback_url", "link_url"}
@@ -231,7 +233,7 @@ def test_wherever_a_url_of_media_goes_a_file_goes_too(name):
 
 @pytest.mark.parametrize("model", [Wan26ReferenceVideo, Wan26ReferenceVideoFlash])
 def test_billed_input_seconds(model):
-    """Of one clip 5 s count at most, of two 2.5 s each, of three 1.65 s each."""
+    """Up to 5 s count of one clip, up to 2.5 s each of two, up to 1.65 s each of three."""
     assert model.billed_input_seconds([30]) == 5
     assert model.billed_input_seconds([3.25]) == 3.25
     assert model.billed_input_seconds((30, 2)) == 4.5
@@ -269,7 +271,7 @@ def test_all_models_are_exported_and_registered():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_names_its_model_its_page_and_its_fields(name):
-    """The class name is the model's, and the docstring has every field, the billing and the dated source."""
+    """The class is named after the model, and the docstring has every field, the billing and the dated source."""
     model = registered_models()[name]
     assert model.__name__.lower() == name.replace(".", "").replace("-", "")
     assert model.source.endswith(f"/{name}")
@@ -280,9 +282,10 @@ def test_a_class_names_its_model_its_page_and_its_fields(name):
         assert f" {field.name}: " in text or field.name == "callback_url"
 
 
-@pytest.mark.parametrize("module", ["wan25", "wan26", "wan27", "wan30"])
+@pytest.mark.parametrize("module", sorted(MODULES))
 def test_the_examples_in_the_docstrings_run(module):
     """Every class shows one request that works."""
-    result = doctest.testmod(import_module(f"evolink_async.models.{module}"), raise_on_error=True)
-    assert result.attempted >= 4
+    loaded = import_module(module)
+    result = doctest.testmod(loaded, raise_on_error=True)
+    assert result.attempted >= MODULES[module]
     assert result.failed == 0

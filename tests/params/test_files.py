@@ -1,4 +1,4 @@
-"""Files of this machine as parameters: taken where a URL is, dumped, loaded where that is allowed, replaced."""
+"""Local files as parameters: accepted in place of URLs, dumped, loaded if that is allowed, replaced."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_files_are_dumped_by_place_and_loaded_again():
 
 
 def test_relative_paths_start_where_the_body_was_found():
-    """As beside the file of jobs that names them; absolute ones stay."""
+    """Relative paths start at the given folder; absolute ones stay."""
     body = {"model": "wan2.6-reference-video", "prompt": "A", "video_urls": ["file:a.mp4", "file:///films/b%20c.mp4"]}
     params = load_params(body, files_from=Path("/jobs"))
     assert [str(local.path) for local in local_media(params)] == ["/jobs/a.mp4", "/films/b c.mp4"]
@@ -73,10 +73,10 @@ def test_relative_paths_start_where_the_body_was_found():
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_body_names_no_files_unless_that_is_allowed(check):
-    """Whoever sends JSON to a web back end does not choose which of its files are uploaded."""
+    """The author of a JSON body cannot choose which files of a web back end are uploaded."""
     faults = faults_of(lambda: load_params(BODY, check=check))
     assert faults == [
-        f"must be a URL: text may name files of this machine only with files_from=FOLDER, not {text} @ {path}"
+        f"must be a URL: a text can name local files only with files_from=FOLDER, not {text} @ {path}"
         for text, path in [
             ("'file:start.png'", "image_start"),
             ("'file:cat.png'", "image_urls[0]"),
@@ -90,7 +90,7 @@ def test_each_bad_file_name_is_one_fault_among_the_others():
     """All of them are named at once, with their places."""
     body = BODY | {"image_start": "file://nas/a.png", "duration": 99, "video_urls": ["file:", "a.mp4"]}
     assert faults_of(lambda: load_params(body, files_from=Path())) == [
-        "must be a file of this machine, not 'file://nas/a.png' @ image_start",
+        "must be a file on this computer, not 'file://nas/a.png' @ image_start",
         "must name a file after file:, not 'file:' @ video_urls[0]",
         "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ video_urls[1]",
         "must be 2 to 15, not 99 @ duration",
@@ -98,7 +98,7 @@ def test_each_bad_file_name_is_one_fault_among_the_others():
 
 
 def test_files_go_nowhere_else():
-    """What the service itself calls or reads has to be in the web."""
+    """Parameters that the service calls or reads take URLs only."""
     assert faults_of(lambda: Wan30TextToVideo(prompt="A", callback_url=Path("a"))) == [
         "must be text, not a Python PosixPath @ callback_url"
     ]
@@ -130,7 +130,7 @@ def test_what_is_neither_is_named(value, fault):
 
 
 def test_local_media_names_each_file_once():
-    """In the order they are sent; parameters without files have none."""
+    """In the order of the request body; parameters without files have none."""
     twice = Wan26ReferenceVideo(prompt="A", video_urls=[Path("a.mp4"), Path("b.mp4"), Path("a.mp4")])
     assert local_media(twice) == (LocalMedia("a.mp4"), LocalMedia("b.mp4"))
     names = ["start.png", "cat.png", "dance.mp4", "voice.mp3"]
@@ -140,7 +140,7 @@ def test_local_media_names_each_file_once():
 
 
 def test_files_are_replaced_wherever_they_stand():
-    """By what was measured, then by a link; all else stays, and so does the class."""
+    """A file is replaced by its digest, then by a link; the class and the other values stay."""
     measured = with_media(SINGER, {local: LocalMedia(local.path, "00ff") for local in local_media(SINGER)})
     assert dump_params(measured)["model_params"] == {"voice_bindings": {"image1": "sha256:00ff", "video1": URL}}
     sent = with_media(measured, dict.fromkeys(local_media(measured), URL))
@@ -151,7 +151,7 @@ def test_files_are_replaced_wherever_they_stand():
 
 
 def test_replacing_runs_no_rules_and_touches_nothing_else():
-    """An upload's link is what the service says; raw parameters and strange files stay."""
+    """A link is inserted unchecked; raw parameters and other files stay."""
     params = Wan26ImageToVideo(prompt="A", image_urls=[Path("a.png")])
     assert with_media(params, {LocalMedia("a.png"): "odd"}).image_urls == ("odd",)
     assert with_media(params, {LocalMedia("b.png"): URL}) == params
@@ -169,7 +169,7 @@ def test_the_digest_of_measured_files_is_that_of_their_content():
 
 
 def test_the_schema_knows_the_wire_only():
-    """There media are URLs."""
+    """The schema of the request body has URLs only."""
     assert json_schema(Wan26ReferenceVideo)["properties"]["video_urls"] == {
         "description": "1 to 3 URLs",
         "type": "array",

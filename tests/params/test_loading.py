@@ -1,4 +1,4 @@
-"""Parameters read from a mapping: every fault at once, and what `check=False` still holds to."""
+"""Parameters read from a mapping: all faults at once, and the checks that `check=False` keeps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_ten_wrong_fields_are_ten_faults():
 
 
 def test_missing_and_unknown_fields_are_named_with_the_nearest_known_one():
-    """A slip of the pen is answered with what was probably meant, inside `model_params` too."""
+    """A misspelt field is answered with the most similar one, inside `model_params` too."""
     body = {
         "model": "wan2.6-reference-video",
         "promt": "A",
@@ -84,18 +84,18 @@ def test_missing_and_unknown_fields_are_named_with_the_nearest_known_one():
     ],
 )
 def test_a_body_with_one_fault_has_one(mapping, fault):
-    """Whatever is wrong with the body as a whole, one sentence says it."""
+    """A body that is invalid as a whole has exactly one fault."""
     assert faults_of(mapping) == [fault]
 
 
 def test_null_counts_as_not_given():
-    """An optional field given as null takes its default, wherever it stands."""
+    """An optional field given as null takes its default, at every place of the body."""
     nulls = {"duration": None, "quality": None, "callback_url": None, "model_params": {"shot_type": None}}
     assert load_params(DANCE | nulls) == load_params(DANCE | {"model_params": None}) == load_params(DANCE)
 
 
 def test_without_checks_limits_do_not_hold_but_types_do():
-    """`check=False` is for those who know better than the rules: what they wrote is what is sent."""
+    """With `check=False` the body is sent as it was given, even if it breaks rules."""
     body = DANCE | {"duration": 60, "quality": "4k", "beta": None, "model_params": {"shot_type": "wild", "mood": [1]}}
     params = load_params(body, check=False)
     assert dump_params(params) == body | {"aspect_ratio": "16:9"}
@@ -109,7 +109,7 @@ def test_without_checks_limits_do_not_hold_but_types_do():
 
 
 def test_without_checks_an_unknown_model_is_sent_as_it_is():
-    """`RawParams` come out of `load_params` only when the checks are off."""
+    """`load_params` returns `RawParams` only if the checks are off."""
     body = {"model": "wan9", "prompt": None, "nested": {"a": [1]}}
     params = load_params(body, check=False)
     assert params == RawParams("wan9", {"prompt": None, "nested": {"a": [1]}})

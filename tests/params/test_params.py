@@ -1,4 +1,4 @@
-"""Parameters made in Python: values that check themselves, and raw ones that only have to be JSON."""
+"""Parameters made in Python: model classes that check their values, and raw ones that must only be JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_parameters_are_values():
 
 
 def test_the_repr_shows_what_is_sent():
-    """What is left out of the body is left out of the repr, and what every model has comes last."""
+    """The repr leaves out what the body leaves out, and `callback_url` comes last."""
     params = Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], callback_url="https://example.com/", extra={"a": 1})
     assert repr(params) == (
         f"Wan26ReferenceVideo(prompt='A', video_urls=('{CLIP}',), aspect_ratio='16:9', quality='720p', "
@@ -61,7 +61,7 @@ def test_a_bare_string_is_no_list_of_urls():
 
 
 def test_a_missing_required_field_is_pythons_own_error():
-    """The signature is the documentation: Python says what is missing."""
+    """Python itself names a missing argument."""
     with pytest.raises(TypeError, match="prompt"):
         Wan26ReferenceVideo(video_urls=[CLIP])
 
@@ -69,11 +69,11 @@ def test_a_missing_required_field_is_pythons_own_error():
 @pytest.mark.parametrize(
     ("extra", "fault"),
     [
-        ({"quality": "4k"}, "is a field of the model, set it there @ extra.quality"),
-        ({"model": "other"}, "is a field of the model, set it there @ extra.model"),
+        ({"quality": "4k"}, "must be set as a field of the model, not in extra @ extra.quality"),
+        ({"model": "other"}, "must be set as a field of the model, not in extra @ extra.model"),
         (
             {"model_params": {"shot_type": "multi"}},
-            "is a field of the model, set it there @ extra.model_params.shot_type",
+            "must be set as a field of the model, not in extra @ extra.model_params.shot_type",
         ),
         ({"model_params": 5}, "must be an object, not 5 @ extra.model_params"),
         ({"a": math.nan}, "must be a finite number, not nan @ extra.a"),
@@ -112,19 +112,19 @@ def test_raw_parameters_are_values():
     [
         (("",), "is required @ model"),
         ((5,), "must be text, not 5 @ model"),
-        (("wan9", {"model": "wan8"}), "must be 'wan9' as outside the body, not 'wan8' @ body.model"),
+        (("wan9", {"model": "wan8"}), "must be 'wan9', the model of the request, not 'wan8' @ body.model"),
         (("wan9", []), "must be an object, not a list @ body"),
         (("wan9", {"a": [math.inf]}), "must be a finite number, not inf @ body.a[0]"),
         (("wan9", {"a": {1: 2}}), "must have text as keys, not 1 @ body.a"),
         (("wan9", {"a": object()}), "must be JSON, not a Python object @ body.a"),
         *(
-            (("wan9", {}, path), f"must be an absolute path as /v1/videos/generations, not {path!r} @ path")
+            (("wan9", {}, path), f"must be an absolute path such as /v1/videos/generations, not {path!r} @ path")
             for path in ("v1/x", "//evil.example/x", "/a/../b", "/a b", "/a?b", "/", "https://evil.example/")
         ),
     ],
 )
 def test_raw_parameters_must_be_json_for_a_path_of_the_service(arguments, fault):
-    """Nothing but JSON is sent, and to no other host."""
+    """Only JSON is sent, and only to the host of the service."""
     with pytest.raises(ParamsError) as caught:
         RawParams(*arguments)
     assert [str(each) for each in caught.value.faults] == [fault]

@@ -1,4 +1,4 @@
-"""The registry, the table of fields and the schema, on a twentieth model of the tests' own."""
+"""The registry, the table of fields and the schema, with a model that the test defines."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_new_model_is_one_class(tiny):
 
 
 def test_the_table_of_fields_tells_all(tiny):
-    """Documentation and command line are written from it."""
+    """The documentation and the command line are generated from the table of fields."""
     assert [(field.path, field.required, field.default, field.text) for field in fields_of(tiny)] == [
         ("prompt", True, None, "up to 10 characters (longer text is cut)"),
         ("image_urls", False, None, "1 to 2 URLs"),
@@ -79,7 +79,7 @@ def test_the_table_of_fields_tells_all(tiny):
 
 
 def test_the_schema_follows_the_rules(tiny):
-    """It is the wire body's: nested fields are nested, defaults and required fields are named."""
+    """The schema is that of the request body: nested fields are nested, defaults and required fields are named."""
     schema = json_schema(tiny)
     assert schema["required"] == ["model", "prompt"]
     assert schema["properties"]["model"] == {"const": "tiny-1"}
@@ -138,7 +138,7 @@ def test_a_field_without_rule_or_with_an_odd_default_is_found_in_its_class(field
 
 
 def test_a_mistake_in_between_fields_is_not_hidden():
-    """Only fields at fault may be missing from it; any other AttributeError is the author's."""
+    """Only an AttributeError for a field with an invalid type is caught; any other one is raised."""
 
     @attrs.frozen(kw_only=True)
     class Clumsy(Params):

@@ -1,4 +1,4 @@
-"""Each rule alone: what it takes, what it says of the rest, and how it describes itself."""
+"""Each rule alone: the values it accepts, its messages for others, and its description."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ OTHER_TYPES = [
 
 @pytest.mark.parametrize(("rule", "value"), TAKEN)
 def test_a_value_within_the_limits_has_no_fault(rule, value):
-    """The limits themselves are within."""
+    """Values at the limits are accepted."""
     assert [*rule.type_faults(value, "x"), *rule.faults(value, "x")] == []
 
 
@@ -106,13 +106,13 @@ def test_a_fault_says_the_limit_the_value_and_the_place(rule, value, fault):
 
 @pytest.mark.parametrize(("rule", "value", "faults"), OTHER_TYPES)
 def test_nothing_is_coerced(rule, value, faults):
-    """A value of another type is named as such, however like the right one it looks."""
+    """A value of another type has a fault about its type, even if it is similar to a valid one."""
     assert "; ".join(map(str, rule.type_faults(value, "x"))) == faults
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_a_rule_describes_itself_on_one_line(rule):
-    """A table cell has room for one line, and a rule is a value that can be compared and hashed."""
+    """A description fits into a table cell, and a rule can be compared and hashed."""
     assert rule.describe()
     assert "\n" not in rule.describe()
     assert hash(rule) == hash(rule)
@@ -151,5 +151,5 @@ def test_endless_nesting_is_found():
 
 
 def test_long_text_is_shown_shortened():
-    """A message stays readable whatever was passed in."""
+    """A message stays short and printable for every value."""
     assert shown("a" * 1000) == repr("a" * 60) + "..."

@@ -1,4 +1,4 @@
-"""Faults that were found once, by reading and by attack; each must stay away."""
+"""Regression tests for faults that reviews found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as a strict reader sees it: the same answers with orjson and without; values that do not change."""
+"""Strict reading of JSON, with the same results with and without orjson; immutable values."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_json_is_written_compactly(value, text):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [-math.inf], "\ud800", {"a": {1, 2}}, object(), b"x"])
 def test_what_is_no_json_is_not_written(value):
-    """An exception, not a body the service would read otherwise."""
+    """A value that JSON cannot hold raises, because the service would read it as another one."""
     with pytest.raises((ValueError, TypeError)):
         dump(value)
 
@@ -173,7 +173,7 @@ def test_a_frozen_map_is_a_value():
 
 
 def test_a_frozen_map_cannot_change():
-    """Neither through itself nor through what it was made of."""
+    """It changes neither by its own methods nor by the mapping that it was made of."""
     source = {"a": [1]}
     frozen = FrozenMap(source)
     source["a"].append(2)

@@ -1,4 +1,4 @@
-"""Every number a user may turn: what is refused, and that the message names it."""
+"""Every number in the settings: which values are refused, and that the message names the field."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_numbers_must_agree():
 @pytest.mark.parametrize("word", ["", "always", "NEVER", None, True, 5, ["never"]])
 def test_resubmit_is_one_of_three_words(word):
     """Anything else is refused, with the three named."""
-    with pytest.raises(ConfigurationError, match=r"RetryPolicy\.resubmit .* if_undelivered, same_key, never"):
+    with pytest.raises(ConfigurationError, match=r"RetryPolicy\.resubmit .* if_undelivered, same_key or never"):
         RetryPolicy(resubmit=word)
 
 

@@ -1,4 +1,4 @@
-"""What is a web address, and which hosts are public."""
+"""Which texts are web addresses, and which hosts are public."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def test_what_is_no_web_address_has_none(url):
 
 
 def test_the_first_sign_to_encode_is_named():
-    """A message can say which character is at fault."""
+    """The first character that must be percent-encoded is returned, for messages."""
     assert foreign_sign("https://example.com/a b\n") == " "
     assert foreign_sign("https://example.com/a%20b") is None
 
 
 @pytest.mark.parametrize("host", PUBLIC)
 def test_public_hosts(host):
-    """Names and global addresses pass; what a name resolves to is not asked."""
+    """Names and global addresses pass; names are not resolved."""
     assert is_public_host(host)
 
 

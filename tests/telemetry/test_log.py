@@ -10,6 +10,7 @@ from evolink_async.errors import (
     AuthenticationError,
     InsufficientCreditsError,
     RateLimitError,
+    SubmissionUnknownError,
     TaskFailedError,
     TransportError,
     UploadError,
@@ -112,8 +113,7 @@ LINES = {
         unknown(),
         "ERROR",
         "job shot-1 may have been paid for, idempotency key ev-0123456789abcdef: SubmissionUnknownError (HTTP 502). "
-        "Look in the dashboard for a task made at this time with these parameters; then settle the job by "
-        'pool.settle(key, task_id), or by pool.settle(key, "resubmit") if there is none.',
+        + SubmissionUnknownError.advice,
     ),
     "suspended": (
         SUSPENDED,

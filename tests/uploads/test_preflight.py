@@ -139,7 +139,7 @@ def samples_of(limit: Limit) -> Iterator[Sample]:
             Sample(form, words, (most + 1, other + 1), inside),
         )
     if limit.ratio and limit.pixels:
-        words = f"must be 1:{limit.ratio} to {limit.ratio}:1 in shape, not "
+        words = f"must have an aspect ratio of 1:{limit.ratio} to {limit.ratio}:1, not "
         side = limit.pixels[0]
         yield Sample(form, None, (side, side * limit.ratio), inside)
         yield Sample(form, words, (side * limit.ratio + 1, side), inside)
@@ -240,8 +240,8 @@ async def test_parameters_without_files_come_back_as_they_are():
         ("missing.mp4", lambda path: None, "does not exist"),
         ("empty.mp4", lambda path: path.write_bytes(b""), "is empty"),
         ("folder.mp4", lambda path: path.mkdir(), "is a folder"),
-        ("pipe.mp4", os.mkfifo, "is a device, pipe or socket, no file"),
-        ("device.mp4", lambda path: path.symlink_to("/dev/zero"), "is a device, pipe or socket, no file"),
+        ("pipe.mp4", os.mkfifo, "is a device, pipe or socket, not a regular file"),
+        ("device.mp4", lambda path: path.symlink_to("/dev/zero"), "is a device, pipe or socket, not a regular file"),
         ("cut.mp4", lambda path: path.write_bytes(clip(3)[:-100]), "is cut off"),
         ("cut.jpg", lambda path: path.write_bytes(image("jpeg")[:-1000]), "is cut off"),
         ("noise.mp4", lambda path: path.write_bytes(bytes(range(256))), "must be mp4 or mov, not an unknown format"),
@@ -266,7 +266,7 @@ async def test_bad_input_is_one_sentence(name, make, what, tmp_path):
     ("content", "what"),
     [
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "must be jpeg, png, bmp or webp, not heic"),
-        (image("png", mode="RGBA"), "must have no transparency, nor a channel for it"),
+        (image("png", mode="RGBA"), "must have no alpha channel"),
         (image("png", (1, 1)), "must be 360 to 2000 pixels a side, not 1x1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The file service's messages: what goes out, byte for byte, and what each answer means."""
+"""The messages of the file service: requests byte for byte, and the verdict on each answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def receipt(**changes: object) -> dict[str, object]:
 
 
 def test_a_stream_is_these_bytes():
-    """A form of two fields; its length is told beforehand, and its boundary is the file's own digest."""
+    """A form of two fields; its length is in a header, and its boundary is made of the file's digest."""
     frame = encode_stream("films/My clip.MP4", 4, SHA256)
     boundary = f"evolink-async-{SHA256[:40]}"
     name = f"{SHA256[:16]}-My-clip.MP4"
@@ -104,7 +104,7 @@ def test_the_other_two_ways_are_json():
     ],
 )
 def test_a_stored_name_is_plain_and_only_this_contents(name, rest):
-    """No sign of a header, a path or another script is left, and two contents of one name do not meet."""
+    """No sign of a header, a path or another script is left, and two contents of one name get different names."""
     assert stored_name(name, SHA256) == SHA256[:16] + rest
     assert re.fullmatch(r"[A-Za-z0-9._-]{16,90}", stored_name(name, SHA256))
     assert stored_name(name, "0" * 64) != stored_name(name, SHA256)
@@ -145,7 +145,7 @@ def test_the_pages_example_is_an_upload():
     ],
 )
 def test_the_life_of_a_link_is_what_the_service_says_up_to_72_hours(begin, end, life):
-    """Whatever cannot be read leaves what the pages promise."""
+    """If the times cannot be read, the life is that of the pages."""
     upload = decode_upload(answer(receipt(upload_time=begin, expires_at=end)), now=NOON)
     assert upload.expires_at == NOON + life
 
@@ -153,7 +153,7 @@ def test_the_life_of_a_link_is_what_the_service_says_up_to_72_hours(begin, end, 
 @pytest.mark.parametrize("field", ["file_id", "mime_type", "file_size"])
 @pytest.mark.parametrize("value", [None, 5.5, [], -1, True])
 def test_odd_fields_are_left_out_not_coerced(field, value):
-    """A link is worth keeping whatever stands beside it."""
+    """A valid link is kept even if other fields are invalid."""
     upload = decode_upload(answer(receipt(**{field: value})), now=NOON)
     assert upload.url == "https://files.evolink.ai/photos/photo.png"
     assert {type(upload.file_id), type(upload.mime_type)} <= {str, type(None)}
@@ -185,8 +185,8 @@ SHAPELESS = {
 
 @pytest.mark.parametrize("content", SHAPELESS.values(), ids=SHAPELESS)
 def test_what_is_no_upload_is_a_reply_error(content):
-    """Asked for again: an answer in another shape may come from a proxy."""
-    with pytest.raises(ReplyError, match="no upload") as caught:
+    """The upload is sent again: an answer of another structure can come from a proxy."""
+    with pytest.raises(ReplyError, match="not with an upload") as caught:
         decode_upload(answer(content), now=NOON)
     assert may_upload_again(caught.value)
     assert not denies(caught.value)
@@ -226,7 +226,7 @@ def test_a_refusal_under_http_200_counts_as_its_code(code, kind):
 @pytest.mark.parametrize("name", ["upload-refused", "upload-quota"])
 @pytest.mark.parametrize("status", [200, 400])
 def test_the_samples_of_refusals_are_refusals(name, status):
-    """Under whatever status they come."""
+    """The status of the answer has no effect."""
     error = on_upload(answer(sample(name), status), now=NOON, sha256=None, size_bytes=None)
     assert isinstance(error, StatusError)
     assert error.message == sample(name)["msg"]
@@ -243,19 +243,19 @@ def test_final_refusals(status):
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_passing_refusals(status):
-    """What may be otherwise the next time."""
+    """Errors that can pass are retried."""
     assert may_upload_again(on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None))
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_refused_keys(status):
-    """Another key may do, this one will not."""
+    """These errors are about the key, so another key is tried."""
     error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
     assert denies(error)
     assert not may_upload_again(error)
 
 
 def test_no_answer_is_asked_for_again():
-    """Uploading is free: whether the service got the file does not matter."""
+    """Uploads are free, so it does not matter whether the service got the file."""
     assert may_upload_again(TransportError("reset"))
     assert not denies(TransportError("reset"))

@@ -1,4 +1,4 @@
-"""The two tables that guard money and patience, as tables."""
+"""The verdicts on answers to submits and polls, written down a second time as tables."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_submit_answered_with_2xx_and_no_task_is_unknown(content, status):
 
 @pytest.mark.parametrize("code", ["idempotency_conflict", "paid_outcome_unknown"])
 def test_a_conflict_keeps_its_code(code):
-    """What `same_key` decides by."""
+    """`same_key` decides by the code."""
     verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 409), now=0)
     assert isinstance(verdict, SubmissionUnknownError)
     assert verdict.code == code
@@ -123,7 +123,7 @@ POLL_CLASSES = {
 
 @pytest.mark.parametrize("content", [OWN_WORDS, PAGE, b""], ids=["own words", "a page", "nothing"])
 @pytest.mark.parametrize("status", range(300, 600))
-def test_look(status, content):
+def test_poll(status, content):
     """Every status is an error value with the task's id, never an exception."""
     verdict = on_poll(answer(content, status), task_id="t", now=0)
     default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
@@ -134,15 +134,15 @@ def test_look(status, content):
 @pytest.mark.parametrize(
     "content", [b"", PAGE, b"{", {}, [], {"id": "other", "status": "completed"}, {"id": TASK_ID}, {"status": 5}]
 )
-def test_a_look_answered_with_something_else_is_a_reply_error(content):
-    """HTML, half a JSON, another task, no state: look again later."""
+def test_a_poll_answered_with_something_else_is_a_reply_error(content):
+    """HTML, half a JSON, another task, no state: poll again later."""
     verdict = on_poll(answer(content), task_id=TASK_ID, now=0)
     assert isinstance(verdict, ReplyError)
     assert verdict.task_id == TASK_ID
 
 
 @pytest.mark.parametrize("name", names("task-*"))
-def test_a_look_answered_with_the_task_is_a_snapshot(name):
+def test_a_poll_answered_with_the_task_is_a_snapshot(name):
     """Every sample."""
     assert isinstance(on_poll(answer(body(name)), task_id=TASK_ID, now=0), Snapshot)
 
@@ -169,14 +169,14 @@ def test_a_look_answered_with_the_task_is_a_snapshot(name):
         (500, None, False),
     ],
 )
-def test_what_benches_a_key(status, code, expected):
+def test_what_suspends_a_key(status, code, expected):
     """401, 402, and the 403 codes about the key itself."""
     assert suspends_key(StatusError(status, "x", code=code)) is expected
 
 
 @pytest.mark.parametrize("error", [TransportError("x"), ReplyError("x"), SubmissionUnknownError("x", status=401)])
-def test_what_is_no_refusal_benches_nothing(error):
-    """Whether the key is good was not said."""
+def test_what_is_no_refusal_suspends_no_key(error):
+    """An answer that is no refusal says nothing about the key."""
     assert suspends_key(error) is False
 
 
@@ -199,7 +199,7 @@ CODES = [
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_a_failed_task_has_its_advice(code):
-    """Advice of its own, unlike that of a code nobody knows."""
+    """The advice of a known code is not that of an unknown one."""
     snapshot = Snapshot(task_id="t", state="failed", fault=TaskFailure(code=code, message="because"))
     error = task_error(snapshot)
     assert type(error) is TaskFailedError
@@ -217,14 +217,14 @@ def test_the_advice_of_each_code_is_another():
 
 
 def test_the_service_s_own_suggestion_comes_first():
-    """It has seen the task."""
+    """A suggestion of the service goes before the table of codes."""
     fault = TaskFailure(code="service_error", suggestion="Use PNG.")
     assert task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice == "Use PNG."
 
 
 @pytest.mark.parametrize("fault", [None, TaskFailure(), TaskFailure(code="brand_new"), TaskFailure(message="oops")])
 def test_a_failure_without_a_known_code_still_has_advice(fault):
-    """The class's own."""
+    """The advice is that of the class."""
     error = task_error(Snapshot(task_id="t", state="failed", fault=fault))
     assert error.advice == TaskFailedError.advice
     assert error.may_resubmit

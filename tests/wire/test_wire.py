@@ -1,4 +1,4 @@
-"""The wire: bytes that go out, replies that come in; nothing is coerced, nothing is lost."""
+"""Requests to bytes and replies to values: nothing is coerced, nothing is lost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_raw_body_is_sent_as_it_is():
 
 
 @pytest.mark.parametrize("task_id", [TASK_ID, "a", "A.b_c:d-e", "...", "x" * 128])
-def test_a_look_asks_for_one_task(task_id):
+def test_a_poll_asks_for_one_task(task_id):
     """GET, the id in the path as it is, no body."""
     request = encode_poll(task_id)
     assert (request.kind, request.method, request.body) == ("poll", "GET", None)
@@ -77,8 +77,8 @@ BAD_IDS = ["", ".", "..", "a/b", "../credits", "a b", "a\n", "a?b", "a#b", "a%2F
 
 
 @pytest.mark.parametrize("task_id", BAD_IDS)
-def test_a_look_at_what_can_be_no_id_is_refused(task_id):
-    """No id can climb out of its path or smuggle in a query."""
+def test_a_poll_of_an_invalid_id_is_refused(task_id):
+    """No id can change the path of the request or add a query."""
     with pytest.raises(ParamsError, match="@ task_id"):
         encode_poll(task_id)
 
@@ -145,7 +145,7 @@ def test_a_task_is_read(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_what_we_have_no_field_for_is_kept(name):
-    """Every entry of a reply stands in a field or, as it came, in `extra`."""
+    """Every entry of a reply is in a field or, unchanged, in `extra`."""
     row = sample(name)
     snapshot = decode_task(answer(body(name)))
     known = {"id", "status", "model", "progress", "created", "results", "error", "request_id"}
@@ -154,16 +154,16 @@ def test_what_we_have_no_field_for_is_kept(name):
     assert {"task_info", "type"} <= set(snapshot.extra)
 
 
-def test_a_submit_without_a_state_is_pending_a_look_without_one_is_no_answer():
-    """A paid id is worth keeping; a look that shows no state shows nothing."""
+def test_a_submit_without_a_state_is_pending_a_poll_without_one_is_an_error():
+    """The id of a paid task is kept; the answer to a poll without a state is an error."""
     assert decode_task(answer({"id": "a"})).state == "pending"
     with pytest.raises(ReplyError, match="no status") as caught:
         decode_task(answer({"id": "a"}), asked="a")
     assert caught.value.task_id == "a"
 
 
-def test_a_look_needs_no_id_but_must_not_show_another():
-    """We know whom we asked about; an answer about somebody else is none."""
+def test_the_answer_to_a_poll_needs_no_id_but_must_not_have_another():
+    """An answer without an id is about the polled task; an answer about another task is an error."""
     assert decode_task(answer({"status": "processing"}), asked="a").task_id == "a"
     with pytest.raises(ReplyError, match="asked for a, got b"):
         decode_task(answer({"id": "b", "status": "completed"}), asked="a")
@@ -175,7 +175,7 @@ def test_a_look_needs_no_id_but_must_not_show_another():
     + [{"id": task_id} for task_id in [None, 17, True, ["a"], {}, *BAD_IDS]],
 )
 def test_a_submit_without_a_readable_id_is_no_task(content):
-    """Whatever else it is, nobody can look at it later."""
+    """A task without a valid id cannot be polled."""
     response = answer(content, headers={"x-request-id": "req-1"})
     with pytest.raises(ReplyError) as caught:
         decode_task(response)
@@ -198,7 +198,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_field_of_a_wrong_type_is_kept_not_coerced(name, value):
-    """It counts as missing, and stands in `extra` as it came."""
+    """The field counts as missing, and is unchanged in `extra`."""
     wrong = decode_task(answer({"id": "a", "status": "completed", name: value}))
     without = decode_task(answer({"id": "a", "status": "completed"}))
     assert thaw(wrong.extra[name]) == value
@@ -209,7 +209,7 @@ def test_a_field_of_a_wrong_type_is_kept_not_coerced(name, value):
 
 @pytest.mark.parametrize("value", ["120", True, None, -1, [], {}, 1e300, 10**40])
 def test_amounts_are_numbers_of_a_sane_size_or_missing(value):
-    """Credits and seconds that are text, negative or absurd are not believed; the reply keeps them."""
+    """Credits and seconds that are text, negative or absurd are ignored; the reply keeps them."""
     row = {
         "id": "a",
         "task_info": {"estimated_time": value},
@@ -248,7 +248,7 @@ def test_the_request_id_is_in_one_of_two_headers(headers, expected):
 
 
 def test_a_request_id_in_the_body_is_second_best():
-    """The header wins; the body's is then kept as it came."""
+    """The id of the header is used; that of the body is kept in `extra`."""
     snapshot = decode_task(answer({"id": "a", "request_id": "body"}, headers={"x-request-id": "head"}))
     assert snapshot.request_id == "head"
     assert snapshot.extra["request_id"] == "body"
@@ -283,7 +283,7 @@ def test_both_generations_of_errors_are_read(name):
     assert str(error).startswith(f"HTTP {status} {stated['code']}: {stated['message']}")
 
 
-def test_other_shapes_of_errors_are_read():
+def test_other_formats_of_errors_are_read():
     """`error` as a word, and the flag `success: false`."""
     word = decode_error(answer(body("error-word-401"), 401), now=0)
     assert (type(word), word.code, word.message) == (AuthenticationError, "invalid_token", "The token has expired")
@@ -301,7 +301,7 @@ def test_every_status_has_a_class(status):
 
 
 def test_a_redirect_names_where_it_led():
-    """It is never followed, so a wrong base URL is found out by reading the message."""
+    """A redirect is never followed; the message shows its target, so a wrong base URL can be found."""
     error = decode_error(answer(b"", 308, {"location": "https://elsewhere.example"}), now=0)
     assert type(error) is StatusError
     assert "https://elsewhere.example" in str(error)
@@ -340,7 +340,7 @@ def test_odd_values_in_an_error_are_not_coerced(error):
     ],
 )
 def test_the_service_is_told_from_a_proxy(content, ours):
-    """Only its own error JSON is a refusal in its own words."""
+    """Only the formats of the service count as its refusal."""
     assert (vendor_error(answer(content, 503)) is not None) is ours
 
 
@@ -384,7 +384,7 @@ def test_an_excerpt_is_short_and_readable():
     ],
 )
 def test_retry_after_in_all_its_forms(headers, expected):
-    """Seconds, milliseconds, HTTP dates; what is past is now, what is garbage is no wish."""
+    """Seconds, milliseconds, HTTP dates; a date in the past is 0, an unreadable value is None."""
     assert retry_after(headers, NOON) == expected
     assert decode_error(answer(b"", 429, headers), now=NOON).retry_after == expected
 
@@ -422,7 +422,7 @@ def test_credits_are_read():
         b'{"data": {"user": {"remaining_credits": 1e999}}}',
     ],
 )
-def test_credits_of_another_shape_are_not_guessed(content):
+def test_credits_of_another_structure_are_refused(content):
     """Money is not coerced: text, booleans, null and infinities are a `ReplyError`."""
-    with pytest.raises(ReplyError, match="shape"):
+    with pytest.raises(ReplyError, match="unknown structure"):
         decode_credits(answer(content))

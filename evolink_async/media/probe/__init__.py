@@ -1,6 +1,6 @@
-"""What a file is, found out by its content. Everything here blocks: call it in a worker thread.
+"""Measuring files by their content. All functions block: call them in a worker thread.
 
-Nothing is judged here: see `media.rules`.
+The facts are compared with the rules of models in `media.rules`.
 """
 
 from .errors import UnreadableError

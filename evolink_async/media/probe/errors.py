@@ -1,10 +1,10 @@
-"""Why a file could not be looked at.
+"""The error of a file that cannot be measured.
 
-What breaks the rules of a model is no error here but a fault, see `media`.
+A file that breaks the rules of a model is not an error here, see `media.rules`.
 """
 
 from __future__ import annotations
 
 
 class UnreadableError(ValueError):
-    """A file that cannot be measured; the message goes on after its name, as in "is empty"."""
+    """A file cannot be measured. The message continues a sentence that begins with the file, as in "is empty"."""

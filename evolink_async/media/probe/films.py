@@ -1,6 +1,6 @@
-"""What an mp4 or mov says of itself: how long it plays and the pixels it shows.
+"""Length and size of an mp4 or mov, from its header boxes.
 
-The boxes of ISO/IEC 14496-12 are walked over, and only those few are read that answer; no frame is decoded.
+The boxes are those of ISO/IEC 14496-12. No frame is decoded; containers without a length are read in `sounds`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from .window import Window
 FORMATS = ("mp4", "mov", "m4a", "3gp")
 
 _LEAST_BOX = 8
+# Values that writers use for a length that they do not know.
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 
 
 @attrs.frozen
 class FilmFacts:
-    """Seconds and pixels; None where the file does not say, or has no picture."""
+    """Length and size of a video; None if the file does not name them, or has no video track."""
 
     seconds: float | None
     width: int | None
@@ -35,11 +36,11 @@ class _Box:
 
 
 def film_facts(window: Window) -> FilmFacts:
-    """Read what a film says of itself.
+    """Read length and size of a video from its headers.
 
     Raises:
-        EOFError: It ends too early.
-        UnreadableError: It has no index, as when a recording was broken off.
+        EOFError: The file is cut off.
+        UnreadableError: The file has no index, as after a recording that was interrupted.
     """
     movie = _first(window, b"moov", _boxes(window, 0, window.size_bytes))
     if movie is None:
@@ -56,11 +57,13 @@ def film_facts(window: Window) -> FilmFacts:
 def _boxes(window: Window, start: int, end: int) -> Iterator[_Box]:
     while start + _LEAST_BOX <= end:
         length, kind, body = window.number(start, 4), window.at(start + 4, 4), start + 8
+        # Length 1: the real length follows in 8 bytes. Length 0: the box goes to the end.
         if length == 1:
             length, body = window.number(start + 8, 8), start + 16
         stop = end if length == 0 else start + length
         if stop > end:
             raise EOFError
+        # A length less than that of the header would make this loop endless.
         if stop < body:
             raise UnreadableError("is damaged")
         yield _Box(kind, body, stop)
@@ -68,17 +71,19 @@ def _boxes(window: Window, start: int, end: int) -> Iterator[_Box]:
 
 
 def _first(window: Window, kind: bytes, boxes: Iterator[_Box] | list[_Box]) -> _Box | None:
-    """Find a box; of a whole file the rest is walked over too, so that one cut off later is found."""
+    """Return the first box of a kind."""
     found = None
     for box in boxes:
         if box.kind == kind and found is None:
             found = box
+            # The rest of a whole file is walked over too, to find out whether it is cut off.
             if not window.is_whole:
                 break
     return found
 
 
 def _seconds(window: Window, header: _Box) -> float | None:
+    # Version 1 of the box has 64-bit times.
     is_long = window.number(header.start, 1) == 1
     units = window.number(header.start + (20 if is_long else 12), 4)
     length = window.number(header.start + (24 if is_long else 16), 8 if is_long else 4)
@@ -86,7 +91,7 @@ def _seconds(window: Window, header: _Box) -> float | None:
 
 
 def _shown(window: Window, track: _Box) -> tuple[int, int] | None:
-    """Read the pixels a track is shown with, turned as its matrix says; None if it is no picture."""
+    """Return width and height of a track as it is shown; None if it is not a video track."""
     inside = {box.kind: box for box in _boxes(window, track.start, track.end)}
     if b"tkhd" not in inside or b"mdia" not in inside:
         return None
@@ -95,6 +100,8 @@ def _shown(window: Window, track: _Box) -> tuple[int, int] | None:
         return None
     header = inside[b"tkhd"].start
     matrix = header + (52 if window.number(header, 1) == 1 else 40)
-    width, height = window.number(matrix + 36, 2), window.number(matrix + 40, 2)  # 16.16 fixed point: whole pixels
+    # 16.16 fixed point: the first two bytes are the whole pixels.
+    width, height = window.number(matrix + 36, 2), window.number(matrix + 40, 2)
+    # Phones store a portrait video as landscape, with a rotation by 90 degrees in this matrix.
     is_turned = window.number(matrix, 4) == 0 and window.number(matrix + 4, 4) != 0
     return (height, width) if is_turned else (width, height)

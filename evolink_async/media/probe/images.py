@@ -1,6 +1,6 @@
-"""What an image says of itself: its pixels, its transparency, and whether all of it is there.
+"""Size, transparency and completeness of an image.
 
-Headers are read here, and need nothing; Pillow, of the extra `media`, finds damage and the way a photo was held.
+Headers are read without any package. Pillow, of the extra `media`, also finds damage and the orientation of a photo.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from .window import Window
 
 FORMATS = ("jpeg", "png", "webp", "bmp", "gif")
 
+# Start-of-frame markers of JPEG (ITU-T T.81, table B.1), without DHT, JPG and DAC, which are in the same range.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers without a length field: RST0 to RST7 and TEM.
 _BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
 _COLOUR_TYPES_WITH_ALPHA = (4, 6)
 _ORIENTATION = 0x0112
+# Values of the EXIF tag for a photo that is shown with its sides exchanged.
 _LYING = (5, 6, 7, 8)
 
 
 @attrs.frozen
 class ImageFacts:
-    """Pixels as stored, and whether some may be transparent; None where the header does not say."""
+    """Size and transparency of an image; None if the header does not name it."""
 
     width: int
     height: int
@@ -31,13 +34,14 @@ class ImageFacts:
 
 
 def image_facts(window: Window, form: str) -> ImageFacts:
-    """Read what an image says of itself.
+    """Read size and transparency of an image; width and height are those of the upright image.
 
     Raises:
-        EOFError: It ends too early.
-        UnreadableError: It is damaged.
+        EOFError: The file is cut off.
+        UnreadableError: The file is damaged.
     """
     found = _READERS[form](window)
+    # webp and bmp name the size of the file in their headers, and no model takes gif.
     if form in ("jpeg", "png") and window.is_whole:
         return _checked(window, form, found)
     return found
@@ -49,9 +53,11 @@ def _png(window: Window) -> ImageFacts:
     while kind != b"IEND":
         length, kind = window.number(offset, 4), window.at(offset + 4, 4)
         has_alpha = has_alpha or kind == b"tRNS"
+        # The first pixels: no chunk after them says more about the size or the transparency.
         if kind == b"IDAT" and not window.is_whole:
             break
         offset += length + 12
+        # Read the last byte of the chunk, which fails if the file is cut off.
         if length and kind != b"IEND":
             window.at(offset - 1, 1)
     return ImageFacts(width, height, has_alpha)
@@ -90,14 +96,17 @@ def _webp(window: Window) -> ImageFacts:
 
 def _bmp(window: Window) -> ImageFacts:
     pixels, header = window.number(10, 4, big=False), window.number(14, 4, big=False)
+    # The header of OS/2 has 12 bytes, and 16-bit sides.
     if header == 12:
         return ImageFacts(window.number(18, 2, big=False), window.number(20, 2, big=False), has_alpha=False)
     width, height = (int.from_bytes(window.at(place, 4), "little", signed=True) for place in (18, 22))
     bits, packing = window.number(28, 2, big=False), window.number(30, 4, big=False)
     is_plain = packing == 0
+    # Only without compression does the size follow from the sides. A negative height is an image from top to bottom.
     if is_plain and pixels + (width * bits + 31) // 32 * 4 * abs(height) > window.size_bytes:
         raise EOFError
-    return ImageFacts(width, abs(height), False if bits < 32 else None)  # a fourth byte is seldom meant as alpha
+    # With 32 bits the fourth byte can be an alpha channel, but most writers leave it unused.
+    return ImageFacts(width, abs(height), False if bits < 32 else None)
 
 
 def _gif(window: Window) -> ImageFacts:
@@ -108,13 +117,15 @@ _READERS = {"png": _png, "jpeg": _jpeg, "webp": _webp, "bmp": _bmp, "gif": _gif}
 
 
 def _checked(window: Window, form: str, found: ImageFacts) -> ImageFacts:
-    """Read the image through, a photo at an eighth of its size; turn it upright."""
+    """Decode the image to find damage, and return its size when it is upright."""
     try:
         from PIL import Image
-    except ImportError:  # the extra `media` is not installed
+    except ImportError:
+        # The extra `media` is not installed.
         return found
     most = Image.MAX_IMAGE_PIXELS
-    if most is None or found.width * found.height > most:  # a bomb perhaps; no model takes images as large
+    # Pillow's limit against decompression bombs; no model takes images of this size.
+    if most is None or found.width * found.height > most:
         return found
     window.file.seek(0)
     try:
@@ -123,6 +134,7 @@ def _checked(window: Window, form: str, found: ImageFacts) -> ImageFacts:
                 image.verify()
                 return found
             is_lying = image.getexif().get(_ORIENTATION) in _LYING
+            # A JPEG is decoded at an eighth of its size, which finds damage as well and is much faster.
             image.draft(image.mode, (max(image.width // 8, 1), max(image.height // 8, 1)))
             image.load()
     except Exception as error:  # noqa: BLE001  # Pillow raises what its plug-ins do: OSError, SyntaxError, struct.error ...

@@ -1,6 +1,6 @@
-"""What a file is, found out by its content: blocking, to be called in a worker thread.
+"""Measuring one file: its format first, then the facts that the reader of this format finds.
 
-Nothing is judged here: see `media.rules`. Without the extra `media` headers tell most of it.
+The readers are in the modules beside this one. Without the extra `media` they read headers only.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from .window import Window
 
 
 def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:
-    """Find out what a file is.
+    """Measure a file. This blocks: call it in a worker thread.
 
     Args:
-        source: Where it is; or its bytes, which can be read at any place.
-        size_bytes: The length of the whole file, if `source` has only its first bytes.
+        source: The path of the file, or a seekable stream of its bytes.
+        size_bytes: The size of the whole file, if `source` has only its first bytes.
 
     Raises:
-        UnreadableError: There is no such file, or no regular one; it may not be read, is empty, cut off or damaged.
+        UnreadableError: The file does not exist, is not a regular file, cannot be read, or is empty, cut off or
+            damaged.
     """
     if isinstance(source, Path):
         with opened(source) as file:
@@ -40,6 +41,7 @@ def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> Media
         except EOFError:
             if window.is_whole:
                 raise UnreadableError("is cut off") from None
+            # The first bytes do not hold the facts: only format and size are known.
             return MediaFacts(format=form, size_bytes=window.size_bytes)
 
 
@@ -54,8 +56,9 @@ def _facts(window: Window, form: str) -> MediaFacts:
         seconds = film.seconds
         if seconds is None and window.is_whole:
             seconds = container_seconds(window, "mov")
+        # A container without a video track is a sound file, whatever its brand is.
         if film.width is None and form in ("mp4", "mov"):
-            kind = "m4a"  # a sound in a film's clothes
+            kind = "m4a"
         known = {"width": film.width, "height": film.height, "seconds": seconds}
     elif form == "wav":
         known = {"seconds": wav_seconds(window)}
@@ -64,12 +67,13 @@ def _facts(window: Window, form: str) -> MediaFacts:
     elif window.is_whole:
         kind, known = _whole(window, form)
     elif form in documents.CONTAINERS:
-        kind = None  # which document it is stands anywhere
+        # The names that tell the document can be anywhere in the file.
+        kind = None
     return MediaFacts(format=kind, size_bytes=window.size_bytes, **known)
 
 
 def _whole(window: Window, form: str) -> tuple[str, dict[str, Any]]:
-    """Find out what only a whole file tells."""
+    """Measure a document, which needs the whole file."""
     if form == "pdf":
         return form, {"pages": documents.pdf_pages(window)}
     if form == "zip":

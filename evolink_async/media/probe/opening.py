@@ -19,7 +19,7 @@ def opened(path: Path) -> Generator[BufferedReader]:
     """Open a regular file for reading; close it at the end.
 
     Raises:
-        UnreadableError: There is no such file, or it may not be read.
+        UnreadableError: The file does not exist, cannot be read, or is not a regular file.
     """
     with readable_errors(), open_regular(path) as file:
         yield file
@@ -27,13 +27,13 @@ def opened(path: Path) -> Generator[BufferedReader]:
 
 @contextmanager
 def readable_errors() -> Generator[None]:
-    """Turn what the system says of a file into the end of a sentence about it."""
+    """Convert an `OSError` about a file to an `UnreadableError`."""
     try:
         yield
     except FileNotFoundError:
         raise UnreadableError("does not exist") from None
     except PermissionError:
-        raise UnreadableError("may not be read by this user") from None
+        raise UnreadableError("cannot be read by this user") from None
     except IrregularFileError as error:
         raise UnreadableError(str(error.strerror)) from None
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Which format a file has, told by the bytes it begins with; its name is never asked.
+"""The format of a file, by its first bytes. Its name is not used.
 
-Bytes in, a name out; what the format says of itself further in is for the files beside this one.
+What a format says about length and size is read in the modules beside this one.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 
 UNKNOWN = "an unknown format"
-"""Stands where a format is named: the bytes are there, and they are nothing we know."""
+"""The name of a format that is not one of the known ones."""
 
 HEAD_BYTES = 4096
-"""How much of a file is looked at for its format."""
+"""Bytes at the start of a file that tell its format."""
 
-# At the start of a file. The longer signature comes first where one begins with another.
+# If one signature begins with another, the longer one comes first.
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -45,7 +45,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a Linux program"),
 )
 _IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
-# Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); what has none of these is an mp4.
+# Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); a file with another brand is an mp4.
 _BRANDS = {
     b"qt  ": "mov",
     b"heic": "heic",
@@ -61,7 +61,9 @@ _BRANDS = {
     b"3gp6": "3gp",
     b"3g2a": "3gp",
 }
-_STILL_BRANDS = (b"mif1", b"msf1")  # say that there are pictures, and leave the coding to the compatible brands
+# Images in any coding; the compatible brands name it.
+_STILL_BRANDS = (b"mif1", b"msf1")
+# First boxes of files from before the box `ftyp` existed.
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -69,10 +71,10 @@ _WIDEST_SYNC = 4
 
 
 def format_of(head: bytes) -> str:
-    """Tell the format of a file by its first `HEAD_BYTES`, or fewer if it has no more.
+    """Return the format of a file by its first `HEAD_BYTES`, or by all of a shorter file.
 
-    Containers are named as such, `zip` and `ole`: which document they hold stands further in. Text is `txt`, in any
-    encoding and whatever it is meant to be.
+    Office documents are `zip` or `ole`, because the type of the document is further inside. Every text is `txt`, in
+    any encoding, Markdown included.
     """
     for start, name in _STARTS:
         if head.startswith(start):
@@ -83,12 +85,15 @@ def format_of(head: bytes) -> str:
         return _branded(head)
     if head[4:8] in _OLD_QUICKTIME:
         return "mov"
+    # Two letters alone could begin a text, so the reserved bytes must be zero.
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return "bmp"
     if _begins_mpeg_audio(head):
         return "mp3"
+    # ADTS frames of AAC, with and without a checksum; layer 0 tells them from MPEG audio.
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
         return "aac"
+    # An MPEG transport stream: packets of 188 bytes, each with this first byte.
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return "mpeg"
     return "txt" if head.startswith(_BYTE_ORDER_MARKS) or not _CONTROLS.search(head) else UNKNOWN
@@ -103,7 +108,7 @@ def _branded(head: bytes) -> str:
 
 
 def _begins_mpeg_audio(head: bytes) -> bool:
-    """Whether a frame header of MPEG audio, layer III, stands here: no value in it may be a forbidden one."""
+    """Whether the bytes are a valid frame header of MPEG audio, layer III."""
     if len(head) < _WIDEST_SYNC or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer, bitrate, rate = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3

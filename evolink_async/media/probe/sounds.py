@@ -1,7 +1,7 @@
-"""How long a sound plays, and a film whose index does not say.
+"""The length of a sound, and of a video whose headers do not name it.
 
-A wav tells by itself, an mp3 mostly; for the others PyAV, of the extra `media`, reads the container. No sound is
-decoded.
+A wav names its length, and most mp3 files do. For other files PyAV, of the extra `media`, reads the container. Nothing
+is decoded.
 """
 
 # PyAV's stubs leave packets half typed.
@@ -14,15 +14,15 @@ import re
 from .errors import UnreadableError
 from .window import Window
 
+# Lengths in the header of a file that was written as a stream; its data goes to the end of the file.
 _UNTIL_THE_END = (0, 0x7FFFFFFF, 0xFFFFFFFF)
-"""Lengths that writers leave in a header when they stream."""
 
 _MICROSECONDS = 1_000_000
 
 _ID3_BYTES = 10
 _FIRST_FRAME_BYTES = 256
-# What encoders write into the first frame, which is silent: how many frames and bytes there are; and LAME and FFmpeg,
-# how many samples they added at either end.
+# Encoders write the number of frames and bytes into the first frame, which is silent. LAME and FFmpeg also write the
+# number of samples that they added at the start and at the end.
 _NOTE = re.compile(
     rb"(?:Xing|Info)\0\0\0[\x03\x07\x0b\x0f](?P<frames>.{4})(?P<bytes>.{4})"
     rb"(?:.{104}(?:LAME|Lav[cf]).{17}(?P<silence>.{3}))?",
@@ -39,10 +39,10 @@ _SAMPLES_PER_FRAME = 1152
 
 
 def wav_seconds(window: Window) -> float | None:
-    """Read how long a wav plays; None if its header does not say.
+    """Return the length of a wav in seconds; None if its header does not name the rate.
 
     Raises:
-        EOFError: It ends too early.
+        EOFError: The file is cut off.
     """
     offset, bytes_per_second = 12, 0
     while True:
@@ -51,6 +51,7 @@ def wav_seconds(window: Window) -> float | None:
             bytes_per_second = window.number(offset + 16, 4, big=False)
         if kind == b"data":
             break
+        # Chunks begin at even offsets.
         offset += 8 + length + length % 2
     left = window.size_bytes - offset - 8
     if length not in _UNTIL_THE_END and length > left:
@@ -59,14 +60,14 @@ def wav_seconds(window: Window) -> float | None:
 
 
 def mp3_seconds(window: Window) -> float | None:
-    """Read how long an mp3 plays, by the note of its first frame, or else by PyAV; None without both.
-
-    FFmpeg reckons by the file's length where that disagrees with the note, and bytes behind the end make minutes.
+    """Return the length of an mp3 in seconds, from its first frame or from PyAV; None if neither names it.
 
     Raises:
-        EOFError: It is shorter than its note says.
-        UnreadableError: It is damaged.
+        EOFError: The file is shorter than its first frame says.
+        UnreadableError: The file is damaged.
     """
+    # The first frame goes before PyAV: if it disagrees with the size of the file, FFmpeg computes the length from the
+    # size, and a few appended bytes, such as a tag, can make minutes.
     head = window.head(_ID3_BYTES)
     start = _ID3_BYTES + _syncsafe(head[6:10]) if head.startswith(b"ID3") else 0
     window.file.seek(start)
@@ -82,36 +83,38 @@ def mp3_seconds(window: Window) -> float | None:
 
 
 def _syncsafe(number: bytes) -> int:
-    """Read a number of which each byte holds seven bits."""
+    """Read a number of ID3 tags, with seven bits in each byte."""
     return sum(byte << 7 * place for place, byte in enumerate(reversed(number)))
 
 
 def _sample_rate(frame: bytes) -> int | None:
-    """Read the samples a second from the header of a frame of MPEG audio; None if it is none."""
+    """Return the sample rate in the header of a frame of MPEG audio; None if it is not such a header."""
     if len(frame) < _FRAME_HEADER_BYTES or frame[0] != 0xFF:
         return None
     return _RATES.get((frame[1] >> 3 & 3, frame[2] >> 2 & 3))
 
 
 def container_seconds(window: Window, form: str) -> float | None:
-    """Read how long a file plays; None without PyAV.
+    """Return the length of a file in seconds; None without PyAV.
 
     Args:
         window: The whole file.
-        form: Its format, as FFmpeg names it: no other way of reading it is tried.
+        form: The format, by its name in FFmpeg. No other format is tried.
 
     Raises:
-        UnreadableError: It is damaged.
+        UnreadableError: The file is damaged.
     """
     try:
         import av
-    except ImportError:  # the extra `media` is not installed
+    except ImportError:
+        # The extra `media` is not installed.
         return None
     window.file.seek(0)
     try:
         with av.open(window.file, "r", format=form) as container:
             if container.duration is not None:
                 return container.duration / _MICROSECONDS
+            # Without a length in the header: the end of the last packet.
             ends = [
                 float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 for packet in container.demux()

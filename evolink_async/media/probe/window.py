@@ -1,6 +1,6 @@
-"""The bytes of a file that are at hand: all of them, or only the first ones of a file elsewhere.
+"""Reading the bytes of a file at any offset; of a remote file only the first bytes are available.
 
-No format is known here.
+The formats are in the modules beside this one.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from typing import IO
 
 from .errors import UnreadableError
 
+# A document has up to 100 MB, which should not be in memory at once.
 _PIECE_BYTES = 1 << 20
 _MOST_READS = 1_000_000
 
 
 class Window:
-    """A file, read at any place.
+    """The available bytes of a file.
 
     Attributes:
-        file: Where the bytes are read.
-        size_bytes: The length of the whole file.
-        is_whole: Whether all of it is at hand.
+        file: The stream that they are read from.
+        size_bytes: The size of the whole file.
+        is_whole: Whether all bytes of the file are available.
     """
 
     def __init__(self, file: IO[bytes], size_bytes: int | None = None) -> None:
@@ -32,12 +33,13 @@ class Window:
         self._reads = 0
 
     def at(self, offset: int, count: int) -> bytes:
-        """Read bytes at a place.
+        """Read `count` bytes at an offset.
 
         Raises:
-            EOFError: Not all of them are there.
-            UnreadableError: A million parts were read already, as of a file made to keep us busy.
+            EOFError: The file ends before.
+            UnreadableError: A million parts were read before this one.
         """
+        # A file of a million tiny boxes or chunks was made to keep the reader busy.
         self._reads += 1
         if self._reads > _MOST_READS:
             raise UnreadableError("is damaged")
@@ -48,20 +50,23 @@ class Window:
         return found
 
     def number(self, offset: int, count: int, *, big: bool = True) -> int:
-        """Read a whole number without sign, its highest byte first or last.
+        """Read an unsigned integer of `count` bytes, big-endian or little-endian.
 
         Raises:
-            EOFError: Not all of its bytes are there.
+            EOFError: The file ends before.
         """
         return int.from_bytes(self.at(offset, count), "big" if big else "little")
 
     def head(self, count: int) -> bytes:
-        """Read the first bytes, fewer if there are no more."""
+        """Read the first `count` bytes, or all of a shorter file."""
         self.file.seek(0)
         return self.file.read(count)
 
     def pieces(self, overlap: int) -> Iterator[bytes]:
-        """Read it all, each piece beginning with the last bytes of the one before, so that no word is cut."""
+        """Iterate over the file in pieces of 1 MiB; each begins with the last `overlap` bytes of the one before.
+
+        A word of up to `overlap` bytes is whole in at least one piece.
+        """
         self.file.seek(0)
         tail = b""
         while piece := self.file.read(_PIECE_BYTES):
