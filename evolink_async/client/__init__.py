@@ -1,8 +1,8 @@
 """HTTP: one account, one request at a time."""
 
 from .api_key import ApiKey
-from .gate import OutageGate
 from .options import HttpOptions, base_url, is_loopback
+from .outage_gate import OutageGate
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure

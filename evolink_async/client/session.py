@@ -33,7 +33,7 @@ from ..wire import (
     on_submit,
     suspends_key,
 )
-from .gate import OutageGate
+from .outage_gate import OutageGate
 from .transport import Transport
 
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 from ..errors import EvolinkError, StatusError
 from ..settings import Cadence
 from ..task import Snapshot
-from .after_poll import MAX_RETRY_AFTER, is_service_error
 from .batch_route import MAX_BATCH, BatchRoute
+from .next_poll import MAX_RETRY_AFTER, is_service_error
 from .timing_wheel import TimingWheel
 from .watched_task import WatchedTask
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 from typing import cast
 
 from ..settings import Cadence
-from .durations import ESTIMATE_BINS, DriftDetector, HazardModel, Histogram, bin_of, prior
+from .duration_learning import ESTIMATE_BINS, DriftDetector, HazardModel, Histogram, bin_of, prior
 
 ROW_SHARE = 0.1
 """What a row costs of a look's price, however many share the request: the service asks its provider for each."""

@@ -13,7 +13,7 @@ from ..errors import EvolinkError
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .account_queue import AccountQueue, PollAnswer
-from .after_poll import Pacing, PollAgain, after_poll
+from .next_poll import Pacing, PollAgain, after_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
 from .watched_task import Account, WatchedTask, Watcher

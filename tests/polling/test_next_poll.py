@@ -19,7 +19,7 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.polling import Schedule, WatchedTask
-from evolink_async.polling.after_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Pacing, PollAgain, after_poll
+from evolink_async.polling.next_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Pacing, PollAgain, after_poll
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 
