@@ -1,45 +1,60 @@
-"""What is known of durations: a histogram of their logs, and the integral of sqrt(hazard) that looks are spaced along.
+"""What finished tasks teach about durations: weighted histograms, and the detection of a lasting change.
 
-Plain arithmetic; no clock, no dice, and none of the user's bounds, which `schedule` keeps.
+Plain arithmetic: no clock, no random numbers. Where polls are placed is in `hazard` and `schedule`.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
 
-STEP = 0.05  # a bin covers 5 % of a duration; 10 % would cost 5 % of efficiency where durations hardly vary
-BINS = 228  # from 1 second to 24 hours
-EDGES = tuple(math.exp(index * STEP) for index in range(BINS + 1))
-WIDTHS = tuple(EDGES[index + 1] - EDGES[index] for index in range(BINS))
-REACH = 2  # bins either side over which a duration counts; 1 and 4 are worse where there are few
-MEMORY = 150  # tasks; durations drift slowly, so an old one counts less with each new one
-HUGE = 1e9  # weights are brought back to 1 before they lose digits
-RECENT = 8  # tasks that show a change
-DOUBT = 6.0  # log of the odds at which a change is believed: after about six tasks
-STRAY = 0.01  # share of tasks that may end in any bin, so that one of them alone raises no doubt
-PRIOR_SPREAD = 0.6  # sd of the log: the estimate may be off by a factor of two
-FLOOR = 0.04  # share of the prior spread evenly, so that no estimate can blind us
-ESTIMATE_BINS = 4  # estimates within 20 % are one: the prior around them is far wider
-BELIEF = 0.5  # share of what progress says; 0.8 gains more from the truth and loses more to lies
-HALF = math.sqrt(0.5)
+from .duration_bins import BINS, bin_of
+from .hazard import ESTIMATE_BINS, HazardModel, prior
+
+# Reaches of 1 and of 4 are worse while there are few tasks.
+CLASS_REACH = 2
+"""Bins on either side over which the duration of a task counts in its own class."""
+# Another quality or length takes another time, so a family's durations are spread wider: 8 bins are 40 %.
+FAMILY_REACH = 8
+"""Bins on either side over which the duration of a task counts in its family."""
+# Durations of the service drift slowly.
+MEMORY = 150
+"""Tasks that a histogram remembers: each new task makes the earlier ones count less."""
+RESCALE_ABOVE = 1e9
+"""Weight of one task at which all weights are divided, before floats lose digits."""
+
+RECENT = 8
+"""Latest tasks that are compared with the histogram."""
+DRIFT_THRESHOLD = 6.0
+"""Sum of log ratios at which a change counts as lasting: reached after about six tasks."""
+# Without it a single outlier in an empty bin would pass the threshold.
+OUTLIER_SHARE = 0.01
+"""Share of tasks that is assumed to end in any bin."""
+
+PRIOR_WEIGHT = 3.0
+"""Finished tasks that the service's estimate counts as."""
+FAMILY_WEIGHT = 3.0
+"""Finished tasks that all other tasks of the family count as, at most."""
+HALF_FADED = 4.0
+"""Finished tasks of a class that halve the weight of its family and of the estimate."""
+# With so many tasks of its own, the family hardly changes the model, and building one is the expensive step.
+OWN_TASKS_SUFFICE = 20
+"""Finished tasks of a class after which new durations of the family alone build no new hazard model."""
 
 
 class Histogram:
-    """Durations seen, the newer ones counting more.
+    """Durations of finished tasks, the newer ones with more weight.
 
-    The weight of new ones grows, instead of all old ones being faded at each: adding costs a microsecond or two.
+    Each new task weighs more than the one before. Reducing all old weights instead would touch every bin for every
+    task; this way `add` takes a microsecond or two.
 
     Args:
-        reach: Bins either side over which a duration counts.
+        reach: Bins on either side over which a duration counts.
     """
 
     __slots__ = ("_counts", "_kernel", "_total", "_weight", "seen")
 
-    def __init__(self, reach: int = REACH) -> None:
+    def __init__(self, reach: int = CLASS_REACH) -> None:
         self._kernel = _kernel(reach)
         self._counts = [0.0] * BINS
         self._total = 0.0
@@ -48,134 +63,122 @@ class Histogram:
 
     @property
     def tasks(self) -> float:
-        """How many tasks it stands for; at most `MEMORY`."""
+        """Number of tasks that it stands for; at most `MEMORY`."""
         return self._total / self._weight
 
-    def add(self, place: int) -> None:
-        """Count a task that ended in this bin."""
+    def add(self, index: int) -> None:
+        """Count a task that ended in bin `index`."""
         self._weight *= MEMORY / (MEMORY - 1)
         for offset, share in self._kernel:
-            self._counts[min(max(place + offset, 0), BINS - 1)] += share * self._weight
+            self._counts[min(max(index + offset, 0), BINS - 1)] += share * self._weight
         self._total += self._weight
         self.seen += 1
-        if self._weight > HUGE:
-            self._counts = [count / HUGE for count in self._counts]
-            self._total, self._weight = self._total / HUGE, self._weight / HUGE
+        if self._weight > RESCALE_ABOVE:
+            self._counts = [count / RESCALE_ABOVE for count in self._counts]
+            self._total, self._weight = self._total / RESCALE_ABOVE, self._weight / RESCALE_ABOVE
 
-    def share(self, place: int) -> float:
-        """Which part of the tasks ended in this bin."""
-        return self._counts[place] / (self._total or 1.0)
+    def share(self, index: int) -> float:
+        """Return the share of the tasks that ended in bin `index`."""
+        return self._counts[index] / (self._total or 1.0)
 
     def mass(self, tasks: float) -> list[float]:
-        """The same for all bins, times so many tasks."""
+        """Return the share of every bin, times `tasks`."""
         scale = tasks / (self._total or 1.0)
         return [count * scale for count in self._counts]
 
 
 class DriftDetector:
-    """Notices that durations have changed for good: the last few foretell the next far better than the whole does.
+    """Detects that durations have changed for good: the latest few tasks predict the next one better than all do.
 
-    It adds up log ratios and never falls below 0, so a stray duration is forgiven and a run of them is not.
+    It is a CUSUM test: it sums log ratios and never falls below 0, so one outlier does not trigger it and a run of
+    them does.
 
     Attributes:
-        last: The bins of the last few tasks, the oldest first.
+        latest: The bins of the latest tasks, the oldest first.
     """
 
-    __slots__ = ("_doubt", "last")
+    __slots__ = ("_score", "latest")
 
     def __init__(self) -> None:
-        self.last: list[int] = []
-        self._doubt = 0.0
+        self.latest: list[int] = []
+        self._score = 0.0
 
-    def notice(self, place: int, share: float) -> bool:
-        """Note the bin of the newest task and the share foretold for it; true when all but `last` is history."""
-        if self.last:
-            recent = sum(_triangle(REACH, place - other) for other in self.last) / len(self.last)
-            self._doubt = max(0.0, self._doubt + math.log((recent + STRAY) / (share + STRAY)))
-        self.last = [*self.last[1 - RECENT :], place]
-        if self._doubt < DOUBT:
+    def add(self, index: int, expected: float) -> bool:
+        """Record a task; return True when all tasks but `latest` are outdated.
+
+        Args:
+            index: The bin in which the task ended.
+            expected: The share that the histogram predicted for this bin.
+        """
+        if self.latest:
+            recent = sum(_triangle(CLASS_REACH, index - other) for other in self.latest) / len(self.latest)
+            self._score = max(0.0, self._score + math.log((recent + OUTLIER_SHARE) / (expected + OUTLIER_SHARE)))
+        self.latest = [*self.latest[1 - RECENT :], index]
+        if self._score < DRIFT_THRESHOLD:
             return False
-        self._doubt = 0.0
+        self._score = 0.0
         return True
 
 
-class HazardModel:
-    """When tasks of one kind end, as chances, and where looks at them are worth most.
+class LearnedDurations:
+    """What is known of one duration class, with a hazard model for each estimate.
 
-    For a task with hazard h(t), the chance to end now given it has not, the best rate of looks is proportional to
-    sqrt(h(t)). So looks stand where the integral of sqrt(h) has grown by a fixed step, and the step says what a look
-    is worth.
+    At most 57 models are kept; all are dropped when the class learns.
 
     Args:
-        mass: How likely an end in each bin is, above 0, in any unit.
+        family: Durations of all classes of the same model; None for a class without a family.
     """
 
-    __slots__ = ("_alive", "_integral")
+    __slots__ = ("_drift", "_family", "_family_seen", "_models", "_own", "_taught")
 
-    def __init__(self, mass: Sequence[float]) -> None:
-        self._alive = [*accumulate(reversed(mass), initial=0.0)][::-1]
-        each = zip(mass, self._alive, WIDTHS, strict=False)  # there is one more edge than bins
-        steps = (math.sqrt(ending / (left - ending / 2) * width) for ending, left, width in each)
-        self._integral = [*accumulate(steps, initial=0.0)]
+    def __init__(self, family: Histogram | None) -> None:
+        self._own = Histogram()
+        self._family = family
+        self._drift = DriftDetector()
+        self._taught = 0
+        self._family_seen = 0
+        self._models: dict[int, HazardModel] = {}
 
-    def reach(self, elapsed: float, need: float) -> float:
-        """Seconds since acceptance at which the integral has grown by `need`; infinity when it never does."""
-        integral = self._integral
-        index, share = _place(elapsed)
-        goal = integral[index] + (integral[index + 1] - integral[index]) * share + need
-        index = bisect_left(integral, goal, index)
-        if index > BINS:
-            return math.inf
-        before = integral[index - 1]
-        return math.exp((index - 1 + (goal - before) / (integral[index] - before)) * STEP)
+    def add(self, duration: float) -> None:
+        """Learn the duration of a finished task, in seconds."""
+        index = bin_of(duration)
+        if self._drift.add(index, self._own.share(index)):
+            self._own = Histogram()
+            for earlier in self._drift.latest[:-1]:
+                self._own.add(earlier)
+        self._own.add(index)
+        self._taught += 1
+        if self._family is not None:
+            self._family.add(index)
+        self._models.clear()
 
-    def reach_with(self, elapsed: float, need: float, progress: float) -> float:
-        """The same for a task that says it is `progress` percent done: half of it is believed.
+    def hazard_model(self, estimated: float) -> HazardModel:
+        """Return the model for tasks that the service estimates at `estimated` seconds."""
+        if self._family is not None and self._family_seen != self._family.seen and self._own.seen < OWN_TASKS_SUFFICE:
+            self._family_seen = self._family.seen
+            self._models.clear()
+        estimate = bin_of(estimated) // ESTIMATE_BINS
+        found = self._models.get(estimate)
+        if found is None:
+            found = self._models[estimate] = HazardModel(self._mass(estimate))
+        return found
 
-        Two densities are mixed, each given "not yet": this one, and a lognormal around the end that progress says, the
-        narrower the nearer it is.
-        """
-        index, share = _place(elapsed)
-        start, left = max(elapsed, 1.0), 1.0
-        end, scale = math.log(start * 100 / progress), HALF / (0.08 + 0.4 * (1 - progress / 100))
-        alive = self._alive[index] + (self._alive[index + 1] - self._alive[index]) * share
-        learned, told = (1 - BELIEF) / max(alive, 1e-300), BELIEF / math.erfc((math.log(start) - end) * scale)
-        for edge in range(index + 1, BINS + 1):
-            after = learned * self._alive[edge] + told * math.erfc((edge * STEP - end) * scale)
-            width = max(EDGES[edge] - start, 0.0)
-            step = math.sqrt(max(left - after, 0.0) / (left + after) * 2 * width)
-            if step >= need:
-                return start + width * need / step
-            need, left, start = need - step, after, EDGES[edge]
-        return math.inf
+    def _mass(self, estimate: int) -> list[float]:
+        """Mix the tasks of the class with its family and the estimate, which count less the more tasks there are."""
+        own, family = self._own, self._family or Histogram()
+        fading = 1 / (1 + own.tasks / HALF_FADED)
+        # The family counts the tasks of this class too: without others there is nothing to add.
+        others = family.mass(min(family.seen - self._taught, FAMILY_WEIGHT) * fading)
+        bins = zip(own.mass(own.tasks), others, prior(estimate), strict=True)
+        # Family and estimate must fade: sqrt(hazard) gives rare durations more polls than their share.
+        return [mine + theirs + PRIOR_WEIGHT * fading * wide for mine, theirs, wide in bins]
 
 
 def _triangle(reach: int, offset: int) -> float:
-    """How much of a duration counts in a bin `offset` bins away; together 1."""
+    """Return how much of a duration counts `offset` bins away; the sum over all offsets is 1."""
     return max(reach + 1 - abs(offset), 0) / (reach + 1) ** 2
 
 
 @lru_cache
 def _kernel(reach: int) -> tuple[tuple[int, float], ...]:
     return tuple((offset, _triangle(reach, offset)) for offset in range(-reach, reach + 1))
-
-
-def bin_of(duration: float) -> int:
-    """The bin of a duration in seconds; the first or last one of whatever lies outside, or is no number."""
-    return _place(duration)[0]
-
-
-def _place(time: float) -> tuple[int, float]:
-    """The bin of a time in seconds, and the share of the bin before it; the end of the last bin for any later one."""
-    place = math.log(min(max(1.0, time), EDGES[BINS])) / STEP
-    index = min(int(place), BINS - 1)
-    return index, place - index
-
-
-@lru_cache(maxsize=BINS)
-def prior(estimate: int) -> tuple[float, ...]:
-    """Chances when nothing but an estimate is known, in steps of `ESTIMATE_BINS`: wide, and nowhere 0."""
-    middle = (estimate + 0.5) * ESTIMATE_BINS
-    bell = [math.exp(-0.5 * ((index + 0.5 - middle) * STEP / PRIOR_SPREAD) ** 2) for index in range(BINS)]
-    total = sum(bell)
-    return tuple((1 - FLOOR) * height / total + FLOOR / BINS for height in bell)
