@@ -1,4 +1,7 @@
-"""HTTP: one account, one request at a time."""
+"""HTTP for one account: the connections, the API key, single requests, and the rules for sending again.
+
+What is in a request and what an answer means is in `wire`; loops over many requests are in `submitting` and `polling`.
+"""
 
 from .api_key import ApiKey
 from .options import HttpOptions, base_url, is_loopback

@@ -1,6 +1,7 @@
-"""The gate that keeps an outage from becoming a storm of retries.
+"""The gate for submits of one account: it limits them to one at a time while the service fails.
 
-Which request may be sent again is decided in `wire.verdict`, and after how long in `retry`.
+Whether a submit may be sent again is decided in `wire.verdict`, and the delay in `retry`. Status requests have their own
+back-off, in `polling.outage_backoff`.
 """
 
 from __future__ import annotations
@@ -12,62 +13,72 @@ from contextlib import asynccontextmanager
 
 
 class OutageGate:
-    """Open while the service takes requests; shut after a refusal or an outage, when one job at a time may try.
+    """Open while the service accepts requests; after a failure, shut for a delay, and then open for one at a time.
 
-    Without it a failing service would get the retries of every waiting job. With it an outage costs a handful of
-    probes, and the first that gets through opens the gate for all.
+    Without the gate, a failing service would receive the retries of all waiting jobs. With it, an outage costs a few
+    probes, and the first one that succeeds opens the gate for all.
+
+    Args:
+        patience: Seconds of outage after which the gate lets all jobs pass, so that each fails after one attempt.
+        now: Returns monotonic seconds.
     """
 
     def __init__(self, patience: float, now: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._now = now
-        self._first: float | None = None
-        self._last = 0.0
-        self._until = 0.0
+        self._first_failure: float | None = None
+        self._last_failure = 0.0
+        self._shut_until = 0.0
         self._asked_until = 0.0
         self._prober = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody may pass: also when the outage outlasted our patience, for one try each."""
-        return self._wait() <= 0 and (self._first is None or self.outage > self._patience)
+        """Whether all requests may pass: no failure is on record, or the outage has lasted longer than `patience`."""
+        return self._wait() <= 0 and (self._first_failure is None or self.outage > self._patience)
 
     @property
     def outage(self) -> float:
-        """Seconds from the first to the last request in a row that did not get through; 0 when the last one did."""
-        return 0.0 if self._first is None else self._last - self._first
+        """Seconds from the first to the last failure since the last success; 0 without a failure."""
+        return 0.0 if self._first_failure is None else self._last_failure - self._first_failure
 
     def open(self) -> None:
-        """The service took a request: let everybody pass, though not before the time it asked us to wait for."""
-        self._first = None
-        self._until = 0.0
+        """Open the gate, because the service has accepted a request. A delay that the service named still holds."""
+        self._first_failure = None
+        self._shut_until = 0.0
 
     def shut(self, delay: float, *, asked: bool = False) -> None:
-        """The service did not take a request: nobody may try for `delay` seconds, then one at a time.
+        """Shut the gate, because a request has failed: none passes for `delay` seconds, then one at a time.
 
         Args:
-            delay: Seconds.
-            asked: Whether the service itself named that time, which then holds whatever happens meanwhile.
+            delay: Seconds. An earlier, longer delay still holds.
+            asked: Whether the service named the delay: then it holds even after a success.
         """
         now = self._now()
-        if self._first is None or now - self._last > self._patience:
-            self._first = now  # whatever went wrong long ago is another story
-        self._last = now
-        self._until = max(self._until, now + delay)
+        # A failure after a quiet time begins a new outage; else two failures hours apart would count as a long one.
+        if self._first_failure is None or now - self._last_failure > self._patience:
+            self._first_failure = now
+        self._last_failure = now
+        self._shut_until = max(self._shut_until, now + delay)
         if asked:
             self._asked_until = max(self._asked_until, now + delay)
 
     @asynccontextmanager
     async def passage(self) -> AsyncGenerator[None, None]:
-        """Wait until a request may be sent; hold the place of the prober while it is."""
+        """Wait until a request may be sent, and send it inside the context.
+
+        While the gate is not open, only one context is entered at a time.
+        """
         if self.is_open:
             yield
             return
         async with self._prober:
-            while (wait := self._wait()) > 0:  # noqa: ASYNC110  # the time may be put off while we sleep
+            # A loop, because the delay may be extended during the sleep.
+            while (wait := self._wait()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait)
             yield
 
     def _wait(self) -> float:
-        patient = self._first is not None and self.outage <= self._patience
-        return max(self._asked_until, self._until if patient else 0.0) - self._now()
+        """Return the seconds until a request may pass; not above 0 if one may pass now."""
+        is_within_patience = self._first_failure is not None and self.outage <= self._patience
+        return max(self._asked_until, self._shut_until if is_within_patience else 0.0) - self._now()
