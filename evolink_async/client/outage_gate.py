@@ -1,7 +1,7 @@
 """The gate for submits of one account: it limits them to one at a time while the service fails.
 
-Whether a submit may be sent again is decided in `wire.verdict`, and the delay in `retry`. Status requests have their own
-back-off, in `polling.outage_backoff`.
+Whether a submit may be sent again is decided in `wire.verdict`, and the delay in `retry`. The back-off of status
+requests is in `polling.outage_backoff`.
 """
 
 from __future__ import annotations
