@@ -1,7 +1,7 @@
 """The record of jobs: written before money is spent and before an outcome is returned.
 
-The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal. `sqlite` is not imported here, because a
-pool without a file does not need SQLite.
+The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal. `sqlite` is not imported here: a pool
+without a file does not need SQLite.
 """
 
 from .entries import Intent, Known

@@ -46,8 +46,8 @@ class SqliteJournal:
     """The jobs in an SQLite file. See `Journal` for what each call means.
 
     Args:
-        path: The file. It is made if missing, and kept at the end. Next to it are SQLite's `-wal` and `-shm` files while
-            it is open, and an empty `-lock` file that excludes a second process.
+        path: The file. It is made if missing, and kept at the end. Next to it are an empty `-lock` file that excludes a
+            second process, and, while the journal is open, SQLite's `-wal` and `-shm` files.
     """
 
     def __init__(self, path: str | Path) -> None:
