@@ -1,8 +1,11 @@
-"""HTTP: one account, one request at a time."""
+"""HTTP for one account: the connections, the API key, single requests, and the rules for sending again.
+
+What is in a request and what an answer means is in `wire`; loops over many requests are in `submitting` and `polling`.
+"""
 
 from .api_key import ApiKey
-from .gate import OutageGate
 from .options import HttpOptions, base_url, is_loopback
+from .outage_gate import OutageGate
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure

@@ -1,6 +1,6 @@
-"""The API key, wrapped so that it shows itself to nobody but the wire.
+"""The API key, in an object that hides it from repr, logs and pickle.
 
-Nothing here reads the environment or sends anything.
+The key is read from the environment in `pool`, and sent in `transport`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,19 @@ from typing import NoReturn
 
 from ..errors import ConfigurationError
 
+# Keys of the service are longer. A shorter one, as tests use, would match ordinary text of an answer.
+SHORTEST_SCRUBBED = 12
+"""Characters that a key must have to be removed from answers."""
+
 
 class ApiKey:
     """An API key that repr, str, format and pickle do not show.
 
+    Attributes:
+        fingerprint: The first 8 hex digits of the SHA-256 of the key: it tells keys apart without showing them.
+
     Raises:
-        ConfigurationError: The key is empty, or holds a space or a character no HTTP header may carry.
+        ConfigurationError: The key is empty, or has a space or a character that no HTTP header can carry.
     """
 
     __slots__ = ("_text", "fingerprint")
@@ -28,22 +35,24 @@ class ApiKey:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def authorization(self) -> str:
-        """The value of the Authorization header; the one place that shows the key."""
+        """Return the value of the Authorization header: the only method that shows the key."""
         return f"Bearer {self._text}"
 
     def scrub(self, text: bytes) -> bytes:
-        """Blank out this key in bytes that came from outside, should they echo it.
+        """Replace the key by `***` in bytes of an answer, as a service or proxy may echo it.
 
-        Stand-ins of tests, shorter than any real key, are left: they would match by chance.
+        Keys of less than 12 characters are not replaced.
         """
-        if len(self._text) < 12:
+        if len(self._text) < SHORTEST_SCRUBBED:
             return text
-        for form in (self._text, self._text.replace("/", "\\/")):  # as it is, and as some write it in JSON
+        # JSON allows to write "/" as "\/", and some encoders do.
+        for form in (self._text, self._text.replace("/", "\\/")):
             text = text.replace(form.encode(), b"***")
         return text
 
     def __repr__(self) -> str:
         return f"ApiKey(fingerprint={self.fingerprint!r})"
 
+    # Reached by pickle, copy and deepcopy alike.
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key is not pickled; build the pool anew where it is needed")

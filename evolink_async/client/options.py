@@ -1,6 +1,6 @@
-"""How HTTP is spoken: time-outs, caps, proxies, and the addresses that a key may be sent to.
+"""The options of HTTP: time-outs, size limits, proxy, User-Agent, and the check of the API's address.
 
-Nothing is sent here.
+Requests are sent in `transport`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from ..wire import RequestKind
 USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 
-def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # attrs types validators so
+# attrs types the value of a validator as Any.
+def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401
     url = _url_or_none(value) if isinstance(value, str) else None
     if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
-        raise ConfigurationError("HttpOptions.proxy must be an absolute URL, as http://proxy.example:3128")
+        raise ConfigurationError("HttpOptions.proxy must be an absolute URL, such as http://proxy.example:3128")
 
 
-def _check_user_agent(_: object, __: object, value: Any) -> None:  # noqa: ANN401  # as above
+def _check_user_agent(_: object, __: object, value: Any) -> None:  # noqa: ANN401
     if value is not None and not (isinstance(value, str) and value and value.isascii() and value.isprintable()):
         raise ConfigurationError(f"HttpOptions.user_agent must be printable ASCII, not {value!r}")
 
@@ -40,27 +41,27 @@ def _url_or_none(text: str) -> URL | None:
 
 @attrs.frozen(kw_only=True)
 class HttpOptions:
-    """How the library speaks HTTP. Times are seconds.
+    """Time-outs and limits of HTTP. All times are in seconds and above 0.
 
     Attributes:
-        connect_timeout: For TCP and TLS together; the request was not delivered when it ends. Looking a name up
-            counts towards the whole.
-        submit_timeout: For a whole submit. Long, because a submit cut short is one whose outcome is unknown.
-        poll_timeout: For a whole look.
-        upload_timeout: For one try at a whole upload: five minutes carry 95 MB over a line of 2.6 Mbit/s.
-        download_read_timeout: Between two pieces of a result file; its whole length has no limit in time.
-        max_body_bytes: Longest API answer read, after decompression.
-        max_download_bytes: Longest result file saved.
-        trust_env: Obey HTTP_PROXY, HTTPS_PROXY and .netrc, as aiohttp does.
+        connect_timeout: For TCP and TLS together; a request that exceeds it was not delivered. The name look-up counts
+            towards the time-out of the whole request instead.
+        submit_timeout: For a whole submit. Long, because a submit that is cut short is in doubt.
+        poll_timeout: For a whole status request, and any other request to the API.
+        upload_timeout: For one attempt at an upload: 300 s carry 95 MB over a line of 2.6 Mbit/s.
+        download_read_timeout: Between two pieces of a result file; a whole download has no time limit.
+        max_body_bytes: Largest API answer that is read, in bytes after decompression.
+        max_download_bytes: Largest result file that is saved, in bytes.
+        trust_env: Whether to use HTTP_PROXY, HTTPS_PROXY and .netrc, as aiohttp does.
         proxy: URL of an HTTP proxy for the API and for downloads.
-        user_agent: Put before our own User-Agent; say who you are.
-        session: Your own aiohttp session for API calls; it is never closed and never changed. With it, connections
-            of submits may be kept-alive ones, so a stale one can turn a submit into an unknown outcome.
-        allow_private_results: Fetch results from plain http and from loopback or private addresses too, as the
-            emulator serves them. Leave it off against the real service.
+        user_agent: Name of your application; sent before the User-Agent of the library.
+        session: An aiohttp session of your own for API calls; it is not closed and not changed. Its connections may be
+            kept alive, and a submit over one that the service has just closed is in doubt.
+        allow_private_results: Whether to download results over plain http and from loopback or private addresses, where
+            the emulator serves them. Leave it off with the real service.
 
     Raises:
-        ConfigurationError: A number is out of range.
+        ConfigurationError: A value is out of range, or `proxy` or `user_agent` cannot be used.
     """
 
     connect_timeout: float = attrs.field(default=10.0, validator=check_seconds)
@@ -71,39 +72,41 @@ class HttpOptions:
     max_body_bytes: int = attrs.field(default=8 << 20, validator=check_count)
     max_download_bytes: int = attrs.field(default=4 << 30, validator=check_count)
     trust_env: bool = False
-    proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)  # may hold a password
+    # Not in the repr: the URL may contain a password.
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
     user_agent: str | None = attrs.field(default=None, validator=_check_user_agent)
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     allow_private_results: bool = False
 
     def timeout(self, kind: RequestKind) -> aiohttp.ClientTimeout:
-        """The bounds of one API call of this kind."""
+        """Return the time-outs of an API call of this kind."""
         total = {"submit": self.submit_timeout, "upload": self.upload_timeout}.get(kind, self.poll_timeout)
-        # Not `connect`: that would count waiting for one of our own connections as a failure to connect.
+        # Not `connect`: that also counts the wait for a free connection of the pool as a failure to connect.
         return aiohttp.ClientTimeout(total=total, sock_connect=min(self.connect_timeout, total))
 
     @property
     def agent(self) -> str:
-        """The User-Agent sent."""
+        """The User-Agent header."""
         return f"{self.user_agent} {USER_AGENT}" if self.user_agent else USER_AGENT
 
 
 def base_url(text: str) -> URL:
-    """Check the address of the API.
+    """Check the address of the API and return it as a URL.
 
     Raises:
-        ConfigurationError: No absolute https URL; plain http is taken for loopback only, as the key travels there.
+        ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment. Plain http is
+            allowed for loopback only, because the request carries the API key.
     """
     url = _url_or_none(text.strip())
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
-        raise ConfigurationError(f"the base URL must be absolute, as https://api.evolink.ai, not {text!r}")
+        raise ConfigurationError(f"the base URL must be absolute, such as https://api.evolink.ai, not {text!r}")
     if url.user or url.password:
-        raise ConfigurationError("the base URL must not hold a user name or password")
+        raise ConfigurationError("the base URL must not contain a user name or password")
     if url.scheme == "http" and not is_loopback(url):
-        raise ConfigurationError(f"the base URL must be https, for the API key's sake, unless it is loopback: {text!r}")
+        raise ConfigurationError(f"the base URL must be https to protect the API key, unless it is loopback: {text!r}")
     return url
 
 
 def is_loopback(url: URL) -> bool:
-    """Whether an address leads to this machine."""
+    """Whether a URL points to this machine."""
     return url.host in ("localhost", "127.0.0.1", "::1")

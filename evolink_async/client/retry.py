@@ -1,7 +1,6 @@
-"""Which submit may be sent again, and when; the only place that imports `backoff`.
+"""Whether and when a submit is sent again: attempts, patience, back-off and Retry-After.
 
-Only the generators of `backoff` are used: its decorators sleep on their own, and full jitter would undercut a
-Retry-After. What may be sent again at all is decided by `verdict.may_send_again`.
+Which errors allow another send at all is decided in `wire.may_send_again`. Nothing waits here.
 """
 
 from __future__ import annotations
@@ -16,17 +15,33 @@ from ..settings import RetryPolicy
 from ..wire import may_send_again
 
 
+# Of `backoff` only the generators are used. Its decorators sleep by themselves, so the gate could not stop them, and
+# their full jitter would go below a Retry-After.
 def delays(policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> Iterator[float]:
-    """Seconds before the second send, the third, and so on, without end."""
-    wait = backoff.expo(base=2, factor=policy.base, max_value=policy.cap)
-    next(wait)  # backoff's generators yield None first
-    for longest in wait:
-        yield jitter(longest)
+    """Yield the seconds before the second send, the third, and so on, without end.
+
+    Args:
+        policy: `base` is the bound of the first delay; it doubles up to `cap`.
+        jitter: Takes a bound and returns a delay up to it.
+    """
+    bounds = backoff.expo(base=2, factor=policy.base, max_value=policy.cap)
+    # backoff's generators yield None first.
+    next(bounds)
+    for bound in bounds:
+        yield jitter(bound)
 
 
+# Not frozen: it counts the sends.
 @attrs.define
 class Resend:
-    """The sends of one submit so far, and whether there is another."""
+    """The sends of one submit, and the delay before the next one.
+
+    Attributes:
+        policy: Attempts, patience and delays.
+        jitter: Takes a bound and returns a delay up to it.
+        sends: Sends so far.
+        started: Monotonic seconds of the first send.
+    """
 
     policy: RetryPolicy
     jitter: Callable[[float], float] = backoff.full_jitter
@@ -43,24 +58,26 @@ class Resend:
         self.sends += 1
 
     def after(self, error: EvolinkError, now: float, *, outage: float = 0.0) -> float | None:
-        """Seconds to wait before the next send, or None when `error` is the last word.
+        """Return the seconds to wait before the next send, or None if there is none.
 
-        A Retry-After is obeyed in full, plus a little positive jitter so that many callers do not return at once.
+        There is none if the policy does not allow to send again after `error`, after `attempts` sends, and if the wait
+        would end later than `patience` seconds after the first send.
 
         Args:
             error: How the last send ended.
             now: Monotonic seconds.
-            outage: Seconds for which no job at all got through.
+            outage: Seconds for which the submits of all jobs have failed; counts towards `patience`.
         """
         return self.pause(error, now, outage=outage) if may_send_again(error, self.policy.resubmit) else None
 
     def pause(self, error: EvolinkError, now: float, *, outage: float = 0.0) -> float | None:
-        """As `after`, for what may be sent again whatever became of it."""
+        """Do the same for a request that may be sent again after any error, as an upload."""
         policy = self.policy
         if self.sends >= policy.attempts:
             return None
         delay = next(self._delays)
         asked = error.retry_after if isinstance(error, StatusError) else None
+        # Retry-After is obeyed in full. The jitter is added, so that many callers do not return at the same moment.
         if asked is not None:
             delay = asked + self.jitter(policy.base)
         waited = max(now - self.started, outage)

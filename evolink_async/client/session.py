@@ -1,6 +1,6 @@
-"""One API key, one account: single requests and what their answers mean.
+"""One account, accessed with one API key: single requests, and their answers as snapshots or errors.
 
-Nothing is repeated here and nothing is scheduled; that is the submitter's and the poller's work.
+Requests are repeated in `submitting` and scheduled in `polling`, not here.
 """
 
 from __future__ import annotations
@@ -33,18 +33,25 @@ from ..wire import (
     on_submit,
     suspends_key,
 )
-from .gate import OutageGate
+from .outage_gate import OutageGate
 from .transport import Transport
 
 
 class Session:
-    """An account at the service, seen through one of its keys.
+    """An account at the service, accessed with one API key.
+
+    Args:
+        transport: Sends the requests.
+        fingerprint: Of the API key; see `ApiKey`.
+        gate: The gate that submits of this account must pass.
+        emit: Called when the key is suspended.
+        clock: Returns Unix seconds.
 
     Attributes:
-        fingerprint: Eight hex digits that tell keys apart without showing them.
-        benched: Why this key may submit nothing more; None while it may.
-        gate: Shut while the service refuses or cannot be reached.
-        busy: Jobs of this pool now alive under this key.
+        fingerprint: As given.
+        suspended: The error that suspended the key, so that it submits nothing more; None while it may submit.
+        gate: As given.
+        busy: Jobs of this pool that are being submitted or watched under this key.
     """
 
     def __init__(
@@ -65,19 +72,25 @@ class Session:
         self._clock = clock
 
     def __repr__(self) -> str:
-        state = f"benched: {self.suspended}" if self.suspended else "healthy"
+        state = f"suspended: {self.suspended}" if self.suspended else "active"
         return f"<Session {self.fingerprint} {state}, {self.busy} jobs>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session is not pickled: it holds open connections; build a pool where it is needed")
 
     async def submit(self, request: Request) -> Snapshot | StatusError | NotDeliveredError | SubmissionUnknownError:
-        """Send one paid request, once, and judge the answer by the submit table."""
+        """Send a paid request once.
+
+        Returns:
+            The accepted task; a StatusError or NotDeliveredError if no task was made; a SubmissionUnknownError if a
+            task may have been made. The first table of `wire.verdict` decides.
+        """
         sent_at = self._clock()
         try:
             verdict = on_submit(await self._transport.send(request), now=self._clock())
         except NotDeliveredError as error:
             return error
+        # After the first byte, the service may have accepted the request although no answer came back.
         except TransportError as error:
             verdict = SubmissionUnknownError(f"{error}; a task may have been accepted and charged")
         if isinstance(verdict, SubmissionUnknownError):
@@ -87,7 +100,7 @@ class Session:
         return verdict
 
     async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
-        """Look at one task, once. Free of charge and repeatable."""
+        """Poll one task, once. Free of charge, and safe to repeat."""
         try:
             response = await self._transport.send(encode_poll(task_id))
         except TransportError as error:
@@ -97,23 +110,25 @@ class Session:
         return verdict
 
     async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
-        """Look at up to 50 tasks with one request: what it tells of each, by id. Free of charge and repeatable.
+        """Poll up to 50 tasks with one status request. Free of charge, and safe to repeat.
 
-        A refusal does not bench the key: it may be the route alone that is refused.
+        Returns:
+            The snapshots by task id, without the tasks that the answer does not contain.
         """
         try:
             response = await self._transport.send(encode_batch(task_ids))
         except TransportError as error:
             return error
+        # A refusal does not suspend the key: the service may refuse this route alone.
         return on_batch(response, asked=frozenset(task_ids), now=self._clock())
 
     async def credits(self) -> Credits:
-        """Read what the account has left. Free of charge.
+        """Return the credits that the account has left. Free of charge.
 
         Raises:
             StatusError: The service refused.
-            TransportError: Nobody answered.
-            ReplyError: The answer has no known shape.
+            TransportError: No complete answer arrived.
+            ReplyError: The answer cannot be decoded.
         """
         response = await self._transport.send(encode_credits())
         if not 200 <= response.status < 300:
@@ -121,8 +136,9 @@ class Session:
         return decode_credits(response)
 
     def suspend_on(self, verdict: object) -> None:
-        """Submit nothing more under this key if `verdict` says that it, or its account, is refused."""
+        """Suspend the key if `verdict` is an error of the key or its account, such as 401 or 402; else do nothing."""
         if isinstance(verdict, StatusError) and suspends_key(verdict):
+            # The event is for the first error only; jobs under way will meet the same one.
             if self._emit is not None and self.suspended is None:
                 self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=verdict))
             self.suspended = verdict
@@ -133,13 +149,20 @@ class Session:
 
 
 def choose(sessions: tuple[Session, ...]) -> Session | None:
-    """The healthy session for the next job: an open gate first, then the least busy; None when all are benched."""
-    healthy = [session for session in sessions if session.suspended is None]
-    return min(healthy, key=lambda session: (not session.gate.is_open, session.busy), default=None)
+    """Return the session for the next job; None if all are suspended.
+
+    Sessions with an open gate come first, then the one with the fewest jobs.
+    """
+    active = [session for session in sessions if session.suspended is None]
+    return min(active, key=lambda session: (not session.gate.is_open, session.busy), default=None)
 
 
 def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
-    """Why no session is left."""
+    """Return the error that suspended the first suspended session.
+
+    Raises:
+        ConfigurationError: No session is suspended.
+    """
     for session in sessions:
         if session.suspended is not None:
             return session.suspended
@@ -147,8 +170,13 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
 
 
 class AnySession:
-    """All accounts of a pool, asked in turn about a task that none is remembered to have made."""
+    """All accounts of a pool, for a task of which the journal does not know the account.
 
+    Attributes:
+        busy: 1 while the task is watched.
+    """
+
+    # A batch asks one account, and the tasks may belong to several.
     poll_many = None
 
     def __init__(self, sessions: tuple[Session, ...]) -> None:
@@ -156,7 +184,7 @@ class AnySession:
         self._sessions = sessions
 
     async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
-        """Look once, at the first account that knows the task, and stay with it."""
+        """Poll once. Accounts are asked in order until one knows the task; later polls ask only that one."""
         verdict = await self._sessions[0].poll(task_id)
         for session in self._sessions[1:]:
             if not (isinstance(verdict, StatusError) and verdict.status in (401, 403, 404)):

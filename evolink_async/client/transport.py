@@ -1,7 +1,8 @@
-"""Requests over aiohttp to the one API origin, and nothing else: no meaning, no retries.
+"""HTTP requests over aiohttp, to one origin and with one API key.
 
-The API key is added here, for the API's own origin only, and taken out of whatever an answer echoes. Exceptions of
-aiohttp end here and are not chained: their repr prints the key.
+What an answer means is decided in `wire`, and retries in `retry`. The key is added here and removed from every answer
+that echoes it. Exceptions of aiohttp are replaced and not chained, because their repr shows the request headers, and so
+the key.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
 from .options import HttpOptions
 
-# Raised before a byte of the request is sent. ConnectionTimeoutError and SocketTimeoutError share a parent, and
-# ClientConnectorError is a ClientOSError: only these narrow classes are certain.
+# Raised before a byte of the request is sent. Only these narrow classes are certain: ConnectionTimeoutError shares its
+# parent with SocketTimeoutError, and the parent of ClientConnectorError, ClientOSError, is raised at any time.
 _NOT_DELIVERED = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -29,7 +30,7 @@ _NOT_DELIVERED = (
 
 
 class _Progress:
-    """Whether anything of a request has gone out; aiohttp tells us before it writes the first byte."""
+    """Whether a byte of a request may have been sent; aiohttp's tracing sets it just before the first one."""
 
     __slots__ = ("sent",)
 
@@ -37,7 +38,8 @@ class _Progress:
         self.sent = False
 
 
-async def _note_sent(_: aiohttp.ClientSession, context: Any, __: object) -> None:  # noqa: ANN401  # aiohttp's type
+# aiohttp types the context as Any.
+async def _note_sent(_: aiohttp.ClientSession, context: Any, __: object) -> None:  # noqa: ANN401
     context.trace_request_ctx.sent = True
 
 
@@ -48,28 +50,31 @@ def _tracing() -> aiohttp.TraceConfig:
 
 
 class Transport(Protocol):
-    """What a session needs of the network; tests and other HTTP libraries may bring their own."""
+    """What a session needs of an HTTP library."""
 
     async def send(self, request: Request) -> Response:
-        """Send once and return the complete answer, whatever its status.
+        """Send a request once and return the complete answer, of any status.
 
         Raises:
-            NotDeliveredError: The request certainly never reached the service.
-            TransportError: No complete answer; the request may have been acted on.
+            NotDeliveredError: No byte of the request was sent, so the service cannot have acted on it.
+            TransportError: No complete answer arrived; the service may have acted on the request.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         ...
 
 
 class AiohttpTransport:
-    """One API key's connections to the API.
+    """The connections of one API key to one origin.
 
-    Submits have a connector of their own that opens a fresh connection each time: a kept-alive socket that the
-    service closed a moment ago would look like a paid submit without an answer. That costs 0.3 ms (1.6 ms with TLS)
-    once per paid job. Reads keep their connections. Redirects are never followed: a 307 would repeat a paid POST.
+    Submits open a new connection each; all other requests keep theirs alive. Redirects are not followed.
+
+    Args:
+        origin: The address that paths are appended to.
+        key: Sent in the Authorization header.
+        options: Time-outs, limits, proxy, or an aiohttp session to use instead of new ones.
     """
 
     def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions) -> None:
@@ -86,7 +91,9 @@ class AiohttpTransport:
         if options.session is not None:
             self._submits = self._reads = options.session
         else:
-            # Calls are counted by permits, which can be retuned; a second limit here would only hide a queue.
+            # No limit on connections: `Limits` counts the calls already, and a second limit would hide a queue.
+            # No keep-alive for submits: on a connection that the service has just closed, a paid request would end in
+            # doubt. A new connection costs 0.3 ms, 1.6 ms with TLS, once per paid job.
             self._submits = self._open(aiohttp.TCPConnector(limit=0, force_close=True), _tracing())
             self._reads = self._open(aiohttp.TCPConnector(limit=0))
 
@@ -101,13 +108,14 @@ class AiohttpTransport:
         return session
 
     async def send(self, request: Request) -> Response:
-        """Send once; see `Transport.send`."""
+        """Send a request once; see `Transport.send`."""
         is_submit = request.kind == "submit"
         session = self._submits if is_submit else self._reads
         if session.closed:
             raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
         progress = _Progress()
-        progress.sent = session is not self._submits or session not in self._own  # only our own submits are traced
+        # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
+        progress.sent = session is not self._submits or session not in self._own
         try:
             async with session.request(
                 request.method,
@@ -116,6 +124,7 @@ class AiohttpTransport:
                 headers={**self._headers, **request.headers},
                 timeout=self._timeouts[request.kind],
                 proxy=self._options.proxy,
+                # A 307 or 308 would repeat a paid POST, and send the key to another host.
                 allow_redirects=False,
                 trace_request_ctx=progress,
             ) as reply:
@@ -130,11 +139,12 @@ class AiohttpTransport:
                     f"no connection to {self._prefix}: {describe_failure(error)}", kind=request.kind
                 ) from None
             raise TransportError(
-                f"no whole answer from {self._prefix}: {describe_failure(error)}", kind=request.kind
+                f"no complete answer from {self._prefix}: {describe_failure(error)}", kind=request.kind
             ) from None
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
-        """Read the body up to the cap: aiohttp's own `read` has none."""
+        """Read the body, up to `max_body_bytes` after decompression."""
+        # aiohttp's own `read` has no limit.
         body = bytearray()
         async for piece in reply.content.iter_any():
             body += piece
@@ -143,7 +153,7 @@ class AiohttpTransport:
         return bytes(body)
 
     def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers that mean something to us, without our key."""
+        """Return the headers that `wire` reads, with the key removed."""
         return {
             name: self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
             for name in READ_HEADERS
@@ -151,15 +161,16 @@ class AiohttpTransport:
         }
 
     async def aclose(self) -> None:
-        """Close the connections we opened; a session that was handed to us stays open."""
+        """Close the connections; `HttpOptions.session` stays open."""
         for session in self._own:
             await session.close()
+        # Transports close in the next iteration of the loop, which may not come if the loop ends now.
         if self._own:
-            await asyncio.sleep(0)  # let transports close within this turn, before a loop that ends with us
+            await asyncio.sleep(0)
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say what went wrong, without aiohttp's own text where that could show the request, and so the key."""
+    """Return the reason of a failed request, without aiohttp's text where it could show the request headers."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error) or type(error.os_error).__name__
     if isinstance(error, TimeoutError):

@@ -1,4 +1,7 @@
-"""Small asyncio parts that know no domain."""
+"""Building blocks for asyncio that know nothing of jobs, tasks or HTTP.
+
+What they limit, queue or share is decided by the callers.
+"""
 
 from .channel import Channel
 from .disk import on_disk

@@ -1,7 +1,6 @@
-"""A lossless hand-over from the pool to one consumer.
+"""A queue that hands items to a consumer without losing any on cancellation.
 
-An item leaves only together with the return of `get`, so a cancelled consumer loses nothing. What the items mean is
-not known here.
+What the items mean, and how many are put, is decided by the callers.
 """
 
 from __future__ import annotations
@@ -14,11 +13,16 @@ T = TypeVar("T")
 
 
 class Channel(Generic[T]):
-    """A queue without a bound of its own: what may be put is bounded by whoever puts."""
+    """An unbounded queue with an end.
 
+    An item is removed in the same step in which `get` returns it. So a consumer that is cancelled while it waits loses
+    no item.
+    """
+
+    # Not an asyncio.Queue: it has no end before Python 3.13, and no way to end with an error.
     def __init__(self) -> None:
         self._items: deque[T] = deque()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._finished = False
         self._error: BaseException | None = None
 
@@ -26,31 +30,36 @@ class Channel(Generic[T]):
         return len(self._items)
 
     def put(self, item: T) -> None:
-        """Hand over one item; nothing after `finish`."""
+        """Append an item; ignored after `finish`."""
         if not self._finished:
             self._items.append(item)
-            self._news.set()
+            self._changed.set()
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Let the consumer end, after the items already put, with `error` if there is one."""
+        """End the channel: after the items already put, `get` raises `error` or StopAsyncIteration.
+
+        Only the first call counts.
+        """
         if not self._finished:
             self._finished, self._error = True, error
-            self._news.set()
+            self._changed.set()
 
     def clear(self) -> None:
-        """Forget the items not taken yet."""
+        """Drop the items that were not taken."""
         self._items.clear()
 
     async def get(self) -> T:
-        """Take the next item, waiting for it if need be.
+        """Remove and return the next item; wait until there is one.
 
         Raises:
-            StopAsyncIteration: All is taken and nothing more will come.
+            StopAsyncIteration: All items are taken and the channel is finished. The error given to `finish`, if any, is
+                raised in its place, once.
         """
         while not self._items:
             if self._finished:
+                # Once, like an iterator that has failed: after the error it is exhausted.
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         return self._items.popleft()

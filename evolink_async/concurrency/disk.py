@@ -1,4 +1,4 @@
-"""Blocking work on the disk, done in a thread.
+"""Blocking work on the disk, in a worker thread.
 
 Which error a failure becomes is decided by the callers.
 """
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 async def on_disk(act: Callable[[], T], failure: Callable[[OSError], Exception]) -> T:
-    """Call `act` in a thread and return its result.
+    """Call `act` in a worker thread and return its result.
 
-    Cancelling does not stop a thread: `act` runs to its end before the cancellation is raised here.
+    Cancellation does not stop the thread: it is raised after `act` has returned.
 
     Args:
         act: Does the blocking work.
-        failure: Makes the error to raise from what the system said.
+        failure: Takes the OSError that `act` raised, and returns the error to raise in its place.
     """
     try:
         return await anyio.to_thread.run_sync(act)

@@ -1,6 +1,6 @@
-"""Counted permits whose number can be changed while they are out.
+"""A limiter of concurrent work, whose number of permits can be changed at any time.
 
-Which permits exist and in which order they nest is the pool's business: in_flight outside, requests inside.
+Which limiters exist, and in which order their permits are taken, is decided in `pool` and `submitting`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from itertools import count
 
 
 class Limiter:
-    """A fair semaphore that can tell how many permits are out, and can be retuned.
+    """A semaphore with a priority queue and a variable number of permits.
 
-    First come, first served, unless callers say by when they want a permit: then the soonest goes first.
-
-    A free permit is taken without a turn of the event loop, and without an object: looks at tasks are many.
+    Waiters get permits in the order of the times that they give, and in order of arrival for equal times.
 
     Attributes:
-        total: How many may be out at once.
-        used: How many are out; for a while more than `total`, after that was lowered.
-        peak: The most there ever were.
+        total: Permits that may be in use at once.
+        used: Permits in use. It exceeds `total` for a while after `total` was lowered.
+        peak: Largest value of `used` so far.
     """
 
+    # Not an anyio.CapacityLimiter: it serves waiters in order of arrival only, and a task can hold one permit at most.
     def __init__(self, total: int) -> None:
         self.total = total
         self.used = 0
@@ -31,36 +30,44 @@ class Limiter:
         self._ordinals = count()
 
     def resize(self, total: int) -> None:
-        """Change how many may be out; permits already out stay out until they are given back."""
+        """Change the number of permits. Permits in use stay in use until they are released."""
         self.total = total
-        self._hand_on()
+        self._wake_waiters()
 
     async def acquire(self, before: float = 0.0) -> None:
-        """Take a permit, waiting in line for it behind whoever wants one before an earlier time."""
+        """Take a permit; wait until one is free.
+
+        Args:
+            before: Time by which the permit is wanted, in any unit: the waiter with the smallest value is served first.
+        """
+        # A free permit is taken without an iteration of the event loop and without a new object: polls are many.
         if self.used < self.total and not self._waiters:
             self._take()
             return
         waiter = asyncio.get_running_loop().create_future()
+        # The ordinal keeps the order of arrival, and keeps the heap from comparing futures.
         heappush(self._waiters, (before, next(self._ordinals), waiter))
         try:
             await waiter
         except asyncio.CancelledError:
+            # The permit was given in the same iteration of the loop as the cancellation: pass it on.
             if waiter.done() and not waiter.cancelled():
-                self.release()  # it came in the moment we were cancelled
+                self.release()
             raise
 
     def release(self) -> None:
         """Give a permit back."""
         self.used -= 1
-        self._hand_on()
+        self._wake_waiters()
 
     def _take(self) -> None:
         self.used += 1
         self.peak = max(self.peak, self.used)
 
-    def _hand_on(self) -> None:
+    def _wake_waiters(self) -> None:
         while self._waiters and self.used < self.total:
             _, _, waiter = heappop(self._waiters)
+            # Cancelled waiters stay in the heap until they are popped: removing them earlier would be a search.
             if not waiter.done():
                 self._take()
                 waiter.set_result(None)

@@ -1,6 +1,6 @@
-"""One piece of work that many wait for: it goes on for as long as anybody does.
+"""Work that several callers wait for together.
 
-What the work is, and who joins whose, is not known here.
+What the work is, and which callers share it, is decided by the callers.
 """
 
 from __future__ import annotations
@@ -13,48 +13,52 @@ T = TypeVar("T")
 
 
 class SharedTask(Generic[T]):
-    """Work in a task of its own, which ends with it or with the last who waits.
+    """An asyncio task with several waiters. It is cancelled when the last waiter is.
 
     Args:
-        work: What is done.
-        name: Of the task.
+        work: The coroutine to run.
+        name: Name of the asyncio task.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], name: str) -> None:
         self._task = asyncio.create_task(work, name=name)
-        self._task.add_done_callback(_look_at)
-        self._waiting = 0
+        self._task.add_done_callback(_retrieve_exception)
+        self._waiters = 0
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it may still be joined."""
+        """Whether the work can still be joined: it has neither ended nor been cancelled."""
         return not self._task.done() and not self._task.cancelling()
 
     def when_over(self, act: Callable[[], None]) -> None:
-        """Have something done at the end, however it comes."""
+        """Call `act` when the work ends, for any reason."""
         self._task.add_done_callback(lambda _: act())
 
     def stop(self) -> None:
-        """End the work, whoever waits for it."""
+        """Cancel the work, even if callers wait for it; `result` returns None then."""
         self._task.cancel()
 
     async def ended(self) -> None:
-        """Wait until the work is over, however it ends."""
+        """Wait until the work ends, for any reason. Raises nothing of it."""
         await asyncio.wait([self._task])
 
     async def result(self) -> T | None:
-        """Wait for what comes of the work, or for its exception; None if it was stopped."""
-        self._waiting += 1
+        """Wait for the work and return its result, or raise its exception; None if it was stopped.
+
+        When the last waiter is cancelled, so is the work.
+        """
+        self._waiters += 1
         try:
             await self.ended()
         finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._task.cancel()  # does nothing when it has ended
+            self._waiters -= 1
+            # Does nothing if the work has ended.
+            if not self._waiters:
+                self._task.cancel()
         return None if self._task.cancelled() else self._task.result()
 
 
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """Take note of an exception that nobody may wait for any more."""
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    # Without this, asyncio logs "exception was never retrieved" when all waiters are gone.
     if not task.cancelled():
         task.exception()

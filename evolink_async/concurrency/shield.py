@@ -1,6 +1,6 @@
-"""Waiting that cancellation does not cut short.
+"""Waiting for a task to its end despite cancellation.
 
-What is worth that is decided by those who call; it must end by itself.
+Which tasks deserve it is decided by the callers; such a task must end by itself.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import anyio
 
 
 async def wait_shielded(task: asyncio.Task[None]) -> None:
-    """Wait for `task` to the end, however often we are cancelled meanwhile, then obey."""
+    """Wait until `task` ends, then raise the last cancellation that arrived meanwhile, or the task's exception."""
     cancelled: asyncio.CancelledError | None = None
+    # anyio's shield holds back cancel scopes, the loop holds back `Task.cancel`. Neither covers the other.
     with anyio.CancelScope(shield=True):
         while not task.done():
             try:

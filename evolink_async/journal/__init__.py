@@ -1,4 +1,8 @@
-"""Where jobs are written down, before money is spent and before an outcome is told."""
+"""The record of jobs: written before money is spent and before an outcome is returned.
+
+The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal. `sqlite` is not imported here: a pool
+without a file does not need SQLite.
+"""
 
 from .entries import Intent, Known
 from .memory import MemoryJournal

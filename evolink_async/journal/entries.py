@@ -1,32 +1,36 @@
-"""What is written into a journal and what is read out of it, as values.
+"""The values that are written to a journal and read from it.
 
-How it is kept is the business of each kind of journal.
+How a journal stores them is in `memory`, and in `rows` for a file.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
+from ..errors import SubmissionUnknownError
 from ..jobs import Accepted, Completed, Failed, Unknown
 
 Standing: TypeAlias = Accepted | Completed | Failed | Unknown
 
+NO_ANSWER = "no answer from the service is recorded; a task may have been accepted and charged"
+"""Message of a doubt whose reason is not recorded, because the process or the submit broke off."""
+
 
 @attrs.frozen(kw_only=True)
 class Intent:
-    """A paid request about to be sent.
+    """A paid request that is about to be sent.
 
     Attributes:
         key: The job's key.
-        model: What is asked for, in the vendor's word.
-        path: Where it goes.
-        body: The exact bytes.
-        digest: The digest of those.
-        idempotency_key: What this purchase goes by at the service.
-        session: Fingerprint of the API key.
-        price_class: What its price goes by; see `budget.PriceClass`.
+        model: The vendor's name of the model.
+        path: Path of the request.
+        body: Body of the request, byte for byte.
+        digest: Identifies the parameters: the same for equal parameters, whatever URLs their local files get.
+        idempotency_key: Identifies the purchase at the service; empty for a job that is only planned.
+        session: Fingerprint of the API key; empty for a job that is only planned.
+        price_class: The group of jobs with the same price; see `budget.PriceClass`.
     """
 
     key: str
@@ -41,7 +45,23 @@ class Intent:
 
 @attrs.frozen
 class Known:
-    """What became of a job so far, and under which API key (its fingerprint)."""
+    """What a journal knows of a job.
+
+    Attributes:
+        standing: The last recorded state.
+        session: Fingerprint of the API key that the job was sent with.
+    """
 
     standing: Standing
     session: str
+
+
+def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  # noqa: ANN401
+    """Make the outcome of a job whose submit may have been accepted.
+
+    Args:
+        key: The job's key.
+        message: What is known of the submit.
+        facts: Fields of the SubmissionUnknownError that help to find the task.
+    """
+    return Unknown(key, SubmissionUnknownError(message, key=key, **facts))

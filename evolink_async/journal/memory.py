@@ -1,6 +1,6 @@
-"""The journal that lives as long as the process: it survives cancellation, not a crash.
+"""The journal in memory: it survives cancellation, not the end of the process.
 
-It forgets a job when its end has been told, so its size follows the jobs in flight.
+The journal in a file is in `sqlite`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..budget import Ledger
-from ..errors import JournalConflictError, JournalError, SubmissionUnknownError
+from ..errors import JournalConflictError, JournalError
 from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown, digest
 from ..media import Upload
 from ..task import Snapshot, TaskState
-from .entries import Intent, Known
+from .entries import Intent, Known, in_doubt
 
 
 class _Record(NamedTuple):
-    """What is kept of a job."""
+    """What is kept of a job. `is_sent` tells whether an answer is still awaited."""
 
     digest: str
     session: str
@@ -30,10 +30,9 @@ class _Record(NamedTuple):
     credits_reserved: float | None = None
     has_ended: bool = False
     is_sent: bool = False
-    """Whether an answer is awaited."""
 
     def standing(self, key: str) -> Accepted | Unknown | None:
-        """What is known of the job; None while its first answer is awaited."""
+        """Return the state of the job; None while its first answer is awaited."""
         if self.task_id is None:
             return self.doubt
         snapshot = Snapshot(
@@ -46,11 +45,10 @@ class _Record(NamedTuple):
         return Accepted(key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at)
 
 
+# Records are stored as plain tuples. With 100,000 jobs, the garbage collector would walk all objects at each full
+# collection; a tuple of strings and numbers it stops tracking, a NamedTuple it does not.
 class _Records:
-    """Records by key, of which there may be a hundred thousand.
-
-    They are kept as plain tuples: the collector walks each object there is, and leaves alone only those.
-    """
+    """The records by key."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ...]] = {}
@@ -73,7 +71,10 @@ class _Records:
 
 
 class MemoryJournal:
-    """Unfinished jobs in a dictionary. See `Journal` for what each call means."""
+    """The unfinished jobs, in dictionaries. See `Journal` for what each call means.
+
+    A job is dropped when its outcome has been returned, so the size follows the jobs in flight.
+    """
 
     def __init__(self) -> None:
         self._records = _Records()
@@ -81,10 +82,10 @@ class MemoryJournal:
         self._uploads: dict[str, Upload] = {}
 
     async def open(self) -> None:
-        """Nothing to take hold of."""
+        """Do nothing: there is nothing to own."""
 
     async def aclose(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to write."""
 
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters."""
@@ -93,39 +94,44 @@ class MemoryJournal:
             return None
         if record.digest != digest(job.params):
             raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
-        return Known(record.standing(job.key) or _unheard(job.key, record), record.session)
+        # A record without a standing was about to be sent when something raised: its submit is in doubt.
+        standing = record.standing(job.key) or in_doubt(job.key, idempotency_key=record.idempotency_key)
+        return Known(standing, record.session)
 
     async def planned(self, intent: Intent) -> None:
-        """Nothing to keep."""
+        """Do nothing: there is no later run."""
 
     async def ledger(self) -> Ledger:
-        """Nothing from before."""
+        """Return an empty ledger: there was no earlier run."""
         return Ledger()
 
     def durations(self) -> tuple[tuple[DurationClass, float], ...]:
-        """Nothing from before."""
+        """Return nothing: there was no earlier run."""
         return ()
 
     async def submitting(self, intent: Intent) -> None:
-        """Keep what the job goes by; its body is needed only by a journal that outlives the process."""
+        """Keep all of the intent but the body, which only a later run would need."""
         before = self._records.get(intent.key)
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
+        # An earlier doubt stays until the service accepts: a second send does not resolve the first.
         doubt = before.doubt if before is not None else None
         self._records[intent.key] = _Record(
             intent.digest, intent.session, intent.idempotency_key, intent.model, doubt, is_sent=True
         )
 
     async def refused(self, key: str) -> None:
-        """Forget the job: it may be sent again under the same key."""
+        """Drop the job, so that it may be sent again under the same key."""
         self._records.pop(key)
 
     async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""
         record, snapshot = self._records[accepted.key], accepted.snapshot
         self._records[accepted.key] = record._replace(
-            idempotency_key="",  # of use to doubts only
-            model=record.model if record.model == snapshot.model else snapshot.model,  # one string for all jobs
+            # Only a doubt needs it.
+            idempotency_key="",
+            # One string for all jobs of a model saves memory, as every answer brings a new one.
+            model=record.model if record.model == snapshot.model else snapshot.model,
             task_id=accepted.task_id,
             accepted_at=accepted.accepted_at,
             estimated_seconds=snapshot.estimated_seconds,
@@ -135,33 +141,35 @@ class MemoryJournal:
         self._keys[accepted.task_id] = accepted.key
 
     async def doubted(self, unknown: Unknown) -> None:
-        """Keep the doubt; the user has to settle it."""
+        """Keep the doubt until it is settled."""
         self._records[unknown.key] = self._records[unknown.key]._replace(doubt=unknown, is_sent=False)
 
     async def ended(self, outcome: Outcome) -> None:
-        """Remember that the job may be forgotten once its outcome is told."""
+        """Mark the job, so that `told` drops it."""
         record = self._records.get(outcome.key)
         if record is not None:
             self._records[outcome.key] = record._replace(has_ended=True)
 
     async def saved(self, completed: Completed) -> None:
-        """Nothing to keep: the job is forgotten as soon as it is told."""
+        """Do nothing: the job is dropped when its outcome is returned."""
 
     async def uploaded(self, upload: Upload) -> None:
-        """Keep the link, and forget the oldest ones that work no more."""
+        """Keep the upload, and drop the oldest ones that have expired."""
         if upload.sha256 is None:
             return
-        self._uploads.pop(upload.sha256, None)  # so that the order is that of the uploads
+        # Removed first, so that the dictionary is in the order of the uploads.
+        self._uploads.pop(upload.sha256, None)
         self._uploads[upload.sha256] = upload
+        # Stops at the new upload at the latest; if even that one has expired, nothing is dropped.
         while (oldest := next(iter(self._uploads.values()))).expires_at <= upload.uploaded_at < upload.expires_at:
             self._uploads.pop(str(oldest.sha256))
 
     def hosted(self, sha256: str) -> Upload | None:
-        """Look the content up."""
+        """Look the digest up."""
         return self._uploads.get(sha256)
 
     def told(self, outcome: Outcome) -> None:
-        """Forget the job, if it has ended: a task that only our watching gave up on stays."""
+        """Drop the job, if it has ended. A job of which only the watching has ended stays."""
         record = self._records.get(outcome.key)
         if record is not None and record.has_ended:
             self._forget(outcome.key)
@@ -172,8 +180,9 @@ class MemoryJournal:
             self._keys.pop(record.task_id, None)
 
     async def settled(self, key: str, how: str) -> None:
-        """Turn the doubt into a task, or forget it."""
+        """Make the job accepted, or drop it."""
         record = self._records.get(key)
+        # `is_sent`: a send with the same idempotency key is under way, and its answer may settle the doubt.
         if record is None or record.is_sent or record.task_id is not None or record.doubt is None:
             raise JournalError(f"no job {key!r} is in doubt")
         if how in ("resubmit", "abandon"):
@@ -184,19 +193,13 @@ class MemoryJournal:
             await self.accepted(record.doubt.found(how))
 
     def owner(self, task_id: str) -> Known | None:
-        """Look the task up."""
+        """Look the task id up."""
         key = self._keys.get(task_id, "")
         record = self._records.get(key)
         standing = record.standing(key) if record is not None else None
         return Known(standing, record.session) if record is not None and standing is not None else None
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """In the order they were submitted."""
+        """Return the jobs in the order in which they were sent."""
         found = (self._records[key].standing(key) for key in self._records)
         return tuple(standing for standing in found if standing is not None)
-
-
-def _unheard(key: str, record: _Record) -> Unknown:
-    """A job that was about to be sent, and nothing after that: something broke in between."""
-    message = "the service was not heard to answer; a task may have been accepted and charged"
-    return Unknown(key, SubmissionUnknownError(message, key=key, idempotency_key=record.idempotency_key))

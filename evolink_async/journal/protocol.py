@@ -1,13 +1,13 @@
-"""Where jobs are written down, before money is spent and before an outcome is told.
+"""The calls that every journal supports, and the states of a job.
 
-The protocol only; one file per kind of journal. A journal never talks to the service.
+The kinds of journal are in `memory` and `sqlite`. A journal never talks to the service.
 
     planned -> submitting -> accepted -> completed (-> downloaded) | failed | cancelled
                  |    ^         ^
-                 v    |         |  settled by hand, or by the same key
+                 v    |         |  settled by the user, or by a send with the same idempotency key
                in_doubt --------+-> abandoned
 
-`submitting` with nobody alive to finish it is in doubt. No state leaves a final one.
+A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
 """
 
 from __future__ import annotations
@@ -19,93 +19,107 @@ from ..budget import Ledger
 from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown
 from ..media import Upload
 from .entries import Intent, Known
-from .memory import MemoryJournal
 
-__all__ = ("Intent", "Journal", "Known", "MemoryJournal")
+__all__ = ("Journal",)
 
 
+# The calls that write are awaited before the next step, so that the journal is never behind the service. The calls that
+# read are plain: they are made for every job, and an answer from memory or a local file needs no event loop.
 class Journal(Protocol):
-    """What the submitter and the pool tell, each call done before the next step is taken.
+    """A record of jobs. Each writing call returns when the entry is as durable as the journal makes it.
 
-    All calls raise JournalError when the journal cannot be read or written.
+    All calls raise JournalError if the journal cannot be read or written.
     """
 
     async def open(self) -> None:
-        """Take hold of the journal; whatever an earlier owner was submitting when it died is in doubt now."""
+        """Take ownership of the journal. Jobs that an earlier owner left in `submitting` are in doubt from now on."""
         ...
 
     async def aclose(self) -> None:
-        """Write what is still to be written and let go. Reading goes on to work."""
+        """Write pending entries and release the journal. The reading calls still work afterwards."""
         ...
 
     def known(self, job: Job) -> Known | None:
-        """What became of this job so far, so that it is not paid for again; None while it may be sent.
+        """Return what is known of a job, so that it is not paid for twice; None if it may be sent.
 
         Raises:
-            JournalConflictError: The key is known with other parameters.
+            JournalConflictError: The key is recorded with other parameters.
         """
         ...
 
     async def planned(self, intent: Intent) -> None:
-        """The job will not be sent now; a later run may."""
+        """Record a job that this run does not send. A later run may send it."""
         ...
 
     async def ledger(self) -> Ledger:
-        """What earlier runs spent and hold, and the prices they met."""
+        """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
 
     def durations(self) -> Sequence[tuple[DurationClass, float]]:
-        """How long tasks took lately, the oldest first: the duration class of each, and its seconds."""
+        """Return the duration class and the seconds of tasks that finished lately, the oldest first."""
         ...
 
     async def submitting(self, intent: Intent) -> None:
-        """The next thing to happen is the first byte of a paid request. Called while holding the request permit."""
+        """Record that a paid request is sent next.
+
+        It is called before the first byte, while the permit for the request is held.
+
+        Raises:
+            JournalError: The job has been accepted or has ended, so it must not be sent.
+        """
         ...
 
     async def refused(self, key: str) -> None:
-        """The request was certainly not accepted."""
+        """Record that the service certainly did not accept the request. The job may be sent again."""
         ...
 
     async def accepted(self, accepted: Accepted) -> None:
-        """The service answered with a task id."""
+        """Record the task id that the service returned."""
         ...
 
     async def doubted(self, unknown: Unknown) -> None:
-        """Nobody knows whether the service accepted the request."""
+        """Record that the service may or may not have accepted the request."""
         ...
 
     async def ended(self, outcome: Outcome) -> None:
-        """A job has come to an end, which is about to be told."""
+        """Record an outcome before it is returned to the caller.
+
+        If only the watching has ended, as after a refused key, the job stays accepted.
+        """
         ...
 
     async def saved(self, completed: Completed) -> None:
-        """The files of a completed job are on the disk."""
+        """Record that the files of a completed job are on the disk."""
         ...
 
     async def uploaded(self, upload: Upload) -> None:
-        """A file of known content is at the file service."""
+        """Record that the file service has a local file."""
         ...
 
     def hosted(self, sha256: str) -> Upload | None:
-        """The latest upload of this content, be it expired or not."""
+        """Return the latest upload of the content with this digest, expired or not; None if there is none."""
         ...
 
     def told(self, outcome: Outcome) -> None:
-        """The caller has the outcome in hand."""
+        """Note that the caller has received the outcome."""
         ...
 
     async def settled(self, key: str, how: str) -> None:
-        """A doubt is resolved: `how` is a task id, "resubmit" or "abandon".
+        """Resolve a doubt.
+
+        Args:
+            key: The job's key.
+            how: The id of its task; "resubmit" to send the job again in a later run; "abandon" to end it.
 
         Raises:
-            JournalError: No job of this key is in doubt.
+            JournalError: No job with this key is in doubt, or the task belongs to another job.
         """
         ...
 
     def owner(self, task_id: str) -> Known | None:
-        """The unfinished job behind a task id."""
+        """Return the unfinished job that a task was made for; None if there is none."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Jobs accepted, or perhaps accepted, whose end the caller has not been told."""
+        """Return the jobs that are accepted or in doubt, in the order in which they were sent."""
         ...

@@ -1,6 +1,6 @@
-"""Reads from one SQLite file in the calling thread, ahead of what is asked where jobs are asked for in their order.
+"""Reads of a journal file, in the calling thread, with read-ahead for jobs that are asked for in order.
 
-It knows rows and connections; what a row means is the business of `rows`.
+What a row means is in `rows`; writes are in `writer`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from pathlib import Path
 from ..errors import JournalError
 from .rows import COLUMNS, Row
 
+# A resumed run asks for its jobs in the order in which they were written: a million ended jobs are read with some
+# thousand queries.
 AHEAD = 64
-"""Ended jobs read at once: a run that resumes asks for them one by one, in the order they were written."""
+"""Ended jobs that are read together."""
+# Jobs that are submitted at the same time are written in nearly, not exactly, the order of the input.
 NEAR = 16
-"""Jobs submitted side by side are written in nearly the order of the input."""
+"""Row numbers by which a job may precede the expected one and still count as in order."""
 
-ONE = f"SELECT rowid, {COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608  # names of our own columns
+# S608: the columns are constants of this package, not input.
+ONE = f"SELECT rowid, {COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
 NEXT = (
     f"SELECT rowid, {COLUMNS} FROM jobs WHERE rowid > ? AND rowid <= ?"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
@@ -27,8 +31,10 @@ class RowReader:
     """Reads a journal file, whether or not a writer has it open.
 
     Args:
-        path: The file; one that does not exist yet has no rows.
+        path: The file. A file that does not exist has no rows.
     """
+
+    # In the calling thread: a read by key takes some microseconds, far less than a hop to another thread.
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -36,38 +42,39 @@ class RowReader:
         self._has_writer = False
         self._connection: sqlite3.Connection | None = None
         self._ahead: dict[str, Row] = {}
-        self._place = -NEAR
+        self._last_rowid = -NEAR
 
     def open(self) -> None:
-        """Keep the connection from now on: a writer has the file."""
+        """Keep the connection open between reads from now on, because a writer has the file open."""
         self._has_writer = True
 
     def close(self) -> None:
-        """Keep nothing. Call it before the writer lets go, which as the last one tidies SQLite's own files away."""
+        """Close the connection. Call it before the writer closes its own."""
+        # The last connection to close removes SQLite's `-wal` and `-shm` files, and a read-only one cannot.
         self._has_writer = False
         self._ahead.clear()
         self._drop()
 
     def job(self, key: str) -> Row | None:
-        """The row of one job."""
+        """Return the row of a job; None if there is none."""
         row = self._ahead.pop(key, None)
         if row is not None:
             return row
         row = next(iter(self.rows(ONE, key)), None)
         if row is not None and self._has_writer:
-            place = row["rowid"]
-            if place - NEAR <= self._place < place:
-                self._ahead = {row["key"]: row for row in self.rows(NEXT, place, place + AHEAD)}
-                place += AHEAD
-            self._place = place
+            rowid = row["rowid"]
+            if rowid - NEAR <= self._last_rowid < rowid:
+                self._ahead = {row["key"]: row for row in self.rows(NEXT, rowid, rowid + AHEAD)}
+                rowid += AHEAD
+            self._last_rowid = rowid
         return row
 
     def forget(self, key: str) -> None:
-        """The row of an ended job is about to change, the one way it may: its files are saved."""
+        """Drop a row that was read ahead, because it changes: the files of its job are being saved."""
         self._ahead.pop(key, None)
 
     def rows(self, query: str, *values: object) -> list[Row]:
-        """Read.
+        """Run a query and return its rows.
 
         Raises:
             JournalError: The file cannot be read.
@@ -85,7 +92,7 @@ class RowReader:
         return rows
 
     def _connect(self) -> sqlite3.Connection:
-        # Nothing is written by it. Yet "ro" does not tidy SQLite's own files away, which is only right beside a writer.
+        # Nothing is written in either mode. "rw" without a writer, so that closing removes `-wal` and `-shm`.
         mode = "ro" if self._has_writer else "rw"
         connection = sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
         connection.row_factory = sqlite3.Row

@@ -1,6 +1,6 @@
-"""Rows of a journal file to the outcomes they record, and back.
+"""Conversion between the rows of a journal file and the values that they record.
 
-No SQL is run here.
+SQL is in `statements` and `schema`; rows are read in `reader`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,30 @@ from ..jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
 from ..media import Upload
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
+from .entries import Standing, in_doubt
 
 
 class Row(Protocol):
-    """A row by column names: an `sqlite3.Row`, or a mapping."""
+    """A row with access by column name: an `sqlite3.Row`, or a mapping."""
 
-    def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401  # columns have types of their own
+    # Any, because each column has its own type.
+    def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401
 
 
+# Without `body` and `path`: the caller has the parameters, and they are most of a row's bytes.
 COLUMNS = (
     "key, state, digest, session, model, task_id, urls, files, accepted_at, ended_at, expires_at, looks, lag,"
     " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at"
 )
-"""What an outcome is made of: all but the parameters, which the caller has."""
+"""The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
+"""The columns of `uploads`."""
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
+"""The fields of a SubmissionUnknownError that are kept in the column `doubt`."""
 
 
 def snapshot_of(row: Row, state: str) -> Snapshot:
-    """What the row keeps of the last look."""
+    """Return what the row keeps of the last snapshot."""
     return Snapshot(
         task_id=row["task_id"],
         state=state,
@@ -52,26 +57,26 @@ def _texts(column: str | None) -> tuple[str, ...]:
 
 
 def accepted_of(row: Row) -> Accepted:
-    """A job whose task goes on."""
+    """Return the accepted job of a row."""
     snapshot = snapshot_of(row, TaskState.PENDING)
     return Accepted(key=row["key"], task_id=row["task_id"], snapshot=snapshot, accepted_at=row["accepted_at"])
 
 
 def unknown_of(row: Row) -> Unknown:
-    """A job in doubt, with all that helps to find its task."""
+    """Return the job of a row as in doubt, with all that helps to find its task."""
+    # A row that was `submitting` when its process ended has no `doubt`, or only these two facts.
     doubt = {"idempotency_key": row["idempotency_key"], "sent_at": row["sent_at"]} | json.loads(row["doubt"] or "{}")
-    message = doubt.pop("message", "the service was not heard to answer; a task may have been accepted and charged")
-    return Unknown(row["key"], SubmissionUnknownError(message, key=row["key"], **doubt))
+    return in_doubt(row["key"], **doubt)
 
 
 def doubt_of(error: SubmissionUnknownError) -> str:
-    """What is kept of a doubt."""
+    """Return the column `doubt` for an error."""
     kept = {name: getattr(error, name) for name in DOUBT_FIELDS if getattr(error, name) is not None}
     return json.dumps({"message": str(error), **kept})
 
 
 def ended_of(row: Row) -> Completed | Failed:
-    """A job that came to its end in an earlier run."""
+    """Return the outcome of a row whose task has ended, as seen by an earlier run."""
     if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
         return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"])
     snapshot = snapshot_of(row, TaskState.COMPLETED)
@@ -89,8 +94,20 @@ def ended_of(row: Row) -> Completed | Failed:
     )
 
 
+def standing_of(row: Row) -> Standing:
+    """Return the state of a job that has been sent."""
+    if row["state"] == "accepted":
+        return accepted_of(row)
+    if row["state"] in ("in_doubt", "submitting"):
+        return unknown_of(row)
+    if row["state"] == "abandoned":
+        return Failed(row["key"], unknown_of(row).error)
+    return ended_of(row)
+
+
 def files_of(column: str | None) -> tuple[SavedFile, ...]:
-    """Where the results are; rows of old hold nothing but paths."""
+    """Return the saved files from the column `files`."""
+    # Rows of the first versions hold a list of paths.
     kept: list[Any] = json.loads(column) if column else []
     facts: list[dict[str, Any]] = [{"path": file} if isinstance(file, str) else file for file in kept]
     return tuple(
@@ -99,15 +116,16 @@ def files_of(column: str | None) -> tuple[SavedFile, ...]:
 
 
 def column_of(files: tuple[SavedFile, ...]) -> str:
-    """What is kept of them: a later run may start in another folder, so paths are whole."""
+    """Return the column `files` for saved files."""
+    # Absolute paths: a later run may start in another folder.
     return json.dumps([attrs.asdict(file) | {"path": str(file.path.absolute())} for file in files])
 
 
 def fault_of(fault: TaskFailure | None) -> str | None:
-    """What is kept of the service's reason."""
+    """Return the column `fault` for the service's reason of a failure."""
     return None if fault is None else json.dumps(attrs.asdict(fault))
 
 
 def upload_of(row: Row) -> Upload:
-    """A file at the service."""
+    """Return the upload of a row of `uploads`."""
     return Upload(**{field.name: row[field.name] for field in attrs.fields(Upload)})

@@ -1,7 +1,7 @@
-"""The tables of a journal file, and how an older file becomes a newer one.
+"""The tables of a journal file, and the migration of older files.
 
-SQL only; who runs it, and when, is the writer's business. The file is made to be opened by a person: one row a job,
-readable words, plain JSON.
+The file is meant to be opened by people too: one row per job, states as words, plain JSON. Statements that read and
+write rows are in `statements`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import sqlite3
 
 from ..errors import JournalError
 
-APPLICATION_ID = 0x45564C4B  # "EVLK": tells a journal from any other SQLite file
+# "EVLK" in ASCII.
+APPLICATION_ID = 0x45564C4B
+"""Distinguishes a journal from other SQLite files."""
+# The column `shape` holds the price class: its name is older.
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -62,14 +65,14 @@ MIGRATIONS = (
     );
     """,
 )
-"""Each entry takes a file one version further; never change one that was released, add another."""
+"""Each entry takes a file to the next version. Entries that were released must not be changed."""
 
 
 def check(connection: sqlite3.Connection, path: str) -> int:
-    """The version of a journal file, 0 for an empty one; nothing is changed.
+    """Return the version of a journal file, 0 for an empty one. The file is not changed.
 
     Raises:
-        JournalError: The file is another program's, or a later version's.
+        JournalError: The file belongs to another program, or to a later version of this one.
     """
     [version] = connection.execute("PRAGMA user_version").fetchone()
     [application] = connection.execute("PRAGMA application_id").fetchone()
@@ -82,7 +85,8 @@ def check(connection: sqlite3.Connection, path: str) -> int:
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a file from `version` up to date, a version at a time, each whole or not at all."""
+    """Bring a file from `version` to the current version, with one transaction for each version."""
+    # `executescript` commits first, so the transaction is part of the script.
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {statements} PRAGMA application_id = {APPLICATION_ID};"

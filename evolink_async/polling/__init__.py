@@ -1,4 +1,7 @@
-"""From a task to its end."""
+"""From an accepted task to its end: when to poll, which tasks share a request, and what an answer means.
+
+HTTP is in `client`; what a pool does with an ended task is in `pool`.
+"""
 
 from .poller import Poller, status_answered
 from .schedule import Schedule

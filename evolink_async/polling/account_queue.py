@@ -1,6 +1,6 @@
-"""The tasks of one account: which to ask for next, alone or together, and how the account has been answering.
+"""The queue of one account's tasks: when its next status request may be sent, and for which tasks.
 
-It decides and does not wait, and knows nothing of requests.
+Nothing waits and nothing is sent here; the clock is an argument.
 """
 
 from __future__ import annotations
@@ -8,165 +8,132 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from ..errors import EvolinkError, StatusError
+from ..errors import EvolinkError
 from ..settings import Cadence
 from ..task import Snapshot
-from .after_poll import MAX_RETRY_AFTER, is_service_error
-from .batch_route import MAX_BATCH, BatchRoute
+from .batch_filling import needs_single_poll, take_batch_mates
+from .batch_route import BatchRoute
+from .next_poll import is_service_error
+from .outage_backoff import OutageBackoff
 from .timing_wheel import TimingWheel
 from .watched_task import WatchedTask
 
 PollAnswer: TypeAlias = "Mapping[str, Snapshot] | Snapshot | EvolinkError"
 
-OUTAGE = 5
-"""Status requests in a row without a usable answer, after which one at a time finds out when it is over."""
-QUOTA = 5.0
-"""Hasty second looks that may be saved up."""
-EARNED = 0.05
-"""Hasty second looks that a good answer earns: a service that fails often is not asked more often for it."""
+RETRY_TOKENS = 5.0
+"""Capacity of the retry budget; each early retry of a failed poll takes one token."""
+# One token for 20 answers: a service that fails often gets at most 5 % more requests for it.
+TOKENS_PER_ANSWER = 0.05
+"""Tokens that a usable answer adds to the retry budget."""
 
 
 class AccountQueue:
-    """Tasks that one account is asked for.
+    """The tasks that are polled from one account, by due time.
 
     Args:
-        cadence: The user's bounds.
-        batches: Whether the account may be asked for many tasks at once.
+        cadence: The user's limits.
+        batches: Whether a status request may ask for many of the tasks.
 
     Attributes:
-        route: How its batch reads have been.
-        demand: Requests a second that its tasks would be worth if there were no limit to them.
+        route: The state of the batch route.
+        outage: Whether status requests fail, and how long they wait then.
+        demand: Status requests per second that the tasks would cost if the request budget were not limited.
     """
 
     def __init__(self, cadence: Cadence, *, batches: bool) -> None:
         self.route = BatchRoute(allowed=batches and cadence.batch == "auto")
+        self.outage = OutageBackoff(cadence)
         self.demand = 0.0
         self._cadence = cadence
         self._wheel: TimingWheel[WatchedTask] = TimingWheel(min(0.05, cadence.min_interval / 2))
-        self._faults = 0
-        self._shut_until = 0.0
-        self._asked_until = 0.0
-        self._quota = QUOTA
-        self._under_way = 0
+        self._retry_tokens = RETRY_TOKENS
+        self._open_requests = 0
 
     def __len__(self) -> int:
         return len(self._wheel)
 
-    # --- what stands in it
-
     def put(self, entry: WatchedTask, due: float, rate: float | None = None) -> None:
-        """Look at a task at `due`, on a clock of the caller's.
+        """Set the time of a task's next poll.
 
         Args:
-            entry: The task.
-            due: When.
-            rate: Looks a second that it would be worth if there were no limit; None if that is as it was.
+            entry: The task, whether or not it is in the queue.
+            due: Monotonic seconds.
+            rate: Polls per second that the task would get if the request budget were not limited; None leaves its
+                share of the demand unchanged.
         """
         if rate is not None:
-            cost = rate / self.fill(entry)
-            self.demand += cost - entry.cost
-            entry.cost = cost
+            demand = rate / self.fill(entry)
+            self.demand += demand - entry.demand
+            entry.demand = demand
         entry.due = due
         self._wheel.put(entry, due)
 
     def drop(self, entry: WatchedTask) -> None:
-        """Look at it no more."""
-        self.demand -= entry.cost
-        entry.cost = 0.0
+        """Remove a task, and its share of the demand."""
+        self.demand -= entry.demand
+        entry.demand = 0.0
         self._wheel.drop(entry)
 
     def fill(self, entry: WatchedTask) -> float:
-        """How many tasks share a request that asks for this one."""
-        return 1.0 if self._is_alone(entry) else self.route.fill
-
-    def _is_alone(self, entry: WatchedTask) -> bool:
-        """Whether it is to be read by itself: to confirm a first end that a batch told of, or as they miss it."""
-        return entry.is_missed or (entry.reported_end is not None and not self.route.is_trusted)
-
-    # --- what to ask for
+        """Return the number of tasks that share a status request for this one, on average."""
+        return 1.0 if needs_single_poll(entry, self.route) else self.route.fill
 
     @property
     def ready_at(self) -> float | None:
-        """When to ask next; None while there is nothing to ask for, or one request is finding out about an outage."""
+        """Monotonic seconds of the next status request; None if the queue is empty or a probe is under way."""
         due = self._wheel.next_due()
-        if due is None or (self.is_in_outage and self._under_way):
+        if due is None or (self.outage.is_outage and self._open_requests):
             return None
-        return max(due, self._shut_until, self._asked_until)
+        return max(due, self.outage.blocked_until, self.outage.asked_until)
 
     def take(self, now: float) -> list[WatchedTask]:
-        """Take out what one request asks for: what is due, and if it can be shared, what is due next.
+        """Remove and return the tasks of one status request; none if it may not be sent yet.
 
-        Due times are continuous, so that exactly one task is due at a time; a batch of those alone would be none.
+        The first task is due. The others, if the batch route is open, are due soon.
         """
         ready_at = self.ready_at
         first = self._wheel.take(now) if ready_at is not None and ready_at <= now else None
         if first is None:
             return []
-        self._under_way += 1
-        if self._is_alone(first) or not self.route.is_open(now):
+        self._open_requests += 1
+        if needs_single_poll(first, self.route) or not self.route.is_open(now):
             return [first]
-        company = self._company(now)
-        if not company:
-            self.route.filled(1)
-        return [first, *company]
+        mates = take_batch_mates(self._wheel, self.route, self._cadence, now)
+        if not mates:
+            self.route.record_fill(1)
+        return [first, *mates]
 
-    def _company(self, now: float) -> list[WatchedTask]:
-        reach, fresh = now + self._cadence.max_interval / 3, now - self._cadence.min_interval
-        company, left = list[WatchedTask](), list[WatchedTask]()
-        while len(company) < MAX_BATCH - 1 and len(left) < MAX_BATCH and (entry := self._wheel.take(reach)) is not None:
-            (left if self._is_alone(entry) or entry.last_news > fresh else company).append(entry)
-        for entry in left:
-            self._wheel.put(entry, entry.due)
-        return company
-
-    # --- how it answers
-
-    @property
-    def is_in_outage(self) -> bool:
-        """Whether one request at a time finds out when the service is back."""
-        return self._faults >= OUTAGE
-
-    def note_answer(self, seen: PollAnswer, now: float, *, is_batch: bool) -> bool:
-        """Take note of an answer; tells whether the batch route is to blame for it: the tasks are read singly then."""
-        self._under_way -= 1
+    def record_answer(self, seen: PollAnswer, now: float, *, is_batch: bool) -> bool:
+        """Record how a status request ended; return True if the batch route failed and its tasks are polled singly."""
+        self._open_requests -= 1
         if isinstance(seen, Mapping):
-            self.route.answered(len(seen))
+            self.route.record_answer(len(seen))
         elif isinstance(seen, Snapshot):
-            self.route.single(works=True)
+            self.route.record_single_poll(works=True)
         if not isinstance(seen, EvolinkError):
-            self._note_success()
+            self._record_success()
             return False
-        is_to_blame = is_batch and self.route.failed(seen, now)
-        if is_to_blame or not is_service_error(seen):
-            self._note_success()
-            return is_to_blame
-        self._note_fault(seen, now)
+        # A refused key, a missing task and a broken batch route are answers too: the service is up.
+        is_route_failure = is_batch and self.route.record_failure(seen, now)
+        if is_route_failure or not is_service_error(seen):
+            self._record_success()
+            return is_route_failure
+        self.outage.record_failure(seen, now)
         if not is_batch:
-            self.route.single(works=False)
+            self.route.record_single_poll(works=False)
         return False
 
-    def given_up(self) -> None:
-        """A request ended without an answer, as we are being closed."""
-        self._under_way -= 1
+    def record_cancellation(self) -> None:
+        """Record that a status request ended without an answer, because the pool is being closed."""
+        self._open_requests -= 1
 
     def take_retry_token(self) -> bool:
-        """Whether a look that failed may be repeated soon, on account of the answers that came; it counts as done."""
-        if self._quota < 1:
+        """Take a token from the retry budget; return False if there is none, so the retry waits for its normal turn."""
+        if self._retry_tokens < 1:
             return False
-        self._quota -= 1
+        self._retry_tokens -= 1
         return True
 
-    def _note_success(self) -> None:
-        self._faults, self._shut_until = 0, 0.0
-        self._quota = min(self._quota + EARNED, QUOTA)
-
-    def _note_fault(self, error: EvolinkError, now: float) -> None:
-        """After some faults in a row all tasks wait for one at a time to find out more."""
-        if isinstance(error, StatusError) and error.retry_after:
-            self._asked_until = max(self._asked_until, now + min(error.retry_after, MAX_RETRY_AFTER))
-        if self.is_in_outage and now < self._shut_until:
-            return  # sent before that was known: a burst of requests that fail together tells one thing
-        self._faults += 1
-        if self.is_in_outage:
-            pause = self._cadence.min_interval * 2.0 ** min(self._faults - OUTAGE + 1, 30)
-            self._shut_until = now + min(pause, self._cadence.max_interval)
+    def _record_success(self) -> None:
+        self.outage.record_success()
+        self._retry_tokens = min(self._retry_tokens + TOKENS_PER_ANSWER, RETRY_TOKENS)

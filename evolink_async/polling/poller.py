@@ -1,7 +1,7 @@
-"""Asking for every watched task, within one shared budget of requests: the shell around the `watchlist`.
+"""The loop that sends status requests for all watched tasks, within one request budget.
 
-A permit is held for one HTTP call, never across a wait, and a watched task is an entry in a calendar, not a sleeping
-asyncio task.
+What is asked next, and what an answer leads to, is decided in `watchlist` and below it. A watched task is an entry in a
+timing wheel, not a sleeping asyncio task.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ from .schedule import Schedule
 from .watched_task import WatchedTask
 from .watchlist import Watchlist
 
+# A stricter pace would need a timer for every request.
 BURST = 0.1
-"""Seconds of the request budget that may be spent at once; a stricter pace would cost a timer for every look."""
+"""Seconds of unused request budget that may be spent at once."""
 
 _log = logging.getLogger("evolink_async")
 
 
 class Poller:
-    """Looks at tasks for all sessions of a pool.
+    """Polls the watched tasks of all sessions of a pool.
 
     Args:
-        cadence: The user's bounds.
-        requests: Permits for HTTP calls.
-        schedule: When to look; one that has learned already, if there is one.
-        emit: Told of every status request.
-        clock: Monotonic seconds.
+        cadence: The user's limits.
+        requests: Permits for HTTP calls. One is held for each status request, never across a wait.
+        schedule: The learned durations; None starts without any.
+        emit: Called with an event for every status request.
+        clock: Returns monotonic seconds.
 
     Attributes:
-        tasks: What is looked at.
-        looks: Times a task was looked at.
-        requests_sent: Status requests sent, each for one task or for many.
-        faults: Those without a usable answer.
-        refused: Those answered with 429.
+        tasks: The watched tasks.
+        polls: Polls sent: a status request for 50 tasks counts 50.
+        requests_sent: Status requests sent, for one task or many.
+        faults: Status requests without a usable answer.
+        refused: Status requests answered with 429.
     """
 
     def __init__(
@@ -67,40 +68,42 @@ class Poller:
         self._requests = requests
         self._emit = emit
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._idle = 0
-        self._sooner = asyncio.Event()
+        self._leader = asyncio.Lock()
+        self._idle_workers = 0
+        self._woken = asyncio.Event()
         self._wakes_at = math.inf
         self._next_slot = 0.0
-        self._eased = asyncio.Event()
+        self._must_replan = asyncio.Event()
 
     async def run(self) -> None:
-        """Look at what is due, until cancelled."""
+        """Send status requests until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._work, group)
             group.start_soon(self._replan)
 
-    # --- one worker at a time waits for what is due, the others for answers to their requests
-
+    # Workers take turns: the one that holds the lock waits for the next due poll, the others for their answers. So
+    # there is one timer for all tasks, and a poll costs no new asyncio task.
     async def _work(self, group: TaskGroup) -> None:
         while True:
-            self._idle += 1
-            async with self._turn:
-                queue, entries = await self._next()
-            self._idle -= 1
-            if not self._idle:
-                group.start_soon(self._work, group)  # as many as there were ever requests at once
+            self._idle_workers += 1
+            async with self._leader:
+                queue, entries = await self._next_request()
+            self._idle_workers -= 1
+            # There are never more workers than status requests were open at once, plus one.
+            if not self._idle_workers:
+                group.start_soon(self._work, group)
             await self._request(queue, entries)
 
-    async def _next(self) -> tuple[AccountQueue, list[WatchedTask]]:
-        """Wait until something is due and may be asked for. The caller has a permit then, and gives it back."""
+    async def _next_request(self) -> tuple[AccountQueue, list[WatchedTask]]:
+        """Wait until a poll is due and the budget allows it. The caller holds a permit then, and must release it."""
         while True:
-            queue, at = self.tasks.soonest()
+            queue, at = self.tasks.next_queue()
             wait = max(at, self._next_slot) - self._clock()
             if queue is None or wait > 0:
                 await self._sleep(wait)
                 continue
             await self._requests.acquire()
+            # The queue may have changed while this waited for the permit: only now are tasks taken out of it.
             now = self._clock()
             if entries := queue.take(now):
                 self._next_slot = max(self._next_slot, now - BURST) + 1 / self._per_second
@@ -108,12 +111,13 @@ class Poller:
             self._requests.release()
 
     async def _sleep(self, wait: float) -> None:
-        """Wait, or until something became due sooner: a timer of the loop, no asyncio task."""
-        self._sooner.clear()
+        """Wait `wait` seconds, or until a poll is due earlier."""
+        self._woken.clear()
         self._wakes_at = self._clock() + wait
-        timer = asyncio.get_running_loop().call_later(wait, self._sooner.set) if wait < math.inf else None
+        # A plain timer: on Python 3.11 `asyncio.wait_for` creates an asyncio task for each wait.
+        timer = asyncio.get_running_loop().call_later(wait, self._woken.set) if wait < math.inf else None
         try:
-            await self._sooner.wait()
+            await self._woken.wait()
         finally:
             self._wakes_at = -math.inf
             if timer is not None:
@@ -121,25 +125,23 @@ class Poller:
 
     def _wake(self, due: float) -> None:
         if due < self._wakes_at:
-            self._sooner.set()
+            self._woken.set()
 
     async def _replan(self) -> None:
-        """Plan anew whenever pressure has eased, a little at each turn of the loop."""
+        """Plan the polls again whenever pressure has fallen, some tasks in each iteration of the event loop."""
         while True:
-            await self._eased.wait()
-            self._eased.clear()
+            await self._must_replan.wait()
+            self._must_replan.clear()
             for _ in self.tasks.replan():
                 await asyncio.sleep(0)
 
-    # --- one request
-
     async def _request(self, queue: AccountQueue, entries: list[WatchedTask]) -> None:
-        """Send one request and have its answer acted on."""
+        """Send one status request and apply its answer."""
         at, began = time.time(), self._clock()
         try:
-            seen = await self._ask(entries)
+            seen = await self._send(entries)
         except BaseException:
-            queue.given_up()
+            queue.record_cancellation()
             raise
         finally:
             self._requests.release()
@@ -148,34 +150,43 @@ class Poller:
             self.refused += isinstance(seen, StatusError) and seen.status == 429
         if self._emit is not None:
             self._emit(status_answered(at, self._clock() - began, [entry.task_id for entry in entries], seen))
-        if queue.is_in_outage:
-            self._sooner.set()  # all the lane waited for this answer
+        # In an outage the whole queue has waited for this probe, without a due time that would wake the leader.
+        if queue.outage.is_outage:
+            self._woken.set()
         was_off = queue.route.off
-        self.tasks.note_answer(queue, entries, seen)
+        self.tasks.apply_answer(queue, entries, seen)
         if queue.route.off != was_off:
-            self._emit_batch_off(str(queue.route.off))
-        if self.tasks.press():
-            self._eased.set()
+            self._report_batches_off(str(queue.route.off))
+        if self.tasks.update_pressure():
+            self._must_replan.set()
 
-    async def _ask(self, entries: list[WatchedTask]) -> PollAnswer:
+    async def _send(self, entries: list[WatchedTask]) -> PollAnswer:
         self.requests_sent += 1
         self.polls += len(entries)
         for entry in entries:
             entry.polls += 1
-        session = entries[0].session
-        if len(entries) == 1 or session.poll_many is None:
-            return await session.poll(entries[0].task_id)
-        return await session.poll_many([entry.task_id for entry in entries])
+        account = entries[0].account
+        if len(entries) == 1 or account.poll_many is None:
+            return await account.poll(entries[0].task_id)
+        return await account.poll_many([entry.task_id for entry in entries])
 
-    def _emit_batch_off(self, reason: str) -> None:
+    def _report_batches_off(self, reason: str) -> None:
+        # With an observer, the application decides what is logged.
         if self._emit is not None:
             self._emit(BatchReadsOff(at=time.time(), reason=reason))
         else:
-            _log.warning("tasks are read one by one from now on: %s", reason)
+            _log.warning("tasks are polled one by one from now on: %s", reason)
 
 
 def status_answered(at: float, seconds: float, asked: Sequence[str], seen: PollAnswer) -> StatusAnswered:
-    """What an observer is told of a status request."""
+    """Return the event for a status request.
+
+    Args:
+        at: Unix seconds when it was sent.
+        seconds: Seconds until the answer.
+        asked: The ids of its tasks.
+        seen: The answer.
+    """
     task_ids = tuple(asked)
     states: tuple[str | None, ...] = ()
     if isinstance(seen, Snapshot):

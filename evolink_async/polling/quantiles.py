@@ -1,6 +1,6 @@
-"""Quantiles of many numbers, kept in a few hundred counters.
+"""Quantiles of many numbers, in a few hundred counters.
 
-What is counted is not known here.
+What the numbers measure is decided by the callers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 
 
 class Quantiles:
-    """How numbers are spread, to 5 percent, in a few hundred counters however many they are."""
+    """The distribution of numbers from 0 up, accurate to 5 %, in constant memory."""
 
     STEP = 0.05
     LEAST = 1e-3
@@ -19,14 +19,15 @@ class Quantiles:
         self._counts: Counter[int] = Counter()
 
     def add(self, number: float) -> None:
-        """Take note of a number; what is below a thousandth counts as 0."""
+        """Count a number; one of at most 0.001 counts as 0."""
+        # -(10**9) sorts below the bin of any float, so it is the bin of 0.
         self._counts[math.ceil(math.log(number) / self.STEP) if number > self.LEAST else -(10**9)] += 1
 
     def at(self, share: float) -> float | None:
-        """The number that `share` of them do not exceed; None while there are none."""
+        """Return the number that a share of the numbers (0 to 1) does not exceed; None while there are none."""
         left = math.ceil(share * self._counts.total())
-        for place in sorted(self._counts):
-            left -= self._counts[place]
+        for index in sorted(self._counts):
+            left -= self._counts[index]
             if left <= 0:
-                return math.exp(place * self.STEP) if place > -(10**9) else 0.0
+                return math.exp(index * self.STEP) if index > -(10**9) else 0.0
         return None

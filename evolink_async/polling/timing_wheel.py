@@ -1,6 +1,6 @@
-"""A calendar of due times: what to look at now.
+"""A timing wheel: entries sorted by due time, in buckets of equal width.
 
-It decides and does not wait; what is looked at, and what follows, is not its business.
+What an entry is, and what happens when it is due, is decided by the callers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Entry(Protocol):
-    """What stands in an agenda: anything that can carry the number of its bucket."""
+    """An entry of a timing wheel: any object that can store the number of its bucket."""
 
     bucket: int | None
 
@@ -22,12 +22,12 @@ E = TypeVar("E", bound=Entry)
 class TimingWheel(Generic[E]):
     """Entries by due time, in buckets.
 
-    An entry stands in one place only. Moving it writes the new bucket's number into it; the stale place is skipped
-    on the way out, which is cheaper than searching for it.
+    An entry is in one bucket at most. Moving it writes the number of the new bucket into the entry; its place in the
+    old bucket becomes stale and is skipped when that bucket is read.
 
     Args:
-        width: Seconds a bucket covers: finer than any news about a task that takes minutes, coarse enough to share
-            buckets.
+        width: Seconds that a bucket covers. 50 ms is far finer than the news of tasks that take minutes, and wide
+            enough for entries to share buckets.
     """
 
     def __init__(self, width: float = 0.05) -> None:
@@ -40,7 +40,10 @@ class TimingWheel(Generic[E]):
         return self._size
 
     def put(self, entry: E, due: float) -> None:
-        """Make `entry` due at `due` (seconds on the caller's clock), wherever it stood before; never earlier."""
+        """Set the due time of `entry`, in seconds of the caller's clock, whether or not it is in the wheel.
+
+        The due time is rounded up to a bucket, so the entry is never taken early.
+        """
         bucket = math.ceil(due / self._width)
         if entry.bucket is None:
             self._size += 1
@@ -53,13 +56,14 @@ class TimingWheel(Generic[E]):
         self._buckets[bucket].append(entry)
 
     def drop(self, entry: E) -> None:
-        """Take `entry` out, if it is in."""
+        """Remove `entry`, if it is in the wheel."""
+        # Its place stays behind as a stale one: searching the bucket would be slower.
         if entry.bucket is not None:
             entry.bucket = None
             self._size -= 1
 
     def take(self, now: float) -> E | None:
-        """Take out one entry that is due at `now`, the earliest bucket first; None when none is."""
+        """Remove and return an entry that is due at `now`, from the earliest bucket; None if none is due."""
         first = self._first()
         if first is None or first * self._width > now:
             return None
@@ -68,12 +72,12 @@ class TimingWheel(Generic[E]):
         return entry
 
     def next_due(self) -> float | None:
-        """The due time of the earliest entry, rounded up to its bucket; None when empty."""
+        """Return the due time of the earliest entry, rounded up to its bucket; None if the wheel is empty."""
         first = self._first()
         return None if first is None else first * self._width
 
     def _first(self) -> int | None:
-        """The earliest bucket whose last place is no stale one."""
+        """Return the earliest bucket with an entry; its last place is not a stale one."""
         while self._order:
             first = self._order[0]
             bucket = self._buckets[first]

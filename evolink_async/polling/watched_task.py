@@ -1,6 +1,6 @@
-"""A task being watched, and whom to ask about it.
+"""A task that is polled, and the account that it is polled from.
 
-Values only; what a look at it leads to is decided in `looking`.
+Values only; what a poll leads to is decided in `next_poll`.
 """
 
 from __future__ import annotations
@@ -14,81 +14,87 @@ from ..errors import EvolinkError
 from ..task import Snapshot
 
 Watcher: TypeAlias = "Callable[[WatchedTask, Snapshot | EvolinkError], None]"
-
-
 PollMany: TypeAlias = "Callable[[Sequence[str]], Awaitable[Mapping[str, Snapshot] | EvolinkError]]"
 
 
 class Account(Protocol):
-    """Whom to ask about a task; a `Session`, seen from down here."""
+    """The account that a task is polled from: what the poller needs of a `Session`."""
 
     busy: int
 
     async def poll(self, task_id: str) -> Snapshot | EvolinkError:
-        """Look once."""
+        """Poll one task, once."""
         ...
 
     @property
     def poll_many(self) -> PollMany | None:
-        """Look at many tasks with one request; None when it is not known that they are all its own."""
+        """Poll many tasks with one status request; None if the tasks may belong to different accounts."""
         ...
 
 
+# Not frozen, because every poll changes it. No parameters of the job, so that 100,000 tasks fit in memory.
 @attrs.define(eq=False)
 class WatchedTask:
-    """One watched task: ids, times and counts, no parameters, so that 100,000 of them are cheap.
+    """One watched task: ids, times and counters.
 
     Attributes:
         task_id: The vendor's id.
-        session: The account asked.
-        duration_class: What durations are learned by.
-        since: Monotonic seconds of acceptance, or of the first time we were asked about it.
-        estimated: The service's estimate in seconds.
+        account: The account that is asked.
+        duration_class: The class of tasks whose durations are learned together.
+        started_at: Monotonic seconds of acceptance; for a task made elsewhere, of the first time it was watched.
+        estimated: The service's estimate of the whole duration, in seconds.
         accepted_at: Unix seconds of acceptance; None for a task made elsewhere.
-        credits_reserved: Credits held for it; 0 when the service did not say.
-        due: Monotonic seconds of the next look.
-        last_no: Monotonic seconds of the last look that said "not yet".
-        finished: Monotonic seconds of the look that said "done".
-        looks: Status reads sent.
-        misses: Batch answers that did not tell of it.
-        claim: The end that a batch read told of, before such reads were trusted.
-        cost: Requests a second that it would be worth.
-        watchers: Who is told; a task without watchers is not looked at.
-        bucket: Its place in the agenda.
+        credits_reserved: Credits reserved for it; 0 if the service named none.
+        due: Monotonic seconds of the next poll.
+        last_running_at: Monotonic seconds of the last poll that found it running; 0 before that.
+        end_seen_at: Monotonic seconds of the poll that found it ended; 0 before that.
+        polls: Polls sent.
+        failures: Polls in a row that failed because of the service or the network.
+        refusals: Polls in a row that the service refused because of the key.
+        missing_links: Polls that found it completed, without a result link.
+        progress: Percent done at the last poll.
+        missing_rows: Batch answers that did not contain it.
+        reported_end: The final state in a batch answer that is not confirmed yet.
+        demand: Status requests per second that its polls cost if the request budget is not limited.
+        watchers: Called with each result; a task without watchers is not polled.
+        bucket: Its bucket in the timing wheel.
     """
 
     task_id: str
-    session: Account
+    account: Account
     duration_class: Hashable
-    since: float
+    started_at: float
     estimated: float | None = None
     accepted_at: float | None = None
     credits_reserved: float = 0.0
     due: float = 0.0
-    last_no: float = 0.0
-    finished: float = 0.0
+    last_running_at: float = 0.0
+    end_seen_at: float = 0.0
     polls: int = 0
-    faults: int = 0
-    denials: int = 0
-    blanks: int = 0
+    failures: int = 0
+    refusals: int = 0
+    missing_links: int = 0
     progress: int | None = None
-    misses: int = 0
+    missing_rows: int = 0
     reported_end: str | None = None
-    cost: float = 0.0
+    demand: float = 0.0
     watchers: tuple[Watcher, ...] = ()
     bucket: int | None = None
 
     @property
-    def last_news(self) -> float:
-        """Monotonic seconds of the last look that said "not yet", or of the beginning."""
-        return max(self.last_no, self.since)
+    def known_running_at(self) -> float:
+        """Monotonic seconds of the last poll that found it running, or of its start."""
+        return max(self.last_running_at, self.started_at)
 
     @property
     def lag(self) -> float:
-        """Seconds between the last "not yet" and the first "done"."""
-        return self.finished - self.last_news
+        """Seconds between the last poll that found it running and the first that found it ended."""
+        return self.end_seen_at - self.known_running_at
 
     @property
-    def is_missed(self) -> bool:
-        """Whether batch reads do not tell of it: one answer without it may have come too soon, two are a habit."""
-        return self.misses in (1, 3)
+    def is_missing_in_batches(self) -> bool:
+        """Whether it must be polled alone because batch answers do not contain it."""
+        # 1: the first answer without it, which may have come before the batch route knew the task.
+        # 2: a single poll has found it since, so the next batch may contain it again.
+        # 3: the second answer without it. No batch asks for it from now on, so the count stays.
+        return self.missing_rows in (1, 3)

@@ -1,6 +1,6 @@
-"""The tasks that are watched: who is told of each, when it is looked at next, what a look leads to.
+"""The watched tasks of a pool: their watchers, the time of their next poll, and what an answer means for each.
 
-It decides and does not wait: the clock is an argument, and whoever asks the service is the `poller`.
+Nothing waits and nothing is sent here; the clock is an argument. Status requests are sent by `poller`.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ from ..errors import EvolinkError
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .account_queue import AccountQueue, PollAnswer
-from .after_poll import Pacing, PollAgain, after_poll
+from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
 from .watched_task import Account, WatchedTask, Watcher
 
-EASED = 1.5
-"""By how much pressure must fall before looks are planned anew."""
-CHUNK = 500
-"""Tasks planned anew in one turn of the event loop: some milliseconds."""
+# Pressure follows every answer; a factor near 1 would plan 100,000 tasks again and again.
+REPLAN_FACTOR = 1.5
+"""Factor by which pressure must fall before the polls are planned again."""
+REPLAN_CHUNK = 500
+"""Tasks planned in one iteration of the event loop: a few milliseconds."""
 
 PollResult: TypeAlias = Snapshot | EvolinkError
 
 
 class Watchlist:
-    """Every watched task, by lanes of those that can share a request.
+    """All watched tasks, in one queue for each account.
 
     Args:
-        cadence: The user's bounds.
-        schedule: What is known of durations.
-        clock: Monotonic seconds.
-        wake: Told when something is to be looked at, whenever that is put down.
+        cadence: The user's limits.
+        schedule: The learned durations.
+        clock: Returns monotonic seconds.
+        wake: Called with the due time of a poll whenever one is set.
 
     Attributes:
-        lags: How late ends were noticed at most.
+        lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
     """
 
     def __init__(
@@ -49,28 +50,26 @@ class Watchlist:
         self._wake = wake
         self._entries: dict[str, WatchedTask] = {}
         self._queues: dict[Account | None, AccountQueue] = {}
-        self._planned_under = 1.0
-        self._last: tuple[Watcher, ...] = ()
+        self._planned_pressure = 1.0
+        self._last_watchers: tuple[Watcher, ...] = ()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
     def pressure(self) -> float:
-        """How much further apart looks stand than they would if requests were not limited."""
+        """Factor by which polls are moved apart because the request budget is limited; 1 if it is not."""
         return self._pacing.pressure
 
     @property
     def credits_reserved(self) -> float:
-        """Credits held for the tasks watched."""
+        """Credits reserved for the watched tasks."""
         return sum(entry.credits_reserved for entry in self._entries.values())
-
-    # --- who is watched
 
     def watch(
         self,
         task_id: str,
-        session: Account,
+        account: Account,
         watcher: Watcher,
         *,
         duration_class: Hashable = None,
@@ -80,41 +79,43 @@ class Watchlist:
         credits_reserved: float | None = None,
         within: float | None = None,
     ) -> WatchedTask:
-        """Tell `watcher` every look at a task from now on, until one ends it. Watchers of one task share its looks.
+        """Poll a task and call `watcher` with every result, until one ends the watching.
+
+        Watchers of the same task share its polls. The arguments that describe the task count for its first watcher.
 
         Args:
             task_id: The vendor's id.
-            session: The account to ask.
-            watcher: Called with each snapshot, or with the error that ends the watching; must not wait.
-            duration_class: What durations are learned by.
-            age: Seconds since it was accepted.
-            accepted_at: Unix seconds of acceptance, when known.
-            estimated: The service's estimate in seconds.
-            credits_reserved: Credits held for it.
-            within: Look within so many seconds, if the schedule would look later.
+            account: The account to ask.
+            watcher: Called with each snapshot, or with the error that ends the watching; must not block.
+            duration_class: The class of tasks whose durations are learned together.
+            age: Seconds since the task was accepted.
+            accepted_at: Unix seconds of acceptance; None if unknown.
+            estimated: The service's estimate of the whole duration, in seconds.
+            credits_reserved: Credits reserved for the task.
+            within: Poll within this many seconds, even if the schedule would poll later.
         """
         entry, now = self._entries.get(task_id), self._clock()
         if entry is None:
             entry = WatchedTask(
-                task_id, session, duration_class, now - age, estimated, accepted_at, credits_reserved or 0.0
+                task_id, account, duration_class, now - age, estimated, accepted_at, credits_reserved or 0.0
             )
             self._entries[task_id] = entry
-            session.busy += 1
-            delay = self._pacing.gap(entry, now, fill=self._queue_of(entry).fill(entry))
+            account.busy += 1
+            delay = self._pacing.interval(entry, now, fill=self._queue_of(entry).fill(entry))
             self._put(entry, delay if within is None else min(delay, within), is_planned=True)
         elif within is not None and entry.bucket is not None and entry.due > now + within:
             self._put(entry, within)
-        entry.watchers = (*entry.watchers, watcher) if entry.watchers else self._alone(watcher)
+        entry.watchers = (*entry.watchers, watcher) if entry.watchers else self._only(watcher)
         return entry
 
-    def _alone(self, watcher: Watcher) -> tuple[Watcher, ...]:
-        """The watcher by itself: one tuple for all the tasks that it watches in a row."""
-        if not self._last or self._last[0] is not watcher:
-            self._last = (watcher,)
-        return self._last
+    def _only(self, watcher: Watcher) -> tuple[Watcher, ...]:
+        """Return a tuple of one watcher: the same one for tasks in a row, as 100,000 tuples would take megabytes."""
+        if not self._last_watchers or self._last_watchers[0] is not watcher:
+            self._last_watchers = (watcher,)
+        return self._last_watchers
 
     def unwatch(self, entry: WatchedTask, watcher: Watcher) -> None:
-        """Tell `watcher` nothing more; a task that nobody watches is not looked at."""
+        """Stop calling `watcher`. A task without watchers is no longer polled."""
         left = list(entry.watchers)
         if watcher in left:
             left.remove(watcher)
@@ -123,26 +124,34 @@ class Watchlist:
             self._forget(entry)
 
     def hint(self, task_id: str) -> bool:
-        """Look at a task soon, as there may be news of it; tells whether it is watched. Too many hints do no harm."""
+        """Poll a task as soon as `min_interval` allows, because its state may have changed.
+
+        Repeated hints send no additional polls.
+
+        Returns:
+            Whether the task is watched.
+        """
         entry = self._entries.get(task_id)
-        if entry is not None and entry.bucket is not None and not (entry.faults or entry.denials):
-            soon = max(0.0, entry.last_news + self._cadence.min_interval - self._clock())
+        # A task whose polls fail keeps its back-off, and a refused one its remaining polls: hints must not use them up.
+        if entry is not None and entry.bucket is not None and not (entry.failures or entry.refusals):
+            soon = max(0.0, entry.known_running_at + self._cadence.min_interval - self._clock())
             if self._clock() + soon < entry.due:
                 self._put(entry, soon)
         return entry is not None
 
     def _queue_of(self, entry: WatchedTask) -> AccountQueue:
-        """Where a task stands: with the others of its account, if that can be asked for many at once."""
-        account = entry.session if entry.session.poll_many is not None else None
+        """Return the queue of the task's account; tasks whose account is unknown share one queue without batches."""
+        account = entry.account if entry.account.poll_many is not None else None
         queue = self._queues.get(account)
         if queue is None:
             queue = self._queues[account] = AccountQueue(self._cadence, batches=account is not None)
         return queue
 
     def _put(self, entry: WatchedTask, delay: float, *, is_planned: bool = False) -> None:
-        """Look at a task in `delay` seconds; if that is its turn, its share of the demand follows from it."""
+        """Set a task's next poll in `delay` seconds; if the schedule chose the delay, the demand follows from it."""
         due, rate = self._clock() + delay, None
         if is_planned:
+            # Times the pressure, which the delay contains already: the demand is what an unlimited budget would serve.
             rate = min(self._pacing.pressure / max(delay, 1e-9), 1 / self._cadence.min_interval)
         self._queue_of(entry).put(entry, due, rate)
         self._wake(due)
@@ -151,112 +160,106 @@ class Watchlist:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
             self._queue_of(entry).drop(entry)
-            entry.session.busy -= 1
+            entry.account.busy -= 1
 
-    # --- whom to ask
-
-    def soonest(self) -> tuple[AccountQueue | None, float]:
-        """Whom to ask next, and when; infinitely late while there is nobody."""
+    def next_queue(self) -> tuple[AccountQueue | None, float]:
+        """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""
         ready = [(at, queue) for queue in self._queues.values() if (at := queue.ready_at) is not None]
         at, queue = min(ready, key=lambda pair: pair[0], default=(math.inf, None))
         return queue, at
 
-    def press(self) -> bool:
-        """Weigh the demand against the budget; tells whether it has eased so much that looks are to be planned anew."""
-        wanted = sum(queue.demand for queue in self._queues.values())
-        self._pacing.pressure = max(1.0, wanted / self._cadence.polls_per_second)
-        self._planned_under = max(self._planned_under, self._pacing.pressure)
-        return self._pacing.pressure < self._planned_under / EASED
+    def update_pressure(self) -> bool:
+        """Compute the pressure from demand and request budget; return whether it fell enough to call `replan`."""
+        demand = sum(queue.demand for queue in self._queues.values())
+        self._pacing.pressure = max(1.0, demand / self._cadence.polls_per_second)
+        self._planned_pressure = max(self._planned_pressure, self._pacing.pressure)
+        return self._pacing.pressure < self._planned_pressure / REPLAN_FACTOR
 
     def replan(self) -> Iterator[None]:
-        """Bring forward what was put far off under a pressure that has eased since, some tasks at each step."""
-        self._planned_under = self._pacing.pressure
+        """Bring polls forward that were planned under a higher pressure; yields after every 500 tasks."""
+        self._planned_pressure = self._pacing.pressure
         for number, entry in enumerate(list(self._entries.values()), 1):
             now = self._clock()
+            # Polls due within `max_interval` come soon enough anyway, and are planned again then.
             if entry.bucket is not None and entry.due > now + self._cadence.max_interval:
-                gap = self._pacing.gap(entry, now, fill=self._queue_of(entry).fill(entry))
-                if now + gap < entry.due:
-                    self._put(entry, gap, is_planned=True)
-            if number % CHUNK == 0:
+                interval = self._pacing.interval(entry, now, fill=self._queue_of(entry).fill(entry))
+                if now + interval < entry.due:
+                    self._put(entry, interval, is_planned=True)
+            if number % REPLAN_CHUNK == 0:
                 yield
 
-    # --- what an answer means for the tasks asked for
-
-    def note_answer(self, queue: AccountQueue, entries: Sequence[WatchedTask], seen: PollAnswer) -> None:
-        """Act on an answer, task by task; their watchers are told."""
+    def apply_answer(self, queue: AccountQueue, entries: Sequence[WatchedTask], seen: PollAnswer) -> None:
+        """Apply the answer to a status request to each of its tasks, and call their watchers."""
         now = self._clock()
-        reads_singly = queue.note_answer(seen, now, is_batch=len(entries) > 1)
+        has_route_failed = queue.record_answer(seen, now, is_batch=len(entries) > 1)
         if isinstance(seen, Mapping):
             self._apply_rows(queue, entries, seen, now)
-        elif reads_singly:
+        elif has_route_failed:
             for entry in entries:
-                self._put_back(entry)
+                self._put_first(entry)
         else:
-            in_haste = not isinstance(seen, EvolinkError) or queue.take_retry_token()
+            # One token for the whole request: its tasks fall due together, so one request retries them.
+            retry_early = not isinstance(seen, EvolinkError) or queue.take_retry_token()
             for entry in entries:
-                self._apply(queue, entry, seen, now, in_haste=in_haste)
+                self._apply(queue, entry, seen, now, retry_early=retry_early)
 
     def _apply_rows(
         self, queue: AccountQueue, entries: Sequence[WatchedTask], rows: Mapping[str, Snapshot], now: float
     ) -> None:
-        """What an answer about many does not tell of, or is not believed, is read singly at once."""
+        """Apply the rows of a batch answer; tasks that it misses, or whose row is not believed, are polled at once."""
+        route = queue.route
         for entry in entries:
             row = rows.get(entry.task_id)
-            if row is not None and _is_believed(row, queue):
+            if row is not None and route.believes(row):
                 self._apply(queue, entry, row, now)
                 continue
-            if row is None or queue.route.is_trusted:
-                entry.misses += 1
+            # A trusted route whose row is not believed has left out the links: the row counts as missing.
+            if row is None or route.is_trusted:
+                entry.missing_rows += 1
             else:
                 entry.reported_end = row.state
-            self._put_back(entry)
+            self._put_first(entry)
 
-    def _put_back(self, entry: WatchedTask) -> None:
-        """Look at a task again, before all that has become due since."""
+    def _put_first(self, entry: WatchedTask) -> None:
+        """Poll a task again, before all tasks that have become due since."""
         if entry.watchers:
             self._put(entry, min(0.0, entry.due - self._clock()))
 
     def _apply(
-        self, queue: AccountQueue, entry: WatchedTask, seen: PollResult, now: float, *, in_haste: bool = True
+        self, queue: AccountQueue, entry: WatchedTask, seen: PollResult, now: float, *, retry_early: bool = True
     ) -> None:
         if not entry.watchers:
             return
         if isinstance(seen, Snapshot):
-            _compare(queue, entry, seen)
-        step = after_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), in_haste=in_haste)
+            _check_batch_claims(queue, entry, seen)
+        step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
         if not isinstance(step, PollAgain):
             self._end(entry, step)
-            self._tell(entry, step)
+            self._call_watchers(entry, step)
             return
         self._put(entry, step.delay, is_planned=step.is_planned)
+        # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
         if isinstance(seen, Snapshot) and not seen.is_final:
-            self._tell(entry, seen)
+            self._call_watchers(entry, seen)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:
         if isinstance(last, Snapshot):
             self.lags.add(entry.lag)
+            # Failures end early, and a task made elsewhere has no known start: neither teaches a duration.
             if last.state == TaskState.COMPLETED and entry.accepted_at is not None:
-                self._pacing.schedule.observe(
-                    entry.duration_class, (entry.last_news + entry.finished) / 2 - entry.since
-                )
+                middle = (entry.known_running_at + entry.end_seen_at) / 2
+                self._pacing.schedule.observe(entry.duration_class, middle - entry.started_at)
         self._forget(entry)
 
-    def _tell(self, entry: WatchedTask, news: PollResult) -> None:
+    def _call_watchers(self, entry: WatchedTask, seen: PollResult) -> None:
         for watcher in entry.watchers:
-            watcher(entry, news)
+            watcher(entry, seen)
 
 
-def _is_believed(row: Snapshot, queue: AccountQueue) -> bool:
-    """Whether a row of a batch answer is as good as a single read: a first end is not, nor one without its links."""
-    if not row.is_final:
-        return True
-    return queue.route.is_trusted and (row.state != TaskState.COMPLETED or bool(row.urls))
-
-
-def _compare(queue: AccountQueue, entry: WatchedTask, seen: Snapshot) -> None:
-    """Note what a single read says of what a batch read said, or did not say."""
+def _check_batch_claims(queue: AccountQueue, entry: WatchedTask, seen: Snapshot) -> None:
+    """Compare a snapshot with the end that a batch answer reported, or with a batch answer that missed the task."""
     if entry.reported_end is not None:
-        queue.route.confirmed(entry.reported_end, seen.state)
+        queue.route.confirm(entry.reported_end, seen.state)
         entry.reported_end = None
-    if entry.misses == 1:
-        entry.misses = 2
+    if entry.missing_rows == 1:
+        entry.missing_rows = 2

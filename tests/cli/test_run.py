@@ -90,7 +90,10 @@ def test_no_lines(cli, service, tmp_path):
         (["run", "{jobs}", "--out", "{tmp}", "--results", "{tmp}/no/r.jsonl"], ["results file", "No such file"]),
         (["run", "{jobs}", "--out", "{tmp}", "--results", "{jobs}"], ["must not be the jobs file"]),
         (["run", "{jobs}", "--out", "{tmp}", "--results", "{tmp}/jobs.journal.db"], ["must not be the journal"]),
-        (["run", "{jobs}", "--out", "{tmp}", "--journal", "{jobs}"], ["no SQLite file", "nothing in it was overwr"]),
+        (
+            ["run", "{jobs}", "--out", "{tmp}", "--journal", "{jobs}"],
+            ["not an SQLite file", "nothing in it was overwr"],
+        ),
         (["run", "{jobs}", "--out", "{tmp}", "--journal", "{tmp}/no/j.db"], ["no/j.db", "unable to open"]),
         (["run", "{jobs}", "--out", "{tmp}", "--journal", "j.db", "--no-journal"], ["exclude each other"]),
         (["run", "{jobs}", "--out", "{tmp}", "--budget", "0"], ["--budget"]),

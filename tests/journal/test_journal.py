@@ -21,7 +21,7 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
-from evolink_async.journal.protocol import MemoryJournal
+from evolink_async.journal import MemoryJournal
 from evolink_async.journal.schema import APPLICATION_ID, MIGRATIONS
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
@@ -425,7 +425,7 @@ async def test_after_a_write_that_failed_none_is_made(path):
     first = asyncio.create_task(writer.write(fail))
     await until(taken.is_set)
     second = asyncio.create_task(writer.write(write))
-    await until(lambda: not writer._orders.empty())
+    await until(lambda: not writer._requests.empty())
     held.set()
     for task in (first, second):
         with pytest.raises(JournalError, match="disk I/O error"):
@@ -526,7 +526,7 @@ async def finished(path: Path) -> None:
 async def test_garbage(emulator, path):
     """A file of something else is refused and left alone."""
     path.write_bytes(b"not a journal, but somebody's thesis\n" * 1000)
-    await refused(emulator, path, "no SQLite file, or damaged")
+    await refused(emulator, path, "not an SQLite file, or it is damaged")
 
 
 async def test_another_programs_file(emulator, path):

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from evolink_async import Accepted, Completed, Failed, Job, Snapshot, SubmissionUnknownError, Unknown
 from evolink_async.errors import JournalConflictError, JournalError
 from evolink_async.jobs import Outcome, SavedFile, Timing, body_digest
-from evolink_async.journal.protocol import Intent, Known, MemoryJournal
+from evolink_async.journal import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import TaskFailure, TaskState
 from evolink_async.wire import encode_submit, task_error

@@ -1,4 +1,4 @@
-"""Whom to ask for what: batches that are filled up, routes that are trusted as far as they prove, outages."""
+"""Which tasks a status request asks for: batches, trust in the batch route, outages, and the retry budget."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.polling import WatchedTask
-from evolink_async.polling.account_queue import OUTAGE, QUOTA, AccountQueue
+from evolink_async.polling.account_queue import RETRY_TOKENS, AccountQueue
 from evolink_async.polling.batch_route import FAILURE_LIMIT, FAILURES, MAX_BATCH, RETRY_AFTER_SECONDS, BatchRoute
+from evolink_async.polling.outage_backoff import OUTAGE
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 
@@ -31,7 +32,7 @@ def queue() -> AccountQueue:
 
 
 def fill(queue: AccountQueue, dues: list[float], *, since: float = 0.0) -> list[WatchedTask]:
-    """Put tasks into a lane that are due then."""
+    """Put tasks with these due times into a queue."""
     entries = [WatchedTask(f"t{number}", None, None, since) for number in range(len(dues))]
     for entry, due in zip(entries, dues, strict=True):
         queue.put(entry, due, 0.1)
@@ -58,7 +59,7 @@ def test_what_is_due_much_later_does_not_come_along(queue):
 def test_what_was_seen_a_moment_ago_stays_where_it_is(queue):
     """`min_interval` holds for tasks that come along too."""
     first, second = fill(queue, [100.0, 101.0])
-    second.last_no = 99.5
+    second.last_running_at = 99.5
     assert queue.take(100.0) == [first]
     assert queue.ready_at == pytest.approx(101.0)
 
@@ -113,8 +114,8 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
     for _ in range(OUTAGE + 10):
         assert queue.take(100.0)
     for _ in range(OUTAGE + 10):
-        queue.note_answer(TransportError("x"), 100.0, is_batch=False)
-    assert queue.is_in_outage
+        queue.record_answer(TransportError("x"), 100.0, is_batch=False)
+    assert queue.outage.is_outage
     waits, now = [], 100.0
     for _ in range(8):
         waits.append(queue.ready_at - now)
@@ -122,12 +123,12 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
         assert queue.take(now)
         assert queue.ready_at is None  # nobody else, until this one is back
         assert queue.take(now) == []
-        queue.note_answer(TransportError("x"), now, is_batch=False)
+        queue.record_answer(TransportError("x"), now, is_batch=False)
     assert waits == pytest.approx([2, 4, 8, 16, 30, 30, 30, 30])
     now = queue.ready_at
     assert queue.take(now)
-    queue.note_answer(PENDING, now, is_batch=False)
-    assert not queue.is_in_outage
+    queue.record_answer(PENDING, now, is_batch=False)
+    assert not queue.outage.is_outage
     assert queue.ready_at <= now
 
 
@@ -136,9 +137,9 @@ def test_a_retry_after_holds_for_the_whole_account(queue):
     fill(queue, [100.0] * 3)
     queue.take(100.0)
     queue.put(WatchedTask("u", None, None, 0.0), 100.0, 0.1)
-    queue.note_answer(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
+    queue.record_answer(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
     assert queue.ready_at == 107.0
-    queue.note_answer(PENDING, 100.0, is_batch=False)
+    queue.record_answer(PENDING, 100.0, is_batch=False)
     assert queue.ready_at == 107.0
     assert queue.take(106.9) == []
 
@@ -147,15 +148,15 @@ def test_a_refused_key_or_a_missing_task_is_no_outage(queue):
     """The service answered."""
     fill(queue, [100.0] * 20)
     for _ in range(3 * OUTAGE):
-        queue.note_answer(AuthenticationError(401, "x"), 100.0, is_batch=False)
-    assert not queue.is_in_outage
+        queue.record_answer(AuthenticationError(401, "x"), 100.0, is_batch=False)
+    assert not queue.outage.is_outage
 
 
-def test_haste_is_earned_by_answers(queue):
-    """A few second looks are free; after that one for twenty answers, so trouble adds a twentieth at most."""
-    assert [queue.take_retry_token() for _ in range(int(QUOTA) + 2)] == [True] * int(QUOTA) + [False] * 2
+def test_early_retries_take_tokens_that_answers_add(queue):
+    """Five early retries are free; after that one for twenty answers, so failures add 5 % of requests at most."""
+    assert [queue.take_retry_token() for _ in range(int(RETRY_TOKENS) + 2)] == [True] * int(RETRY_TOKENS) + [False] * 2
     for _ in range(21):
-        queue.note_answer(PENDING, 100.0, is_batch=False)
+        queue.record_answer(PENDING, 100.0, is_batch=False)
     assert [queue.take_retry_token(), queue.take_retry_token()] == [True, False]
 
 
@@ -173,7 +174,7 @@ def route() -> BatchRoute:
 )
 def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, error):
     """Single reads take over for good."""
-    assert route.failed(error, 100.0)
+    assert route.record_failure(error, 100.0)
     assert not route.is_open(1e12)
     assert route.off
 
@@ -181,7 +182,7 @@ def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 413, 422])
 def test_a_route_that_refuses_rests_for_a_while(route, status):
     """One of the ids may have been at fault; whether the key is refused is for a single read to say."""
-    assert route.failed(InvalidRequestError(status, "x"), 100.0)
+    assert route.record_failure(InvalidRequestError(status, "x"), 100.0)
     assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
     assert route.is_open(100.0 + RETRY_AFTER_SECONDS)
 
@@ -194,11 +195,11 @@ def test_a_route_that_fails_where_single_reads_work_rests(route, error):
     """Three failures, a single read that works, one more failure."""
     for _ in range(FAILURES):
         assert route.is_open(100.0)
-        assert not route.failed(error, 100.0)
+        assert not route.record_failure(error, 100.0)
     assert not route.is_open(100.0)
-    route.single(works=True)
+    route.record_single_poll(works=True)
     assert route.is_open(100.0)
-    assert route.failed(error, 100.0)
+    assert route.record_failure(error, 100.0)
     assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
     assert route.is_open(100.0 + RETRY_AFTER_SECONDS)
 
@@ -206,18 +207,18 @@ def test_a_route_that_fails_where_single_reads_work_rests(route, error):
 @pytest.mark.parametrize("error", FAULTS)
 def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
     """A storm may fail a few reads in a row by chance; afterwards it has to prove itself anew."""
-    route.answered(50)
+    route.record_answer(50)
     for number in range(1, FAILURE_LIMIT):
-        assert not route.failed(error, 100.0)
+        assert not route.record_failure(error, 100.0)
         if number == FAILURES:
             assert not route.is_open(100.0)
-            route.single(works=True)
+            route.record_single_poll(works=True)
         assert route.is_open(100.0)
-    assert route.failed(error, 100.0)
+    assert route.record_failure(error, 100.0)
     for _ in range(FAILURES):
-        assert not route.failed(error, 100.0 + RETRY_AFTER_SECONDS)
-    route.single(works=True)
-    assert route.failed(error, 100.0 + RETRY_AFTER_SECONDS)
+        assert not route.record_failure(error, 100.0 + RETRY_AFTER_SECONDS)
+    route.record_single_poll(works=True)
+    assert route.record_failure(error, 100.0 + RETRY_AFTER_SECONDS)
 
 
 @pytest.mark.parametrize("error", FAULTS)
@@ -225,46 +226,46 @@ def test_in_an_outage_of_the_service_the_route_is_not_to_blame(route, error):
     """Single reads fail as well: batches go on to be tried, and are used at once when it is over."""
     for _ in range(20):
         for _ in range(FAILURES):
-            assert not route.failed(error, 100.0)
+            assert not route.record_failure(error, 100.0)
         assert not route.is_open(100.0)
-        route.single(works=False)
+        route.record_single_poll(works=False)
         assert route.is_open(100.0)
-    route.answered(50)
-    assert not route.failed(error, 100.0)
+    route.record_answer(50)
+    assert not route.record_failure(error, 100.0)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429])
 def test_being_asked_to_slow_down_says_nothing_of_the_route(route, status):
     """However often."""
     for _ in range(100):
-        assert not route.failed(StatusError(status, "x"), 100.0)
+        assert not route.record_failure(StatusError(status, "x"), 100.0)
         assert route.is_open(100.0)
 
 
 def test_an_end_is_believed_once_a_single_read_has_confirmed_one(route):
     """And never again, if it says otherwise."""
     assert not route.is_trusted
-    route.confirmed("completed", "completed")
+    route.confirm("completed", "completed")
     assert route.is_trusted
-    route.confirmed("completed", "processing")
+    route.confirm("completed", "processing")
     assert not route.is_open(1e12)
 
 
 def test_the_fill_is_what_requests_told_of_lately(route):
     """It follows batches up and single reads down, so the price of a look is what looks cost now."""
     for _ in range(60):
-        route.answered(50)
+        route.record_answer(50)
     assert route.fill > 49
     for _ in range(60):
-        route.filled(1)
+        route.record_fill(1)
     assert route.fill < 1.1
 
 
-def test_once_an_end_was_confirmed_claims_are_no_reason_to_read_singly(queue):
+def test_once_an_end_was_confirmed_reported_ends_are_not_polled_singly(queue):
     """A thousand tasks that ended at once are not read one by one: the first that is settles it for all."""
     entries = fill(queue, [100.0] * 10)
     for entry in entries:
         entry.reported_end = "completed"
     assert len(queue.take(100.0)) == 1
-    queue.route.confirmed("completed", "completed")
+    queue.route.confirm("completed", "completed")
     assert len(queue.take(100.0)) == 9

@@ -11,7 +11,7 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalError
-from evolink_async.journal.protocol import MemoryJournal
+from evolink_async.journal import MemoryJournal
 from evolink_async.settings import Budget
 from tests.kit import PATIENT, dance, jobs, open_pool, until
 

@@ -18,8 +18,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.rendering.canvas import Title, png
 from evolink_async.errors import EvolinkError, JournalError, UploadError
 from evolink_async.events import Event, Uploaded, Uploading
-from evolink_async.journal import Journal
-from evolink_async.journal.protocol import MemoryJournal
+from evolink_async.journal import Journal, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads

@@ -1,4 +1,4 @@
-"""What a look leads to: the poll table, decided without a clock or a network."""
+"""What follows a poll: the table of `next_poll`, decided without a clock or a network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.polling import Schedule, WatchedTask
-from evolink_async.polling.after_poll import BLANKS, DENIALS, MAX_RETRY_AFTER, Pacing, PollAgain, after_poll
+from evolink_async.polling.next_poll import MISSING_LINK_RETRIES, REFUSAL_RETRIES, Pacing, PollAgain, next_poll
+from evolink_async.polling.outage_backoff import MAX_RETRY_AFTER
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot
 
 CADENCE = Cadence()
-TEMPO = Pacing(CADENCE, Schedule(CADENCE))
+PACING = Pacing(CADENCE, Schedule(CADENCE))
 
 
 @attrs.define
@@ -44,9 +45,9 @@ def entry() -> WatchedTask:
     return WatchedTask("t", Nobody(), None, 1000.0, estimated=120.0)
 
 
-def look(entry: WatchedTask, seen, now: float = 1010.0, *, in_haste: bool = True):
+def look(entry: WatchedTask, seen, now: float = 1010.0, *, retry_early: bool = True):
     """One look's consequence."""
-    return after_poll(entry, seen, now, TEMPO, in_haste=in_haste)
+    return next_poll(entry, seen, now, PACING, retry_early=retry_early)
 
 
 def seen(state: str, **fields) -> Snapshot:
@@ -57,10 +58,10 @@ def seen(state: str, **fields) -> Snapshot:
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_an_end_without_a_video_is_an_end(entry, state):
     """Links are not waited for; the time is noted."""
-    entry.last_no = 1004.0
+    entry.last_running_at = 1004.0
     last = seen(state)
     assert look(entry, last) is last
-    assert (entry.finished, entry.lag) == (1010.0, 6.0)
+    assert (entry.end_seen_at, entry.lag) == (1010.0, 6.0)
 
 
 def test_a_completed_task_with_a_link_is_an_end(entry):
@@ -73,11 +74,11 @@ def test_a_completed_task_with_a_link_is_an_end(entry):
 @pytest.mark.parametrize("state", ["pending", "processing", "queued", "expired?", "COMPLETED", "Failed"])
 def test_any_other_word_means_still_going(entry, state):
     """By the schedule, and faults of the past are forgiven."""
-    entry.faults = entry.denials = 2
+    entry.failures = entry.refusals = 2
     step = look(entry, seen(state))
     assert isinstance(step, PollAgain)
     assert CADENCE.min_interval <= step.delay <= CADENCE.first_look
-    assert (entry.faults, entry.denials, entry.last_no) == (0, 0, 1010.0)
+    assert (entry.failures, entry.refusals, entry.last_running_at) == (0, 0, 1010.0)
 
 
 def test_a_new_estimate_is_taken_a_missing_one_keeps_the_old(entry):
@@ -97,7 +98,7 @@ def test_progress_counts_when_it_moved(entry):
 
 def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
     """Three times, ever later; then it is an answer we do not understand, never "completed"."""
-    delays = [look(entry, seen("completed")).delay for _ in range(BLANKS)]
+    delays = [look(entry, seen("completed")).delay for _ in range(MISSING_LINK_RETRIES)]
     assert delays == [2.0, 4.0, 8.0]
     last = look(entry, seen("completed"))
     assert isinstance(last, ReplyError)
@@ -109,14 +110,14 @@ def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
 def test_a_denied_look_is_repeated_three_times_over_max_interval(entry, error_class):
     """A key may be refused for a moment; still refused, the error ends the watching."""
     error = error_class(401, "no")
-    delays = [look(entry, error).delay for _ in range(DENIALS)]
+    delays = [look(entry, error).delay for _ in range(REFUSAL_RETRIES)]
     assert sum(delays) >= CADENCE.max_interval
     assert look(entry, error) is error
 
 
 def test_a_look_that_works_forgives_earlier_denials(entry):
     """Counting begins anew."""
-    for _ in range(DENIALS):
+    for _ in range(REFUSAL_RETRIES):
         look(entry, AuthenticationError(401, "no"))
     look(entry, seen("processing"))
     assert isinstance(look(entry, AuthenticationError(401, "no")), PollAgain)
@@ -153,18 +154,18 @@ def test_everything_else_is_looked_at_again_for_ever(entry, error):
     assert set(delays[5:]) == {30.0}
 
 
-def test_without_haste_a_failed_look_is_repeated_at_the_next_turn(entry):
+def test_without_early_retry_a_failed_poll_is_repeated_at_the_next_planned_time(entry):
     """A service that fails often is not asked more often for it, nor less often than a task that goes on."""
-    turn = TEMPO.gap(entry, 1010.0)
+    turn = PACING.interval(entry, 1010.0)
     assert turn > 2.0
-    assert look(entry, ServerError(500, "x"), in_haste=False).delay == turn
+    assert look(entry, ServerError(500, "x"), retry_early=False).delay == turn
 
 
 @pytest.mark.parametrize(("misses", "is_alone"), [(0, False), (1, True), (2, False), (3, True)])
 def test_a_task_that_batch_answers_do_not_tell_of_is_read_alone(entry, misses, is_alone):
     """Once for an answer that may have come too soon, for good from the second on (it is in no batch after that)."""
-    entry.misses = misses
-    assert entry.is_missed is is_alone
+    entry.missing_rows = misses
+    assert entry.is_missing_in_batches is is_alone
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(0.0, 2.0), (1.0, 2.0), (100.0, 100.0), (1e9, MAX_RETRY_AFTER)])
@@ -177,4 +178,4 @@ def test_retry_after_is_not_undercut(entry, error_class, asked, expected):
 def test_the_first_look_comes_by_first_look(entry):
     """However long the estimate."""
     entry.estimated = 86_400.0
-    assert TEMPO.gap(entry, 1000.0) == CADENCE.first_look
+    assert PACING.interval(entry, 1000.0) == CADENCE.first_look

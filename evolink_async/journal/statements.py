@@ -1,0 +1,122 @@
+"""The SQL statements that read and write the rows of a journal file.
+
+The tables are in `schema`; when each statement is run is decided in `sqlite`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from functools import cache
+
+from ..budget import Ledger
+from ..jobs import Completed
+from .entries import Intent
+from .rows import COLUMNS, UPLOAD_COLUMNS
+from .writer import Change
+
+# S608, here and below: all names in the statements are constants of this package; values are bound.
+UNFINISHED = f"SELECT {COLUMNS} FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at"  # noqa: S608
+OWNER = f"SELECT {COLUMNS} FROM jobs WHERE task_id = ? AND state = 'accepted'"  # noqa: S608
+JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ?"
+# The middle of the interval in which a task ended; see `Schedule.observe`. Without polls there was no interval.
+DURATIONS = """
+    SELECT model, json_extract(body, '$.quality') AS quality, json_extract(body, '$.duration') AS duration,
+        ended_at - lag / 2 - accepted_at AS seconds
+    FROM jobs WHERE state IN ('completed', 'downloaded') AND accepted_at IS NOT NULL AND looks > 0
+    ORDER BY rowid DESC LIMIT ?
+"""
+PUT_UPLOAD = f"INSERT OR REPLACE INTO uploads ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+UPLOAD = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 = ?"  # noqa: S608
+
+
+def doubt_open_submits(connection: sqlite3.Connection) -> int:
+    """Set jobs in `submitting` to in doubt; return their number."""
+    doubt = "json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
+    return connection.execute(
+        f"UPDATE jobs SET state = 'in_doubt', doubt = {doubt} WHERE state = 'submitting'"  # noqa: S608
+    ).rowcount
+
+
+def upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: float | None) -> Change[int]:
+    """Make a change that writes the row of a job; it gives 0 if the job is in a state other than `before`."""
+    columns = {
+        "state": state,
+        "model": intent.model,
+        "path": intent.path,
+        "body": intent.body.decode(),
+        "digest": intent.digest,
+        "shape": intent.price_class,
+        "idempotency_key": intent.idempotency_key or None,
+        "session": intent.session or None,
+        "sent_at": sent_at,
+    }
+    query = _upsert_query(tuple(columns), before)
+    return lambda connection: connection.execute(query, (intent.key, *columns.values())).rowcount
+
+
+@cache
+def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
+    marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
+    # Credits that an earlier send reserved stay, unless the price class has changed.
+    return (
+        f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)},"
+        f" credits_reserved = iif(shape = excluded.shape, credits_reserved, NULL) WHERE state IN ({states})"
+    )
+
+
+def update(key: str, before: str, **columns: object) -> Change[int]:
+    """Make a change that sets columns of a job in state `before`; it gives 0 if the job is in another state."""
+    query = _update_query(tuple(columns))
+    values = (*columns.values(), key, before)
+    return lambda connection: connection.execute(query, values).rowcount
+
+
+@cache
+def _update_query(columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608
+
+
+def columns_of(completed: Completed) -> dict[str, object]:
+    """Return the columns that change when a task has completed."""
+    timing = completed.timing
+    return {
+        "state": "completed",
+        "accepted_at": timing.accepted_at,
+        "urls": json.dumps(completed.urls),
+        "expires_at": completed.expires_at,
+        "ended_at": timing.finished_at,
+        "looks": timing.looks,
+        "lag": timing.lag,
+        "credits_used": completed.snapshot.credits_used,
+    }
+
+
+def read_ledger(connection: sqlite3.Connection) -> Ledger:
+    """Add up what all jobs in the file spent and reserve."""
+    [spent] = connection.execute(
+        "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
+        " WHERE state IN ('completed', 'downloaded')"
+    ).fetchone()
+    prices: dict[str, float] = dict(
+        connection.execute(
+            "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
+            " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
+        ).fetchall()
+    )
+    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
+    # A job in doubt may have been charged, so its credits stay reserved until the doubt is settled. A job that completed
+    # without a named amount cost something all the same, so it counts like a doubt.
+    open_jobs = (
+        "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+        " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
+    )
+    for key, state, price_class, reserved in connection.execute(open_jobs):
+        held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
+        if reserved is None:
+            unpriced[key] = price_class
+        if state != "accepted":
+            doubts.add(key)
+    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)

@@ -1,0 +1,155 @@
+"""What follows a poll: the next one and its delay, the end of the task, or an error that ends the watching.
+
+Plain decisions: the clock is an argument, nothing waits and nothing is sent.
+
+    the poll shows                              what follows
+    a final state, with links if completed      the end
+    any other state                             a poll when the schedule says
+    completed, without a link                   3 more polls, then a ReplyError
+    404                                         more polls for `not_found_grace`, then the error
+    401, 402, 403                               3 more polls over `max_interval`, then the error
+    any other error                             a poll after a back-off, without end
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ..errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    EvolinkError,
+    InsufficientCreditsError,
+    ReplyError,
+    StatusError,
+    TaskNotFoundError,
+)
+from ..settings import Cadence
+from ..task import Snapshot, TaskState
+from .outage_backoff import MAX_RETRY_AFTER
+from .schedule import Schedule
+from .watched_task import WatchedTask
+
+REFUSAL_RETRIES = 3
+"""Polls after one that the service refused because of the key, spread over `max_interval`."""
+# The links may be written a moment after the state.
+MISSING_LINK_RETRIES = 3
+"""Polls after one that found the task completed, without a result link."""
+
+_REFUSALS = (AuthenticationError, InsufficientCreditsError, AccessDeniedError, TaskNotFoundError)
+
+
+# Not frozen: `pressure` changes with the load, and all tasks of a pool share one object.
+@attrs.define
+class Pacing:
+    """The inputs that all tasks of a pool share when a poll is timed.
+
+    Attributes:
+        cadence: The user's limits.
+        schedule: The learned durations.
+        pressure: Factor by which polls are moved apart because the request budget is limited; 1 if it is not.
+    """
+
+    cadence: Cadence
+    schedule: Schedule
+    pressure: float = 1.0
+
+    def interval(self, entry: WatchedTask, now: float, *, new_progress: int | None = None, fill: float = 1.0) -> float:
+        """Return the seconds until the next poll of a running task.
+
+        Args:
+            entry: The task.
+            now: Monotonic seconds.
+            new_progress: Percent done, if it has changed since the last poll.
+            fill: Number of tasks that share the status request.
+        """
+        elapsed = now - entry.started_at
+        return self.schedule.next_look(
+            entry.duration_class, elapsed, entry.estimated, new_progress, self.pressure, fill
+        )
+
+
+@attrs.frozen
+class PollAgain:
+    """The task is polled again in `delay` seconds.
+
+    `is_planned` tells whether the schedule chose the time, and not a back-off.
+    """
+
+    delay: float
+    is_planned: bool = False
+
+
+def next_poll(
+    entry: WatchedTask,
+    seen: Snapshot | EvolinkError,
+    now: float,
+    pacing: Pacing,
+    *,
+    fill: float = 1.0,
+    retry_early: bool = True,
+) -> PollAgain | Snapshot | EvolinkError:
+    """Return what follows a poll: another poll, the final snapshot, or an error that ends the watching.
+
+    Polls are free of charge, so only a lasting refusal ends the watching.
+
+    Args:
+        entry: The task; its times and counters are updated.
+        seen: The result of the poll.
+        now: Monotonic seconds.
+        pacing: The inputs of the timing.
+        fill: Number of tasks that share the status request.
+        retry_early: Whether a failed poll may be repeated before the schedule would poll the task again.
+    """
+    if isinstance(seen, Snapshot):
+        entry.failures = entry.refusals = 0
+        return _after_snapshot(entry, seen, now, pacing, fill)
+    if is_service_error(seen):
+        delay = _backoff(entry, pacing.cadence)
+        if not retry_early:
+            delay = max(delay, pacing.interval(entry, now, fill=fill))
+    elif (refusal_delay := _after_refusal(entry, seen, now, pacing.cadence)) is None:
+        return seen
+    else:
+        delay = refusal_delay
+    asked = seen.retry_after if isinstance(seen, StatusError) else None
+    return PollAgain(max(delay, min(asked or 0.0, MAX_RETRY_AFTER)))
+
+
+def is_service_error(seen: EvolinkError) -> bool:
+    """Whether an error is due to the service or the network, and not to the task or the key."""
+    return not isinstance(seen, _REFUSALS)
+
+
+def _after_refusal(entry: WatchedTask, seen: EvolinkError, now: float, cadence: Cadence) -> float | None:
+    """Return the seconds until the next poll; None when the refusal ends the watching."""
+    if isinstance(seen, TaskNotFoundError):
+        left = entry.started_at + cadence.not_found_grace - now
+        return min(_backoff(entry, cadence), left) if left > 0 else None
+    # A key may be refused for a moment only, and the task, which is paid for, goes on.
+    entry.refusals += 1
+    return cadence.max_interval / REFUSAL_RETRIES if entry.refusals <= REFUSAL_RETRIES else None
+
+
+def _after_snapshot(
+    entry: WatchedTask, seen: Snapshot, now: float, pacing: Pacing, fill: float
+) -> PollAgain | Snapshot | EvolinkError:
+    cadence = pacing.cadence
+    if not seen.is_final:
+        new_progress = seen.progress_percent if seen.progress_percent != entry.progress else None
+        entry.progress, entry.last_running_at = seen.progress_percent, now
+        entry.estimated = seen.estimated_seconds or entry.estimated
+        return PollAgain(pacing.interval(entry, now, new_progress=new_progress, fill=fill), is_planned=True)
+    if seen.state == TaskState.COMPLETED and not seen.urls:
+        entry.missing_links += 1
+        if entry.missing_links <= MISSING_LINK_RETRIES:
+            return PollAgain(min(cadence.min_interval * 2**entry.missing_links, cadence.max_interval))
+        return ReplyError(f"task {entry.task_id} is completed, but has no result link", task_id=entry.task_id)
+    entry.end_seen_at = now
+    return seen
+
+
+def _backoff(entry: WatchedTask, cadence: Cadence) -> float:
+    """Count a failure; return twice `min_interval`, doubled for each failure before it, up to `max_interval`."""
+    entry.failures += 1
+    return min(cadence.min_interval * 2.0 ** min(entry.failures, 30), cadence.max_interval)
