@@ -107,7 +107,7 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
         ).fetchall()
     )
     held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
-    # A job in doubt may have been charged, so its credits stay reserved until the doubt is settled. A job that completed
+    # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
     # without a named amount cost something all the same, so it counts like a doubt.
     open_jobs = (
         "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"

@@ -204,11 +204,11 @@ class Run:
     async def _poll_once_more(self, entry: WatchedTask, timeout: float) -> None:
         """Give a task up only after a poll at the deadline: the last planned one may have been long before."""
         async with self._engine.requests:
-            seen = await entry.session.poll(entry.task_id)
+            seen = await entry.account.poll(entry.task_id)
         if entry not in self._watched:
             return
         is_end = isinstance(seen, Snapshot) and seen.is_final and (seen.state != TaskState.COMPLETED or bool(seen.urls))
-        entry.finished = time.monotonic()
+        entry.end_seen_at = time.monotonic()
         self._ended(entry, seen if is_end else deadline(entry.task_id, timeout))
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
