@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_DEPTH = 400
 """Levels of nesting that are read; the deepest documented reply has five."""
 
@@ -47,6 +48,51 @@ def parse(body: bytes) -> Json:
     # Counting brackets is cheap, and nearly every body has too few of them to be too deep.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ValueError("nested too deeply")
+    return value
+
+
+def parse_reply(body: bytes) -> Json:
+    """Read one JSON text as `parse` does, and forgive what costs a detail only.
+
+    A byte order mark is skipped. A lone surrogate becomes U+FFFD; NaN and infinite numbers become null.
+
+    Raises:
+        ValueError: The text is not JSON in UTF-8, or nested too deeply.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        return parse(body)
+    except ValueError:
+        # Rare, so that reading a second time costs nothing that matters.
+        return _parse_tolerantly(body)
+
+
+def _parse_tolerantly(body: bytes) -> Json:
+    try:
+        value = cast("Json", json.loads(body.decode("utf-8"), parse_constant=_as_null, parse_float=_finite_or_null))
+        if _depth(value) > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        return _without_surrogates(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _as_null(_: str) -> None:
+    return None
+
+
+def _finite_or_null(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _without_surrogates(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_without_surrogates(name)): _without_surrogates(item) for name, item in value.items()}
     return value
 
 

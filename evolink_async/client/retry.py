@@ -77,8 +77,9 @@ class Resend:
             return None
         delay = next(self._delays)
         asked = error.retry_after if isinstance(error, StatusError) else None
-        # Retry-After is obeyed in full. The jitter is added, so that many callers do not return at the same moment.
+        # Retry-After is obeyed in full, with jitter added, so that many callers do not return at the same moment. It
+        # may slow us down, never speed us up: 0 or a date in the past leaves the own back-off.
         if asked is not None:
-            delay = asked + self.jitter(policy.base)
+            delay = max(delay, asked + self.jitter(policy.base))
         waited = max(now - self.started, outage)
         return delay if waited + delay <= policy.patience else None

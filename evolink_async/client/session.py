@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from ..errors import (
+    AuthenticationError,
     ConfigurationError,
     EvolinkError,
     NotDeliveredError,
@@ -35,6 +36,9 @@ from ..wire import (
 )
 from .outage_gate import OutageGate
 from .transport import Transport
+
+KEY_CHECK_SECONDS = 60.0
+"""Between two checks of a key that polls are refused for."""
 
 
 class Session:
@@ -70,6 +74,8 @@ class Session:
         self._transport = transport
         self._emit = emit
         self._clock = clock
+        self._checked_at = 0.0
+        self._barred: dict[str, StatusError] = {}
 
     def __repr__(self) -> str:
         state = f"suspended: {self.suspended}" if self.suspended else "active"
@@ -106,8 +112,23 @@ class Session:
         except TransportError as error:
             return error
         verdict = on_poll(response, task_id=task_id, now=self._clock())
-        self.suspend_on(verdict)
+        if isinstance(verdict, AuthenticationError) and not verdict.is_foreign:
+            await self._check_key()
         return verdict
+
+    async def _check_key(self) -> None:
+        """Suspend the key if reading its credits is refused too: one odd answer about a task is no proof."""
+        now = self._clock()
+        if self.suspended is not None or now - self._checked_at < KEY_CHECK_SECONDS:
+            return
+        self._checked_at = now
+        try:
+            await self.credits()
+        except StatusError as error:
+            self.suspend_on(error)
+        except EvolinkError:
+            # No answer about the key, so nothing is known of it.
+            return
 
     async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
         """Poll up to 50 tasks with one status request. Free of charge, and safe to repeat.
@@ -143,29 +164,41 @@ class Session:
                 self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=verdict))
             self.suspended = verdict
 
+    def refusal_for(self, model: str) -> StatusError | None:
+        """Return why this key may not submit a job of `model`; None if it may."""
+        return self.suspended or self._barred.get(model)
+
+    def bar(self, model: str, error: StatusError) -> None:
+        """Submit no more jobs of `model` with this key: the service says that it has no access."""
+        self._barred[model] = error
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
 
 
-def choose(sessions: tuple[Session, ...]) -> Session | None:
-    """Return the session for the next job; None if all are suspended.
+def choose(sessions: tuple[Session, ...], model: str | None = None) -> Session | None:
+    """Return the session for the next job; None if no key may submit it.
 
     Sessions with an open gate come first, then the one with the fewest jobs.
+
+    Args:
+        sessions: One per key.
+        model: The model of the job; None for a request that any key may send, as an upload.
     """
-    active = [session for session in sessions if session.suspended is None]
+    active = [session for session in sessions if session.refusal_for(model or "") is None]
     return min(active, key=lambda session: (not session.gate.is_open, session.busy), default=None)
 
 
-def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
-    """Return the error that suspended the first suspended session.
+def suspension_error(sessions: tuple[Session, ...], model: str | None = None) -> StatusError:
+    """Return why no key may submit a job: the refusal of the first.
 
     Raises:
-        ConfigurationError: No session is suspended.
+        ConfigurationError: No key is refused.
     """
     for session in sessions:
-        if session.suspended is not None:
-            return session.suspended
+        if (refusal := session.refusal_for(model or "")) is not None:
+            return refusal
     raise ConfigurationError("the pool has no session")
 
 
@@ -187,7 +220,9 @@ class AnySession:
         """Poll once. Accounts are asked in order until one knows the task; later polls ask only that one."""
         verdict = await self._sessions[0].poll(task_id)
         for session in self._sessions[1:]:
-            if not (isinstance(verdict, StatusError) and verdict.status in (401, 403, 404)):
+            if not (
+                isinstance(verdict, StatusError) and verdict.status in (401, 403, 404, 410) and not verdict.is_foreign
+            ):
                 break
             verdict = await session.poll(task_id)
             if isinstance(verdict, Snapshot):

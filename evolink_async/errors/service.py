@@ -92,6 +92,8 @@ class StatusError(EvolinkError):
         retry_after: Seconds to wait before the next request, if the service named them.
         param: The invalid parameter, if the service named one.
         task_id: The task that the request was about, if it was about one.
+        is_foreign: Whether the answer came from something on the way, as a balancer or a login page, and not from the
+            service: then it says nothing of the key, the job or the task.
     """
 
     advice = "Read the service's message; if you contact support, give the request id."
@@ -106,7 +108,9 @@ class StatusError(EvolinkError):
         retry_after: float | None = None,
         param: str | None = None,
         task_id: str | None = None,
+        is_foreign: bool = False,
     ) -> None:
+        self.is_foreign = is_foreign
         self.status = status
         self.code = code
         self.message = message

@@ -6,8 +6,8 @@ Plain decisions: the clock is an argument, nothing waits and nothing is sent.
     a final state, with links if completed      the end
     any other state                             a poll when the schedule says
     completed, without a link                   3 more polls, then a ReplyError
-    404                                         more polls for `not_found_grace`, then the error
-    401, 402, 403                               3 more polls over `max_interval`, then the error
+    404, 410 of the service                     more polls for `not_found_grace`, at least 3, then the error
+    401, 403 of the service                     3 more polls over `max_interval`, then the error
     any other error                             a poll after a back-off, without end
 """
 
@@ -19,7 +19,6 @@ from ..errors import (
     AccessDeniedError,
     AuthenticationError,
     EvolinkError,
-    InsufficientCreditsError,
     ReplyError,
     StatusError,
     TaskNotFoundError,
@@ -36,7 +35,12 @@ REFUSAL_RETRIES = 3
 MISSING_LINK_RETRIES = 3
 """Polls after one that found the task completed, without a result link."""
 
-_REFUSALS = (AuthenticationError, InsufficientCreditsError, AccessDeniedError, TaskNotFoundError)
+LEAST_MISSING = 3
+"""Polls that the service answers with "no such task" before that is believed."""
+SEEN_FACTOR = 5
+"""By how much longer the grace of a task is that an earlier poll has shown."""
+
+_REFUSALS = (AuthenticationError, AccessDeniedError, TaskNotFoundError)
 
 
 # Not frozen: `pressure` changes with the load, and all tasks of a pool share one object.
@@ -102,7 +106,8 @@ def next_poll(
         retry_early: Whether a failed poll may be repeated before the schedule would poll the task again.
     """
     if isinstance(seen, Snapshot):
-        entry.failures = entry.refusals = 0
+        entry.failures = entry.refusals = entry.times_missing = 0
+        entry.first_missing_at, entry.was_seen = 0.0, True
         return _after_snapshot(entry, seen, now, pacing, fill)
     if is_service_error(seen):
         delay = _backoff(entry, pacing.cadence)
@@ -118,14 +123,20 @@ def next_poll(
 
 def is_service_error(seen: EvolinkError) -> bool:
     """Whether an error is due to the service or the network, and not to the task or the key."""
-    return not isinstance(seen, _REFUSALS)
+    return not isinstance(seen, _REFUSALS) or seen.is_foreign
 
 
 def _after_refusal(entry: WatchedTask, seen: EvolinkError, now: float, cadence: Cadence) -> float | None:
     """Return the seconds until the next poll; None when the refusal ends the watching."""
     if isinstance(seen, TaskNotFoundError):
-        left = entry.started_at + cadence.not_found_grace - now
-        return min(_backoff(entry, cadence), left) if left > 0 else None
+        # A task that was seen alive is believed longer: a service that restarts may not know it for a while.
+        grace = cadence.not_found_grace * (SEEN_FACTOR if entry.was_seen else 1)
+        entry.first_missing_at = entry.first_missing_at or now
+        entry.times_missing += 1
+        left = entry.first_missing_at + grace - now
+        if left <= 0 and entry.times_missing >= LEAST_MISSING:
+            return None
+        return min(_backoff(entry, cadence), max(left, cadence.min_interval))
     # A key may be refused for a moment only, and the task, which is paid for, goes on.
     entry.refusals += 1
     return cadence.max_interval / REFUSAL_RETRIES if entry.refusals <= REFUSAL_RETRIES else None

@@ -51,6 +51,9 @@ class WatchedTask:
         polls: Polls sent.
         failures: Polls in a row that failed because of the service or the network.
         refusals: Polls in a row that the service refused because of the key.
+        times_missing: Polls in a row that the service answered with "no such task".
+        first_missing_at: Monotonic seconds of the first of them; 0 without one.
+        was_seen: Whether a poll has shown the task.
         missing_links: Polls that found it completed, without a result link.
         progress: Percent done at the last poll.
         missing_rows: Batch answers that did not contain it.
@@ -73,6 +76,9 @@ class WatchedTask:
     polls: int = 0
     failures: int = 0
     refusals: int = 0
+    times_missing: int = 0
+    first_missing_at: float = 0.0
+    was_seen: bool = False
     missing_links: int = 0
     progress: int | None = None
     missing_rows: int = 0

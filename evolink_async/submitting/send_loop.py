@@ -28,7 +28,7 @@ from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles
-from ..wire import may_send_again
+from ..wire import bars_model, may_send_again
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import AdaptiveLimit
 from .submission import Submission, Submitted
@@ -136,7 +136,7 @@ class SendLoop:
         if submission.doubt is not None and submission.session is not None:
             return submission.session
         refusal = self._circuit_breakers.refusal(submission.model, time.monotonic())
-        return refusal or choose(self._sessions) or suspension_error(self._sessions)
+        return refusal or choose(self._sessions, submission.model) or suspension_error(self._sessions, submission.model)
 
     async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
         """Send once, between two journal entries."""
@@ -218,8 +218,10 @@ class SendLoop:
             session.gate.shut(delay, asked=asked)
             return self._is_wanted(submission)
         # The same job may go to another key: this one certainly did not accept it.
-        is_open = session.suspended is error and submission.doubt is None and choose(self._sessions) is not None
-        return is_open and self._is_wanted(submission)
+        if isinstance(error, StatusError) and bars_model(error):
+            session.bar(submission.model, error)
+        is_refused = session.refusal_for(submission.model) is error and submission.doubt is None
+        return is_refused and choose(self._sessions, submission.model) is not None and self._is_wanted(submission)
 
     def _is_wanted(self, submission: Submission) -> bool:
         """Whether it may be sent again: somebody wants it, and the pool is not closing."""

@@ -20,6 +20,7 @@ from .refusals import decode_error, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
+    bars_model,
     denies,
     may_send_again,
     may_upload_again,
@@ -41,6 +42,7 @@ __all__ = (
     "Request",
     "RequestKind",
     "Response",
+    "bars_model",
     "decode_batch",
     "decode_credits",
     "decode_error",

@@ -16,7 +16,7 @@ RequestKind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
 REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 
 EXCERPT_BYTES = 500
-READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location")
+READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location", "date")
 """The response headers that this room reads; the transport keeps no others."""
 
 

@@ -20,9 +20,11 @@ from ..errors import (
     StatusError,
     TaskNotFoundError,
 )
-from ..json_text import Json, parse
+from ..json_text import Json, parse_reply
 from .messages import Response
 
+SERVICE_ID_HEADER = "x-oneapi-request-id"
+"""The header in which the service, and nothing before it, names the request. `x-request-id` comes from proxies too."""
 LONGEST_WAIT = 1e12
 """Seconds; a longer Retry-After is cut to this."""
 ERRORS_BY_STATUS: dict[int, type[StatusError]] = {
@@ -62,34 +64,45 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         retry_after=retry_after(response.headers, now),
         param=param if isinstance(param, str) else None,
         task_id=asked,
+        is_foreign=is_foreign(response),
     )
 
 
 def vendor_error(response: Response) -> dict[str, Json] | None:
-    """Return the error object of a reply in one of the service's formats; None if a proxy answered."""
+    """Return the error object of a reply in one of the service's own formats; None for any other reply."""
     try:
-        body = parse(response.body)
+        body = parse_reply(response.body)
     except ValueError:
         return None
     if not isinstance(body, dict):
         return None
     error = body.get("error")
-    # 1. The documented format, older and newer: {"error": {"code": ..., "message": ...}}.
-    if isinstance(error, dict) and ("code" in error or "message" in error):
+    # The documented format, older and newer.
+    if isinstance(error, dict) and error.keys() & {"code", "message", "type"}:
         return error
-    # 2. The format of OAuth 2.0, met at the gateway: {"error": "invalid_token", "error_description": ...}.
-    if isinstance(error, str) and error:
-        return {"code": error, "message": body.get("error_description", error)}
-    # 3. The format of the file service: {"success": false, "code": ..., "msg": ...}.
-    if body.get("success") is False:
+    # The format of OAuth 2.0, met at the gateway. `error` alone, as {"error": "upstream_timeout"}, is what many proxies
+    # answer.
+    if isinstance(error, str) and error and "error_description" in body:
+        return {"code": error, "message": body.get("error_description")}
+    # The format of the file service.
+    if body.get("success") is False and body.keys() & {"code", "msg"}:
         return {"code": body.get("code"), "message": body.get("msg")}
     return None
+
+
+def is_foreign(response: Response) -> bool:
+    """Whether a reply came from something on the way to the service, as a balancer, a firewall or a login page.
+
+    A reply with the service's own request id came through the service, whatever its body is.
+    """
+    return SERVICE_ID_HEADER not in response.headers and vendor_error(response) is None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds to wait, from `Retry-After-Ms`, or from `Retry-After` as a number or an HTTP date.
 
-    A date in the past gives 0; a negative or unreadable value gives None.
+    A date in the past gives 0; a negative or unreadable value gives None. A date is read against the reply's own
+    `Date`, because the clock of this machine may be wrong.
     """
     milliseconds = _plain_number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -99,13 +112,20 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if number is not None or text is None:
         return number
     try:
-        date = parsedate_to_datetime(text)
-        # "-0000" and a missing zone give a naive date; HTTP dates are in UTC.
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - now)
+        asked = _seconds_of(text)
     except (ValueError, OverflowError, OSError):
         return None
+    try:
+        now = _seconds_of(headers.get("date", ""))
+    except (ValueError, OverflowError, OSError):
+        pass  # no readable date of the reply: our own clock has to do
+    return max(0.0, asked - now)
+
+
+def _seconds_of(date: str) -> float:
+    read = parsedate_to_datetime(date)
+    # "-0000" and a missing zone give a naive date; HTTP dates are in UTC.
+    return (read.replace(tzinfo=UTC) if read.tzinfo is None else read).timestamp()
 
 
 def _plain_number(text: str | None) -> float | None:

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from ..frozen import FrozenMap
-from ..json_text import Json, parse
+from ..json_text import Json, parse_reply
 from ..task import Snapshot, TaskFailure, TaskState
 from .messages import Response, unreadable
 from .requests import TASK_ID
 
 T = TypeVar("T")
+
+# Final words that other services of this kind use, and spellings of our own. Case is ignored.
+_FINAL_WORDS: dict[str, str] = {
+    **{state.value: state.value for state in TaskState},
+    **dict.fromkeys(("canceled", "aborted"), TaskState.CANCELLED.value),
+    **dict.fromkeys(("expired", "rejected", "error", "failure"), TaskState.FAILED.value),
+    **dict.fromkeys(("succeeded", "success", "finished", "done"), TaskState.COMPLETED.value),
+}
 
 FAILURE_FIELDS = ("code", "message", "type", "suggestion")
 
@@ -31,7 +39,7 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
         ReplyError: The reply is not JSON, not a task, or about another task than `asked`.
     """
     try:
-        snapshot = read_task(parse(response.body), request_id=response.request_id, asked=asked)
+        snapshot = read_task(parse_reply(response.body), request_id=response.request_id, asked=asked)
     except ValueError as error:
         raise unreadable(
             response,
@@ -56,7 +64,7 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
             about the same task as another row.
     """
     try:
-        rows = _by_id(parse(response.body), response.request_id, asked)
+        rows = _by_id(parse_reply(response.body), response.request_id, asked)
     except ValueError as error:
         raise unreadable(
             response,
@@ -105,10 +113,11 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
             raise ValueError("no status")
         # The reply to a submit has the id of a paid task, which must not be lost; the first poll brings the state.
         state = TaskState.PENDING.value
+    word, state = state, _FINAL_WORDS.get(state.strip().lower(), state)
     progress, created = row.get("progress"), row.get("created")
     estimates, usage = _object(row.get("task_info")), _object(row.get("usage"))
     # The fields that the snapshot holds whole; all others go to `extra`.
-    taken = {"id", "status"}
+    taken = {"id", "status"} if word == state else {"id"}
     return Snapshot(
         task_id=task_id,
         state=state,
@@ -150,12 +159,19 @@ def _amount(value: Json) -> float | None:
 
 
 def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
+    """Return the links: `results` is documented as a list of them; an object or a single link is read too."""
     results = row.get("results")
-    # One entry that is not a link discredits the list: with a part of its results a job would look complete.
-    if not isinstance(results, list) or not all(isinstance(url, str) and url for url in results):
-        return ()
-    taken.add("results")
-    return tuple(cast("list[str]", results))
+    given = results if isinstance(results, list) else [results]
+    links = [link for item in given if (link := _link(item)) is not None]
+    # Anything that could not be read stays in `extra` too.
+    if isinstance(results, list) and links == results:
+        taken.add("results")
+    return tuple(links)
+
+
+def _link(item: Json) -> str | None:
+    link = item.get("url") if isinstance(item, dict) else item
+    return link if isinstance(link, str) and link else None
 
 
 def _failure(row: dict[str, Json], taken: set[str]) -> TaskFailure | None:

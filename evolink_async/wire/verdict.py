@@ -3,22 +3,31 @@
 The functions decide only: `submitting`, `polling` and `uploads` act on the verdicts. Answers are read in `tasks`,
 `files` and `refusals`.
 
+*Foreign* answers come from something on the way, as a balancer, a firewall or a login page, and not from the service:
+see `refusals.is_foreign`. They say nothing of a key, a job or a task. The rows are read from the top.
+
 Answer to a submit                                                  Verdict
+idempotency_conflict or paid_outcome_unknown under any status;
+408, 409, 425, 499 from anywhere                                    in doubt: possibly accepted and charged
 2xx with a task id                                                  accepted: a Snapshot
-429; 503 in the service's own error format                          refused, can be sent again
-408, 409, 425; any other 5xx; any 3xx; 2xx without a readable id    in doubt: possibly accepted and charged
-any other 4xx                                                       refused
+any other 4xx of the service but 429                                refused
+429 from anywhere; 503 of the service with one of its words for
+"not accepted" (`NOT_ACCEPTED`)                                     not accepted, can be sent again
+foreign 400 411 413 414 415 422 431                                 refused on the way
+foreign 401 403 404 405 407 410 421 426 451                         not accepted: trouble on the way, can be sent again
+any other answer, and no whole answer                               in doubt
 
 Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
-401, 402, 403                                                       the key has no access
-404                                                                 the task does not exist
+404, 410, or 400 `invalid_task_id`, of the service                  the service does not know the task
+401, 403 of the service                                             the key has no access
 any other answer, and no answer                                     poll again later: polls are free
 
 Answer to an upload                                                 Verdict
 2xx with a link                                                     an Upload
-401, 402, 403                                                       the key has no access, another may have
-408, 425, 429, 5xx; 2xx that cannot be read; no answer              send again: uploads are free
+401, 402, 403 of the service                                        the key has no access, another may have
+408, 425, 429, 5xx; trouble on the way as in the first table;
+2xx that cannot be read; no answer                                  send again: uploads are free
 any other answer                                                    refused
 A refusal of an upload that comes as HTTP 200 counts as the status in its code.
 """
@@ -38,6 +47,7 @@ from ..errors import (
     TaskCancelledError,
     TaskError,
     TaskFailedError,
+    TaskNotFoundError,
     TransportError,
 )
 from ..media import Upload
@@ -51,9 +61,31 @@ from .tasks import decode_batch, decode_task
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
 """Codes of a 403 about the key itself. `key_model_not_allowed` is not one: the key works for other models."""
 
-# Statuses of 4xx that do not exclude a paid task. 409 can be `idempotency_conflict` or `paid_outcome_unknown`, both
-# about an earlier send with this key; 408 and 425 can come from a proxy whose own request goes on.
-_AMBIGUOUS = frozenset({408, 409, 425})
+# Statuses of 4xx that do not exclude a paid task, whoever sent them: 408, 425 and 499 can come from a proxy whose own
+# request goes on, 409 is about an earlier send with this key.
+_AMBIGUOUS = frozenset({408, 409, 425, 499})
+_DOUBT_CODES = frozenset({"idempotency_conflict", "paid_outcome_unknown"})
+
+NOT_ACCEPTED = frozenset(
+    {
+        "service_unavailable",
+        "service_unavailable_error",
+        "no_available_channel",
+        "channel_selection_failed",
+        "model_unavailable",
+        "rate_limit_exceeded",
+        "rate_limit_error",
+    }
+)
+"""Codes and types of a 503 that say that no task was made. The vendor nowhere tells which ones do: this list is our
+ruling. A number alone proves nothing, and `upstream_error` comes from behind the point of no return."""
+
+# Statuses that a proxy sends without passing the request on: first about the request itself, then about the way.
+_REFUSED_ON_THE_WAY = frozenset({400, 411, 413, 414, 415, 422, 431})
+_TROUBLE_ON_THE_WAY = frozenset({401, 403, 404, 405, 407, 410, 421, 426, 451})
+
+MODEL_ACCESS_CODES = frozenset({"model_access_denied", "key_model_not_allowed"})
+"""Codes of a refusal of one key for one model: another key may submit the job."""
 
 # Source: https://docs.evolink.ai/en/api-manual/task-management/error-codes (read 2026-11-20).
 _ADVICE_BY_CODE = {
@@ -80,21 +112,31 @@ def on_submit(response: Response, *, now: float) -> Snapshot | StatusError | Sub
         response: The answer.
         now: Unix seconds, to convert a Retry-After date to seconds.
     """
-    status = response.status
+    status, code = response.status, (vendor_error(response) or {}).get("code")
+    if (isinstance(code, str) and code in _DOUBT_CODES) or status in _AMBIGUOUS:
+        return _in_doubt(response, f"the service answered {decode_error(response, now=now)}")
     if 200 <= status < 300:
         try:
             return decode_task(response)
         except ReplyError as error:
             # Also for an error object under HTTP 200: nothing in it says that no task was created.
             return _in_doubt(response, str(error))
-    if status < 400 or status in _AMBIGUOUS or (status >= 500 and not _is_refused_in_own_format(response)):
-        return _in_doubt(response, f"the service answered {decode_error(response, now=now)}")
-    return decode_error(response, now=now)
+    refusal = decode_error(response, now=now)
+    if status == 429 or _is_not_accepted(response):
+        return refusal
+    if 400 <= status < 500 and (not refusal.is_foreign or status in _REFUSED_ON_THE_WAY | _TROUBLE_ON_THE_WAY):
+        return refusal
+    return _in_doubt(response, f"the service answered {refusal}")
 
 
-def _is_refused_in_own_format(response: Response) -> bool:
-    # A gateway in front of the service can send 503 after it has passed the request on, but not in this format.
-    return response.status == 503 and vendor_error(response) is not None
+def _is_not_accepted(response: Response) -> bool:
+    """Whether a 503 says in the service's own words that the request was not accepted."""
+    if response.status != 503:
+        return False
+    error = vendor_error(response) or {}
+    # The type decides only where the code is not a word.
+    word = error.get("code") if isinstance(error.get("code"), str) else error.get("type")
+    return isinstance(word, str) and word in NOT_ACCEPTED
 
 
 def _in_doubt(response: Response, reason: str) -> SubmissionUnknownError:
@@ -115,6 +157,8 @@ def may_send_again(error: EvolinkError, resubmit: Resubmit) -> bool:
     if isinstance(error, SubmissionUnknownError):
         # After `idempotency_conflict` the service has another body under this key, and will not take this one.
         return resubmit == "same_key" and error.code != "idempotency_conflict"
+    if isinstance(error, StatusError) and error.is_foreign and error.status in _TROUBLE_ON_THE_WAY:
+        return True
     return isinstance(error, NotDeliveredError | RateLimitError | ServerError)
 
 
@@ -127,11 +171,26 @@ def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | Statu
         now: Unix seconds, to convert a Retry-After date to seconds.
     """
     if not 200 <= response.status < 300:
-        return decode_error(response, now=now, asked=task_id)
+        return _poll_error(response, task_id, now)
     try:
         return decode_task(response, asked=task_id)
     except ReplyError as error:
         return error
+
+
+def _poll_error(response: Response, task_id: str, now: float) -> StatusError:
+    error = decode_error(response, now=now, asked=task_id)
+    is_miss = error.status == 410 or (error.status == 400 and error.code == "invalid_task_id")
+    if not is_miss or error.is_foreign:
+        return error
+    return TaskNotFoundError(
+        error.status,
+        error.message,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        task_id=task_id,
+    )
 
 
 def on_batch(
@@ -172,20 +231,27 @@ def on_upload(
 def may_upload_again(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
-        return error.status in (408, 425, 429) or error.status >= 500
+        is_trouble = error.is_foreign and error.status in _TROUBLE_ON_THE_WAY
+        return error.status in (408, 425, 429) or error.status >= 500 or is_trouble
     return isinstance(error, TransportError | ReplyError)
 
 
 def denies(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed with another key."""
-    return isinstance(error, StatusError) and error.status in (401, 402, 403)
+    return isinstance(error, StatusError) and error.status in (401, 402, 403) and not error.is_foreign
 
 
 def suspends_key(error: EvolinkError) -> bool:
     """Whether an error means that the key, or its account, cannot submit any job."""
-    if not isinstance(error, StatusError):
+    if not isinstance(error, StatusError) or error.is_foreign:
         return False
-    return error.status in (401, 402) or (error.status == 403 and error.code in KEY_STATE_CODES)
+    has_no_credits = error.code == "insufficient_quota" and error.status != 429
+    return error.status in (401, 402) or (error.status == 403 and error.code in KEY_STATE_CODES) or has_no_credits
+
+
+def bars_model(error: EvolinkError) -> bool:
+    """Whether an error means that the key cannot submit jobs of one model, while another key may."""
+    return isinstance(error, StatusError) and not error.is_foreign and error.code in MODEL_ACCESS_CODES
 
 
 def task_error(snapshot: Snapshot) -> TaskError:

@@ -106,7 +106,7 @@ def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
     assert not last.may_resubmit
 
 
-@pytest.mark.parametrize("error_class", [AuthenticationError, InsufficientCreditsError, AccessDeniedError])
+@pytest.mark.parametrize("error_class", [AuthenticationError, AccessDeniedError])
 def test_a_denied_look_is_repeated_three_times_over_max_interval(entry, error_class):
     """A key may be refused for a moment; still refused, the error ends the watching."""
     error = error_class(401, "no")
@@ -123,14 +123,34 @@ def test_a_look_that_works_forgives_earlier_denials(entry):
     assert isinstance(look(entry, AuthenticationError(401, "no")), PollAgain)
 
 
-@pytest.mark.parametrize(("age", "final"), [(0, False), (59.9, False), (60, True), (1e6, True)])
-def test_not_found_is_tolerated_for_the_grace(entry, age, final):
-    """A task may not be visible yet; afterwards it does not exist."""
+@pytest.mark.parametrize("was_seen", [False, True])
+def test_not_found_is_believed_after_three_answers_over_the_grace(entry, was_seen):
+    """A task may not be visible yet. One that was seen alive is believed five times as long."""
+    if was_seen:
+        look(entry, seen("processing"), 1000.0)
+    error, grace = TaskNotFoundError(404, "no such task"), CADENCE.not_found_grace * (5 if was_seen else 1)
+    assert isinstance(look(entry, error, 2000.0), PollAgain)
+    assert isinstance(look(entry, error, 2000.0 + 10 * grace), PollAgain)  # only the second answer
+    assert look(entry, error, 2000.0 + 10 * grace + 1) is error
+
+
+def test_not_found_is_counted_from_the_first_answer_and_forgotten_by_a_snapshot(entry):
+    """Within the grace there are more polls, however many say so."""
     error = TaskNotFoundError(404, "no such task")
-    step = look(entry, error, 1000.0 + age)
-    assert (step is error) is final
-    if not final:
-        assert 0 < step.delay <= 60 - age
+    for second in range(10):
+        assert isinstance(look(entry, error, 2000.0 + second), PollAgain)
+    look(entry, seen("processing"), 2010.0)
+    assert isinstance(look(entry, error, 5000.0), PollAgain)
+
+
+@pytest.mark.parametrize(
+    "error_class", [AuthenticationError, AccessDeniedError, TaskNotFoundError, InsufficientCreditsError]
+)
+def test_what_something_on_the_way_says_never_ends_the_watching(entry, error_class):
+    """A balancer's 404 or a login page's 401 is no word about the task or the key."""
+    for attempt in range(50):
+        step = look(entry, error_class(404, "page", is_foreign=True), 2000.0 + 100 * attempt)
+        assert isinstance(step, PollAgain)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from evolink_async import (
     DeadlineError,
     Failed,
     HttpOptions,
-    InsufficientCreditsError,
     ReplyError,
     TaskFailedError,
     TaskNotFoundError,
@@ -90,9 +89,7 @@ async def test_a_stream_survives_a_bad_network():
         assert emulator.ledger.accepted == 60
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (402, InsufficientCreditsError), (403, AccessDeniedError)]
-)
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, AccessDeniedError)])
 async def test_a_lasting_denial_is_raised_with_the_task_id(emulator, status, kind):
     """Looked at four times over `max_interval`, then raised; the task stays unfinished, as it goes on."""
     emulator.faults.on("poll", faults.ALWAYS, faults.error(status))
@@ -105,6 +102,25 @@ async def test_a_lasting_denial_is_raised_with_the_task_id(emulator, status, kin
         assert len(polls) == 4
         assert polls[-1] - polls[0] >= FAST.max_interval
         assert [job.task_id for job in pool.unfinished()] == [accepted.task_id]
+
+
+STRAYS = {
+    "a balancer's 404": faults.reply(404, "404 page not found", content_type="text/plain"),
+    "a firewall's 403": faults.reply(403, "<html><title>Just a moment...</title></html>", content_type="text/html"),
+    "a login page's 401": faults.reply(401, "<html>SSO</html>", content_type="text/html"),
+    "402": faults.error(402),
+    "a redirect": faults.redirect(302, "https://login.example.com/"),
+}
+
+
+@pytest.mark.parametrize("fault", STRAYS.values(), ids=STRAYS)
+async def test_what_is_no_word_of_the_service_about_the_task_is_survived(emulator, fault):
+    """Polled again until the service itself answers; the key is not suspended."""
+    emulator.faults.on("poll", range(1, 30), fault)
+    async with open_pool(emulator) as pool:
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+        assert isinstance(outcome, Completed)
+        assert await pool.generate(dance(2))
 
 
 async def test_a_passing_denial_is_survived(emulator):

@@ -91,7 +91,7 @@ async def test_a_cancelled_wait_for_credits_holds_nothing(emulator):
 
 async def test_equal_refusals_stop_further_submits_of_the_model(emulator, caplog):
     """Fifty jobs for a model the key may not use: five requests, one warning, fifty clear failures."""
-    emulator.faults.on("submit", faults.ALWAYS, faults.error(403, code="model_access_denied"))
+    emulator.faults.on("submit", faults.ALWAYS, faults.error(403, code="permission_denied"))
     async with open_pool(emulator, limits=ev.Limits(submits=1)) as pool:
         with caplog.at_level(logging.WARNING, logger="evolink_async"):
             outcomes = [outcome async for outcome in pool.run(jobs(50))]

@@ -268,9 +268,11 @@ async def test_when_every_key_is_benched_no_job_is_sent(emulator):
     assert len(emulator.received) <= 8  # those that were under way together
 
 
-@pytest.mark.parametrize(("code", "submits"), [("key_disabled", 1), ("model_access_denied", 2)])
+@pytest.mark.parametrize(
+    ("code", "submits"), [("key_disabled", 1), ("model_access_denied", 1), ("permission_denied", 2)]
+)
 async def test_only_a_403_about_the_key_benches_it(emulator, code, submits):
-    """A model that is denied says nothing about the next job."""
+    """A key that may not use a model sends no more jobs of that model; any other 403 says nothing of the next job."""
     emulator.faults.on("submit", 1, faults.error(403, code=code))
     async with open_pool(emulator) as pool:
         for number in (1, 2):

@@ -236,7 +236,7 @@ def test_the_samples_of_refusals_are_refusals(name, status):
 @pytest.mark.parametrize("status", [300, 301, 307, 400, 404, 405, 409, 410, 411, 413, 415, 422, 451])
 def test_final_refusals(status):
     """A redirect is never followed, so it is one of them."""
-    error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    error = on_upload(answer({"success": False, "code": status, "msg": "no"}, status), now=NOON, sha256=None, size_bytes=None)
     assert not may_upload_again(error)
     assert not denies(error)
 
@@ -250,9 +250,13 @@ def test_passing_refusals(status):
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_refused_keys(status):
     """These errors are about the key, so another key is tried."""
-    error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    refusal = {"success": False, "code": status, "msg": "no"}
+    error = on_upload(answer(refusal, status), now=NOON, sha256=None, size_bytes=None)
     assert denies(error)
     assert not may_upload_again(error)
+    page = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert not denies(page)
+    assert may_upload_again(page) is (status != 402)
 
 
 def test_no_answer_is_asked_for_again():

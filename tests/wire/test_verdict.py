@@ -21,41 +21,102 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.task import Snapshot, TaskFailure
-from evolink_async.wire import may_send_again, on_poll, on_submit, suspends_key, task_error
+from evolink_async.wire import bars_model, may_send_again, on_poll, on_submit, suspends_key, task_error
 from tests.vendor_samples import TASK_ID, answer, body, names
 
 OWN_WORDS = body("error-new-500")
 PAGE = b"<html>busy</html>"
 
 
-def submit_class(status: int, own_words: bool) -> type:
+BY_STATUS = {
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: AccessDeniedError,
+    404: InvalidRequestError,
+    429: RateLimitError,
+}
+AUTHORS = {
+    "own words": (OWN_WORDS, {"x-request-id": "r"}),
+    "own request id": (PAGE, {"x-oneapi-request-id": "r"}),
+    "a page": (PAGE, {"x-request-id": "r"}),
+    "another's JSON": (b'{"error": "upstream_timeout"}', {"x-request-id": "r"}),
+    "nothing": (b"", {"x-request-id": "r"}),
+}
+"""Who answered: the first two came from the service."""
+NOT_PASSED_ON = {400, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451}
+
+
+def submit_class(status: int, author: str) -> type:
     """The submit table, written down a second time, plainly."""
-    if status < 400 or status in (408, 409, 425):
+    if status in (408, 409, 425, 499) or not 400 <= status < 500:
         return SubmissionUnknownError
-    if status >= 500:
-        return ServerError if status == 503 and own_words else SubmissionUnknownError
-    return {
-        401: AuthenticationError,
-        402: InsufficientCreditsError,
-        403: AccessDeniedError,
-        404: InvalidRequestError,
-        429: RateLimitError,
-    }.get(status, InvalidRequestError)
+    if author.startswith("own") or status == 429 or status in NOT_PASSED_ON:
+        return BY_STATUS.get(status, InvalidRequestError)
+    return SubmissionUnknownError
 
 
-@pytest.mark.parametrize("own_words", [True, False], ids=["own words", "a page"])
-@pytest.mark.parametrize("status", range(300, 600))
-def test_submit(status, own_words):
-    """Every status, in the service's own words and as a page, leads to one class; only sure refusals are refusals."""
-    verdict = on_submit(answer(OWN_WORDS if own_words else PAGE, status, {"x-request-id": "r"}), now=0)
-    assert type(verdict) is submit_class(status, own_words)
-    assert verdict.request_id == "r"
-    assert verdict.status == status
-    if isinstance(verdict, SubmissionUnknownError):
-        assert not verdict.may_resubmit
-        assert verdict.code == ("internal_error" if own_words else None)
-        assert verdict.excerpt
-        assert not may_send_again(verdict, "if_undelivered")
+@pytest.mark.parametrize("author", AUTHORS)
+def test_submit(author):
+    """Every status, from whoever it came, leads to one class; only sure refusals are refusals."""
+    content, headers = AUTHORS[author]
+    for status in range(300, 600):
+        verdict = on_submit(answer(content, status, headers), now=0)
+        assert type(verdict) is submit_class(status, author), status
+        assert verdict.request_id == "r"
+        assert verdict.status == status
+        if isinstance(verdict, SubmissionUnknownError):
+            assert not verdict.may_resubmit
+            assert verdict.code == ("internal_error" if author == "own words" else None)
+            assert not may_send_again(verdict, "if_undelivered")
+        else:
+            assert verdict.is_foreign is not author.startswith("own")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_accepted"),
+    [
+        ({"code": "service_unavailable", "message": "x"}, False),
+        ({"code": 503, "message": "x", "type": "service_unavailable_error"}, False),
+        ({"code": "no_available_channel", "message": "x"}, False),
+        ({"code": "rate_limit_exceeded", "message": "x"}, False),
+        ({"code": "upstream_error", "message": "x", "type": "service_unavailable_error"}, None),
+        ({"code": 503, "message": "x"}, None),
+        ({"message": "Service Unavailable"}, None),
+        ("upstream_timeout", None),
+    ],
+)
+def test_a_503_is_no_refusal_but_in_the_services_own_words(error, is_accepted):
+    """A number alone proves nothing; the type decides only where the code is no word."""
+    verdict = on_submit(answer({"error": error}, 503), now=0)
+    assert type(verdict) is (SubmissionUnknownError if is_accepted is None else ServerError)
+    assert may_send_again(verdict, "if_undelivered") is (is_accepted is False)
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 429, 500, 503])
+@pytest.mark.parametrize("code", ["idempotency_conflict", "paid_outcome_unknown"])
+def test_some_codes_leave_a_doubt_under_any_status(code, status):
+    """They are about an earlier send with this key."""
+    verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, status), now=0)
+    assert isinstance(verdict, SubmissionUnknownError)
+    assert verdict.code == code
+
+
+@pytest.mark.parametrize("status", sorted(NOT_PASSED_ON))
+def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status):
+    """A balancer without a backend may have one a second later; a body that is too long stays so."""
+    verdict = on_submit(answer(PAGE, status), now=0)
+    assert may_send_again(verdict, "if_undelivered") is (status in (401, 403, 404, 405, 407, 410, 421, 426, 451))
+    assert not may_send_again(verdict, "never")
+    assert not suspends_key(verdict)
+    assert not bars_model(verdict)
+
+
+@pytest.mark.parametrize("code", ["model_access_denied", "key_model_not_allowed"])
+def test_a_key_without_access_to_a_model_keeps_the_others(code):
+    """It is barred from the model, not suspended."""
+    verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 403), now=0)
+    assert bars_model(verdict)
+    assert not suspends_key(verdict)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
@@ -121,14 +182,23 @@ POLL_CLASSES = {
 }
 
 
-@pytest.mark.parametrize("content", [OWN_WORDS, PAGE, b""], ids=["own words", "a page", "nothing"])
-@pytest.mark.parametrize("status", range(300, 600))
-def test_poll(status, content):
-    """Every status is an error value with the task's id, never an exception."""
-    verdict = on_poll(answer(content, status), task_id="t", now=0)
-    default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
-    assert type(verdict) is POLL_CLASSES.get(status, default)
-    assert verdict.task_id == "t"
+@pytest.mark.parametrize("author", AUTHORS)
+def test_poll(author):
+    """Every status is an error value with the task's id, never an exception; it says who wrote it."""
+    content, headers = AUTHORS[author]
+    for status in range(300, 600):
+        verdict = on_poll(answer(content, status, headers), task_id="t", now=0)
+        default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
+        is_gone = status == 410 and author.startswith("own")
+        assert type(verdict) is (TaskNotFoundError if is_gone else POLL_CLASSES.get(status, default)), status
+        assert verdict.task_id == "t"
+        assert verdict.is_foreign is not author.startswith("own")
+
+
+def test_an_invalid_task_id_is_a_task_that_is_not_known():
+    """The service has no such task, whatever the status says."""
+    verdict = on_poll(answer({"error": {"code": "invalid_task_id", "message": "x"}}, 400), task_id="t", now=0)
+    assert isinstance(verdict, TaskNotFoundError)
 
 
 @pytest.mark.parametrize(
