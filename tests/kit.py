@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import attrs
+import pytest
+from _pytest.mark import ParameterSet
 
 from evolink_async import Cadence, HttpOptions, Job, RetryPolicy, SessionPool, Wan26ReferenceVideo
 from evolink_async.emulator import Emulator
@@ -13,6 +15,11 @@ KEY = "sk-emulator"
 FAST = Cadence(polls_per_second=2000, first_look=0.05, min_interval=0.01, max_interval=0.05, not_found_grace=0.2)
 SINGLY = attrs.evolve(FAST, batch="never")
 PATIENT = RetryPolicy(base=0.01, cap=0.05, patience=5, grace=1)
+
+
+def soak(*values: object) -> ParameterSet:
+    """Parameters of a test that only the soak session tries."""
+    return pytest.param(*values, marks=pytest.mark.soak)
 
 
 def open_pool(emulator: Emulator, **settings: object) -> SessionPool:

@@ -16,7 +16,7 @@ import pytest
 from evolink_async.downloads.downloads import _label
 from evolink_async.downloads.transfer import SPILL_BYTES
 from tests.downloads.test_downloads import completed_with
-from tests.kit import until
+from tests.kit import soak, until
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +101,7 @@ async def finish(folder: Path, host: Holder) -> None:
     assert film.read_bytes() == host.film
 
 
-@pytest.mark.parametrize("stop", [1, SPILL_BYTES + 1, len(FILM) - 1])
+@pytest.mark.parametrize("stop", [soak(1), SPILL_BYTES + 1, soak(len(FILM) - 1)])
 async def test_a_killed_download_goes_on_where_it_was(tmp_path, stop):
     """At most what is gathered for one hop to the disk is fetched again; no part is left."""
     async with holding(Holder(FILM)) as host:

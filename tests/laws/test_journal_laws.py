@@ -12,7 +12,6 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -24,6 +23,7 @@ from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import TaskFailure, TaskState
 from evolink_async.wire import encode_submit, task_error
 from tests.kit import dance
+from tests.laws.effort import machine_effort
 
 KEYS = st.sampled_from([f"shot-{number}" for number in range(4)])
 FINAL = ("completed", "failed", "cancelled", "abandoned")
@@ -366,6 +366,6 @@ def outcome_of(key: str, task_id: str, state: str) -> Completed | Failed:
 
 
 TestMemoryJournalLaws = JournalLaws.TestCase
-TestMemoryJournalLaws.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMemoryJournalLaws.settings = machine_effort(0.4)
 TestSqliteJournalLaws = SqliteJournalLaws.TestCase
-TestSqliteJournalLaws.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestSqliteJournalLaws.settings = machine_effort(0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -33,14 +33,10 @@ from evolink_async.params import (
     with_media,
 )
 from tests.laws.bodies import URLS, base, bodies, edges, mixtures
+from tests.laws.effort import effort
 from tests.laws.vendor import DISAGREEMENTS, URL, VENDOR, assert_agreement, class_takes, cut, load_quietly, schema_takes
 
 NAMES = sorted(VENDOR)
-
-
-def quick(examples: int) -> settings:
-    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    return settings(max_examples=examples, deadline=None, suppress_health_check=slow)
 
 
 def test_every_model_has_a_schema_and_every_schema_a_model():
@@ -77,7 +73,7 @@ def test_class_and_schema_agree_on_every_choice_of_material(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@quick(150)
+@effort(0.4)
 def test_class_and_schema_agree_on_any_mixture(name, data):
     """Fields together, so that the rules between them are met from both sides."""
     assert_agreement(VENDOR[name], data.draw(bodies(VENDOR[name])))
@@ -97,7 +93,7 @@ def test_each_disagreement_is_real(disagreement):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@quick(40)
+@effort(0.15)
 def test_what_is_sent_is_what_the_vendor_takes_and_loads_again(name, data):
     """A body made of parameters satisfies the vendor's schema and gives the same parameters back."""
     params = load_quietly(data.draw(bodies(VENDOR[name], wild=1)))
@@ -121,7 +117,7 @@ FILE_NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_charac
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@quick(25)
+@effort(0.1)
 def test_files_in_the_place_of_links_are_loaded_dumped_and_replaced(name, data):
     """Any file name comes back; refused without leave; and with links put in, nothing is left of the files."""
     params = load_quietly(data.draw(bodies(VENDOR[name], wild=0)))
@@ -165,7 +161,7 @@ def test_our_schema_has_the_vendors_fields_and_defaults(name):
 
 
 @given(data=st.data())
-@quick(60)
+@effort(0.5)
 def test_a_twentieth_model_is_under_the_laws_by_its_own_schema(data):
     """One new class, and schema, loading and the strategies of this file work on it."""
 
@@ -195,7 +191,7 @@ ODD_OBJECTS = st.dictionaries(st.integers() | KEYS, ANY_JSON | st.binary() | st.
 
 
 @given(mapping=ANY_JSON | ODD_OBJECTS, name=st.none() | st.sampled_from(NAMES), check=st.booleans())
-@quick(400)
+@effort()
 def test_loading_anything_gives_parameters_or_a_params_error(mapping, name, check):
     """No input raises anything else, and what is loaded can be dumped and written as JSON."""
     if name is not None and isinstance(mapping, dict):
@@ -211,7 +207,7 @@ def test_loading_anything_gives_parameters_or_a_params_error(mapping, name, chec
 
 
 @given(body=st.dictionaries(st.text(max_size=8).filter(lambda name: name != "model"), ANY_JSON, max_size=4))
-@quick(100)
+@effort(0.5)
 def test_raw_parameters_are_sent_as_they_are(body):
     """Any JSON object goes through unchanged; anything else is a ParamsError."""
     try:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async.polling import Schedule
 from evolink_async.settings import Cadence
+from tests.laws.effort import effort
 from tests.laws.waiting import NARROW
 
 SECONDS = st.floats(0.001, 1e5)
@@ -39,7 +40,7 @@ def longest(cadence: Cadence, elapsed: float, pressure: float = 1.0) -> float:
     return max(cadence.max_interval * pressure, cadence.first_look - elapsed, 0.1 * elapsed)
 
 
-@settings(max_examples=500, deadline=None)
+@effort(2)
 @given(CADENCES, HISTORY, SHAPES, ELAPSED, ESTIMATES, PROGRESS, PRESSURE, FILL)
 def test_no_input_leads_out_of_the_bounds(cadence, history, shape, elapsed, estimated, progress, pressure, fill):
     """Whatever was learnt, estimated or reported; pressure stretches the longest interval with all others."""
@@ -47,7 +48,7 @@ def test_no_input_leads_out_of_the_bounds(cadence, history, shape, elapsed, esti
     assert cadence.min_interval <= delay <= longest(cadence, elapsed, pressure)
 
 
-@settings(max_examples=300, deadline=None)
+@effort()
 @given(HISTORY, SHAPES, ELAPSED, ESTIMATES, PROGRESS, st.tuples(PRESSURE, PRESSURE), st.tuples(FILL, FILL))
 def test_more_pressure_is_never_sooner_and_more_fill_never_later(
     history, shape, elapsed, estimated, progress, pressures, fills
@@ -60,7 +61,7 @@ def test_more_pressure_is_never_sooner_and_more_fill_never_later(
         assert sooner <= later or math.isclose(sooner, later)
 
 
-@settings(max_examples=50, deadline=None)
+@effort(0.2)
 @given(HISTORY, SHAPES, ESTIMATES, PRESSURE, FILL)
 def test_a_task_that_never_ends_is_never_lost_from_sight(history, shape, estimated, pressure, fill):
     """Every gap of a whole day stays in its bounds, and the day is over after a few hundred looks."""
@@ -73,7 +74,7 @@ def test_a_task_that_never_ends_is_never_lost_from_sight(history, shape, estimat
     assert polls < 2000
 
 
-@settings(max_examples=100, deadline=None)
+@effort(0.5)
 @given(HISTORY, ELAPSED, ESTIMATES, PROGRESS)
 def test_a_restart_changes_nothing(history, elapsed, estimated, progress):
     """Durations given at the start teach what they taught when they were observed, one by one, between looks."""
@@ -88,7 +89,7 @@ def test_a_restart_changes_nothing(history, elapsed, estimated, progress):
         )
 
 
-@settings(max_examples=100, deadline=None)
+@effort(0.5)
 @given(st.lists(DURATIONS, max_size=12), ELAPSED, ESTIMATES)
 def test_models_do_not_learn_from_each_other(durations, elapsed, estimated):
     """What is known of one model says nothing about another, nor about what has no model."""
@@ -97,7 +98,7 @@ def test_models_do_not_learn_from_each_other(durations, elapsed, estimated):
         assert schedule.next_look(shape, elapsed, estimated) == fresh.next_look(shape, elapsed, estimated)
 
 
-@settings(max_examples=100, deadline=None)
+@effort(0.5)
 @given(st.lists(DURATIONS, max_size=12), ELAPSED)
 def test_what_has_no_model_teaches_itself_alone(durations, elapsed):
     """None and a string are no family, not even of themselves."""
@@ -150,7 +151,7 @@ def test_progress_moves_the_next_look():
     assert schedule.next_look("a", 30, 600, 90) < schedule.next_look("a", 30, 600)
 
 
-@settings(max_examples=100, deadline=None)
+@effort(0.5)
 @given(HISTORY, ELAPSED, FILL)
 def test_the_price_is_what_a_request_costs_each_of_its_tasks(history, elapsed, fill):
     """A request shared by fifty costs each a fiftieth of it and a tenth for its row: as if looks were that cheap."""

@@ -178,7 +178,7 @@ def kill(kills: int, folder: Path, resubmit: str) -> Toll:
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(64, marks=pytest.mark.slow), pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
+    [pytest.param(16, marks=pytest.mark.slow), pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
 def test_killed_at_any_moment(tmp_path, kills):
     """0 lost, 0 paid twice by a ledger that takes every POST for a purchase; in doubt at most what was on its way."""
@@ -188,7 +188,7 @@ def test_killed_at_any_moment(tmp_path, kills):
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(64, marks=pytest.mark.slow), pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
+    [pytest.param(16, marks=pytest.mark.slow), pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
 def test_killed_at_any_moment_with_keys_that_are_honoured(tmp_path, kills):
     """With `resubmit="same_key"` every job completes, and still none is paid twice."""
@@ -199,7 +199,7 @@ def test_killed_at_any_moment_with_keys_that_are_honoured(tmp_path, kills):
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(40, marks=pytest.mark.slow), pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
+    [pytest.param(10, marks=pytest.mark.slow), pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
 def test_killed_while_the_journal_is_made(tmp_path, kills):
     """Whatever a worker leaves behind that dies in its first moments, the next one opens it."""
