@@ -16,7 +16,7 @@ from evolink_async.downloads import has_files
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
-from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, until
+from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, soak, until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,24 +32,25 @@ def four_models(count: int) -> list[ev.Job]:
     return [ev.Job(f"job-{n}", makers[n % 4](n)) for n in range(count)]
 
 
-async def test_300_jobs_over_four_models():
+@pytest.mark.parametrize("count", [100, soak(300)])
+async def test_jobs_over_four_models(count):
     """Each job gives exactly one outcome; no limit is ever exceeded; every task is paid for once."""
     limits = ev.Limits(requests=10, submits=4, in_flight=50)
     async with Emulator(speed=1000, failure_share=0.1, seed=7, latency=0.01, median_seconds=600) as emulator:
         async with open_pool(emulator, limits=limits, cadence=SINGLY) as pool:
-            outcomes = [outcome async for outcome in pool.run(four_models(300))]
+            outcomes = [outcome async for outcome in pool.run(four_models(count))]
             stats = pool.stats()
             assert pool.unfinished() == ()
-        assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(300))
+        assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(count))
         assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
         assert emulator.peak["all"] == 10  # the server takes its time, so that calls do overlap
         assert emulator.peak["submit"] == 4
         assert emulator.in_flight_peak <= 50
         assert stats.requests_peak <= 10
         assert stats.in_flight_peak == 50
-        assert emulator.ledger.accepted == 300
-        assert stats.submits == 300
-        assert stats.completed + stats.failed == 300
+        assert emulator.ledger.accepted == count
+        assert stats.submits == count
+        assert stats.completed + stats.failed == count
         assert stats.in_flight == stats.waiting == stats.requests == 0
         assert stats.credits_used == pytest.approx(emulator.ledger.charged)
 

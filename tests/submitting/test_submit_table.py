@@ -46,7 +46,7 @@ UNKNOWN = {
     "answer cut in the middle": faults.cut(20),
     "answer byte by byte": faults.slow_loris(0.05),
     "answer without end": faults.endless(50_000_000),
-    "answer that unpacks to 1 GiB": faults.gzip_bomb(1 << 30),
+    "answer that unpacks to 64 MiB": faults.gzip_bomb(64 << 20),
     "200 with a page": faults.HTML_200,
     "200 with half a JSON": faults.NOT_JSON,
     "200 without id": faults.missing("id"),
