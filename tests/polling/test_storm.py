@@ -39,7 +39,12 @@ def courses() -> dict[str, tuple[Course, Course]]:
     async def sail() -> list[tuple[Course, Course]]:
         return await asyncio.gather(compare(STORM, "never"), compare(STORM, "auto"), compare(DRIZZLE, "never"))
 
-    return dict(zip(("never", "auto", "drizzle"), asyncio.run(sail()), strict=True))
+    # Where the machine holds this process up for seconds, the storm is over before a read is sent: once more, then.
+    for _ in range(3):
+        sailed = asyncio.run(sail())
+        if all(rough.failed for _, rough in sailed):
+            break
+    return dict(zip(("never", "auto", "drizzle"), sailed, strict=True))
 
 
 @pytest.fixture(params=["never", "auto"])
