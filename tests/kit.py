@@ -45,6 +45,12 @@ def jobs(count: int) -> list[Job]:
     return [Job(f"shot-{number}", dance(number)) for number in range(1, count + 1)]
 
 
+async def turns(count: int = 5) -> None:
+    """Let every task that can run take some turns of the event loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def until(condition) -> None:
     """Let the event loop run until `condition()` holds; the test's time limit is the bound."""
     while not condition():

@@ -423,3 +423,9 @@ async def test_other_addresses_are_refused(text):
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         base_url(text)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_request_timeout_before_the_connect_timeout_is_not_delivered():
+    """The request timeout ends the attempt to connect: nothing was sent."""
+    with full_backlog() as port, pytest.raises(NotDeliveredError):
+        await send(f"http://127.0.0.1:{port}", SUBMIT, HttpOptions(submit_timeout=0.3))

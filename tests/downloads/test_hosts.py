@@ -193,3 +193,35 @@ async def test_no_redirect_leads_to_a_private_address(listener, host):
                 raise AssertionError("opened")
         await result_reader.aclose()
         assert server.accepted == 1
+
+
+async def test_a_packed_result_is_unpacked_and_whole(tmp_path):
+    """Content-Length counts the packed bytes, so it is not compared with the file."""
+    async with serving(reply(gzip.compress(FILM), Content_Encoding="gzip")) as server:
+        saved = await save(tmp_path, server.url)
+    assert saved.download_error is None
+    assert saved.files[0].read_bytes() == FILM
+
+
+@pytest.mark.parametrize("answered", [reply(b"<html>", Content_Type="text/html"), reply(b"", Content_Type="video/mp4")])
+async def test_a_page_or_an_empty_body_is_no_video(tmp_path, answered):
+    """Status 200 alone does not make a result."""
+    async with serving(answered) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.download_error is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_proxy_may_have_a_private_address():
+    """The guard checks the host of the result, not the proxy."""
+    async with serving(reply(b"", 502)) as proxy:
+        with pytest.raises(DownloadError) as caught:
+            await text_of("https://example.com/film.mp4", HttpOptions(proxy=proxy.url))
+    assert "public" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::127.0.0.1", "::ffff:0:127.0.0.1"])
+def test_an_embedded_private_address_is_refused(host):
+    """An IPv6 address that a gateway translates to a private IPv4 address."""
+    with pytest.raises(OSError, match="public"):
+        fetch.guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))

@@ -201,3 +201,8 @@ def test_names_to_try():
 def test_a_suffix_is_one_we_know(url, content_type, suffix):
     """The host's word for the type first, then its link's."""
     assert suffix_of(url, content_type) == suffix
+
+
+def test_a_superscript_digit_makes_a_device_name():
+    """COM¹ is COM1."""
+    assert file_stem("com¹") == "_com¹"

@@ -32,10 +32,10 @@ def four_models(count: int) -> list[ev.Job]:
     return [ev.Job(f"job-{n}", makers[n % 4](n)) for n in range(count)]
 
 
-@pytest.mark.parametrize("count", [100, soak(300)])
-async def test_jobs_over_four_models(count):
+@pytest.mark.parametrize(("count", "in_flight"), [(60, 20), soak(300, 50)])
+async def test_jobs_over_four_models(count, in_flight):
     """Each job gives exactly one outcome; no limit is ever exceeded; every task is paid for once."""
-    limits = ev.Limits(requests=10, submits=4, in_flight=50)
+    limits = ev.Limits(requests=10, submits=4, in_flight=in_flight)
     async with Emulator(speed=1000, failure_share=0.1, seed=7, latency=0.01, median_seconds=600) as emulator:
         async with open_pool(emulator, limits=limits, cadence=SINGLY) as pool:
             outcomes = [outcome async for outcome in pool.run(four_models(count))]
@@ -45,9 +45,9 @@ async def test_jobs_over_four_models(count):
         assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
         assert emulator.peak["all"] == 10  # the server takes its time, so that calls do overlap
         assert emulator.peak["submit"] == 4
-        assert emulator.in_flight_peak <= 50
+        assert emulator.in_flight_peak <= in_flight
         assert stats.requests_peak <= 10
-        assert stats.in_flight_peak == 50
+        assert stats.in_flight_peak == in_flight
         assert emulator.ledger.accepted == count
         assert stats.submits == count
         assert stats.completed + stats.failed == count
@@ -478,3 +478,13 @@ async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(
     assert sorted(outcome.key for outcome in outcomes) == ["shot-1", "shot-2", "shot-3"]
     assert {outcome.task_id for outcome in outcomes} == {first[0]}
     assert stats.in_flight == 0
+
+
+async def test_a_wrong_type_of_job_or_id_is_refused(emulator):
+    """An int in place of parameters or of a task id raises one of our errors."""
+    with pytest.raises(ev.ConfigurationError, match="parameters"):
+        ev.Job("a", 5)
+    async with open_pool(emulator) as pool:
+        for use in (pool.wait, pool.submit, pool.poll):
+            with pytest.raises(ev.EvolinkError):
+                await use(5)

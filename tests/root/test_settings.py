@@ -81,3 +81,9 @@ def test_settings_are_frozen_values(cls):
 def test_the_proxy_is_not_shown():
     """Its URL may hold a password."""
     assert "secret" not in repr(HttpOptions(proxy="http://user:secret@proxy.example:3128"))
+
+
+def test_a_number_beyond_all_bounds_is_refused():
+    """By a ConfigurationError, not an OverflowError."""
+    with pytest.raises(ConfigurationError, match="requests"):
+        Limits(requests=10**400)

@@ -292,3 +292,15 @@ async def test_one_key_is_one_purchase_while_it_is_unfinished(emulator):
         [outcome] = [outcome async for outcome in pool.run([Job("shot", dance())])]
         assert outcome.task_id == first.task_id
     assert emulator.ledger.accepted == 1
+
+
+async def test_a_retry_after_outlives_the_success_of_another_job(emulator):
+    """One job is asked to wait 0.5 s; another succeeds meanwhile; no submit is sent before that time is over."""
+    emulator.faults.on("submit", 1, faults.error(429, headers={"Retry-After": "0.5"}))
+    emulator.faults.on("submit", 2, faults.delay(0.1))
+    async with open_pool(emulator) as pool:
+        first, second = (asyncio.create_task(pool.submit(dance(number))) for number in (1, 2))
+        await second
+        await pool.submit(dance(3))
+        await first
+    assert arrivals(emulator, "submit")[2] >= 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -426,3 +427,29 @@ def test_credits_of_another_shape_are_not_guessed(content):
     """Money is not coerced: text, booleans, null and infinities are a `ReplyError`."""
     with pytest.raises(ReplyError, match="shape"):
         decode_credits(answer(content))
+
+
+@pytest.mark.parametrize("date", ["Sat Nov 21 12:01:30 2026", "Sat, 21 Nov 2026 12:01:30 -0000"])
+def test_a_date_without_a_zone_is_utc(monkeypatch, date):
+    """In any local time zone."""
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert retry_after({"retry-after": date}, NOON) == 90.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_retry_after_of_many_digits_is_obeyed():
+    """400 digits are a long time, not an error."""
+    assert retry_after({"retry-after": "9" * 400}, 0) >= 1e12
+
+
+def test_an_error_that_is_read_in_part_is_kept_whole():
+    """A numeric code and an unknown field stay in `extra`."""
+    error = {"code": 500, "message": "x", "param": "p"}
+    snapshot = decode_task(answer({"id": "a", "status": "failed", "error": error}))
+    assert snapshot.fault is not None
+    assert snapshot.fault.message == "x"
+    assert snapshot.extra["error"] == error
