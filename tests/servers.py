@@ -129,7 +129,7 @@ def flood(first: bytes, piece: bytes, count: int) -> Act:
 
 
 def free_port() -> int:
-    """A port where nobody listens."""
+    """A port without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A purse never lets more be held and spent than its limit, but for the first job of a shape, by its own price."""
+"""The budget account never holds and spends more than its limit, except for the first job of a price class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evolink_async.errors import BudgetError
 
 
 def taught(limit: float, **prices: float) -> BudgetAccount:
-    """A purse that knows prices."""
+    """An account that knows prices."""
     return BudgetAccount(limit, Ledger(prices=prices))
 
 
@@ -34,7 +34,7 @@ def test_the_last_job_that_fits_is_admitted():
     assert budget_account.left == 0
 
 
-def test_a_shape_is_learned_by_one_job_alone():
+def test_the_price_of_a_class_is_learned_by_one_job_alone():
     """Until its price is known the others wait; then they hold that price."""
     budget_account = BudgetAccount(10, Ledger())
     assert budget_account.reserve("a", "clip", may_free=True) == Reserved(None)
@@ -46,8 +46,8 @@ def test_a_shape_is_learned_by_one_job_alone():
 
 
 @pytest.mark.parametrize("end", ["released", "doubted"])
-def test_a_lesson_that_fails_lets_the_next_one_learn(end):
-    """A refused or lost first job does not block its shape."""
+def test_a_failed_price_probe_lets_the_next_job_probe(end):
+    """A refused or lost first job does not block its price class."""
     budget_account = BudgetAccount(10, Ledger())
     budget_account.reserve("a", "clip", may_free=True)
     getattr(budget_account, end)("a")
@@ -122,7 +122,7 @@ def test_the_limit_holds_whatever_happens(steps, limit):
         assert spent + sum(at_the_service.values()) <= limit
 
 
-def test_a_shape_is_what_the_price_depends_on():
+def test_a_price_class_is_what_the_price_depends_on():
     """Model, quality, seconds, sound and inputs; not the prompt."""
     body = {"model": "m", "prompt": "a", "quality": "720p", "duration": 5, "video_urls": ["x", "y"]}
     assert price_class(body) == price_class(body | {"prompt": "b", "video_urls": ["u", "v"], "seed": 3})

@@ -1,4 +1,4 @@
-"""The API key shows itself to nobody but the wire."""
+"""The API key is shown only in the header of a request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_echoed_key_is_blanked_out(text, expected):
 
 
 def test_a_stand_in_is_left():
-    """A short word would match by chance."""
+    """A short placeholder would match by chance."""
     assert ApiKey("sk-emulator").scrub(b"sk-emulator") == b"sk-emulator"
 
 

@@ -61,7 +61,7 @@ def assert_clean(error: BaseException) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_logs(caplog):
-    """In every test of this file, no logger tells the key, at any level."""
+    """In every test of this file, no log record holds the key, at any level."""
     caplog.set_level(logging.DEBUG)
     yield
     assert CANARY not in caplog.text
@@ -72,7 +72,7 @@ def quiet_logs(caplog):
 
 @pytest.mark.parametrize("request_", [SUBMIT, POLL], ids=["submit", "poll"])
 async def test_a_refused_connection_is_not_delivered(request_):
-    """Nobody listens."""
+    """No listener on the port."""
     error = await failure(f"http://127.0.0.1:{free_port()}", request_)
     assert type(error) is NotDeliveredError
     assert error.may_resubmit
@@ -247,7 +247,7 @@ async def test_a_base_path_is_kept():
 @pytest.mark.parametrize("request_", [SUBMIT, POLL], ids=["submit", "poll"])
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
 async def test_a_redirect_is_never_followed(status, request_):
-    """No second host hears of us, neither key nor body; the answer comes back as it is."""
+    """No second host gets the key or the body; the answer comes back as it is."""
     async with serving(reply()) as elsewhere, serving(reply(b"", status, Location=f"{elsewhere.url}/x")) as server:
         response = await send(server.url, request_)
         assert response.status == status

@@ -1,4 +1,4 @@
-"""The channel: whatever is put is taken once, in order, whoever is cancelled while waiting."""
+"""The channel: each item is taken once, in order, also when a waiting consumer is cancelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_items_come_in_order_then_the_end():
-    """And the end again for whoever asks again."""
+    """A further call gets the end again."""
     channel: Channel[int] = Channel()
     for item in range(3):
         channel.put(item)

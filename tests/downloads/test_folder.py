@@ -68,7 +68,7 @@ def test_a_part_is_taken_up_where_it_was_left(tmp_path):
     "version", [None, b"", b"\xff", b"a\r\nCookie: b", b"x" * (MARK_BYTES + 1)], ids=lambda version: str(version)[:12]
 )
 def test_a_part_without_a_readable_mark_is_begun_anew(tmp_path, version):
-    """Nobody knows what its bytes are of; and what is in a mark goes into a header."""
+    """Its bytes are of an unknown file, and a mark becomes a header, so it must be clean."""
     abandoned(tmp_path, b"old bytes", version)
     with Part(Folder(tmp_path), LABEL) as part:
         part.take_up(LONG_AGO)
@@ -107,7 +107,7 @@ def test_a_part_that_was_published_just_before_a_crash_is_not_written_to(tmp_pat
 
 
 def test_a_file_system_without_locks_costs_only_the_resuming(tmp_path, monkeypatch):
-    """Nobody can tell then whether another process writes to the part, so it is left alone."""
+    """Another process may be writing to the part, so it is left alone."""
     abandoned(tmp_path, b"old bytes")
     monkeypatch.setattr("evolink_async.downloads.part_file.locked", lambda file: False)
     with Part(Folder(tmp_path), LABEL) as part:
@@ -148,7 +148,7 @@ def test_a_system_that_opens_no_folders_goes_by_paths(tmp_path, monkeypatch):
 
 @pytest.fixture
 def victim(tmp_path) -> Path:
-    """A file outside of the folder that somebody would like to see overwritten."""
+    """A file outside of the folder that must not be overwritten."""
     path = tmp_path / "victim"
     path.write_bytes(b"precious")
     return path

@@ -87,7 +87,7 @@ async def test_what_is_announced_too_long_is_not_begun(tmp_path):
 
 
 async def test_a_packed_film_within_the_limit_is_whole(tmp_path):
-    """Nobody asked for that, and nothing is lost by it."""
+    """It was not requested, and the file is complete."""
     async with serving(reply(gzip.compress(FILM), Content_Encoding="gzip", Content_Type="video/mp4")) as server:
         completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=len(FILM))
     assert completed.files[0].read_bytes() == FILM
@@ -147,7 +147,7 @@ async def test_a_length_that_is_none_saves_nothing(tmp_path, length):
 
 @pytest.fixture
 def listener():
-    """A port on loopback where nobody may come."""
+    """A port on loopback that must get no connection."""
     with socket.socket() as four:
         four.bind(("127.0.0.1", 0))
         four.listen()

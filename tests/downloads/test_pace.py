@@ -1,4 +1,4 @@
-"""When somebody has to hear that links will expire before their files are saved."""
+"""When to warn that links will expire before their files are saved."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_is_told_once():
 
 
 def test_before_the_first_file_nothing_is_known():
-    """Nobody is alarmed by a guess."""
+    """No warning without a measured duration."""
     assert line_of(10_000, seconds=None).lateness(NOON, 1) is None
 
 
@@ -54,8 +54,8 @@ def test_the_link_that_expires_last_counts():
     assert pace.lateness(NOON, 1) is None
 
 
-def test_whoever_has_left_the_line_is_not_waited_for():
-    """Its turn has come, or its run was closed."""
+def test_a_cancelled_download_is_not_counted():
+    """It has started, or its run was closed."""
     pace = line_of(101)
     pace.left()
     assert pace.lateness(NOON, 1) is None

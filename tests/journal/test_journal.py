@@ -98,7 +98,7 @@ async def test_a_person_can_read_the_file_while_a_run_goes_on(emulator, path):
 
 
 async def test_a_person_who_writes_for_a_moment_only_delays_the_run(emulator, path):
-    """A transaction of somebody else's makes writes wait; nothing fails and nothing is sent meanwhile."""
+    """A transaction of another program makes writes wait; nothing fails and nothing is sent meanwhile."""
     async with open_pool(emulator, journal=path) as pool:
         with opened(path) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -148,7 +148,7 @@ async def test_the_intent_is_on_the_disk_when_the_connection_is_made(path):
 
 
 async def test_the_task_id_is_on_the_disk_before_it_is_told(emulator, path):
-    """Whoever gets an `Accepted` or a `Completed` in hand finds the same in the file."""
+    """When the caller gets an `Accepted` or a `Completed`, the file already holds it."""
     async with open_pool(emulator, journal=path) as pool:
         accepted = await pool.submit(dance(), key="one")
         assert rows(path)["one"]["task_id"] == accepted.task_id
@@ -200,7 +200,7 @@ def upload(content: str = "film", *, day: int = 0) -> Upload:
 
 @pytest.mark.parametrize("kind", [MemoryJournal, SqliteJournal])
 async def test_the_latest_link_of_a_content_is_kept(path, kind):
-    """Whole, also when it has expired; of a content that nobody knows nothing is."""
+    """Complete, also when it has expired; None for an unknown content."""
     journal = kind() if kind is MemoryJournal else kind(path)
     await journal.open()
     try:
@@ -315,7 +315,7 @@ async def test_a_journal_that_is_not_open_is_a_journal_error(emulator, path):
 
 
 async def test_a_write_while_closing_is_made_or_refused(path):
-    """It never waits for ever: whoever writes beside `aclose` gets an answer."""
+    """A write beside `aclose` ends: it is made, or it raises."""
     journal = SqliteJournal(path)
     await journal.open()
     closing_ = asyncio.create_task(journal.aclose())
@@ -389,7 +389,7 @@ async def test_a_disk_that_is_full_after_the_post(path):
 
 
 async def test_a_disk_that_is_full_at_the_end_of_a_task(emulator, path):
-    """The video is told all the same; the file says accepted, and the next run looks again for free."""
+    """The outcome is still completed; the file says accepted, and the next run polls again for free."""
     async with open_pool(emulator, journal=path) as pool:
         accepted = await pool.submit(dance(1), key="shot-1")
         with full_disk():
@@ -452,7 +452,7 @@ def without_root() -> Iterator[None]:
 
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
-    """A folder that everybody may look into."""
+    """A folder that every user may read."""
     folder = Path(tempfile.mkdtemp(prefix="evolink-journal-"))
     folder.chmod(0o755)
     yield folder

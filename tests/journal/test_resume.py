@@ -99,7 +99,7 @@ async def test_a_cancelled_task_comes_back_as_cancelled(emulator, path):
     assert emulator.ledger.accepted == 1
 
 
-async def test_accepted_jobs_are_looked_at_and_not_sent(path):
+async def test_accepted_jobs_are_polled_and_not_sent(path):
     """A run left in the middle: the next one sends nothing for what was accepted, and brings all videos."""
     async with Emulator(speed=1000, median_seconds=300) as emulator:
         async with open_pool(emulator, journal=path) as pool:
@@ -229,8 +229,8 @@ async def test_a_doubt_belongs_to_its_account(emulator, path):
     assert len(emulator.received) == 1
 
 
-async def test_a_doubt_holds_its_credits_however_often_it_is_sent(emulator, path):
-    """What the budget holds for a job in doubt survives a send of the same key that tells nothing."""
+async def test_a_doubt_holds_its_credits_through_every_send(emulator, path):
+    """The budget still holds the credits of a job in doubt after a send with the same key whose reply is lost."""
     await run(emulator, path, [ev.Job("known price", dance(99))])
     price = emulator.ledger.charged
     emulator.faults.on("submit", faults.ALWAYS, faults.DROP_AFTER_ACCEPT)

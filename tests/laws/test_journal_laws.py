@@ -49,7 +49,7 @@ class Entry:
 
 
 class JournalLaws(RuleBasedStateMachine):
-    """A memory journal beside the model: nothing survives there once it is told."""
+    """A memory journal beside the model: a job is forgotten once its outcome is delivered."""
 
     forgets = True
 
@@ -75,7 +75,7 @@ class JournalLaws(RuleBasedStateMachine):
         self.runner.run(call)
 
     def state(self, key: str) -> str:
-        """The state of a job; `planned` for one never heard of."""
+        """The state of a job; `planned` for an unknown one."""
         return self.jobs[key].state if key in self.jobs else "planned"
 
     def in_state(self, key: str, *states: str) -> bool:
@@ -147,7 +147,7 @@ class JournalLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS, state=st.sampled_from(["completed", "failed", "cancelled"]))
     def ended(self, key: str, state: str) -> None:
-        """Told of whatever job; only an accepted one can end."""
+        """Called for any job; only an accepted one can end."""
         entry = self.jobs.get(key)
         if entry is None or (self.forgets and entry.state != "accepted"):
             return
@@ -208,7 +208,7 @@ class JournalLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def nothing_bought_is_sent_again(self, key: str) -> None:
-        """Even told to, a journal takes no intent for a job that was accepted or has ended, and is as it was."""
+        """The journal refuses an intent for a job that was accepted or has ended, and does not change."""
         if self.in_state(key, "accepted") or (not self.forgets and self.in_state(key, *FINAL)):
             entry = attrs.evolve(self.jobs[key], idempotency_key=f"ev-{uuid.uuid4().hex}")
             with pytest.raises(JournalError, match="not sent again"):
@@ -229,7 +229,7 @@ class JournalLaws(RuleBasedStateMachine):
                 self.journal.known(Job(key, dance(entry.take + 10)))
 
     def check_standing(self, entry: Entry, known: Known) -> None:
-        """The journal's word is the model's."""
+        """The journal and the model agree."""
         standing = known.standing
         match entry.state:
             case "submitting" | "in_doubt":
@@ -307,7 +307,7 @@ class SqliteJournalLaws(JournalLaws):
         self.go_on()
 
     def go_on(self) -> None:
-        """Open what is there; a job that was being submitted has nobody to finish it."""
+        """Open what is there; a job that was being submitted is in doubt."""
         self.journal = self.new_journal()
         self.do(self.journal.open())
         for entry in self.jobs.values():

@@ -66,7 +66,7 @@ def test_class_and_schema_agree_at_every_boundary(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "allOf" in VENDOR[name] or "anyOf" in VENDOR[name]])
 def test_class_and_schema_agree_on_every_choice_of_material(name):
-    """Where the vendor has rules between fields, every set of the fields they look at is tried."""
+    """Where the vendor has rules between fields, every set of the fields they name is tried."""
     for body in mixtures(VENDOR[name]):
         assert_agreement(VENDOR[name], body)
 

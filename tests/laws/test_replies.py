@@ -80,7 +80,7 @@ def spoilt_bytes(dice: random.Random) -> bytes:
 
 
 def some_json(dice: random.Random) -> bytes:
-    """JSON of any shape, made of the vendor's own field names."""
+    """Any JSON, made of the vendor's own field names."""
     value: Any = dice.choice(ODD)
     for _ in range(dice.randint(0, 4)):
         value = {dice.choice(KNOWN): value, dice.choice(KNOWN): dice.choice(ODD)} if dice.random() < 0.7 else [value]
@@ -141,7 +141,7 @@ def check_snapshot(snapshot: Snapshot, response: Response, asked: str | None) ->
 
 
 def check_fault(snapshot: Snapshot, row: dict[str, Any]) -> None:
-    """The words of a fault are the service's own."""
+    """The text of a fault is exactly what the service sent."""
     stated = row.get("error")
     if snapshot.fault is None:
         assert "error" not in row or thaw(snapshot.extra["error"]) == stated
@@ -204,7 +204,7 @@ TASKS = st.fixed_dictionaries({"id": st.just(TASK_ID) | VALUES}, optional=dict.f
     st.sampled_from(STATUSES) | st.integers(200, 599),
     st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-request-id", "location"]), st.text()),
 )
-def test_replies_that_nobody_thought_of(raw, status, headers):
+def test_random_replies_are_a_snapshot_or_an_error(raw, status, headers):
     """Any bytes, any status, any text in a header."""
     check(raw, status, headers)
 
@@ -224,7 +224,7 @@ def batches(count: int, seed: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("count", [3_000, soak(20_000)])
 def test_any_batch_reply_is_about_the_tasks_asked_for_or_an_error(count):
-    """What it tells of a task is what a look at that task alone would have told; nothing is told of any other."""
+    """A row gives the same snapshot as a single read of that task; no other task is in the result."""
     told = 0
     for raw in batches(count, seed=5):
         response = Response(status=200, headers={}, body=raw)

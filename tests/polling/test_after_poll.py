@@ -1,4 +1,4 @@
-"""What a look leads to: the poll table, decided without a clock or a network."""
+"""What a poll leads to: the poll table, decided without a clock or a network."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def entry() -> WatchedTask:
     return WatchedTask("t", Nobody(), None, 1000.0, estimated=120.0)
 
 
-def look(entry: WatchedTask, seen, now: float = 1010.0, *, in_haste: bool = True):
-    """One look's consequence."""
+def poll(entry: WatchedTask, seen, now: float = 1010.0, *, in_haste: bool = True):
+    """What one poll leads to."""
     return after_poll(entry, seen, now, TEMPO, in_haste=in_haste)
 
 
 def seen(state: str, **fields) -> Snapshot:
-    """A look that showed this."""
+    """A poll answer with these fields."""
     return Snapshot(task_id="t", state=state, **fields)
 
 
@@ -59,22 +59,22 @@ def test_an_end_without_a_video_is_an_end(entry, state):
     """Links are not waited for; the time is noted."""
     entry.last_no = 1004.0
     last = seen(state)
-    assert look(entry, last) is last
+    assert poll(entry, last) is last
     assert (entry.finished, entry.lag) == (1010.0, 6.0)
 
 
 def test_a_completed_task_with_a_link_is_an_end(entry):
     """The lag of a task never seen before counts from its acceptance."""
     last = seen("completed", urls=("https://a/b.mp4",))
-    assert look(entry, last) is last
+    assert poll(entry, last) is last
     assert entry.lag == 10.0
 
 
 @pytest.mark.parametrize("state", ["pending", "processing", "queued", "expired?", "COMPLETED", "Failed"])
 def test_any_other_word_means_still_going(entry, state):
-    """By the schedule, and faults of the past are forgiven."""
+    """The schedule sets the next poll, and earlier faults are reset."""
     entry.faults = entry.denials = 2
-    step = look(entry, seen(state))
+    step = poll(entry, seen(state))
     assert isinstance(step, PollAgain)
     assert CADENCE.min_interval <= step.delay <= CADENCE.first_look
     assert (entry.faults, entry.denials, entry.last_no) == (0, 0, 1010.0)
@@ -82,51 +82,51 @@ def test_any_other_word_means_still_going(entry, state):
 
 def test_a_new_estimate_is_taken_a_missing_one_keeps_the_old(entry):
     """The service may learn, or fall silent."""
-    look(entry, seen("processing", estimated_seconds=300.0))
+    poll(entry, seen("processing", estimated_seconds=300.0))
     assert entry.estimated == 300.0
-    look(entry, seen("processing"))
+    poll(entry, seen("processing"))
     assert entry.estimated == 300.0
 
 
 def test_progress_counts_when_it_moved(entry):
-    """99 percent after ten seconds is soon looked at again; the same 99 once more says nothing new."""
-    moved = look(entry, seen("processing", progress_percent=50))
-    stuck = look(entry, seen("processing", progress_percent=50))
+    """99 percent after ten seconds is polled again soon; the same 99 again does not count."""
+    moved = poll(entry, seen("processing", progress_percent=50))
+    stuck = poll(entry, seen("processing", progress_percent=50))
     assert moved.delay < stuck.delay
 
 
-def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
-    """Three times, ever later; then it is an answer we do not understand, never "completed"."""
-    delays = [look(entry, seen("completed")).delay for _ in range(BLANKS)]
+def test_a_completed_task_without_a_link_is_polled_again_a_few_times(entry):
+    """Three times, later each time; then it is a ReplyError, never "completed"."""
+    delays = [poll(entry, seen("completed")).delay for _ in range(BLANKS)]
     assert delays == [2.0, 4.0, 8.0]
-    last = look(entry, seen("completed"))
+    last = poll(entry, seen("completed"))
     assert isinstance(last, ReplyError)
     assert last.task_id == "t"
     assert not last.may_resubmit
 
 
 @pytest.mark.parametrize("error_class", [AuthenticationError, InsufficientCreditsError, AccessDeniedError])
-def test_a_denied_look_is_repeated_three_times_over_max_interval(entry, error_class):
+def test_a_denied_poll_is_repeated_three_times_over_max_interval(entry, error_class):
     """A key may be refused for a moment; still refused, the error ends the watching."""
     error = error_class(401, "no")
-    delays = [look(entry, error).delay for _ in range(DENIALS)]
+    delays = [poll(entry, error).delay for _ in range(DENIALS)]
     assert sum(delays) >= CADENCE.max_interval
-    assert look(entry, error) is error
+    assert poll(entry, error) is error
 
 
-def test_a_look_that_works_forgives_earlier_denials(entry):
+def test_a_poll_that_works_resets_earlier_denials(entry):
     """Counting begins anew."""
     for _ in range(DENIALS):
-        look(entry, AuthenticationError(401, "no"))
-    look(entry, seen("processing"))
-    assert isinstance(look(entry, AuthenticationError(401, "no")), PollAgain)
+        poll(entry, AuthenticationError(401, "no"))
+    poll(entry, seen("processing"))
+    assert isinstance(poll(entry, AuthenticationError(401, "no")), PollAgain)
 
 
 @pytest.mark.parametrize(("age", "final"), [(0, False), (59.9, False), (60, True), (1e6, True)])
 def test_not_found_is_tolerated_for_the_grace(entry, age, final):
     """A task may not be visible yet; afterwards it does not exist."""
     error = TaskNotFoundError(404, "no such task")
-    step = look(entry, error, 1000.0 + age)
+    step = poll(entry, error, 1000.0 + age)
     assert (step is error) is final
     if not final:
         assert 0 < step.delay <= 60 - age
@@ -146,18 +146,18 @@ def test_not_found_is_tolerated_for_the_grace(entry, age, final):
         StatusError(302, "x"),
     ],
 )
-def test_everything_else_is_looked_at_again_for_ever(entry, error):
+def test_everything_else_is_polled_again_without_end(entry, error):
     """Backing off by doubling from `min_interval` to `max_interval`, without end."""
-    delays = [look(entry, error).delay for _ in range(2000)]
+    delays = [poll(entry, error).delay for _ in range(2000)]
     assert delays[:5] == [2.0, 4.0, 8.0, 16.0, 30.0]
     assert set(delays[5:]) == {30.0}
 
 
-def test_without_haste_a_failed_look_is_repeated_at_the_next_turn(entry):
+def test_without_a_retry_token_a_failed_poll_waits_for_its_turn(entry):
     """A service that fails often is not asked more often for it, nor less often than a task that goes on."""
     turn = TEMPO.gap(entry, 1010.0)
     assert turn > 2.0
-    assert look(entry, ServerError(500, "x"), in_haste=False).delay == turn
+    assert poll(entry, ServerError(500, "x"), in_haste=False).delay == turn
 
 
 @pytest.mark.parametrize(("misses", "is_alone"), [(0, False), (1, True), (2, False), (3, True)])
@@ -171,10 +171,10 @@ def test_a_task_that_batch_answers_do_not_tell_of_is_read_alone(entry, misses, i
 @pytest.mark.parametrize("error_class", [RateLimitError, ServerError, InvalidRequestError])
 def test_retry_after_is_not_undercut(entry, error_class, asked, expected):
     """Whatever the status; beyond an hour it is taken for a mistake."""
-    assert look(entry, error_class(429, "x", retry_after=asked)).delay == expected
+    assert poll(entry, error_class(429, "x", retry_after=asked)).delay == expected
 
 
-def test_the_first_look_comes_by_first_look(entry):
+def test_the_first_poll_comes_by_first_look(entry):
     """However long the estimate."""
     entry.estimated = 86_400.0
     assert TEMPO.gap(entry, 1000.0) == CADENCE.first_look

@@ -1,4 +1,4 @@
-"""Every row of the poll table: looking is free, so nothing short of a lasting refusal ends it."""
+"""Every row of the poll table: a poll is free, so only a lasting refusal ends the watching."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SURVIVED = {
 
 @pytest.mark.parametrize("fault", SURVIVED.values(), ids=SURVIVED)
 async def test_wait_survives_every_fault(emulator, fault):
-    """Three looks in a row go wrong; the video is delivered all the same, after one paid submit."""
+    """Three polls in a row fail; the video is delivered after one paid submit."""
     emulator.faults.on("poll", range(1, 4), fault)
     async with open_pool(emulator, http=HASTY) as pool:
         accepted = await pool.submit(dance())
@@ -80,7 +80,7 @@ async def test_wait_survives_every_fault(emulator, fault):
 
 
 async def test_a_stream_survives_a_bad_network():
-    """Sixty jobs while a third of the looks fail in four ways: sixty videos, sixty purchases."""
+    """Sixty jobs while a third of the polls fail in four ways: sixty videos, sixty purchases."""
     async with Emulator(speed=1000, seed=4) as emulator:
         for seed, fault in enumerate((faults.DROP_BEFORE_ACCEPT, faults.error(500), faults.cut(10), faults.HTML_200)):
             emulator.faults.on("poll", faults.sometimes(0.1, seed=seed), fault)
@@ -94,7 +94,7 @@ async def test_a_stream_survives_a_bad_network():
     ("status", "kind"), [(401, AuthenticationError), (402, InsufficientCreditsError), (403, AccessDeniedError)]
 )
 async def test_a_lasting_denial_is_raised_with_the_task_id(emulator, status, kind):
-    """Looked at four times over `max_interval`, then raised; the task stays unfinished, as it goes on."""
+    """Polled four times over `max_interval`, then raised; the task stays unfinished, as it goes on."""
     emulator.faults.on("poll", faults.ALWAYS, faults.error(status))
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
@@ -132,7 +132,7 @@ async def test_not_found_is_tolerated_for_the_grace_period(emulator):
 
 
 async def test_not_found_is_final_after_the_grace_period(emulator):
-    """An id nobody knows ends in TaskNotFoundError, not in endless waiting."""
+    """An unknown id ends in TaskNotFoundError, not in endless waiting."""
     async with open_pool(emulator) as pool:
         started = time.monotonic()
         with pytest.raises(TaskNotFoundError) as caught:
@@ -143,7 +143,7 @@ async def test_not_found_is_final_after_the_grace_period(emulator):
 
 
 async def test_completed_without_a_link_ends_as_a_reply_error(emulator):
-    """A service that never names the link: a few looks, then the plain truth."""
+    """A service that never names the link: a few polls, then a ReplyError."""
     emulator.faults.on("poll", faults.ALWAYS, faults.COMPLETED_WITHOUT_RESULTS)
     async with open_pool(emulator) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1))]
@@ -176,7 +176,7 @@ async def test_a_failed_task_without_an_error_object_is_still_a_failure(emulator
 
 
 async def test_cancelled_is_final(emulator):
-    """A word the published list of states does not have, and the callbacks do."""
+    """A state that the published list does not have, and the callbacks do."""
     emulator.faults.on("poll", faults.ALWAYS, faults.state("cancelled"))
     async with open_pool(emulator) as pool:
         with pytest.raises(TaskCancelledError):
@@ -207,8 +207,8 @@ async def test_a_stream_with_a_timeout_gives_up_each_task_by_itself(emulator):
         assert len(outcomes) == 5
 
 
-async def test_429_pauses_every_look(emulator):
-    """Retry-After on one look holds back the looks at all other tasks too."""
+async def test_429_pauses_every_poll(emulator):
+    """Retry-After on one poll holds back the polls of all other tasks."""
     emulator.faults.on("poll", 1, faults.error(429, headers={"Retry-After-Ms": "600"}))
     cadence = attrs.evolve(FAST, polls_per_second=50, batch="never")
     async with open_pool(emulator, cadence=cadence) as pool:
@@ -226,7 +226,7 @@ def asked_for(request) -> tuple[str, ...]:
 
 
 async def test_a_task_is_asked_for_with_the_key_that_made_it():
-    """Two keys: every look at a task carries the key of its submit, also where many share a request."""
+    """Two keys: every poll of a task carries the key of its submit, also in a batch."""
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         async with open_pool(emulator, api_key=[KEY, "sk-second"]) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(20))]

@@ -1,4 +1,4 @@
-"""Status reads that fail some of the time, then always, then never: nothing is lost, and the service is left in peace.
+"""Polls fail some of the time, then always, then never: nothing is lost, and the service is not flooded.
 
 Counts and order only, never how fast the machine is: the budget is held against when requests were sent, and a run in
 the storm against the same jobs in calm, side by side. The full size is `tests/soak/test_storm.py`.
@@ -54,7 +54,7 @@ def course(courses, request) -> tuple[Course, Course]:
 
 
 def test_no_task_is_given_up(course):
-    """Every job completes, each is told once, each is paid for once; and it was a storm."""
+    """Every job completes, has one outcome and is paid for once, although polls failed."""
     for run in course:
         assert all(isinstance(outcome, Completed) for outcome in run.outcomes)
         assert sorted(outcome.key for outcome in run.outcomes) == sorted(job.key for job in jobs(STORM.count))
@@ -113,14 +113,14 @@ class Notes:
     def refused(self) -> list[float]:
         """When answers with 429 came."""
         return [
-            look.at + look.seconds
-            for look in self.status_answered
-            if look.error is not None and look.error.status == 429
+            event.at + event.seconds
+            for event in self.status_answered
+            if event.error is not None and event.error.status == 429
         ]
 
     def sent_between(self, begin: float, end: float) -> list[float]:
         """Requests sent between two moments, by more than two clocks may disagree."""
-        return [look.at for look in self.status_answered if begin + GRAIN < look.at < end - GRAIN]
+        return [event.at for event in self.status_answered if begin + GRAIN < event.at < end - GRAIN]
 
 
 async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
@@ -149,7 +149,7 @@ async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
     ],
     ids=str,
 )
-async def test_nothing_is_asked_earlier_than_wished(headers, asked, batch):
+async def test_no_status_request_comes_before_retry_after(headers, asked, batch):
     """After each refusal, no status request is sent for as long as it asked, whatever task it was about."""
     notes = await refused_for_a_while(headers, batch)
     for note_answer in notes.refused():
@@ -158,8 +158,8 @@ async def test_nothing_is_asked_earlier_than_wished(headers, asked, batch):
 
 @pytest.mark.soak
 @pytest.mark.anyio
-async def test_nothing_is_asked_before_the_date_named():
-    """The same for a wish that is a date."""
+async def test_no_status_request_comes_before_a_retry_after_date():
+    """The same for a date."""
     date = int(time.time()) + 2
     notes = await refused_for_a_while({"Retry-After": formatdate(date, usegmt=True)}, "auto")
     for note_answer in notes.refused():
@@ -167,15 +167,15 @@ async def test_nothing_is_asked_before_the_date_named():
 
 
 @pytest.mark.anyio
-async def test_a_wish_that_is_none_does_not_stop_the_reads():
-    """Past, negative and meaningless times: reads back off by themselves, and are there when the service is back."""
+async def test_a_meaningless_retry_after_does_not_stop_the_polls():
+    """Past, negative and meaningless times: polls back off by themselves and go on when the service is back."""
     wishes = ["Wed, 21 Oct 2015 07:28:00 GMT", "-5", "0", "soon", "1e999", "NaN", ""]
     await asyncio.gather(*(refused_for_a_while({"Retry-After": wish}, "auto") for wish in wishes))
 
 
 @pytest.mark.anyio
-async def test_a_wish_beyond_the_deadline_does_not_outlast_it(emulator):
-    """Asked to come back tomorrow, the reads stop, and each job ends at its deadline, its task known as unfinished."""
+async def test_a_retry_after_beyond_the_deadline_ends_at_the_deadline(emulator):
+    """Retry-After is a day: polls stop, and each job ends at its deadline with its task unfinished."""
     for kind in STATUS_READS:
         emulator.faults.on(kind, faults.ALWAYS, faults.error(429, headers={"Retry-After": "86400"}))
     notes = Notes()
@@ -189,8 +189,8 @@ async def test_a_wish_beyond_the_deadline_does_not_outlast_it(emulator):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("failures", [0, 3, 7])
-async def test_a_suspect_route_is_obeyed_too(failures):
-    """A batch read that asks for patience gets it also after some that failed, however that is to be explained."""
+async def test_a_failing_batch_route_is_obeyed_too(failures):
+    """Retry-After of a batch read is obeyed also after batch reads that failed."""
     notes = Notes()
     async with Emulator(speed=1000) as emulator:
         emulator.faults.on("batch", faults.ALWAYS, faults.error(429, headers={"Retry-After-Ms": "300"}))
@@ -204,8 +204,8 @@ async def test_a_suspect_route_is_obeyed_too(failures):
 
 
 @pytest.mark.anyio
-async def test_a_wish_to_one_account_leaves_the_other_alone():
-    """While the reads of one key are told to wait, those of another go on."""
+async def test_a_retry_after_to_one_account_leaves_the_other_alone():
+    """While the polls of one key wait, those of another go on."""
     notes = Notes()
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         emulator.faults.on("batch", 1, faults.error(429, headers={"Retry-After": "1"}))
@@ -217,8 +217,8 @@ async def test_a_wish_to_one_account_leaves_the_other_alone():
     [note_answer] = notes.refused()
     owner = dict(zip(emulator.tasks, keys, strict=True))
     asked = {
-        owner[look.task_ids[0]]
-        for look in notes.status_answered
-        if note_answer + GRAIN < look.at < note_answer + 1 - GRAIN
+        owner[event.task_ids[0]]
+        for event in notes.status_answered
+        if note_answer + GRAIN < event.at < note_answer + 1 - GRAIN
     }
     assert asked == {KEYS[1 - KEYS.index(refused)]}

@@ -142,7 +142,7 @@ async def test_a_second_run_knows_its_files(emulator, tmp_path):
         assert all(has_files(outcome) for outcome in await completed_of(pool, 3, download_to=films))
 
 
-async def test_a_file_that_somebody_edited_is_his(emulator, tmp_path):
+async def test_a_file_that_was_edited_is_kept(emulator, tmp_path):
     """The second run fetches the result again, beside it; the third knows that."""
     journal, films = tmp_path / "run.db", tmp_path / "films"
     async with open_pool(emulator, journal=journal) as pool:

@@ -56,7 +56,7 @@ async def test_jobs_over_four_models(count, in_flight):
 
 
 async def test_outcomes_come_in_the_order_jobs_end():
-    """The stream's order is the order of the final looks."""
+    """The order of the stream is the order of the final polls."""
     async with Emulator(speed=1000) as emulator, open_pool(emulator) as pool:
         outcomes = [outcome async for outcome in pool.run(four_models(40))]
     finished = [outcome.timing.finished_at for outcome in outcomes]
@@ -231,8 +231,8 @@ async def test_watch_shows_every_change_and_ends_with_the_last(emulator):
     assert [snapshot.is_final for snapshot in snapshots] == [False] * (len(seen) - 1) + [True]
 
 
-async def test_watch_left_early_stops_looking(emulator):
-    """Nobody listens, so nobody asks."""
+async def test_watch_left_early_stops_polling(emulator):
+    """No status request is sent without a consumer."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
         async with pool.watch(accepted.task_id) as stream:
@@ -241,7 +241,7 @@ async def test_watch_left_early_stops_looking(emulator):
         assert pool.stats().in_flight == 0
 
 
-async def test_poll_is_one_look(emulator):
+async def test_poll_is_one_status_request(emulator):
     """One request, and errors are raised as they are."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
@@ -257,8 +257,8 @@ async def test_credits(emulator):
     """What the account has left, a key at a time."""
     async with open_pool(emulator) as pool:
         await pool.generate(dance())
-        [purse] = await pool.credits()
-    assert purse.remaining == pytest.approx(emulator.ledger.balance)
+        [account] = await pool.credits()
+    assert account.remaining == pytest.approx(emulator.ledger.balance)
 
 
 async def test_use_before_opening_after_closing_and_elsewhere(emulator):
@@ -320,7 +320,7 @@ async def test_a_pool_never_closed_warns(emulator):
 
 
 def test_pools_do_not_pickle_and_show_no_key():
-    """A clear TypeError; and a repr that tells the state, not the secret."""
+    """A clear TypeError; the repr shows the state, not the key."""
     pool = ev.SessionPool("sk-canary-0123456789")
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(pool)
@@ -360,7 +360,7 @@ def test_the_environment_is_obeyed(monkeypatch):
     assert "1 key" in repr(ev.SessionPool())
 
 
-async def test_no_look_is_lost_under_load(emulator):
+async def test_no_poll_is_lost_under_load(emulator):
     """Two streams, waits and watches at once on one pool, in random order: everything ends."""
     dice = random.Random(5)
     async with open_pool(emulator, limits=ev.Limits(in_flight=15)) as pool:
@@ -377,14 +377,14 @@ async def test_no_look_is_lost_under_load(emulator):
     assert emulator.ledger.accepted == 70
 
 
-async def test_the_budget_of_looks_is_kept(emulator):
+async def test_the_poll_budget_is_kept(emulator):
     """No more status requests than `polls_per_second` allows, plus its burst."""
     cadence = ev.Cadence(polls_per_second=100, first_look=0.02, min_interval=0.01, max_interval=0.02)
     async with open_pool(emulator, cadence=cadence) as pool:
         assert len([outcome async for outcome in pool.run(jobs(40))]) == 40
-    looks = arrivals(emulator, "poll")
-    for start, look in enumerate(looks):
-        within = [other for other in looks[start:] if other - look <= 0.2]
+    polls = arrivals(emulator, "poll")
+    for start, poll in enumerate(polls):
+        within = [other for other in polls[start:] if other - poll <= 0.2]
         assert len(within) <= 100 * (0.2 + 0.1) + 2
 
 
@@ -406,7 +406,7 @@ def test_fast_settings_are_legal():
 
 
 async def test_waiting_in_small_steps_learns_of_the_end(emulator):
-    """Each wait looks within its own time, so the end is seen although the schedule would look later."""
+    """Each wait polls within its own timeout, so the end is seen although the schedule would poll later."""
     slow = ev.Cadence(polls_per_second=1000, first_look=30, min_interval=0.01, max_interval=30)
     async with open_pool(emulator, cadence=slow) as pool:
         accepted = await pool.submit(dance())
@@ -420,8 +420,8 @@ async def test_waiting_in_small_steps_learns_of_the_end(emulator):
 
 
 @pytest.mark.parametrize("how", ["poll", "watch"])
-async def test_an_end_seen_with_ones_own_eyes_concludes_the_job(emulator, how):
-    """After a look or a watch that showed the final state, the job is unfinished no more."""
+async def test_a_final_state_seen_by_a_poll_concludes_the_job(emulator, how):
+    """After a poll or a watch that showed the final state, the job is no longer unfinished."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
         if how == "watch":
@@ -448,7 +448,7 @@ async def test_an_expired_link_that_the_task_still_has_is_not_tried_twice(emulat
 
 
 async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path):
-    """The first answer names a link that has expired, the next look a fresh one, which the outcome holds."""
+    """The first answer has an expired link, the next poll a fresh one, which the outcome holds."""
     gone = f"{emulator.results_url}/results/gone/0.mp4"
 
     def old(task):

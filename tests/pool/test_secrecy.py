@@ -1,4 +1,4 @@
-"""A key that may be seen nowhere but in the header of requests to the API: one run with everything in it, searched."""
+"""The API key is only in the headers of requests to the API: all output of one large run is searched."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def opened(emulator: Emulator, journal: Path, observer) -> ev.SessionPool:
 
 
 async def sail(emulator: Emulator, folder: Path, traces: Traces, observer) -> None:
-    """Submit, upload, look, download, fail in every way; also by single calls, whose errors are raised."""
+    """Submit, upload, poll, download, fail in every way; also by single calls, whose errors are raised."""
     clip = make_media("dancer.mp4", folder)
     befall(emulator)
     jobs = [

@@ -42,7 +42,7 @@ def service(*, idempotency: bool = False) -> Iterator[Emulator]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Look again and again; the test's time limit is the bound."""
+    """Check again and again; the time limit of the test is the bound."""
     while not condition():
         time.sleep(0.0005)
 

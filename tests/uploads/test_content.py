@@ -395,6 +395,6 @@ async def test_sending_cancelled_at_every_await(film):
     assert {task for task in asyncio.all_tasks() - tasks if not task.done()} == set()
 
 
-def test_the_error_says_who_it_is():
-    """Whoever catches UploadError catches what is wrong with a file, too."""
+def test_a_local_file_error_is_an_upload_error():
+    """A LocalFileError is an UploadError."""
     assert issubclass(LocalFileError, UploadError)

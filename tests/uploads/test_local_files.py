@@ -179,7 +179,7 @@ async def test_a_job_beyond_the_budget_uploads_nothing(emulator, media):
     assert count(emulator, "upload") == 0
 
 
-async def test_a_key_refused_at_the_file_service_is_benched(media):
+async def test_a_key_refused_at_the_file_service_is_suspended(media):
     """The job goes to the next key, upload and submit; without another it comes back unsent."""
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         emulator.faults.on("upload", 1, faults.reply(401, b'{"success":false,"code":401,"msg":"invalid key"}'))

@@ -228,7 +228,7 @@ async def test_what_is_measured_carries_its_digest(tmp_path):
 
 
 async def test_parameters_without_files_come_back_as_they_are():
-    """Nothing is opened and nobody waits."""
+    """No file is opened and there is no wait."""
     preflight = Preflight()
     for params in (dance(URL), RawParams("wan9", {"video_urls": ["file:a.mp4"]})):
         assert await preflight.with_digests(params) is params
@@ -430,7 +430,7 @@ REMOTE: list[tuple[Callable[[], bytes], str | None]] = [
 
 @pytest.mark.parametrize(("answer", "what"), REMOTE)
 async def test_links_are_judged_by_the_same_rules(answer, what, result_reader):
-    """As far as they tell; a host that does not answer us is no fault."""
+    """As far as the host answers; a host that does not answer is no fault."""
     async with serving(answer()) as server:
         params = dance(f"{server.url}/a.mp4")
         try:
@@ -442,7 +442,7 @@ async def test_links_are_judged_by_the_same_rules(answer, what, result_reader):
 
 
 async def test_of_a_long_file_elsewhere_only_the_beginning_is_read(result_reader):
-    """Its length is the host's word, and the connection is closed after a mebibyte."""
+    """Its length is the Content-Length, and the connection is closed after a mebibyte."""
     sent = 0
 
     async def endless(reader, writer) -> None:
