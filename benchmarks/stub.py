@@ -39,6 +39,7 @@ class Stub(asyncio.Protocol):
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # one that reads and writes, as of every TCP connection
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

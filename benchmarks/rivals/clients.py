@@ -56,7 +56,7 @@ async def fal(stub_url: str) -> AsyncIterator[Client]:
 
     FAL_QUEUE_RUN_HOST would set the host, but the scheme is always https.
     """
-    module = importlib.import_module("fal_client.client")
+    module: Any = importlib.import_module("fal_client.client")
     client, address = module.AsyncClient(key=KEY), module.QUEUE_URL_FORMAT
     module.QUEUE_URL_FORMAT = f"{stub_url}/fal/"
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,7 +126,8 @@ def test_the_limit_holds_whatever_happens(steps, limit):
 
 def test_a_price_class_is_what_the_price_depends_on():
     """Model, quality, seconds, sound and inputs; not the prompt."""
-    body = {"model": "m", "prompt": "a", "quality": "720p", "duration": 5, "video_urls": ["x", "y"]}
+    body: dict[str, Any] = {"model": "m", "prompt": "a", "quality": "720p", "duration": 5, "video_urls": ["x", "y"]}
     assert price_class(body) == price_class(body | {"prompt": "b", "video_urls": ["u", "v"], "seed": 3})
-    for change in ({"model": "n"}, {"quality": "1080p"}, {"duration": 6}, {"video_urls": ["x"]}, {"image_start": "x"}):
+    changes: list[dict[str, Any]] = [{"model": "n"}, {"quality": "1080p"}, {"duration": 6}, {"video_urls": ["x"]}]
+    for change in [*changes, {"image_start": "x"}]:
         assert price_class(body) != price_class(body | change)

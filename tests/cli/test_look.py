@@ -84,6 +84,7 @@ def test_board():
     stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     console.print(board(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
+    assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "5/100000  1:02:05" in text
     assert "9.5 charged, 123.25 held" in text

@@ -18,7 +18,7 @@ from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
 from evolink_async.client.options import USER_AGENT
 from evolink_async.errors import ConfigurationError, EvolinkError, NotDeliveredError, TransportError
 from evolink_async.wire import Request, Response, decode_error
-from tests.servers import flood, free_port, full_backlog, hang, reply, reset, serving, then_hang, then_reset
+from tests.servers import Act, flood, free_port, full_backlog, hang, reply, reset, serving, then_hang, then_reset
 
 pytestmark = pytest.mark.anyio
 
@@ -156,7 +156,7 @@ BROKEN = {
     "bad gzip": reply(b"\x1f\x8b no gzip", Content_Encoding="gzip"),
     "continue for ever": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 50),
     "10 MB in one header": reply(b"{}", X_Big="a" * 10_000_000),
-    "10 MB of headers": reply(b"{}", **{f"X-{number}": "a" * 1000 for number in range(10_000)}),
+    "10 MB of headers": reply(b"{}", **{f"X-{number}": "a" * 1000 for number in range(10_000)}),  # type: ignore[arg-type]
     "10 MB of a status line": b"HTTP/1.1 200 " + b"a" * 10_000_000,
     "a body beyond the cap": flood(b"HTTP/1.1 200 OK\r\n\r\n", b"a" * 65536, 200),
     "a body announced beyond the cap": reply(b"a" * 9 * MIB),
@@ -177,7 +177,8 @@ async def test_what_may_have_arrived_is_not_called_undelivered(act, request_):
 
 async def test_random_answers_give_a_response_or_our_error():
     """400 answers with bytes changed, cut, doubled or moved; aiohttp's own exceptions stay inside."""
-    dice, seen = random.Random(20261121), set()
+    seen: set[type] = set()
+    dice = random.Random(20261121)
     seeds = [
         reply(b'{"id":"a"}', X_Request_Id="r"),
         reply(b"5\r\nabcde\r\n0\r\n\r\n", Content_Length=None, Transfer_Encoding="chunked"),
@@ -304,6 +305,7 @@ async def test_a_key_echoed_where_the_answer_breaks_is_not_shown():
 async def test_a_huge_body_costs_little_memory(packed):
     """64 MiB, plain or packed: refused at the cap, at most 32 MiB more in memory."""
     plain, pieces = bytes(MIB), 64
+    act: Act | bytes
     if packed:
         packer = zlib.compressobj(9, wbits=31)
         bomb = b"".join(packer.compress(plain) for _ in range(pieces)) + packer.flush()

@@ -53,10 +53,10 @@ async def test_a_waiting_consumer_is_woken():
     await asyncio.sleep(0)
     channel.put(1)
     assert await waiting == 1
-    waiting = asyncio.ensure_future(anext_of(channel))
+    ending = asyncio.create_task(anext_of(channel))
     await asyncio.sleep(0)
     channel.finish()
-    assert await waiting is None
+    assert await ending is None
 
 
 async def anext_of(channel: Channel[int]) -> int | None:
@@ -103,9 +103,9 @@ async def test_consumers_cancelled_at_random_lose_nothing():
         consumer.cancel()
         await asyncio.wait([consumer])
         if not consumer.cancelled():
-            if consumer.result() is None:
+            if (item := consumer.result()) is None:
                 break
-            taken.append(consumer.result())
+            taken.append(item)
         elif producing.done() and not len(channel):
             break
         else:

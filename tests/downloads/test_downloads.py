@@ -15,8 +15,7 @@ from evolink_async.client import HttpOptions
 from evolink_async.client.options import USER_AGENT
 from evolink_async.concurrency import Limiter
 from evolink_async.downloads import Downloads, Folder, ResultReader
-from evolink_async.downloads import result_reader as fetch
-from evolink_async.downloads.host_guard import ForbiddenAddressError
+from evolink_async.downloads.host_guard import ForbiddenAddressError, guarded_socket
 from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
 from evolink_async.jobs import Completed, Timing
 from evolink_async.settings import RetryPolicy
@@ -199,10 +198,10 @@ async def test_the_guard_judges_the_address_a_name_came_to(address, allowed):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     info = (family, socket.SOCK_STREAM, 0, "", (address, 443))
     if allowed:
-        fetch.guarded_socket(info).close()
+        guarded_socket(info).close()
     else:
         with pytest.raises(ForbiddenAddressError, match="no public address"):
-            fetch.guarded_socket(info)
+            guarded_socket(info)
 
 
 async def test_every_hop_of_a_redirect_passes_the_guard():
@@ -211,7 +210,7 @@ async def test_every_hop_of_a_redirect_passes_the_guard():
     def all_but_the_first(info):
         if info[4][0] == "127.0.0.1":
             return socket.socket(*info[:3])  # stands in for a public host
-        return fetch.guarded_socket(info)
+        return guarded_socket(info)
 
     for target in ("http://169.254.169.254/latest/meta-data", "http://[::ffff:a9fe:a9fe]/", "http://[::1]:1/"):
         async with serving(reply(b"", 302, Location=target)) as server:

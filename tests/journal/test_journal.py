@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -27,7 +28,7 @@ from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
 from evolink_async.media import Upload
 from tests import servers
-from tests.kit import dance, jobs, open_pool, soak, until
+from tests.kit import as_completed, dance, error_of, jobs, open_pool, soak, until
 
 pytestmark = pytest.mark.anyio
 
@@ -112,7 +113,7 @@ async def test_a_person_who_writes_for_a_moment_only_delays_the_run(emulator, pa
 
 async def test_the_intent_is_on_the_disk_before_the_first_byte(path):
     """A server that opens the journal as the request's head arrives finds the job there, being submitted."""
-    seen = []
+    seen: list[Any] = []
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         [row] = rows(path).values()
@@ -132,7 +133,7 @@ async def test_the_intent_is_on_the_disk_before_the_first_byte(path):
 
 async def test_the_intent_is_on_the_disk_when_the_connection_is_made(path):
     """Not even an empty connection is opened for a job that the file does not hold."""
-    seen = []
+    seen: list[Any] = []
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.extend(row["state"] for row in rows(path).values())
@@ -154,8 +155,8 @@ async def test_the_task_id_is_on_the_disk_before_it_is_told(emulator, path):
         assert rows(path)["one"]["task_id"] == accepted.task_id
         async for outcome in pool.run(jobs(5)):
             row = rows(path)[outcome.key]
-            assert (row["state"], row["task_id"]) == ("completed", outcome.task_id)
-            assert json.loads(row["urls"]) == list(outcome.urls)
+            assert (row["state"], row["task_id"]) == ("completed", as_completed(outcome).task_id)
+            assert json.loads(row["urls"]) == list(as_completed(outcome).urls)
 
 
 async def test_no_key_of_the_account_is_in_the_files(path):
@@ -262,7 +263,7 @@ async def test_two_pools_on_one_journal(emulator, path):
                 await open_pool(emulator, journal=name).__aenter__()
         assert isinstance(await first.generate(dance(1), key="shot-1"), ev.Completed)
     [outcome] = await run(emulator, alias, 1)
-    assert outcome.resumed
+    assert as_completed(outcome).resumed
 
 
 async def test_one_journal_object_in_two_pools(emulator, path):
@@ -356,8 +357,8 @@ async def test_a_disk_that_is_full_before_the_submit(emulator, path):
             outcomes = [outcome async for outcome in pool.run(jobs(3))]
             with pytest.raises(JournalError):
                 await pool.submit(dance(7))
-    assert [type(outcome.error) for outcome in outcomes] == [JournalError] * 3
-    assert all("run.db" in str(outcome.error) for outcome in outcomes)
+    assert [type(error_of(outcome)) for outcome in outcomes] == [JournalError] * 3
+    assert all("run.db" in str(error_of(outcome)) for outcome in outcomes)
     assert emulator.ledger.accepted == 1
     assert {type(outcome) for outcome in await run(emulator, path)} == {ev.Completed}
     assert emulator.ledger.accepted == 4
@@ -396,7 +397,7 @@ async def test_a_disk_that_is_full_at_the_end_of_a_task(emulator, path):
             done = await pool.wait(accepted.task_id)
     assert rows(path)["shot-1"]["state"] == "accepted"
     [again] = await run(emulator, path, 1)
-    assert (again.url, again.resumed) == (done.url, False)
+    assert (as_completed(again).url, as_completed(again).resumed) == (as_completed(done).url, False)
     assert emulator.ledger.accepted == 1
 
 
@@ -481,7 +482,7 @@ async def test_a_file_that_may_not_be_written(emulator, shared_folder):
         await SqliteJournal(path).open()
     assert path.read_bytes() == before
     path.chmod(0o644)
-    assert all(outcome.resumed for outcome in await run(emulator, path))
+    assert all(as_completed(outcome).resumed for outcome in await run(emulator, path))
 
 
 @pytest.mark.parametrize("name", ["", "missing/run.db", "a\0b", ":memory:"])

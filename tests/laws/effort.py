@@ -9,7 +9,9 @@ SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_
 
 def effort(share: float = 1.0) -> settings:
     """Settings with a share of the examples of the active profile; drawing may be slow."""
-    count = max(1, round(settings.default.max_examples * share))
+    profile = settings.default
+    assert profile is not None
+    count = max(1, round(profile.max_examples * share))
     return settings(max_examples=count, suppress_health_check=SLOW)
 
 

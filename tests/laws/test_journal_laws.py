@@ -22,7 +22,7 @@ from evolink_async.journal.protocol import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import TaskFailure, TaskState
 from evolink_async.wire import encode_submit, task_error
-from tests.kit import dance
+from tests.kit import as_completed, dance, error_of
 from tests.laws.effort import machine_effort
 
 KEYS = st.sampled_from([f"shot-{number}" for number in range(4)])
@@ -179,9 +179,11 @@ class JournalLaws(RuleBasedStateMachine):
             return
         files = (SavedFile(Path(f"/videos/{key}.mp4"), 1000, "0" * 64, 1),)
         outcome = outcome_of(key, entry.task_id or "task-of-nobody", "completed")
-        self.do(self.journal.saved(attrs.evolve(entry.outcome if entry.state == "completed" else outcome, saved=files)))
-        if entry.state == "completed":
-            entry.outcome = attrs.evolve(entry.outcome, saved=files)
+        is_completed = entry.state == "completed"
+        outcome = attrs.evolve(as_completed(entry.outcome if is_completed else outcome), saved=files)
+        self.do(self.journal.saved(outcome))
+        if is_completed:
+            entry.outcome = outcome
 
     # --- what the user does
 
@@ -245,13 +247,15 @@ class JournalLaws(RuleBasedStateMachine):
                 assert isinstance(standing, Accepted), "not told yet: it is looked at again"
             case "completed":
                 assert isinstance(standing, Completed)
-                assert attrs.evolve(standing, resumed=False, snapshot=entry.outcome.snapshot) == entry.outcome
-            case _:
-                assert type(standing.error) is type(entry.outcome.error)
-                assert (standing.error.code, standing.error.advice) == (
-                    entry.outcome.error.code,
-                    entry.outcome.error.advice,
+                assert (
+                    attrs.evolve(standing, resumed=False, snapshot=as_completed(entry.outcome).snapshot)
+                    == entry.outcome
                 )
+            case _:
+                found, error = error_of(standing), error_of(entry.outcome)
+                assert type(found) is type(error)
+                assert getattr(found, "code", None) == getattr(error, "code", None)
+                assert found.advice == error.advice
 
     @invariant()
     def the_unfinished_are_listed(self) -> None:
@@ -341,6 +345,7 @@ def copied(
 def intent_of(key: str, entry: Entry) -> Intent:
     """What the submitter would write."""
     body = encode_submit(entry.job_params, entry.idempotency_key).body
+    assert body is not None
     return Intent(
         key=key,
         model="wan2.6-reference-video",

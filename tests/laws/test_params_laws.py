@@ -34,7 +34,17 @@ from evolink_async.params import (
 )
 from tests.laws.bodies import URLS, base, bodies, edges, mixtures
 from tests.laws.effort import effort
-from tests.laws.vendor import DISAGREEMENTS, URL, VENDOR, assert_agreement, class_takes, cut, load_quietly, schema_takes
+from tests.laws.vendor import (
+    DISAGREEMENTS,
+    URL,
+    VENDOR,
+    Schema,
+    assert_agreement,
+    class_takes,
+    cut,
+    load_quietly,
+    schema_takes,
+)
 
 NAMES = sorted(VENDOR)
 
@@ -149,7 +159,8 @@ def local(name: str, value: object, data: st.DataObject) -> object:
 @pytest.mark.parametrize("name", NAMES)
 def test_our_schema_has_the_vendors_fields_and_defaults(name):
     """The schema made of the rules names the same fields, requires the same and states the same defaults."""
-    ours, vendor = json_schema(registered_models()[name]), VENDOR[name]
+    ours: Schema = json_schema(registered_models()[name])
+    vendor = VENDOR[name]
     assert ours["properties"].keys() == vendor["properties"].keys()
     assert sorted(ours["required"]) == sorted(vendor["required"])
     Draft202012Validator.check_schema(ours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_what_is_read_is_what_stands_there(states, asked, saved):
         reader.close()
 
 
-def test_jobs_asked_for_in_their_order_are_read_many_at_once(tmp_path):
+def test_jobs_asked_for_in_their_order_are_read_many_at_once(tmp_path, monkeypatch):
     """A million finished jobs are a few thousand reads, not a million."""
     path = str(tmp_path / "run.db")
     with closing(sqlite3.connect(path)) as writer:
@@ -61,7 +62,12 @@ def test_jobs_asked_for_in_their_order_are_read_many_at_once(tmp_path):
     reader, reads = RowReader(path), []
     reader.open()
     plain = reader.rows
-    reader.rows = lambda query, *values: reads.append(query) or plain(query, *values)
+
+    def counted(query: str, *values: object) -> Any:
+        reads.append(query)
+        return plain(query, *values)
+
+    monkeypatch.setattr(reader, "rows", counted)
     assert all(reader.job(f"shot-{number}") for number in range(1000))
     assert len(reads) < 1000 / AHEAD * 2 + 5
     reader.close()

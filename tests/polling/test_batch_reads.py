@@ -22,9 +22,11 @@ import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.faults.kinds import InjectedFault
 from evolink_async.emulator.hosts.interceptor import Received
+from evolink_async.emulator.service.refusals import JsonObject
 from evolink_async.events import BatchReadsOff, Event, StatusAnswered
+from evolink_async.json_text import Json
 from evolink_async.polling.poller import BURST
-from tests.kit import FAST, KEY, SINGLY, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, SINGLY, as_completed, dance, jobs, open_pool, until
 from tests.soak.storm import During, most_within
 
 pytestmark = pytest.mark.anyio
@@ -66,9 +68,9 @@ def rows_of(request: Received) -> list[str]:
     return json.loads(request.body)["task_ids"]
 
 
-def check_all_completed_once(outcomes: list[ev.Completed], emulator: Emulator, count: int) -> None:
+def check_all_completed_once(outcomes: list[ev.Outcome], emulator: Emulator, count: int) -> None:
     """Every job is there, once, with its link, and was paid for once."""
-    assert all(isinstance(outcome, ev.Completed) and outcome.urls for outcome in outcomes)
+    assert all(as_completed(outcome).urls for outcome in outcomes)
     assert sorted(outcome.key for outcome in outcomes) == sorted(job.key for job in jobs(count))
     assert emulator.ledger.accepted == count
 
@@ -93,8 +95,8 @@ async def test_a_thousand_tasks_cost_less_than_a_request_each():
         async with open_pool(emulator, cadence=cadence) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(count))]
         check_all_completed_once(outcomes, emulator, count)
-        lives = [emulator.tasks[outcome.task_id].life for outcome in outcomes]
-        noticed = [outcome.timing.finished_at * speed + ahead for outcome in outcomes]
+        lives = [emulator.tasks[as_completed(outcome).task_id].life for outcome in outcomes]
+        noticed = [as_completed(outcome).timing.finished_at * speed + ahead for outcome in outcomes]
         late = [at - life.ends_at for at, life in zip(noticed, lives, strict=True)]
         requests = len(of_kind(emulator, "batch")) + len(of_kind(emulator, "poll"))
     assert min(late) > -0.1 * speed  # else the clocks were compared wrongly
@@ -108,9 +110,9 @@ async def test_a_thousand_tasks_cost_less_than_a_request_each():
 
 def about_one_task() -> InjectedFault:
     """Answers whose rows are all about the same task, one of those asked for."""
-    first: list[object] = []
+    first: list[Json] = []
 
-    def change(row: dict[str, object]) -> dict[str, object]:
+    def change(row: JsonObject) -> JsonObject:
         first.append(row["id"])
         return row | {"id": first[0]}
 
@@ -412,7 +414,7 @@ async def test_a_tight_budget_starves_no_task():
     ]
     async with Emulator(speed=200) as emulator:
 
-        def later(row: dict[str, object]) -> dict[str, object]:
+        def later(row: JsonObject) -> JsonObject:
             task = emulator.tasks[str(row["id"])]
             is_over = emulator.clock.now() > task.life.accepted_at + 3 * task.life.total_seconds
             if task.model != wishes[1].params.model or is_over:

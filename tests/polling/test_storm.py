@@ -13,10 +13,11 @@ from email.utils import formatdate
 import attrs
 import pytest
 
-from evolink_async import Completed, DeadlineError, Limits
+from evolink_async import Completed, DeadlineError, Limits, RateLimitError
 from evolink_async.emulator import Emulator, faults
 from evolink_async.events import Event, StatusAnswered
-from tests.kit import KEY, jobs, open_pool
+from evolink_async.settings import BatchMode
+from tests.kit import KEY, error_of, jobs, open_pool
 from tests.soak.storm import STATUS_READS, Course, Storm, compare, most_within
 
 STORM = Storm(count=120, in_flight=120, begin=75, total=115, end=155, budget=5, speed=50)
@@ -36,7 +37,7 @@ GRAIN = 0.003
 def courses() -> dict[str, tuple[Course, Course]]:
     """The jobs in calm and in the storm, read one by one, many at once, and under `DRIZZLE`, all at the same time."""
 
-    async def sail() -> list[tuple[Course, Course]]:
+    async def sail() -> tuple[tuple[Course, Course], ...]:
         return await asyncio.gather(compare(STORM, "never"), compare(STORM, "auto"), compare(DRIZZLE, "never"))
 
     # Where the machine holds this process up for seconds, the storm is over before a read is sent: once more, then.
@@ -112,18 +113,14 @@ class Notes:
 
     def refused(self) -> list[float]:
         """When answers with 429 came."""
-        return [
-            event.at + event.seconds
-            for event in self.status_answered
-            if event.error is not None and event.error.status == 429
-        ]
+        return [event.at + event.seconds for event in self.status_answered if isinstance(event.error, RateLimitError)]
 
     def sent_between(self, begin: float, end: float) -> list[float]:
         """Requests sent between two moments, by more than two clocks may disagree."""
         return [event.at for event in self.status_answered if begin + GRAIN < event.at < end - GRAIN]
 
 
-async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
+async def refused_for_a_while(headers: dict[str, str], batch: BatchMode) -> Notes:
     """Forty jobs whose first reads are refused, one by one and many at once; each completes."""
     storm = Storm(count=40, in_flight=40, begin=0, total=0, end=0, speed=400)
     notes = Notes()
@@ -181,7 +178,7 @@ async def test_a_retry_after_beyond_the_deadline_ends_at_the_deadline(emulator):
     notes = Notes()
     async with open_pool(emulator, observer=notes, limits=Limits(requests=4, submits=2)) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(20), timeout=0.5)]
-        assert all(isinstance(outcome.error, DeadlineError) for outcome in outcomes)
+        assert all(isinstance(error_of(outcome), DeadlineError) for outcome in outcomes)
         assert len(pool.unfinished()) == 20
     assert 0 < len(notes.status_answered) <= 4  # what was on its way when the first answer came
     assert notes.sent_between(min(notes.refused()), float("inf")) == []

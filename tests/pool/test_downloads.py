@@ -6,21 +6,21 @@ import gc
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import evolink_async as ev
 from evolink_async.downloads import has_files
 from evolink_async.emulator import faults
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import as_completed, dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
 
-async def completed_of(pool: ev.SessionPool, count: int = 1, **words: object) -> list[ev.Completed]:
+async def completed_of(pool: ev.SessionPool, count: int = 1, **words: Any) -> list[ev.Completed]:
     """Run some jobs, which all complete."""
-    outcomes = [outcome async for outcome in pool.run(jobs(count), **words)]
-    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)
+    outcomes = [as_completed(outcome) async for outcome in pool.run(jobs(count), **words)]
     return sorted(outcomes, key=lambda outcome: outcome.key)
 
 

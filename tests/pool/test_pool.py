@@ -7,7 +7,9 @@ import gc
 import pickle
 import random
 import warnings
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,22 @@ from evolink_async.downloads import has_files
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
-from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, soak, until
+from tests.kit import (
+    FAST,
+    KEY,
+    SINGLY,
+    arrivals,
+    as_accepted,
+    as_completed,
+    dance,
+    error_of,
+    jobs,
+    open_pool,
+    own_tasks,
+    soak,
+    task_ids,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +76,7 @@ async def test_outcomes_come_in_the_order_jobs_end():
     """The order of the stream is the order of the final polls."""
     async with Emulator(speed=1000) as emulator, open_pool(emulator) as pool:
         outcomes = [outcome async for outcome in pool.run(four_models(40))]
-    finished = [outcome.timing.finished_at for outcome in outcomes]
+    finished = [as_completed(outcome).timing.finished_at for outcome in outcomes]
     assert finished == sorted(finished)
     assert [outcome.key for outcome in outcomes] != [f"job-{n}" for n in range(40)]
 
@@ -77,11 +94,11 @@ async def test_leaving_after_the_first_outcome_leaks_nothing(emulator):
         await until(lambda: {task for task in own_tasks() if "Poller._work" not in task.get_name()} <= before)
         stats = pool.stats()
         assert (stats.requests, stats.in_flight, stats.waiting) == (0, 0, 0)
-        known = {job.task_id for job in pool.unfinished()} | {outcome.task_id}
+        known = {*task_ids(pool.unfinished()), as_completed(outcome).task_id}
         assert known == set(emulator.tasks)
         # and each of them can be taken up again
-        again = await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
-        assert {completed.task_id for completed in again} == known - {outcome.task_id}
+        again = await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
+        assert {completed.task_id for completed in again} == known - {as_completed(outcome).task_id}
         assert emulator.ledger.accepted == bought
     assert own_tasks() == set()
 
@@ -95,7 +112,7 @@ async def test_a_stream_dropped_without_closing_stops_buying(emulator):
         await until(lambda: not pool.stats().submitting and not pool.stats().in_flight)
         bought = emulator.ledger.accepted
         assert bought < 100
-        await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
+        await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
         assert emulator.ledger.accepted == bought
 
 
@@ -112,7 +129,7 @@ async def test_input_is_read_lazily(emulator):
     async with open_pool(emulator, limits=ev.Limits(in_flight=5, submits=2)) as pool, pool.run(endless()) as stream:
         taken = [await anext(stream) for _ in range(3)]
         assert read <= 5 + 3 + 2
-        await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
+        await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
         assert read <= 5 + 3 + 2  # nobody takes outcomes, so nothing more is read
     assert len(taken) == 3
 
@@ -171,7 +188,7 @@ async def test_a_key_given_twice(emulator):
             pool.run(twice)
         assert emulator.received == []
         outcomes = {type(outcome): outcome async for outcome in pool.run(iter(twice))}
-    assert isinstance(outcomes[ev.Failed].error, ev.ConfigurationError)
+    assert isinstance(error_of(outcomes[ev.Failed]), ev.ConfigurationError)
     assert emulator.ledger.accepted == 2
 
 
@@ -204,6 +221,7 @@ async def test_generate_and_its_figures(emulator):
     assert done.key == "shot-17"
     assert done.url.startswith(emulator.results_url)
     assert done.credits == pytest.approx(emulator.ledger.charged)
+    assert done.timing.accepted_at is not None
     assert done.timing.accepted_at <= done.timing.finished_at < done.expires_at
     assert done.timing.looks == len([r for r in emulator.received if r.kind == "poll"])
     assert done.timing.lag > 0
@@ -442,7 +460,7 @@ async def test_an_expired_link_that_the_task_still_has_is_not_tried_twice(emulat
     emulator.faults.on("result", 1, faults.reply(403))
     async with open_pool(emulator) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
-    assert isinstance(outcome.download_error, LinkExpiredError)
+    assert isinstance(as_completed(outcome).download_error, LinkExpiredError)
     assert sum(request.kind == "result" for request in emulator.received) == 1
     assert emulator.ledger.accepted == 1
 
@@ -458,9 +476,10 @@ async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path
     emulator.faults.on("poll", faults.ALWAYS, faults.rewrite("old link", old))
     async with open_pool(emulator, cadence=SINGLY) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
-    assert outcome.download_error is None
-    assert outcome.url != gone
-    assert has_files(outcome)
+    done = as_completed(outcome)
+    assert done.download_error is None
+    assert done.url != gone
+    assert has_files(done)
 
 
 async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(emulator):
@@ -476,15 +495,16 @@ async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(
         outcomes = [outcome async for outcome in pool.run(jobs(3))]
         stats = pool.stats()
     assert sorted(outcome.key for outcome in outcomes) == ["shot-1", "shot-2", "shot-3"]
-    assert {outcome.task_id for outcome in outcomes} == {first[0]}
+    assert set(task_ids(outcomes)) == {first[0]}
     assert stats.in_flight == 0
 
 
 async def test_a_wrong_type_of_job_or_id_is_refused(emulator):
     """An int in place of parameters or of a task id raises one of our errors."""
     with pytest.raises(ev.ConfigurationError, match="parameters"):
-        ev.Job("a", 5)
+        ev.Job("a", 5)  # type: ignore[arg-type]  # what is tested
     async with open_pool(emulator) as pool:
-        for use in (pool.wait, pool.submit, pool.poll):
+        uses: tuple[Callable[[Any], Awaitable[object]], ...] = (pool.wait, pool.submit, pool.poll)
+        for use in uses:
             with pytest.raises(ev.EvolinkError):
                 await use(5)

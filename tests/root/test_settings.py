@@ -54,8 +54,8 @@ def test_numbers_must_agree():
         Limits(submits=9, requests=8)
     with pytest.raises(ConfigurationError, match=r"Cadence\.min_interval \(2\).*Cadence\.max_interval \(1\)"):
         Cadence(min_interval=2, max_interval=1)
-    assert Limits(submits=8, requests=8)
-    assert Cadence(min_interval=1, max_interval=1)
+    assert Limits(submits=8, requests=8).requests == 8
+    assert Cadence(min_interval=1, max_interval=1).max_interval == 1
 
 
 @pytest.mark.parametrize("word", ["", "always", "NEVER", None, True, 5, ["never"]])

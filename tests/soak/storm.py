@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Container, Sequence
+from typing import Literal
 
 import attrs
 
@@ -20,7 +21,7 @@ from evolink_async.polling.poller import BURST
 from evolink_async.settings import BatchMode
 from tests.kit import jobs, open_pool
 
-STATUS_READS = ("poll", "batch")
+STATUS_READS: tuple[Literal["poll"], Literal["batch"]] = ("poll", "batch")
 
 
 @attrs.frozen
@@ -39,7 +40,7 @@ class During:
     end: float
     among: Container[int] = faults.ALWAYS
 
-    def __contains__(self, ordinal: int) -> bool:
+    def __contains__(self, ordinal: object) -> bool:
         return self.begin <= self.clock.now() < self.end and ordinal in self.among
 
 

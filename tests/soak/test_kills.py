@@ -23,6 +23,7 @@ import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal.sqlite import SqliteJournal
+from evolink_async.settings import Resubmit
 from tests.kit import open_pool
 from tests.soak.worker import SUBMITS, Life, Nursery, nursery, read_diary
 
@@ -68,7 +69,7 @@ class Bench:
     emulator: Emulator
     nursery: Nursery
     folder: Path
-    resubmit: str
+    resubmit: Resubmit
     dice: random.Random
     toll: Toll = attrs.field(factory=Toll)
     batch: int = 0
@@ -164,7 +165,7 @@ def kills_before_opening(life: Life, found: list[dict]) -> int:
     return life.count // NEW_JOBS + 1 - len(found)
 
 
-def kill(kills: int, folder: Path, resubmit: str) -> Toll:
+def kill(kills: int, folder: Path, resubmit: Resubmit) -> Toll:
     """Run a bench, and see that it was not for nothing."""
     with service(idempotency=resubmit == "same_key") as emulator, nursery() as born:
         toll = Bench(emulator, born, folder, resubmit, random.Random(kills)).run(kills)

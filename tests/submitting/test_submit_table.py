@@ -24,7 +24,7 @@ from evolink_async import (
     Unknown,
 )
 from evolink_async.emulator import Emulator, faults
-from tests.kit import KEY, arrivals, dance, jobs, open_pool
+from tests.kit import KEY, arrivals, as_completed, dance, error_of, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
@@ -264,7 +264,7 @@ async def test_when_every_key_is_suspended_no_job_is_sent(emulator):
     async with open_pool(emulator) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(50))]
     assert len(outcomes) == 50
-    assert all(isinstance(outcome.error, InsufficientCreditsError) for outcome in outcomes)
+    assert all(isinstance(error_of(outcome), InsufficientCreditsError) for outcome in outcomes)
     assert len(emulator.received) <= 8  # those that were under way together
 
 
@@ -290,7 +290,7 @@ async def test_one_key_is_one_purchase_while_it_is_unfinished(emulator):
         with pytest.raises(Exception, match="other parameters"):
             await pool.submit(dance(2), key="shot")
         [outcome] = [outcome async for outcome in pool.run([Job("shot", dance())])]
-        assert outcome.task_id == first.task_id
+        assert as_completed(outcome).task_id == first.task_id
     assert emulator.ledger.accepted == 1
 
 

@@ -12,7 +12,7 @@ import evolink_async as ev
 from evolink_async import telemetry
 from evolink_async.emulator import Emulator, faults
 from evolink_async.telemetry import LogObserver
-from tests.kit import dance, jobs, open_pool
+from tests.kit import as_completed, dance, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
@@ -45,9 +45,13 @@ async def test_each_job_of_a_run_is_a_span_below_whoever_ran_it(emulator, traced
         linked = [link for span in traced.spans for link in span.links if link.context.span_id == job.context.span_id]
         assert job.parent.span_id == batch.get_span_context().span_id
         assert (below.count("evolink.submit"), below.count("evolink.download")) == (1, 1)
-        assert below.count("evolink.look") + len(linked) == outcome.timing.looks == job.attributes["evolink.looks"]
-        assert job.attributes["evolink.task.id"] == outcome.task_id
-        assert job.attributes["evolink.credits"] == outcome.credits
+        assert (
+            below.count("evolink.look") + len(linked)
+            == as_completed(outcome).timing.looks
+            == job.attributes["evolink.looks"]
+        )
+        assert job.attributes["evolink.task.id"] == as_completed(outcome).task_id
+        assert job.attributes["evolink.credits"] == as_completed(outcome).credits
 
 
 async def test_spans_lie_within_their_job(emulator, traced, tmp_path):

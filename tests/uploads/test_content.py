@@ -9,6 +9,7 @@ import socket
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PIECE_BYTES", 1 << 14)
 
 
-async def send(url: str, content: Content, tell: Callable[[int], None] = id, options: HttpOptions = HASTY) -> Response:
+async def send(url: str, content: Content, tell: Any = id, options: HttpOptions = HASTY) -> Response:
     """Send once over a transport made for it."""
     transport = AiohttpTransport(base_url(url), ApiKey(CANARY), options=options)
     try:
@@ -124,13 +125,18 @@ def test_what_a_url_is_signed_with_is_in_no_name():
 # --- files that are not what they were
 
 
+def replace_file(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(b"x" * len(FILM))
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "other bytes": lambda path: path.write_bytes(FILM[::-1]),
     "one byte": lambda path: path.write_bytes(FILM[:-1] + b"\0"),
     "shorter": lambda path: os.truncate(path, 1000),
     "empty": lambda path: os.truncate(path, 0),
     "longer": lambda path: path.open("ab").write(b"more"),
-    "another file": lambda path: (path.unlink(), path.write_bytes(b"x" * len(FILM))),
+    "another file": replace_file,
 }
 
 
@@ -197,9 +203,14 @@ def looped(path: Path) -> Path:
     return path
 
 
+def touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
 NO_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda path: path, "cannot be read: No such file"),
-    "empty": (lambda path: path.touch() or path, "is empty"),
+    "empty": (touched, "is empty"),
     "a folder": (lambda path: path.parent, "cannot be read: Is a directory"),
     "a pipe": (pipe, "is no regular file"),
     "a device": (lambda _: Path("/dev/zero"), "is no regular file"),

@@ -17,7 +17,7 @@ from evolink_async.downloads import ResultReader
 from evolink_async.errors import PreflightError
 from evolink_async.media import LocalMedia, MediaFacts
 from evolink_async.models import Wan26ImageToVideo, Wan26ReferenceVideo, Wan27ImageToVideo, Wan30ReferenceVideo
-from evolink_async.params import RawParams, dump_params, load_params, registered_models
+from evolink_async.params import RawParams, dump_params, load_params, local_media, registered_models
 from evolink_async.uploads import Preflight, billed_input_seconds
 from tests.footage import clip, document, image, sound
 from tests.servers import reply, serving
@@ -126,18 +126,18 @@ def samples_of(limit: Limit) -> Iterator[Sample]:
     yield Sample(long, seconds=inside, size_bytes=most)
     yield Sample(long, f"must be up to {limit.megabytes} MB, not ", seconds=inside, size_bytes=most + 1)
     if limit.seconds:
-        least, most = limit.seconds
-        words = f"must be {least} to {most} s long, not "
-        yield from (Sample(form, seconds=least), Sample(form, seconds=most))
-        yield from (Sample(form, words, seconds=least - 0.2), Sample(form, words, seconds=most + 0.2))
+        shortest, longest = limit.seconds
+        words = f"must be {shortest} to {longest} s long, not "
+        yield from (Sample(form, seconds=shortest), Sample(form, seconds=longest))
+        yield from (Sample(form, words, seconds=shortest - 0.2), Sample(form, words, seconds=longest + 0.2))
     if limit.pixels:
-        least, most = limit.pixels
-        other = max(least, most // (limit.ratio or 100))
-        words = f"must be {least} to {most} pixels a side, not "
-        yield from (Sample(form, None, (least, least), brief), Sample(form, None, (other, most), brief))
+        small, large = limit.pixels
+        other = max(small, large // (limit.ratio or 100))
+        words = f"must be {small} to {large} pixels a side, not "
+        yield from (Sample(form, None, (small, small), brief), Sample(form, None, (other, large), brief))
         yield from (
-            Sample(form, words, (least - 1, least), brief),
-            Sample(form, words, (most + 1, other + 1), brief),
+            Sample(form, words, (small - 1, small), brief),
+            Sample(form, words, (large + 1, other + 1), brief),
         )
     if limit.ratio and limit.pixels:
         words = f"must be 1:{limit.ratio} to {limit.ratio}:1 in shape, not "
@@ -212,7 +212,7 @@ def test_the_table_is_complete():
     assert {(model, field) for _, model, field in PLACES} == kept
 
 
-def dance(*clips: Path | str) -> Wan26ReferenceVideo:
+def dance(*clips: Path | str | LocalMedia) -> Wan26ReferenceVideo:
     """Parameters with these clips."""
     return Wan26ReferenceVideo(prompt="A", video_urls=list(clips))
 
@@ -292,7 +292,9 @@ async def test_a_file_far_too_long_is_refused_unread(tmp_path):
     os.truncate(path, 8 << 30)
     preflight = Preflight()
     assert await faults_of(dance(path), preflight) == [f"{path} must be up to 100 MB, not 8192.0"]
-    assert preflight.facts(LocalMedia(path)).seconds == 3
+    facts = preflight.facts(LocalMedia(path))
+    assert facts is not None
+    assert facts.seconds == 3
 
 
 async def test_all_faults_of_all_files_come_at_once(tmp_path):
@@ -327,7 +329,12 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     """However many jobs name it at once, by whatever number of parameters."""
     path, reads = tmp_path / "a.mp4", []
     path.write_bytes(clip(3))
-    monkeypatch.setattr("evolink_async.uploads.preflight.measure", lambda file: reads.append(1) or real(file))
+
+    def counted(file: str) -> object:
+        reads.append(1)
+        return real(file)
+
+    monkeypatch.setattr("evolink_async.uploads.preflight.measure", counted)
     preflight = Preflight()
     async with anyio.create_task_group() as group:
         for _ in range(50):
@@ -338,8 +345,11 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     after = await preflight.with_digests(dance(path))
     assert len(reads) == 2
     assert before != after
-    assert preflight.facts(after.video_urls[0]).seconds == 4
-    assert preflight.facts(before.video_urls[0]) is None
+    [now], [then] = local_media(after), local_media(before)
+    facts = preflight.facts(now)
+    assert facts is not None
+    assert facts.seconds == 4
+    assert preflight.facts(then) is None
 
 
 def real(file) -> MediaFacts:
@@ -357,7 +367,8 @@ async def test_a_file_once_too_long_is_hashed_when_another_model_takes_it(tmp_pa
     preflight = Preflight()
     fault = f"{path} must be up to 10 MB, not 11.0"
     assert await faults_of(Wan26ImageToVideo(prompt="A", image_urls=[path]), preflight) == [fault]
-    assert (await preflight.with_digests(Wan27ImageToVideo(image_start=path))).image_start.sha256
+    [picture] = local_media(await preflight.with_digests(Wan27ImageToVideo(image_start=path)))
+    assert picture.sha256
 
 
 async def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
@@ -392,7 +403,8 @@ async def test_cancelling_leaves_nothing_half_done(tmp_path):
         scope.cancel()
         await preflight.with_digests(dance(path))
     assert scope.cancelled_caught
-    assert (await preflight.with_digests(dance(path))).video_urls[0].sha256
+    [film] = local_media(await preflight.with_digests(dance(path)))
+    assert film.sha256
 
 
 async def test_billed_seconds_come_from_real_lengths(tmp_path):

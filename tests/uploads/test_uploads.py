@@ -349,6 +349,7 @@ async def test_any_key_will_do(film, picky):
     """The refused one is suspended."""
     async with house(picky.url) as here:
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), film.path)).url == LINK
+        assert here.session.suspended is not None
         assert (here.session.suspended.status, here.spare.suspended) == (401, None)
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), b"more")).url == LINK
     assert len(picky.taken) == 3
@@ -524,7 +525,7 @@ async def test_progress_is_told_a_few_times_a_second():
             return Response(status=200, headers={}, body=receipt().partition(b"\r\n\r\n")[2])
 
     sender = Sender(Limiter(1), PATIENT, emit=events.append, clock=lambda: NOON, now=clock)
-    await sender.deliver(Chatty(), None)
+    await sender.deliver(Chatty(), None)  # type: ignore[arg-type]  # no transport is used
     *uploading, _ = events
     assert uploading == [
         Uploading(at=NOON, source="film.mp4", sent_bytes=sent, total_bytes=500) for sent in (1000, 1020, 1040)
@@ -598,7 +599,7 @@ async def test_what_is_no_name(emulator, film):
     """A name is text."""
     async with open_pool(emulator) as pool:
         with pytest.raises(ev.ConfigurationError, match="file_name must be text, not '5'"):
-            await pool.upload(film.path, file_name=5)
+            await pool.upload(film.path, file_name=5)  # type: ignore[arg-type]  # what is tested
 
 
 async def test_the_emulator_refuses_as_the_service_does(emulator, film):

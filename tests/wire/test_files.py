@@ -70,20 +70,20 @@ def test_a_stream_is_these_bytes():
 def test_the_other_two_ways_are_json():
     """A content in base64 with its type, and a URL; a name only where there is one."""
     inline = encode_inline(b"film", "a.png", SHA256)
-    assert (inline.path, json.loads(inline.body)) == (
+    assert (inline.path, json.loads(inline.body or b"")) == (
         "/api/v1/files/upload/base64",
         {
             "base64_data": "data:image/png;base64," + base64.b64encode(b"film").decode(),
             "file_name": f"{SHA256[:16]}-a.png",
         },
     )
-    assert json.loads(encode_inline(b"film", "content", SHA256).body)["base64_data"] == "ZmlsbQ=="
+    assert json.loads(encode_inline(b"film", "content", SHA256).body or b"")["base64_data"] == "ZmlsbQ=="
     fetch = encode_fetch("https://example.com/a.png?signed=1", None)
-    assert (fetch.path, json.loads(fetch.body)) == (
+    assert (fetch.path, json.loads(fetch.body or b"")) == (
         "/api/v1/files/upload/url",
         {"file_url": "https://example.com/a.png?signed=1"},
     )
-    assert json.loads(encode_fetch("https://example.com/a.png", "b.png").body)["file_name"].endswith("-b.png")
+    assert json.loads(encode_fetch("https://example.com/a.png", "b.png").body or b"")["file_name"].endswith("-b.png")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,7 @@ def test_a_refusal_under_http_200_counts_as_its_code(code, kind):
     reply = answer({"success": False, "code": code, "msg": "no, sorry"}, headers={"retry-after": "7"})
     error = on_upload(reply, now=NOON, sha256=None, size_bytes=None)
     assert type(error) is kind
+    assert isinstance(error, StatusError)
     assert (error.message, error.retry_after) == ("no, sorry", 7.0)
 
 
@@ -237,6 +238,7 @@ def test_the_samples_of_refusals_are_refusals(name, status):
 def test_final_refusals(status):
     """A redirect is never followed, so it is one of them."""
     error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(error, StatusError)
     assert not may_upload_again(error)
     assert not denies(error)
 
@@ -244,13 +246,16 @@ def test_final_refusals(status):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_passing_refusals(status):
     """What may be otherwise the next time."""
-    assert may_upload_again(on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None))
+    error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(error, StatusError)
+    assert may_upload_again(error)
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_refused_keys(status):
     """Another key may do, this one will not."""
     error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(error, StatusError)
     assert denies(error)
     assert not may_upload_again(error)
 

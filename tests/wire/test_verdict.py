@@ -49,6 +49,7 @@ def test_submit(own_words):
     for status in range(300, 600):
         verdict = on_submit(answer(OWN_WORDS if own_words else PAGE, status, {"x-request-id": "r"}), now=0)
         assert type(verdict) is submit_class(status, own_words), status
+        assert isinstance(verdict, StatusError | SubmissionUnknownError)
         assert verdict.request_id == "r"
         assert verdict.status == status
         if isinstance(verdict, SubmissionUnknownError):
