@@ -55,7 +55,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def typing(session: nox.Session) -> None:
     """Mypy --strict and pyright over the package and the public types in use; mypy over tests and benchmarks."""
-    install(session, "test", "typing", "bench", extras="[demo,fast,otel]")
+    install(session, "test", "typing", extras="[demo,fast,otel]")
     session.run("mypy", "evolink_async", "tests", "benchmarks")
     session.run("pyright")
 

@@ -1,4 +1,4 @@
-"""The small steps that are taken for every look or every job, by pytest-benchmark; not part of the test run.
+"""The small steps that are taken for every poll or every job, by pytest-benchmark; not part of the test run.
 
 pytest -c benchmarks/pytest.ini benchmarks/test_micro.py --benchmark-compare
 """
