@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 import pytest
-from _pytest.mark import ParameterSet
 
 from evolink_async import (
     Accepted,
@@ -31,7 +30,7 @@ SINGLY = attrs.evolve(FAST, batch="never")
 PATIENT = RetryPolicy(base=0.01, cap=0.05, patience=5, grace=1)
 
 
-def soak(*values: object) -> ParameterSet:
+def soak(*values: object) -> Any:
     """Parameters of a test that only the soak session tries."""
     return pytest.param(*values, marks=pytest.mark.soak)
 
