@@ -27,15 +27,20 @@ def tests(session: nox.Session) -> None:
     """
     install(session, "test", extras="[demo,fast,otel]")
     is_between = session.python not in (PYTHONS[0], PYTHONS[-1])  # what neither end notices, a Python between will not
-    session.run("pytest", "-n", "2", *(["--ignore=tests/laws"] if is_between else []), *session.posargs)
+    session.run("pytest", *PARALLEL, *(["--ignore=tests/laws"] if is_between else []), *session.posargs)
     if session.python != PYTHONS[0]:
         return
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")
     session.run_install(*uninstall, "orjson", silent=True)
-    session.run("pytest", "-n", "2", "-m", "not soak and not slow", *(session.posargs or PARSER_TESTS))
+    session.run("pytest", *PARALLEL, *(session.posargs or PARSER_TESTS))
 
 
-PARSER_TESTS = ["tests/laws", "tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"]
+PARALLEL = ("-n", "4", "--dist", "worksteal")
+"""Two workers for each of two cores: half of the time a test waits for a server, a disk or another process."""
+PARSER_TESTS = [
+    *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
+    *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
+]
 """The edges never meet a parser of their own, and what the core does with one is seen in these."""
 
 
@@ -49,9 +54,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def typing(session: nox.Session) -> None:
-    """Mypy --strict and pyright over the package, and over the public types in use."""
+    """Mypy --strict and pyright over the package and the public types in use; mypy over tests and benchmarks."""
     install(session, "test", "typing", extras="[demo,fast,otel]")
-    session.run("mypy", "evolink_async", "tests/typing")
+    session.run("mypy", "evolink_async", "tests", "benchmarks")
     session.run("pyright")
 
 
@@ -75,6 +80,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def soak(session: nox.Session) -> None:
-    """The promises at full size."""
+    """The promises at full size, and the laws with twenty times as many examples."""
     install(session, "test", extras="[demo,fast,otel]")
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
+    session.run("pytest", "-n", "2", "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")

@@ -54,8 +54,8 @@ async def _shared() -> float:
 
             async with pool.run(jobs()) as outcomes:
                 assert len([outcome async for outcome in outcomes]) == 3 * ALIVE
-    (looks, requests), (later_looks, later_requests) = noted
-    return (later_looks - looks) / (later_requests - requests)
+    (polls, requests), (later_polls, later_requests) = noted
+    return (later_polls - polls) / (later_requests - requests)
 
 
 async def _lived() -> tuple[tuple[float, float], float]:

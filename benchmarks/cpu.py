@@ -1,4 +1,4 @@
-"""CPU of a look and of a submit, beside a bare aiohttp loop and beside other vendors' clients.
+"""CPU of a poll and of a submit, beside a bare aiohttp loop and beside other vendors' clients.
 
 Every figure is the lowest of interleaved rounds, and all have as many calls under way at once.
 """
@@ -19,7 +19,7 @@ import evolink_async as ev
 from evolink_async.settings import BatchMode
 
 from .measure import WORKERS, Row, cpu, lowest, lowest_of, per_call
-from .rivals.looks import rival_looks
+from .rivals.polls import rival_polls
 from .service import SHOT, Lives, task_id
 from .stub import stub
 from .vendor import KEY
@@ -34,22 +34,22 @@ SECONDS = 0.7
 Call = Callable[[int], Awaitable[object]]
 
 
-# --- looks
+# --- polls
 
 
 async def looks() -> AsyncIterator[Row]:
-    """A look at a task that goes on: by hand, by the engine one at a time, by the engine many at once."""
+    """A poll of a task that goes on: by hand, by the engine one at a time, by the engine many at once."""
     async with AsyncExitStack() as stack:
         url = stack.enter_context(stub(Lives()))
         pool = await stack.enter_async_context(ev.SessionPool(KEY, base_url=url, limits=LIMITS))
         bare = _bare_get(await stack.enter_async_context(aiohttp.ClientSession()), f"{url}/v1/tasks/{task_id(1)}")
-        theirs = await stack.enter_async_context(rival_looks(url))
+        theirs = await stack.enter_async_context(rival_polls(url))
         get, poll, singly, together, *others = await lowest_of(
             lambda: per_call(bare),
             lambda: per_call(lambda _: pool.poll(task_id(1))),
             lambda: _saturated(url, "never"),
             lambda: _saturated(url, "auto"),
-            *(lambda look=look: per_call(lambda _: look(), RIVAL_CALLS) for look in theirs.values()),
+            *(lambda poll=poll: per_call(lambda _: poll(), RIVAL_CALLS) for poll in theirs.values()),
         )
     yield Row("one look, pool.poll / bare GET", poll, get, "us CPU", 1.10)
     yield Row("  engine, one task a request / bare GET", singly, get, "us CPU", 1.30)
@@ -71,7 +71,7 @@ def _bare_get(session: aiohttp.ClientSession, address: str) -> Call:
 
 
 async def _saturated(url: str, batch: BatchMode) -> float:
-    """CPU microseconds of one look by an engine that always has more to look at than one processor can.
+    """CPU microseconds of one poll by an engine that always has more to poll than one processor can.
 
     It may have as many calls open as the bare loop has; of a vendor as quick as the stub it opens fewer.
     """
@@ -83,9 +83,9 @@ async def _saturated(url: str, batch: BatchMode) -> float:
         waiting = [asyncio.create_task(pool.wait(task_id(number))) for number in range(WATCHED[batch])]
         await asyncio.sleep(SECONDS)
         gc.collect()
-        before, looked = cpu(), pool.stats().looks
+        before, polled = cpu(), pool.stats().looks
         await asyncio.sleep(SECONDS)
-        each = (cpu() - before) / (pool.stats().looks - looked) * 1e6
+        each = (cpu() - before) / (pool.stats().looks - polled) * 1e6
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The pictures of the pages: how far each figure is from its goal, and where looks stand.
+"""The pictures of the pages: how far each figure is from its goal, and when a task is polled.
 
 The only file that imports matplotlib.
 """
@@ -60,7 +60,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def looks_plot(path: Path) -> None:
-    """Draw the density of durations, and below it where a schedule looks at first, after 20 tasks and after 200."""
+    """Draw the density of durations, and below it where a schedule polls at first, after 20 tasks and after 200."""
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 6.2), layout="constrained")
         grid = figure.subplots(2, 2, sharex=True)
@@ -80,9 +80,9 @@ def _draw(axes: Any, family: Family) -> None:
     axes.plot(density, color=LINE, linewidth=1.2)
     for row, (seen, color) in enumerate(zip(SEEN, TICKS, strict=True)):
         middle, half = -top * (0.17 + 0.2 * row), top * 0.075
-        looks = _looks(family, seen)
-        shades = [to_rgba(color, max(1 - family.by(before), PALEST)) for before in (0.0, *looks[:-1])]
-        axes.vlines(looks, middle - half, middle + half, colors=shades, linewidth=1.6)
+        polls = _polls(family, seen)
+        shades = [to_rgba(color, max(1 - family.by(before), PALEST)) for before in (0.0, *polls[:-1])]
+        axes.vlines(polls, middle - half, middle + half, colors=shades, linewidth=1.6)
         axes.text(-8, middle, f"{seen} tasks" if seen else "at first", ha="right", va="center", color=color)
     axes.set_title(family.name, fontsize=9.5, loc="left")
     axes.set(xlim=(0, UNTIL), ylim=(-top * 0.72, top * 1.06), yticks=[])
@@ -91,9 +91,9 @@ def _draw(axes: Any, family: Family) -> None:
     axes.spines[["left", "top", "right"]].set_visible(False)
 
 
-def _looks(family: Family, seen: int) -> list[float]:
-    schedule = Schedule(CADENCE, [("shape", duration) for duration in family.durations(seen, seed=1)])
+def _polls(family: Family, seen: int) -> list[float]:
+    schedule = Schedule(CADENCE, [("class", duration) for duration in family.durations(seen, seed=1)])
     times = [0.0]
     while times[-1] < UNTIL:
-        times.append(times[-1] + schedule.next_look("shape", times[-1]))
+        times.append(times[-1] + schedule.next_look("class", times[-1]))
     return times[1:-1]

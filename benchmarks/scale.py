@@ -40,8 +40,8 @@ def scale() -> Iterator[Row]:
 
 
 def _turns(few: Figures, many: Figures) -> Iterator[Row]:
-    looking, submitting = few["phases"]["looking"], few["phases"]["submitting"]
-    yield Row(f"{FEW:,} in flight: p99 of a turn while looking / 4 ms", looking["p99_ms"], 4, "ms CPU", 1.0)
+    polling, submitting = few["phases"]["polling"], few["phases"]["submitting"]
+    yield Row(f"{FEW:,} in flight: p99 of a turn while looking / 4 ms", polling["p99_ms"], 4, "ms CPU", 1.0)
     yield Row(
         f"{FEW:,} in flight: worst turn while submitting / 90 ms",
         submitting["worst_ms"],
@@ -118,11 +118,11 @@ async def _jobs(loop: TurnsLoop, count: int, figures: Figures) -> AsyncIterator[
         prompt = f"Take {number}"
         yield ev.Job(str(number), ev.Wan26ReferenceVideo(prompt=prompt, video_urls=SHOT["video_urls"]))
     figures |= {"bytes_at_last": resident_bytes(), "submitting_s": time.monotonic() - began}
-    loop.phase = "looking"
+    loop.phase = "polling"
 
 
 def _note(loop: TurnsLoop, outcome: ev.Outcome, told: bytearray) -> None:
-    if loop.phase == "looking":
+    if loop.phase == "polling":
         loop.phase = "ending"
     if isinstance(outcome, ev.Completed):
         told[int(outcome.key)] += 1

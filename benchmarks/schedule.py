@@ -1,4 +1,4 @@
-"""How well looks are spent: lag over the best lag that as many looks allow, for who knows the durations beforehand.
+"""How well polls are spent: lag over the best lag that as many polls allow when the durations are known.
 
 Nothing is timed here, nothing is sent: lives of tasks are reckoned, from fixed seeds.
 """

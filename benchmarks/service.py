@@ -65,8 +65,8 @@ class Service:
         self._lives = lives
         self._ends = array("d")
         self._dice = random.Random("lives")
-        self._looks_at = array("d")
-        self._looks = 0
+        self._requested_at = array("d")
+        self._polls = 0
         self._together_from = math.inf
         self._results = lives.results.encode()
         self._others = shapes(lambda: False, Counter())
@@ -90,8 +90,8 @@ class Service:
 
     def _look(self, ids: list[bytes]) -> list[bytes]:
         now = time.monotonic()
-        self._looks_at.append(now)
-        self._looks += len(ids)
+        self._requested_at.append(now)
+        self._polls += len(ids)
         return [self._row(name, now) for name in ids]
 
     def _row(self, name: bytes, now: float) -> bytes:
@@ -106,9 +106,9 @@ class Service:
     def _figures(self) -> dict[str, object]:
         return {
             "submits": len(self._ends),
-            "status_requests": len(self._looks_at),
-            "looks": self._looks,
-            "most_in_10_s": _most_within(self._looks_at, 10.0),
+            "status_requests": len(self._requested_at),
+            "polls": self._polls,
+            "most_in_10_s": _most_within(self._requested_at, 10.0),
         }
 
 

@@ -1,6 +1,6 @@
 """A vendor that costs next to nothing: HTTP on a bare protocol, in a process of its own, so that its work is not ours.
 
-It checks no key. What it answers is somebody else's business.
+It checks no key. What it answers is given by the caller.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Stub(asyncio.Protocol):
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # one that reads and writes, as of every TCP connection
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

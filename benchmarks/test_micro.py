@@ -1,4 +1,4 @@
-"""The small steps that are taken for every look or every job, by pytest-benchmark; not part of the test run.
+"""The small steps that are taken for every poll or every job, by pytest-benchmark; not part of the test run.
 
 pytest -c benchmarks/pytest.ini benchmarks/test_micro.py --benchmark-compare
 """
@@ -63,7 +63,9 @@ def test_agenda_put_and_take(benchmark):
         agenda.put(Place(), number / 100)
 
     def move() -> None:
-        agenda.put(agenda.take(1e9), 50.0)
+        place = agenda.take(1e9)
+        assert place is not None
+        agenda.put(place, 50.0)
 
     benchmark(move)
     assert len(agenda) == 10_000

@@ -63,6 +63,7 @@ def sound(seconds: float = 3, form: str = "mp3", rate: int = 44_100) -> bytes:
     made = io.BytesIO()
     with av.open(made, "w", format={"m4a": "ipod"}.get(form, form)) as container:
         stream = container.add_stream({"m4a": "aac", "mp3": "libmp3lame"}[form], rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format=stream.format.name, layout="mono", samples=round(seconds * rate))
         frame.planes[0].update(bytes(frame.planes[0].buffer_size))
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import attrs
+import pytest
 
-from evolink_async import Cadence, HttpOptions, Job, RetryPolicy, SessionPool, Wan26ReferenceVideo
+from evolink_async import (
+    Accepted,
+    Cadence,
+    Completed,
+    EvolinkError,
+    Failed,
+    HttpOptions,
+    Job,
+    RetryPolicy,
+    SessionPool,
+    Unknown,
+    Wan26ReferenceVideo,
+)
 from evolink_async.emulator import Emulator
 
 KEY = "sk-emulator"
@@ -15,9 +30,14 @@ SINGLY = attrs.evolve(FAST, batch="never")
 PATIENT = RetryPolicy(base=0.01, cap=0.05, patience=5, grace=1)
 
 
-def open_pool(emulator: Emulator, **settings: object) -> SessionPool:
+def soak(*values: object) -> Any:
+    """Parameters of a test that only the soak session tries."""
+    return pytest.param(*values, marks=pytest.mark.soak)
+
+
+def open_pool(emulator: Emulator, **settings: Any) -> SessionPool:
     """A pool on the emulator with waits made small; any setting may be given."""
-    chosen = {
+    chosen: dict[str, Any] = {
         "api_key": KEY,
         "base_url": emulator.base_url,
         "cadence": FAST,
@@ -27,9 +47,12 @@ def open_pool(emulator: Emulator, **settings: object) -> SessionPool:
     return SessionPool(**chosen)
 
 
-def dance(number: int = 1, **changes: object) -> Wan26ReferenceVideo:
+def dance(number: int = 1, **changes: Any) -> Wan26ReferenceVideo:
     """Parameters of a small job; a number makes them unlike any other's."""
-    values = {"prompt": f"A person dancing, take {number}", "video_urls": ["https://example.com/reference.mp4"]}
+    values: dict[str, Any] = {
+        "prompt": f"A person dancing, take {number}",
+        "video_urls": ["https://example.com/reference.mp4"],
+    }
     return Wan26ReferenceVideo(**(values | changes))
 
 
@@ -38,7 +61,42 @@ def jobs(count: int) -> list[Job]:
     return [Job(f"shot-{number}", dance(number)) for number in range(1, count + 1)]
 
 
-async def until(condition) -> None:
+def as_completed(outcome: object) -> Completed:
+    """The outcome, which is a `Completed`."""
+    assert isinstance(outcome, Completed)
+    return outcome
+
+
+def as_failed(outcome: object) -> Failed:
+    """The outcome, which is a `Failed`."""
+    assert isinstance(outcome, Failed)
+    return outcome
+
+
+def as_accepted(standing: object) -> Accepted:
+    """The standing, which is an `Accepted`."""
+    assert isinstance(standing, Accepted)
+    return standing
+
+
+def error_of(outcome: object) -> EvolinkError:
+    """The error of a `Failed` or an `Unknown`."""
+    assert isinstance(outcome, Failed | Unknown)
+    return outcome.error
+
+
+def task_ids(standings: Iterable[object]) -> list[str | None]:
+    """The task ids of accepted or ended jobs."""
+    return [standing.task_id for standing in standings if isinstance(standing, Accepted | Completed | Failed)]
+
+
+async def turns(count: int = 5) -> None:
+    """Let every task that can run take some turns of the event loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[..., object]) -> None:
     """Let the event loop run until `condition()` holds; the test's time limit is the bound."""
     while not condition():
         await asyncio.sleep(0.001)

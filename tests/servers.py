@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import attrs
 
@@ -34,18 +36,19 @@ async def serving(act: Act | bytes | Iterable[bytes], *, at_once: bool = False) 
     With `at_once` it does not wait for a request.
     """
     tasks: set[asyncio.Task] = set()
-    answers = iter(act) if not callable(act) and not isinstance(act, bytes) else None
+    answers = itertools.repeat(act) if isinstance(act, bytes) else iter(act) if not callable(act) else iter(())
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         listener.accepted += 1
-        tasks.add(asyncio.current_task())
+        if (task := asyncio.current_task()) is not None:
+            tasks.add(task)
         try:
             if not at_once:
                 listener.heads.append(await read_request(reader))
             if callable(act):
                 await act(reader, writer)
             else:
-                writer.write(act if answers is None else next(answers))
+                writer.write(next(answers))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client has left, or the test is over
@@ -73,9 +76,9 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     return head
 
 
-def reply(body: bytes = b"{}", status: int = 200, **headers: object) -> bytes:
+def reply(body: bytes = b"{}", status: int = 200, **headers: Any) -> bytes:
     """A whole answer; underscores in the names of headers become hyphens."""
-    named = {"Content-Length": len(body), "Connection": "close"}
+    named: dict[str, Any] = {"Content-Length": len(body), "Connection": "close"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} Word", *(f"{name}: {value}" for name, value in named.items() if value is not None)]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -129,7 +132,7 @@ def flood(first: bytes, piece: bytes, count: int) -> Act:
 
 
 def free_port() -> int:
-    """A port where nobody listens."""
+    """A port without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""How each rival's client is pointed at the stub, which call of it looks once, and which waits to the end.
+"""How each rival's client is pointed at the stub, which call of it polls once, and which waits to the end.
 
 Only address and key are set. fal-client asks https of every host, so its URL constant is replaced; no logic is touched.
 """
@@ -21,9 +21,9 @@ FAL_APPLICATION = "fal-ai/wan"
 
 @attrs.frozen
 class Client:
-    """An open client. `look` asks once; `wait` takes what a look returned and asks until the task is done."""
+    """An open client. `poll` asks once; `wait` takes what a poll returned and asks until the task is done."""
 
-    look: Callable[[], Awaitable[Any]]
+    poll: Callable[[], Awaitable[Any]]
     wait: Callable[[Any], Awaitable[object]]
 
 
@@ -56,7 +56,7 @@ async def fal(stub_url: str) -> AsyncIterator[Client]:
 
     FAL_QUEUE_RUN_HOST would set the host, but the scheme is always https.
     """
-    module = importlib.import_module("fal_client.client")
+    module: Any = importlib.import_module("fal_client.client")
     client, address = module.AsyncClient(key=KEY), module.QUEUE_URL_FORMAT
     module.QUEUE_URL_FORMAT = f"{stub_url}/fal/"
     try:
@@ -76,7 +76,7 @@ RIVALS: dict[str, Open] = {"openai": openai, "replicate": replicate, "runwayml":
 
 @attrs.frozen
 class Entered:
-    """A client that can look: its name with its version, and what its first look returned."""
+    """An open client: its name with its version, and what its first poll returned."""
 
     name: str
     client: Client
@@ -84,10 +84,10 @@ class Entered:
 
 
 async def enter(stack: AsyncExitStack, package: str, stub_url: str) -> Entered | None:
-    """Open a client and look once. None, and a line printed, if it is not installed or has no such call."""
+    """Open a client and poll once. None, and a line printed, if it is not installed or has no such call."""
     try:
         client = await stack.enter_async_context(RIVALS[package](stub_url))
-        return Entered(f"{package} {version(package)}", client, await client.look())
+        return Entered(f"{package} {version(package)}", client, await client.poll())
     except ImportError:
         print(f"{package}: not installed, left out")
     except AttributeError as error:

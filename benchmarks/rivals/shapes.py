@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..stub import Answer, reply
 
 TASK_ID = "task-unified-1757169743-7cvnl5zw"
-"""The one task the vendor has, whoever asks for it."""
+"""The one task that the vendor has."""
 
 PROMPT = "A person dancing in the rain under a street lamp, slow dolly shot, 35 mm"
 CREATED = "2025-09-06T14:42:23.417Z"

@@ -38,7 +38,7 @@ def made(path):
     """Pixels, seconds and sound of a file, every frame of which can be decoded."""
     with av.open(str(path)) as container:
         video = container.streams.video[0]
-        seconds = sum(1 for _ in container.decode(video)) / video.average_rate
+        seconds = sum(1 for _ in container.decode(video)) / (video.average_rate or 1)
         return (video.width, video.height), seconds, bool(container.streams.audio)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from evolink_async import Wan26ReferenceVideo
 from evolink_async.cli.inputs.job_lines import parse_jobs
 
-GOOD = {"model": "wan2.6-reference-video", "prompt": "A person dancing", "video_urls": ["https://example.com/a.mp4"]}
+GOOD: dict[str, Any] = {
+    "model": "wan2.6-reference-video",
+    "prompt": "A person dancing",
+    "video_urls": ["https://example.com/a.mp4"],
+}
 
 
 def lines(*values: object) -> list[bytes]:

@@ -20,19 +20,19 @@ PRICE = 9  # credits of one `dance` job at the emulator
 @pytest.mark.anyio
 async def test_kill(tmp_path):
     """Killed twice in the middle, the same command gives each job one task and one file, and exit code 0."""
-    jobs, out = write_jobs(tmp_path, *map(dance, range(1, 17))), tmp_path / "out"
-    words = ("run", jobs, "--out", out, "--resubmit", "same_key", "--in-flight", "8", *QUICK)
+    jobs, out = write_jobs(tmp_path, *map(dance, range(1, 9))), tmp_path / "out"
+    words = ("run", jobs, "--out", out, "--resubmit", "same_key", "--in-flight", "4", *QUICK)
     with Emulator(speed=400).in_thread() as emulator:
-        for count in (1, 8):
+        for count in (1, 4):
             process = spawn(*words, env=environment(emulator))
             await until(lambda count=count: len(videos(out)) >= count)
             process.kill()
             process.communicate()
         ran = finish(spawn(*words, env=environment(emulator)))
     assert ran.code == 0, ran.err
-    assert [len(tasks) for tasks in emulator.ledger.tasks_by_body.values()] == [1] * 16
-    assert videos(out) == sorted(f"shot-{number}.mp4" for number in range(1, 17))
-    assert sorted(line["custom_id"] for line in ran.lines) == sorted(f"shot-{number}" for number in range(1, 17))
+    assert [len(tasks) for tasks in emulator.ledger.tasks_by_body.values()] == [1] * 8
+    assert videos(out) == sorted(f"shot-{number}.mp4" for number in range(1, 9))
+    assert sorted(line["custom_id"] for line in ran.lines) == sorted(f"shot-{number}" for number in range(1, 9))
 
 
 def test_finished(cli, service, tmp_path):

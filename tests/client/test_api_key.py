@@ -1,4 +1,4 @@
-"""The API key shows itself to nobody but the wire."""
+"""The API key is shown only in the header of a request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 from evolink_async.client import ApiKey
 from evolink_async.errors import ConfigurationError
+from evolink_async.wire import decode_error
+from tests.vendor_samples import answer
 
 CANARY = "sk-canary-0123456789abcdef"
 
@@ -65,5 +67,11 @@ def test_an_echoed_key_is_blanked_out(text, expected):
 
 
 def test_a_stand_in_is_left():
-    """A short word would match by chance."""
+    """A short placeholder would match by chance."""
     assert ApiKey("sk-emulator").scrub(b"sk-emulator") == b"sk-emulator"
+
+
+def test_a_key_with_escaped_slashes_is_scrubbed():
+    """Some JSON writers escape the slash."""
+    body = ApiKey("sk-abc/def+0123456789").scrub(b'{"error":{"code":"x","message":"sk-abc\\/def+0123456789"}}')
+    assert "abc" not in decode_error(answer(body, 401), now=0).message

@@ -18,7 +18,7 @@ from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, base_url
 from evolink_async.client.options import USER_AGENT
 from evolink_async.errors import ConfigurationError, EvolinkError, NotDeliveredError, TransportError
 from evolink_async.wire import Request, Response, decode_error
-from tests.servers import flood, free_port, full_backlog, hang, reply, reset, serving, then_hang, then_reset
+from tests.servers import Act, flood, free_port, full_backlog, hang, reply, reset, serving, then_hang, then_reset
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ def assert_clean(error: BaseException) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_logs(caplog):
-    """In every test of this file, no logger tells the key, at any level."""
+    """In every test of this file, no log record holds the key, at any level."""
     caplog.set_level(logging.DEBUG)
     yield
     assert CANARY not in caplog.text
@@ -72,7 +72,7 @@ def quiet_logs(caplog):
 
 @pytest.mark.parametrize("request_", [SUBMIT, POLL], ids=["submit", "poll"])
 async def test_a_refused_connection_is_not_delivered(request_):
-    """Nobody listens."""
+    """No listener on the port."""
     error = await failure(f"http://127.0.0.1:{free_port()}", request_)
     assert type(error) is NotDeliveredError
     assert error.may_resubmit
@@ -156,7 +156,7 @@ BROKEN = {
     "bad gzip": reply(b"\x1f\x8b no gzip", Content_Encoding="gzip"),
     "continue for ever": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 50),
     "10 MB in one header": reply(b"{}", X_Big="a" * 10_000_000),
-    "10 MB of headers": reply(b"{}", **{f"X-{number}": "a" * 1000 for number in range(10_000)}),
+    "10 MB of headers": reply(b"{}", **{f"X-{number}": "a" * 1000 for number in range(10_000)}),  # type: ignore[arg-type]
     "10 MB of a status line": b"HTTP/1.1 200 " + b"a" * 10_000_000,
     "a body beyond the cap": flood(b"HTTP/1.1 200 OK\r\n\r\n", b"a" * 65536, 200),
     "a body announced beyond the cap": reply(b"a" * 9 * MIB),
@@ -177,7 +177,8 @@ async def test_what_may_have_arrived_is_not_called_undelivered(act, request_):
 
 async def test_random_answers_give_a_response_or_our_error():
     """400 answers with bytes changed, cut, doubled or moved; aiohttp's own exceptions stay inside."""
-    dice, seen = random.Random(20261121), set()
+    seen: set[type] = set()
+    dice = random.Random(20261121)
     seeds = [
         reply(b'{"id":"a"}', X_Request_Id="r"),
         reply(b"5\r\nabcde\r\n0\r\n\r\n", Content_Length=None, Transfer_Encoding="chunked"),
@@ -247,7 +248,7 @@ async def test_a_base_path_is_kept():
 @pytest.mark.parametrize("request_", [SUBMIT, POLL], ids=["submit", "poll"])
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
 async def test_a_redirect_is_never_followed(status, request_):
-    """No second host hears of us, neither key nor body; the answer comes back as it is."""
+    """No second host gets the key or the body; the answer comes back as it is."""
     async with serving(reply()) as elsewhere, serving(reply(b"", status, Location=f"{elsewhere.url}/x")) as server:
         response = await send(server.url, request_)
         assert response.status == status
@@ -302,8 +303,9 @@ async def test_a_key_echoed_where_the_answer_breaks_is_not_shown():
 
 @pytest.mark.parametrize("packed", [False, True], ids=["endless", "gzip bomb"])
 async def test_a_huge_body_costs_little_memory(packed):
-    """A quarter of a GiB, plain or packed: refused at the cap, at most 32 MiB more in memory."""
-    plain, pieces = bytes(MIB), 256
+    """64 MiB, plain or packed: refused at the cap, at most 32 MiB more in memory."""
+    plain, pieces = bytes(MIB), 64
+    act: Act | bytes
     if packed:
         packer = zlib.compressobj(9, wbits=31)
         bomb = b"".join(packer.compress(plain) for _ in range(pieces)) + packer.flush()
@@ -423,3 +425,9 @@ async def test_other_addresses_are_refused(text):
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         base_url(text)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_request_timeout_before_the_connect_timeout_is_not_delivered():
+    """The request timeout ends the attempt to connect: nothing was sent."""
+    with full_backlog() as port, pytest.raises(NotDeliveredError):
+        await send(f"http://127.0.0.1:{port}", SUBMIT, HttpOptions(submit_timeout=0.3))

@@ -1,4 +1,4 @@
-"""The channel: whatever is put is taken once, in order, whoever is cancelled while waiting."""
+"""The channel: each item is taken once, in order, also when a waiting consumer is cancelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_items_come_in_order_then_the_end():
-    """And the end again for whoever asks again."""
+    """A further call gets the end again."""
     channel: Channel[int] = Channel()
     for item in range(3):
         channel.put(item)
@@ -53,10 +53,10 @@ async def test_a_waiting_consumer_is_woken():
     await asyncio.sleep(0)
     channel.put(1)
     assert await waiting == 1
-    waiting = asyncio.ensure_future(anext_of(channel))
+    ending = asyncio.create_task(anext_of(channel))
     await asyncio.sleep(0)
     channel.finish()
-    assert await waiting is None
+    assert await ending is None
 
 
 async def anext_of(channel: Channel[int]) -> int | None:
@@ -103,9 +103,9 @@ async def test_consumers_cancelled_at_random_lose_nothing():
         consumer.cancel()
         await asyncio.wait([consumer])
         if not consumer.cancelled():
-            if consumer.result() is None:
+            if (item := consumer.result()) is None:
                 break
-            taken.append(consumer.result())
+            taken.append(item)
         elif producing.done() and not len(channel):
             break
         else:

@@ -1,4 +1,4 @@
-"""When somebody has to hear that links will expire before their files are saved."""
+"""When to warn that links will expire before their files are saved."""
 
 from __future__ import annotations
 

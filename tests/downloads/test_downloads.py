@@ -15,8 +15,7 @@ from evolink_async.client import HttpOptions
 from evolink_async.client.options import USER_AGENT
 from evolink_async.concurrency import Limiter
 from evolink_async.downloads import Downloads, Folder, ResultReader
-from evolink_async.downloads import result_reader as fetch
-from evolink_async.downloads.host_guard import ForbiddenAddressError
+from evolink_async.downloads.host_guard import ForbiddenAddressError, guarded_socket
 from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError, LinkExpiredError, ServerError
 from evolink_async.jobs import Completed, Timing
 from evolink_async.settings import RetryPolicy
@@ -42,7 +41,7 @@ async def text_of(url: str, options: HttpOptions = PRIVATE_TOO) -> bytes:
 
 
 async def nobody(task_id: str) -> EvolinkError:
-    """A service that cannot be asked for a fresh link."""
+    """A service that gives no fresh link."""
     return ServerError(500, "x")
 
 
@@ -195,14 +194,14 @@ async def test_only_https_is_fetched(url, watched):
     ],
 )
 async def test_the_guard_judges_the_address_a_name_came_to(address, allowed):
-    """The resolved one, so a name that changes its mind between two look-ups gains nothing."""
+    """The resolved address is checked, so a name that changes between two look-ups gains nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     info = (family, socket.SOCK_STREAM, 0, "", (address, 443))
     if allowed:
-        fetch.guarded_socket(info).close()
+        guarded_socket(info).close()
     else:
         with pytest.raises(ForbiddenAddressError, match="no public address"):
-            fetch.guarded_socket(info)
+            guarded_socket(info)
 
 
 async def test_every_hop_of_a_redirect_passes_the_guard():
@@ -211,7 +210,7 @@ async def test_every_hop_of_a_redirect_passes_the_guard():
     def all_but_the_first(info):
         if info[4][0] == "127.0.0.1":
             return socket.socket(*info[:3])  # stands in for a public host
-        return fetch.guarded_socket(info)
+        return guarded_socket(info)
 
     for target in ("http://169.254.169.254/latest/meta-data", "http://[::ffff:a9fe:a9fe]/", "http://[::1]:1/"):
         async with serving(reply(b"", 302, Location=target)) as server:
@@ -268,7 +267,7 @@ async def test_a_link_that_expired_is_told_from_other_failures(status):
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 302, 304, 400, 401, 429, 500, 503])
 async def test_other_answers_are_no_film(status):
-    """Also a part that nobody asked for, and a redirect to nowhere."""
+    """Also a part that was not requested, and a redirect without a target."""
     async with serving(reply(b"" if status in (204, 304) else b"x", status)) as server:
         with pytest.raises(DownloadError) as caught:
             await text_of(server.url)
@@ -336,7 +335,7 @@ async def test_a_broken_download_leaves_nothing(tmp_path, act):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_nobody_listens(tmp_path):
+async def test_a_port_without_a_listener(tmp_path):
     """A host that is gone."""
     completed = await save(tmp_path, f"http://127.0.0.1:{free_port()}/film.mp4")
     assert type(completed.download_error) is DownloadError
@@ -344,7 +343,7 @@ async def test_nobody_listens(tmp_path):
 
 
 async def test_what_was_saved_before_a_failure_is_kept(tmp_path):
-    """The first of two results; the second's failure is told."""
+    """The first of two results is saved; the failure of the second is reported."""
     async with serving([reply(FILM), reply(b"", 404)]) as server:
         completed = await save(tmp_path, f"{server.url}/a.mp4", f"{server.url}/b.mp4")
     assert [path.name for path in completed.files] == ["shot-1-1.mp4"]
@@ -401,7 +400,7 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path):
 
 
 async def test_a_full_disk_leaves_nothing(tmp_path):
-    """A limit of one MiB a file stands in for it: our error with the system's words, and no part."""
+    """Simulated by a limit of one MiB a file: a DownloadError with the message of the system, and no part."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with serving(reply(bytes(2 * MIB))) as server:
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))

@@ -81,8 +81,8 @@ async def test_a_file_whose_time_has_changed_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"longer" + FILM, FILM[:-1] + b"!", b""], ids=["longer", "other", "empty"])
-async def test_a_file_that_somebody_changed_is_left_alone(tmp_path, content):
-    """It is his now; the result is fetched again, beside it."""
+async def test_a_file_that_was_changed_is_left_alone(tmp_path, content):
+    """The changed file belongs to the user; the result is fetched again, beside it."""
 
     def change(files: tuple[Path, ...]) -> None:
         files[0].write_bytes(content)
@@ -124,7 +124,7 @@ async def test_a_file_of_the_same_name_and_another_length_is_another_jobs(tmp_pa
     assert saved.files[0].read_bytes() == FILM
 
 
-async def test_a_file_is_taken_for_its_jobs_when_nobody_can_tell(tmp_path):
+async def test_an_earlier_file_is_used_when_its_link_has_expired(tmp_path):
     """The link has expired, and the file is all there is."""
     (tmp_path / "shot-1.mp4").write_bytes(FILM)
     async with saving(tmp_path, answer=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (downloads, server):

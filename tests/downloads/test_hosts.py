@@ -13,7 +13,7 @@ import pytest
 
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import ResultReader
-from evolink_async.downloads import result_reader as fetch
+from evolink_async.downloads.host_guard import guarded_socket
 from evolink_async.errors import DownloadError
 from tests.downloads.test_downloads import FILM, FORBIDDEN, MIB, PRIVATE_TOO, save, text_of
 from tests.servers import Act, flood, reply, serving
@@ -87,7 +87,7 @@ async def test_what_is_announced_too_long_is_not_begun(tmp_path):
 
 
 async def test_a_packed_film_within_the_limit_is_whole(tmp_path):
-    """Nobody asked for that, and nothing is lost by it."""
+    """It was not requested, and the file is complete."""
     async with serving(reply(gzip.compress(FILM), Content_Encoding="gzip", Content_Type="video/mp4")) as server:
         completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=len(FILM))
     assert completed.files[0].read_bytes() == FILM
@@ -147,7 +147,7 @@ async def test_a_length_that_is_none_saves_nothing(tmp_path, length):
 
 @pytest.fixture
 def listener():
-    """A port on loopback where nobody may come."""
+    """A port on loopback that must get no connection."""
     with socket.socket() as four:
         four.bind(("127.0.0.1", 0))
         four.listen()
@@ -184,7 +184,7 @@ async def test_no_redirect_leads_to_a_private_address(listener, host):
 
         def guard(info: tuple) -> socket.socket:
             is_first = info[4][1] == server.port  # it stands in for a public host
-            return socket.socket(*info[:3]) if is_first else fetch.guarded_socket(info)
+            return socket.socket(*info[:3]) if is_first else guarded_socket(info)
 
         result_reader = ResultReader(PRIVATE_TOO)
         result_reader._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard))
@@ -193,3 +193,35 @@ async def test_no_redirect_leads_to_a_private_address(listener, host):
                 raise AssertionError("opened")
         await result_reader.aclose()
         assert server.accepted == 1
+
+
+async def test_a_packed_result_is_unpacked_and_whole(tmp_path):
+    """Content-Length counts the packed bytes, so it is not compared with the file."""
+    async with serving(reply(gzip.compress(FILM), Content_Encoding="gzip")) as server:
+        saved = await save(tmp_path, server.url)
+    assert saved.download_error is None
+    assert saved.files[0].read_bytes() == FILM
+
+
+@pytest.mark.parametrize("answered", [reply(b"<html>", Content_Type="text/html"), reply(b"", Content_Type="video/mp4")])
+async def test_a_page_or_an_empty_body_is_no_video(tmp_path, answered):
+    """Status 200 alone does not make a result."""
+    async with serving(answered) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.download_error is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_proxy_may_have_a_private_address():
+    """The guard checks the host of the result, not the proxy."""
+    async with serving(reply(b"", 502)) as proxy:
+        with pytest.raises(DownloadError) as caught:
+            await text_of("https://example.com/film.mp4", HttpOptions(proxy=proxy.url))
+    assert "public" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::127.0.0.1", "::ffff:0:127.0.0.1"])
+def test_an_embedded_private_address_is_refused(host):
+    """An IPv6 address that a gateway translates to a private IPv4 address."""
+    with pytest.raises(OSError, match="public"):
+        guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", (host, 443)))

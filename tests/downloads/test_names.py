@@ -178,7 +178,7 @@ def test_hostile_keys_stay_in_their_folder_whatever_the_template():
 
 
 def test_the_names_of_a_job():
-    """Its key; with several links a number each; or what somebody chose, for all of them."""
+    """Its key; with several links a number each; or the name chosen for all of them."""
     assert names_of(completed(), None) == (Name("shot-17"),)
     assert names_of(completed(links=2), None) == (Name("shot-17-1"), Name("shot-17-2"))
     assert names_of(completed(links=2), Exactly.of("My film.mov")) == (Name("My film", ".mov"),) * 2
@@ -200,5 +200,10 @@ def test_names_to_try():
     ],
 )
 def test_a_suffix_is_one_we_know(url, content_type, suffix):
-    """The host's word for the type first, then its link's."""
+    """By the Content-Type first, then by the link."""
     assert suffix_of(url, content_type) == suffix
+
+
+def test_a_superscript_digit_makes_a_device_name():
+    """COM¹ is COM1."""
+    assert file_stem("com¹") == "_com¹"

@@ -1,4 +1,4 @@
-"""Whose link expires first goes first, and somebody hears of it when the line is too long."""
+"""The download whose link expires first goes first, and a warning comes when the queue is too long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOON = 1_800_000_000.0
 
 
 class Clock:
-    """Every look at it takes ten seconds."""
+    """Every call takes ten seconds."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -48,7 +48,7 @@ async def save_all(folder: Path, expiries: list[float], *, emit=None) -> Listene
     return server
 
 
-async def test_permits_go_to_whom_they_are_most_urgent():
+async def test_permits_go_to_the_earliest_deadline():
     """First come, first served, among those who want them by the same time."""
     limiter, order = Limiter(1), []
     await limiter.acquire()

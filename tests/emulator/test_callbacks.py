@@ -17,6 +17,7 @@ class Receiver:
 
     def __init__(self, clock) -> None:
         self.clock = clock
+        self.url = ""
         self.statuses: list[int] = []
         self.came: list[tuple[float, object]] = []
         self.news = asyncio.Event()

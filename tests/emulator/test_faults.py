@@ -51,7 +51,7 @@ async def test_hanging_ends_when_the_emulator_closes(new_client, http, body, clo
         await until(lambda: len(emulator.received) == 3)
         assert emulator.peak["submit"] == emulator.peak["all"] == 3
     for ended in await asyncio.gather(*calls, return_exceptions=True):
-        assert isinstance(ended, (*BROKEN, aiohttp.ClientPayloadError)) or ended.status == 200
+        assert isinstance(ended, (*BROKEN, aiohttp.ClientPayloadError)) or getattr(ended, "status", None) == 200
 
 
 async def test_a_cut_body(client, emulator, body):

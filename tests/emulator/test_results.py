@@ -24,6 +24,7 @@ def test_a_range_is_a_slice(size, first, last):
     if last < first:
         assert part is None
         return
+    assert part is not None
     assert content[part.start : part.stop] == content[first : last + 1]
     assert part.content_range == f"bytes {part.start}-{part.stop - 1}/{size}"
 

@@ -2,6 +2,7 @@
 
 import json
 from importlib import resources
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 IMAGE, CLIP, SOUND = "https://example.com/a.png", "https://example.com/a.mp4", "https://example.com/a.mp3"
 TEXT = {"prompt": "A person dancing"}
-EXAMPLES = {
+EXAMPLES: dict[str, dict[str, Any]] = {
     "wan2.5-text-to-video": TEXT | {"duration": 10, "quality": "480p"},
     "wan2.5-image-to-video": TEXT | {"image_urls": [IMAGE]},
     "wan2.5-text-to-image": TEXT | {"size": "1024x768", "n": 2},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from evolink_async.task import Snapshot, TaskFailure
 SNAPSHOT = Snapshot(
     task_id="t-1", state="failed", fault=TaskFailure(code="service_error"), extra={"a": [1, {"b": None}]}
 )
-STATUS = {
+STATUS: dict[str, Any] = {
     "code": "word",
     "request_id": "req-1",
     "retry_after": 1.5,
@@ -161,7 +162,7 @@ def test_faults_are_all_in_the_message():
     """Each as `what @ path`, after the model's name."""
     error = make(ParamsError)
     assert str(error) == "wan2.6: is required @ prompt; is no URL @ urls[2]"
-    assert [fault.path for fault in error.faults] == ["prompt", "urls[2]"]
+    assert [fault.path for fault in error.faults] == ["prompt", "urls[2]"]  # type: ignore[attr-defined]
 
 
 def test_an_unanswered_submit_is_in_doubt():

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -27,7 +28,7 @@ from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
 from evolink_async.media import Upload
 from tests import servers
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import as_completed, dance, error_of, jobs, open_pool, soak, until
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +99,7 @@ async def test_a_person_can_read_the_file_while_a_run_goes_on(emulator, path):
 
 
 async def test_a_person_who_writes_for_a_moment_only_delays_the_run(emulator, path):
-    """A transaction of somebody else's makes writes wait; nothing fails and nothing is sent meanwhile."""
+    """A transaction of another program makes writes wait; nothing fails and nothing is sent meanwhile."""
     async with open_pool(emulator, journal=path) as pool:
         with opened(path) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -112,7 +113,7 @@ async def test_a_person_who_writes_for_a_moment_only_delays_the_run(emulator, pa
 
 async def test_the_intent_is_on_the_disk_before_the_first_byte(path):
     """A server that opens the journal as the request's head arrives finds the job there, being submitted."""
-    seen = []
+    seen: list[Any] = []
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         [row] = rows(path).values()
@@ -132,7 +133,7 @@ async def test_the_intent_is_on_the_disk_before_the_first_byte(path):
 
 async def test_the_intent_is_on_the_disk_when_the_connection_is_made(path):
     """Not even an empty connection is opened for a job that the file does not hold."""
-    seen = []
+    seen: list[Any] = []
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.extend(row["state"] for row in rows(path).values())
@@ -148,14 +149,14 @@ async def test_the_intent_is_on_the_disk_when_the_connection_is_made(path):
 
 
 async def test_the_task_id_is_on_the_disk_before_it_is_told(emulator, path):
-    """Whoever gets an `Accepted` or a `Completed` in hand finds the same in the file."""
+    """When the caller gets an `Accepted` or a `Completed`, the file already holds it."""
     async with open_pool(emulator, journal=path) as pool:
         accepted = await pool.submit(dance(), key="one")
         assert rows(path)["one"]["task_id"] == accepted.task_id
         async for outcome in pool.run(jobs(5)):
             row = rows(path)[outcome.key]
-            assert (row["state"], row["task_id"]) == ("completed", outcome.task_id)
-            assert json.loads(row["urls"]) == list(outcome.urls)
+            assert (row["state"], row["task_id"]) == ("completed", as_completed(outcome).task_id)
+            assert json.loads(row["urls"]) == list(as_completed(outcome).urls)
 
 
 async def test_no_key_of_the_account_is_in_the_files(path):
@@ -200,7 +201,7 @@ def upload(content: str = "film", *, day: int = 0) -> Upload:
 
 @pytest.mark.parametrize("kind", [MemoryJournal, SqliteJournal])
 async def test_the_latest_link_of_a_content_is_kept(path, kind):
-    """Whole, also when it has expired; of a content that nobody knows nothing is."""
+    """Complete, also when it has expired; None for an unknown content."""
     journal = kind() if kind is MemoryJournal else kind(path)
     await journal.open()
     try:
@@ -262,7 +263,7 @@ async def test_two_pools_on_one_journal(emulator, path):
                 await open_pool(emulator, journal=name).__aenter__()
         assert isinstance(await first.generate(dance(1), key="shot-1"), ev.Completed)
     [outcome] = await run(emulator, alias, 1)
-    assert outcome.resumed
+    assert as_completed(outcome).resumed
 
 
 async def test_one_journal_object_in_two_pools(emulator, path):
@@ -315,7 +316,7 @@ async def test_a_journal_that_is_not_open_is_a_journal_error(emulator, path):
 
 
 async def test_a_write_while_closing_is_made_or_refused(path):
-    """It never waits for ever: whoever writes beside `aclose` gets an answer."""
+    """A write beside `aclose` ends: it is made, or it raises."""
     journal = SqliteJournal(path)
     await journal.open()
     closing_ = asyncio.create_task(journal.aclose())
@@ -356,8 +357,8 @@ async def test_a_disk_that_is_full_before_the_submit(emulator, path):
             outcomes = [outcome async for outcome in pool.run(jobs(3))]
             with pytest.raises(JournalError):
                 await pool.submit(dance(7))
-    assert [type(outcome.error) for outcome in outcomes] == [JournalError] * 3
-    assert all("run.db" in str(outcome.error) for outcome in outcomes)
+    assert [type(error_of(outcome)) for outcome in outcomes] == [JournalError] * 3
+    assert all("run.db" in str(error_of(outcome)) for outcome in outcomes)
     assert emulator.ledger.accepted == 1
     assert {type(outcome) for outcome in await run(emulator, path)} == {ev.Completed}
     assert emulator.ledger.accepted == 4
@@ -389,14 +390,14 @@ async def test_a_disk_that_is_full_after_the_post(path):
 
 
 async def test_a_disk_that_is_full_at_the_end_of_a_task(emulator, path):
-    """The video is told all the same; the file says accepted, and the next run looks again for free."""
+    """The outcome is still completed; the file says accepted, and the next run polls again for free."""
     async with open_pool(emulator, journal=path) as pool:
         accepted = await pool.submit(dance(1), key="shot-1")
         with full_disk():
             done = await pool.wait(accepted.task_id)
     assert rows(path)["shot-1"]["state"] == "accepted"
     [again] = await run(emulator, path, 1)
-    assert (again.url, again.resumed) == (done.url, False)
+    assert (as_completed(again).url, as_completed(again).resumed) == (as_completed(done).url, False)
     assert emulator.ledger.accepted == 1
 
 
@@ -452,7 +453,7 @@ def without_root() -> Iterator[None]:
 
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
-    """A folder that everybody may look into."""
+    """A folder that every user may read."""
     folder = Path(tempfile.mkdtemp(prefix="evolink-journal-"))
     folder.chmod(0o755)
     yield folder
@@ -481,7 +482,7 @@ async def test_a_file_that_may_not_be_written(emulator, shared_folder):
         await SqliteJournal(path).open()
     assert path.read_bytes() == before
     path.chmod(0o644)
-    assert all(outcome.resumed for outcome in await run(emulator, path))
+    assert all(as_completed(outcome).resumed for outcome in await run(emulator, path))
 
 
 @pytest.mark.parametrize("name", ["", "missing/run.db", "a\0b", ":memory:"])
@@ -566,7 +567,7 @@ async def test_a_journal_cut_short(emulator, path):
     await nothing_is_sent(emulator, path)
 
 
-@pytest.mark.parametrize("page", range(8))
+@pytest.mark.parametrize("page", [0, soak(1), 2, soak(3), 4, soak(5), 6, soak(7)])
 async def test_a_page_overwritten(emulator, path, page):
     """A page of noise: the file is refused, or answers for no job it lost; nothing is sent for a job in it."""
     await finished(path)

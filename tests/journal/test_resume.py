@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -15,7 +16,7 @@ from evolink_async.client import Session
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalConflictError, TaskCancelledError
 from evolink_async.settings import Budget
-from tests.kit import PATIENT, dance, jobs, open_pool, until
+from tests.kit import PATIENT, as_accepted, as_completed, as_failed, dance, error_of, jobs, open_pool, task_ids, until
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ def requests(emulator: Emulator, kind: str = "submit") -> list:
     return [request for request in emulator.received if request.kind == kind]
 
 
-def doubt_of(outcome: ev.Outcome) -> dict[str, object]:
+def doubt_of(outcome: ev.Accepted | ev.Outcome) -> dict[str, object]:
     """All that an `Unknown` says."""
     assert isinstance(outcome, ev.Unknown), outcome
     assert isinstance(outcome.error, ev.SubmissionUnknownError)
@@ -57,7 +58,7 @@ async def test_finished_jobs_come_straight_back(emulator, path):
         assert len(emulator.received) == asked
         for key, outcome in again.items():
             before = first[key]
-            assert (outcome.resumed, before.resumed) == (True, False)
+            assert (as_completed(outcome).resumed, as_completed(before).resumed) == (True, False)
             for name in ("task_id", "urls", "expires_at", "credits", "timing"):
                 assert getattr(outcome, name) == getattr(before, name)
     assert emulator.ledger.accepted == 20
@@ -67,7 +68,9 @@ async def test_a_longer_input_buys_only_what_is_new(emulator, path):
     """Five of eight jobs are known: three are sent, eight come back."""
     await run(emulator, path, jobs(5))
     again = await run(emulator, path, jobs(8))
-    assert sorted(key for key, outcome in again.items() if outcome.resumed) == [f"shot-{n}" for n in range(1, 6)]
+    assert sorted(key for key, outcome in again.items() if as_completed(outcome).resumed) == [
+        f"shot-{n}" for n in range(1, 6)
+    ]
     assert len(again) == emulator.ledger.accepted == 8
 
 
@@ -78,15 +81,18 @@ async def test_failed_tasks_come_back_as_the_same_failure(path):
         asked = len(emulator.received)
         again = await run(emulator, path, jobs(12))
         assert len(emulator.received) == asked
-    assert len({outcome.error.code for outcome in first.values()}) > 1
-    for key, outcome in again.items():
-        before = first[key]
-        assert isinstance(outcome, ev.Failed)
+    assert len({getattr(error_of(outcome), "code", None) for outcome in first.values()}) > 1
+    for key in again:
+        outcome, before = as_failed(again[key]), as_failed(first[key])
         assert outcome.task_id == before.task_id
         assert type(outcome.error) is type(before.error) is ev.TaskFailedError
         assert str(outcome.error) == str(before.error)
         for name in ("code", "advice", "may_resubmit", "task_id"):
             assert getattr(outcome.error, name) == getattr(before.error, name)
+        assert isinstance(outcome.error, ev.TaskFailedError)
+        assert isinstance(before.error, ev.TaskFailedError)
+        assert outcome.error.snapshot is not None
+        assert before.error.snapshot is not None
         assert outcome.error.snapshot.fault == before.error.snapshot.fault
 
 
@@ -95,11 +101,11 @@ async def test_a_cancelled_task_comes_back_as_cancelled(emulator, path):
     emulator.faults.on("poll", faults.ALWAYS, faults.state("cancelled"))
     for _ in range(2):
         [outcome] = (await run(emulator, path, jobs(1))).values()
-        assert type(outcome.error) is TaskCancelledError
+        assert type(error_of(outcome)) is TaskCancelledError
     assert emulator.ledger.accepted == 1
 
 
-async def test_accepted_jobs_are_looked_at_and_not_sent(path):
+async def test_accepted_jobs_are_polled_and_not_sent(path):
     """A run left in the middle: the next one sends nothing for what was accepted, and brings all videos."""
     async with Emulator(speed=1000, median_seconds=300) as emulator:
         async with open_pool(emulator, journal=path) as pool:
@@ -111,8 +117,8 @@ async def test_accepted_jobs_are_looked_at_and_not_sent(path):
             await stream.aclose()
         again = await run(emulator, path, jobs(10))
         assert {type(outcome) for outcome in again.values()} == {ev.Completed}
-        assert {outcome.task_id for outcome in again.values()} == set(emulator.tasks)
-        assert not any(outcome.resumed for outcome in again.values())
+        assert set(task_ids(again.values())) == set(emulator.tasks)
+        assert not any(as_completed(outcome).resumed for outcome in again.values())
         assert len(requests(emulator)) == 10
 
 
@@ -120,9 +126,9 @@ async def test_a_job_given_up_by_us_is_taken_up_again(emulator, path):
     """After a deadline the task goes on; the next run waits for it and does not buy it again."""
     async with open_pool(emulator, journal=path) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), timeout=0)]
-    assert isinstance(outcome.error, ev.DeadlineError)
+    assert isinstance(error_of(outcome), ev.DeadlineError)
     [again] = (await run(emulator, path, jobs(1))).values()
-    assert (again.task_id, emulator.ledger.accepted) == (outcome.task_id, 1)
+    assert (as_completed(again).task_id, emulator.ledger.accepted) == (as_failed(outcome).task_id, 1)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 422])
@@ -143,7 +149,7 @@ async def test_jobs_never_reached_are_sent_later(path):
     """The service could not be reached at all: the next run sends each job once."""
     async with open_pool(await gone(), journal=path, retry=attrs.evolve(PATIENT, attempts=2)) as pool:
         lost = [outcome async for outcome in pool.run(jobs(3))]
-    assert {type(outcome.error) for outcome in lost} == {ev.NotDeliveredError}
+    assert {type(error_of(outcome)) for outcome in lost} == {ev.NotDeliveredError}
     async with Emulator(speed=1000) as emulator:
         again = await run(emulator, path, jobs(3))
         assert {type(outcome) for outcome in again.values()} == {ev.Completed}
@@ -202,7 +208,7 @@ async def test_a_doubt_is_settled_by_the_same_key(emulator, path, fault):
     assert first.body == second.body
     assert [done.task_id] == list(emulator.tasks)
     [again] = (await run(emulator, path, jobs(1), retry=SAME_KEY)).values()
-    assert again.resumed
+    assert as_completed(again).resumed
     assert len(requests(emulator)) == 2
 
 
@@ -229,8 +235,8 @@ async def test_a_doubt_belongs_to_its_account(emulator, path):
     assert len(emulator.received) == 1
 
 
-async def test_a_doubt_holds_its_credits_however_often_it_is_sent(emulator, path):
-    """What the budget holds for a job in doubt survives a send of the same key that tells nothing."""
+async def test_a_doubt_holds_its_credits_through_every_send(emulator, path):
+    """The budget still holds the credits of a job in doubt after a send with the same key whose reply is lost."""
     await run(emulator, path, [ev.Job("known price", dance(99))])
     price = emulator.ledger.charged
     emulator.faults.on("submit", faults.ALWAYS, faults.DROP_AFTER_ACCEPT)
@@ -240,11 +246,11 @@ async def test_a_doubt_holds_its_credits_however_often_it_is_sent(emulator, path
         assert isinstance(outcome, ev.Unknown)
     emulator.faults.clear()
     outcomes = await run(emulator, path, [ev.Job("other", dance(2))], budget=budget)
-    assert type(outcomes["other"].error) is BudgetError
+    assert type(error_of(outcomes["other"])) is BudgetError
     assert emulator.ledger.accepted == 2
 
 
-STATES = {
+STATES: dict[str, tuple[Any, Any] | None] = {
     "completed": None,
     "accepted": ("poll", faults.error(500)),
     "in doubt": ("submit", faults.DROP_AFTER_ACCEPT),
@@ -255,8 +261,8 @@ STATES = {
 async def test_other_parameters_under_a_key_that_is_known(emulator, path, state):
     """Refused in every state a purchase can be in: raised by single calls, a `Failed` in a stream; nothing is sent."""
     async with open_pool(emulator, journal=path) as pool:
-        if STATES[state] is not None:
-            kind, fault = STATES[state]
+        if (befalls := STATES[state]) is not None:
+            kind, fault = befalls
             emulator.faults.on(kind, faults.ALWAYS, fault)
         if state == "completed":
             await pool.generate(dance(1), key="shot-1")
@@ -282,10 +288,10 @@ async def test_equal_parameters_are_two_jobs_on_every_run(emulator, path):
     wishes = [dance(1), dance(1), dance(2), dance(1)]
     first = await run(emulator, path, wishes)
     assert len(first) == emulator.ledger.accepted == 4
-    assert len({outcome.task_id for outcome in first.values()}) == 4
+    assert len(set(task_ids(first.values()))) == 4
     again = await run(emulator, path, reversed(wishes))
-    assert {key: outcome.task_id for key, outcome in again.items()} == {
-        key: outcome.task_id for key, outcome in first.items()
+    assert {key: as_completed(outcome).task_id for key, outcome in again.items()} == {
+        key: as_completed(outcome).task_id for key, outcome in first.items()
     }
     more = await run(emulator, path, [*wishes, dance(2)])
     assert len(more) == emulator.ledger.accepted == 5
@@ -313,7 +319,7 @@ async def test_generate_goes_on_with_an_accepted_job(emulator, path):
     async with open_pool(emulator, journal=path) as pool:
         [unfinished] = pool.unfinished()
         done = await pool.generate(dance(), key="shot")
-        assert (unfinished.task_id, done.task_id, done.key) == (accepted.task_id, accepted.task_id, "shot")
+        assert (as_accepted(unfinished).task_id, done.task_id, done.key) == (accepted.task_id, accepted.task_id, "shot")
         assert pool.unfinished() == ()
     assert pool.unfinished() == ()
     assert emulator.ledger.accepted == 1
@@ -327,7 +333,7 @@ async def test_waiting_by_id_ends_the_job_of_that_id(emulator, path):
         done = await pool.wait(accepted.task_id)
     assert done.key == "shot-1"
     [again] = (await run(emulator, path, jobs(1))).values()
-    assert again.resumed
+    assert as_completed(again).resumed
 
 
 async def test_a_doubt_bought_anew_has_a_new_key(emulator, path):
@@ -341,7 +347,7 @@ async def test_a_doubt_bought_anew_has_a_new_key(emulator, path):
     assert isinstance(again, ev.Completed)
     keys = [request.headers["Idempotency-Key"] for request in requests(emulator)]
     assert len(set(keys)) == 2
-    assert keys[0] == first.error.idempotency_key
+    assert keys[0] == doubt_of(first)["idempotency_key"]
     with closing(sqlite3.connect(path)) as connection:
         purchases = connection.execute("SELECT idempotency_key, key FROM purchases ORDER BY sent_at").fetchall()
     assert purchases == [(key, "shot-1") for key in keys]
@@ -367,9 +373,9 @@ async def test_a_doubt_whose_task_was_found(emulator, path):
     [task_id] = emulator.tasks
     async with open_pool(emulator, journal=path) as pool:
         await pool.settle("shot-1", task_id)
-        assert [job.task_id for job in pool.unfinished()] == [task_id]
+        assert task_ids(pool.unfinished()) == [task_id]
     [done] = (await run(emulator, path, jobs(1))).values()
-    assert (done.task_id, emulator.ledger.accepted) == (task_id, 1)
+    assert (as_completed(done).task_id, emulator.ledger.accepted) == (task_id, 1)
 
 
 async def test_a_job_that_a_submit_of_ours_broke_on_is_in_doubt(emulator, path, monkeypatch):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import attrs
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from evolink_async.polling.timing_wheel import TimingWheel
+from tests.laws.effort import machine_effort
 
 WIDTH = 0.05
 SOON = st.floats(0, 3) | st.integers(0, 60).map(lambda n: n * WIDTH)
@@ -91,7 +91,7 @@ class AgendaAndList(RuleBasedStateMachine):
         assert (self.wheel.next_due() is None) == (not self.due)
 
 
-AgendaAndList.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+AgendaAndList.TestCase.settings = machine_effort(0.5)
 TestAgenda = AgendaAndList.TestCase
 
 

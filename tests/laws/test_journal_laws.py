@@ -12,7 +12,6 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -23,7 +22,8 @@ from evolink_async.journal import Intent, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import TaskFailure, TaskState
 from evolink_async.wire import encode_submit, task_error
-from tests.kit import dance
+from tests.kit import as_completed, dance, error_of
+from tests.laws.effort import machine_effort
 
 KEYS = st.sampled_from([f"shot-{number}" for number in range(4)])
 FINAL = ("completed", "failed", "cancelled", "abandoned")
@@ -49,7 +49,7 @@ class Entry:
 
 
 class JournalLaws(RuleBasedStateMachine):
-    """A memory journal beside the model: nothing survives there once it is told."""
+    """A memory journal beside the model: a job is forgotten once its outcome is delivered."""
 
     forgets = True
 
@@ -75,7 +75,7 @@ class JournalLaws(RuleBasedStateMachine):
         self.runner.run(call)
 
     def state(self, key: str) -> str:
-        """The state of a job; `planned` for one never heard of."""
+        """The state of a job; `planned` for an unknown one."""
         return self.jobs[key].state if key in self.jobs else "planned"
 
     def in_state(self, key: str, *states: str) -> bool:
@@ -147,7 +147,7 @@ class JournalLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS, state=st.sampled_from(["completed", "failed", "cancelled"]))
     def ended(self, key: str, state: str) -> None:
-        """Told of whatever job; only an accepted one can end."""
+        """Called for any job; only an accepted one can end."""
         entry = self.jobs.get(key)
         if entry is None or (self.forgets and entry.state != "accepted"):
             return
@@ -179,9 +179,11 @@ class JournalLaws(RuleBasedStateMachine):
             return
         files = (SavedFile(Path(f"/videos/{key}.mp4"), 1000, "0" * 64, 1),)
         outcome = outcome_of(key, entry.task_id or "task-of-nobody", "completed")
-        self.do(self.journal.saved(attrs.evolve(entry.outcome if entry.state == "completed" else outcome, saved=files)))
-        if entry.state == "completed":
-            entry.outcome = attrs.evolve(entry.outcome, saved=files)
+        is_completed = entry.state == "completed"
+        outcome = attrs.evolve(as_completed(entry.outcome if is_completed else outcome), saved=files)
+        self.do(self.journal.saved(outcome))
+        if is_completed:
+            entry.outcome = outcome
 
     # --- what the user does
 
@@ -208,7 +210,7 @@ class JournalLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def nothing_bought_is_sent_again(self, key: str) -> None:
-        """Even told to, a journal takes no intent for a job that was accepted or has ended, and is as it was."""
+        """The journal refuses an intent for a job that was accepted or has ended, and does not change."""
         if self.in_state(key, "accepted") or (not self.forgets and self.in_state(key, *FINAL)):
             entry = attrs.evolve(self.jobs[key], idempotency_key=f"ev-{uuid.uuid4().hex}")
             with pytest.raises(JournalError, match="not sent again"):
@@ -229,7 +231,7 @@ class JournalLaws(RuleBasedStateMachine):
                 self.journal.known(Job(key, dance(entry.take + 10)))
 
     def check_standing(self, entry: Entry, known: Known) -> None:
-        """The journal's word is the model's."""
+        """The journal and the model agree."""
         standing = known.standing
         match entry.state:
             case "submitting" | "in_doubt":
@@ -245,13 +247,15 @@ class JournalLaws(RuleBasedStateMachine):
                 assert isinstance(standing, Accepted), "not told yet: it is looked at again"
             case "completed":
                 assert isinstance(standing, Completed)
-                assert attrs.evolve(standing, resumed=False, snapshot=entry.outcome.snapshot) == entry.outcome
-            case _:
-                assert type(standing.error) is type(entry.outcome.error)
-                assert (standing.error.code, standing.error.advice) == (
-                    entry.outcome.error.code,
-                    entry.outcome.error.advice,
+                assert (
+                    attrs.evolve(standing, resumed=False, snapshot=as_completed(entry.outcome).snapshot)
+                    == entry.outcome
                 )
+            case _:
+                found, error = error_of(standing), error_of(entry.outcome)
+                assert type(found) is type(error)
+                assert getattr(found, "code", None) == getattr(error, "code", None)
+                assert found.advice == error.advice
 
     @invariant()
     def the_unfinished_are_listed(self) -> None:
@@ -307,7 +311,7 @@ class SqliteJournalLaws(JournalLaws):
         self.go_on()
 
     def go_on(self) -> None:
-        """Open what is there; a job that was being submitted has nobody to finish it."""
+        """Open what is there; a job that was being submitted is in doubt."""
         self.journal = self.new_journal()
         self.do(self.journal.open())
         for entry in self.jobs.values():
@@ -341,6 +345,7 @@ def copied(
 def intent_of(key: str, entry: Entry) -> Intent:
     """What the submitter would write."""
     body = encode_submit(entry.job_params, entry.idempotency_key).body
+    assert body is not None
     return Intent(
         key=key,
         model="wan2.6-reference-video",
@@ -366,6 +371,6 @@ def outcome_of(key: str, task_id: str, state: str) -> Completed | Failed:
 
 
 TestMemoryJournalLaws = JournalLaws.TestCase
-TestMemoryJournalLaws.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMemoryJournalLaws.settings = machine_effort(0.4)
 TestSqliteJournalLaws = SqliteJournalLaws.TestCase
-TestSqliteJournalLaws.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestSqliteJournalLaws.settings = machine_effort(0.1)

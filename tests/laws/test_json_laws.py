@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from unittest import mock
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evolink_async import json_text
 from evolink_async.frozen import freeze, thaw
 from evolink_async.json_text import Json, dump, parse
+from tests.laws.effort import effort
 
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -52,7 +53,7 @@ def answer(body: bytes) -> tuple[bool, str]:
         return False, ""
 
 
-@settings(max_examples=1500, deadline=None)
+@effort(3)
 @given(st.binary(max_size=60) | SOUP | VALUES.map(json.dumps).map(str.encode) | VALUES.map(dump))
 @example(b"[-0, 1e400, 0e400, 1e-400]")
 @example(rb'"\ud83d\ude00\ud83d"')
@@ -64,7 +65,7 @@ def test_any_bytes_are_read_alike(body):
         assert answer(body) == as_installed
 
 
-@settings(max_examples=300, deadline=None)
+@effort()
 @given(VALUES)
 def test_what_is_written_is_read_back(value: Json):
     """Every JSON value survives the wire, and freezing."""

@@ -1,4 +1,4 @@
-"""How good the schedule is, against the best looks that knowing the durations would allow: goals, not timings.
+"""How good the schedule is, against the best polls that known durations would allow: goals, not timings.
 
 Full-size figures come from `nox -s bench`; here are fewer tasks, from fixed seeds.
 """
@@ -18,8 +18,8 @@ LEARNT = (20, 100)  # from the twentieth task to the hundredth
 
 
 @pytest.mark.parametrize("family", [USUAL, WIDE], ids=["cv 0.25", "cv 0.5"])
-def test_the_yardstick_agrees_with_theory(family):
-    """Without bounds and with many looks, lag * looks comes near half the square of the integral of sqrt(f S)."""
+def test_the_best_schedule_agrees_with_theory(family):
+    """Without bounds and with many polls, lag * polls comes near half the square of the integral of sqrt(f S)."""
     step = 0.5
     ends = [(family.by(step * k + step) - family.by(step * k), 1 - family.by(step * (k + 0.5))) for k in range(4000)]
     root = sum(math.sqrt(max(chance / step * alive, 0.0)) for chance, alive in ends) * step
@@ -27,8 +27,8 @@ def test_the_yardstick_agrees_with_theory(family):
     assert best_lag(points, 8.0) * 8.0 == pytest.approx(root**2 / 2, rel=0.03)
 
 
-def test_looks_stand_where_they_are_worth_most():
-    """Twenty tasks teach much, and after a hundred the lag is within 4 % of the best that as many looks allow."""
+def test_the_schedule_is_near_the_best_possible():
+    """After a hundred tasks the mean lag is within 4 % of the best that as many polls allow."""
     lived = [phases(family, (0, *LEARNT, 300)) for family in FAMILIES]
     first, then, late = ([phase.efficiency for phase in column] for column in zip(*lived, strict=True))
     assert fmean(first) >= 0.75

@@ -140,7 +140,9 @@ def _voices_of_references(_: Schema, body: Body) -> None:
     if body["model"] == "wan2.7-reference-video" and isinstance(holder, dict):
         voices = holder.get("voice_bindings")
         there = {"image": body.get("image_urls"), "video": body.get("video_urls")}
-        for name in [*voices] if isinstance(voices, dict) else []:
+        if not isinstance(voices, dict):
+            return
+        for name in [*voices]:
             kind, number = name[:5], name[5:]
             known = there.get(kind)
             if number.isdigit() and number[0] != "0" and int(number) > (len(known) if isinstance(known, list) else 0):

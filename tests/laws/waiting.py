@@ -17,7 +17,7 @@ from evolink_async.settings import Cadence
 
 CADENCE = Cadence()
 PRICES = tuple(1000 / 2**power for power in range(16))
-"""Seconds of lag that a look is worth, from "as few as the bounds allow" to thirty looks a task."""
+"""Seconds of lag that a poll is worth, from "as few as the bounds allow" to thirty polls a task."""
 
 # --- durations
 
@@ -101,7 +101,7 @@ LIES: dict[str, Tells] = {
 
 @attrs.frozen
 class Life:
-    """What one task cost: seconds from its end to the look that saw it, and looks."""
+    """What one task cost: seconds from its end to the poll that saw it, and polls."""
 
     lag: float
     polls: int
@@ -125,23 +125,23 @@ class World:
 PLAIN = World()
 
 
-def live(schedule: Schedule, duration: float, world: World = PLAIN, shape: Hashable = "shape") -> Life:
-    """One task from acceptance to the look that sees it done, which teaches the schedule as the poller does."""
+def live(schedule: Schedule, duration: float, world: World = PLAIN, duration_class: Hashable = "class") -> Life:
+    """One task from acceptance to the poll that sees it done, which the schedule observes as from the poller."""
     now, before, polls, shown = 0.0, 0.0, 0, 0
     progress: int | None = None
     while now < duration:
         before, polls = now, polls + 1
-        now += schedule.next_look(shape, now, world.estimated, progress)
+        now += schedule.next_look(duration_class, now, world.estimated, progress)
         if world.tells is not None and now < duration:
             percent = int(world.tells(now / duration))
             progress, shown = percent if percent != shown else None, percent
-    schedule.observe(shape, (before + now) / 2)
+    schedule.observe(duration_class, (before + now) / 2)
     return Life(now - duration, polls)
 
 
 @attrs.frozen
 class Phase:
-    """A stretch of tasks: their mean lag and looks, and the best lag at as many looks under the same bounds."""
+    """A stretch of tasks: their mean lag and polls, and the best lag at as many polls under the same bounds."""
 
     lag: float
     polls: float
@@ -174,7 +174,7 @@ def _phase(lives: Sequence[Life], family: Family) -> Phase:
 
 @attrs.frozen
 class Grid:
-    """Times at which the best schedule may look.
+    """Times at which the best schedule may poll.
 
     Attributes:
         times: Seconds since acceptance.
@@ -200,9 +200,9 @@ def grid(family: Family, step: float) -> Grid:
 
 
 def least(grid: Grid, price: float, reach: Sequence[int]) -> tuple[float, float]:
-    """Mean looks and mean lag of the looks that make lag + price * looks least, found from the last time backwards.
+    """Mean number and mean lag of the polls that make lag + price * polls least, found from the last time backwards.
 
-    A look at b after one at a is as late as `b * (ended[b] - ended[a]) - (lived[b] - lived[a])` on average over all
+    A poll at b after one at a is as late as `b * (ended[b] - ended[a]) - (lived[b] - lived[a])` on average over all
     tasks, and costs `price` for each that has not ended at a.
     """
     last = len(grid.times) - 1
@@ -225,7 +225,7 @@ def least(grid: Grid, price: float, reach: Sequence[int]) -> tuple[float, float]
 
 @cache
 def frontier(family: Family, cadence: Cadence = CADENCE, step: float = 1.0) -> list[tuple[float, float]]:
-    """The best schedules under these bounds, by dynamic programming: mean looks, rising, and mean lag.
+    """The best schedules under these bounds, by dynamic programming: mean polls, rising, and mean lag.
 
     With steps of 0.5 s the figures are the same within half a percent.
     """
@@ -238,7 +238,7 @@ def frontier(family: Family, cadence: Cadence = CADENCE, step: float = 1.0) -> l
 
 
 def best_lag(points: Sequence[tuple[float, float]], polls: float) -> float:
-    """The least mean lag at this mean number of looks, between the two schedules of a frontier next to it."""
+    """The least mean lag at this mean number of polls, between the two schedules of a frontier next to it."""
     place = min(max(bisect_left(points, (polls, 0.0)), 1), len(points) - 1)
     (few, late), (many, soon) = points[place - 1 : place + 1]
     if many <= few or polls <= few:

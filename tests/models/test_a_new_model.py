@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 import pytest
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import evolink_async as ev
 from evolink_async.cli import main
-from evolink_async.params import Between, Length, OneOf, Params, json_schema, registered_models, unregister
-from evolink_async.params.base import fields_of, rule
+from evolink_async.params import Between, Length, OneOf, Params, json_schema, registered_models, rule, unregister
+from evolink_async.params.fields import fields_of
 from tests.kit import open_pool
 
 MODEL = "wan9.9-text-to-video"
@@ -45,7 +45,8 @@ def test_it_is_registered_and_described(new_model):
     """The registry, the table of fields and the schema know it."""
     assert registered_models()[MODEL] is new_model
     assert [field.name for field in fields_of(new_model)] == ["prompt", "duration", "quality", "callback_url"]
-    assert json_schema(new_model)["properties"]["duration"]["maximum"] == 60
+    schema: Any = json_schema(new_model)
+    assert schema["properties"]["duration"]["maximum"] == 60
 
 
 @pytest.mark.anyio
@@ -80,6 +81,8 @@ def test_the_docs_have_a_table_of_it(monkeypatch):
     """The page of models is made from the registry."""
     monkeypatch.syspath_prepend(DOCS / "_support")
     spec = importlib.util.spec_from_file_location("generated", DOCS / "_support" / "generated.py")
+    assert spec is not None
+    assert spec.loader is not None
     generated = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generated)
     assert MODEL in generated.models()

@@ -22,7 +22,7 @@ from evolink_async.models import (
     Wan30ReferenceVideo,
 )
 from evolink_async.params import dump_params, load_params, registered_models
-from evolink_async.params.base import fields_of
+from evolink_async.params.fields import fields_of
 from tests.laws.vendor import VENDOR
 
 OSS = "https://help-static-aliyun-doc.aliyuncs.com/file-manage-files/xxx.mp4"
@@ -275,7 +275,7 @@ def test_a_class_names_its_model_its_page_and_its_fields(name):
     model = registered_models()[name]
     assert model.__name__.lower() == name.replace(".", "").replace("-", "")
     assert model.source.endswith(f"/{name}")
-    text = " ".join(model.__doc__.split())
+    text = " ".join((model.__doc__ or "").split())
     assert f"Source: {model.source} (read 2026-11-20)." in text
     assert "Billed by the " in text
     for field in fields_of(model):

@@ -102,7 +102,7 @@ def test_files_go_nowhere_else():
     assert faults_of(lambda: Wan30TextToVideo(prompt="A", callback_url=Path("a"))) == [
         "must be text, not a Python PosixPath @ callback_url"
     ]
-    assert faults_of(lambda: Wan30ReferenceVideo(link_url=LocalMedia("a.html"))) == [
+    assert faults_of(lambda: Wan30ReferenceVideo(link_url=LocalMedia("a.html"))) == [  # type: ignore[arg-type]
         "must be text, not a Python LocalMedia @ model_params.link_url"
     ]
     body = {"model": "wan3.0-reference-video", "model_params": {"link_url": "file:a.html"}}

@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from evolink_async.errors import ParamsError
+from evolink_async.models import Wan26ReferenceVideo
 from evolink_async.params import RawParams, dump_params, load_params
 
 CLIP = "https://example.com/reference.mp4"
@@ -105,7 +106,9 @@ def test_without_checks_limits_do_not_hold_but_types_do():
         "is required @ prompt",
         "must be a whole number, not '5' @ duration",
     ]
-    assert load_params(DANCE | {"video_urls": []}, check=False).video_urls == ()
+    params = load_params(DANCE | {"video_urls": []}, check=False)
+    assert isinstance(params, Wan26ReferenceVideo)
+    assert params.video_urls == ()
 
 
 def test_without_checks_an_unknown_model_is_sent_as_it_is():

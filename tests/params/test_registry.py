@@ -23,7 +23,7 @@ from evolink_async.params import (
     rule,
     unregister,
 )
-from evolink_async.params.base import fields_of
+from evolink_async.params.fields import fields_of
 
 
 def faults_of(mapping, **options):
@@ -59,7 +59,7 @@ def test_a_new_model_is_one_class(tiny):
     """Defining it is enough: registry, table, schema, load and dump know it."""
     assert registered_models()["tiny-1"] is tiny
     params = load_params({"model": "tiny-1", "prompt": "A", "model_params": {"shot": "single"}})
-    assert params == tiny(prompt="A", shot="single")
+    assert params == tiny(prompt="A", shot="single")  # type: ignore[call-arg]
     assert dump_params(params) == {"model": "tiny-1", "prompt": "A", "model_params": {"shot": "single"}, "seconds": 5}
     assert faults_of({"model": "tiny-1", "prompt": "A", "seconds": 6, "model_params": {"shot": "single"}}) == [
         "must be up to 5 with a shot @ seconds"
@@ -146,12 +146,12 @@ def test_a_mistake_in_between_fields_is_not_hidden():
         seconds: int = attrs.field(default=5, metadata=rule(Between(2, 10)))
 
         def between_fields(self) -> Iterator[InvalidValue]:
-            yield self.secnods
+            yield self.secnods  # type: ignore[attr-defined]
 
     try:
         with pytest.raises(AttributeError, match="secnods"):
             Clumsy()
         with pytest.raises(ParamsError, match="must be a whole number"):
-            Clumsy(seconds="5")
+            Clumsy(seconds="5")  # type: ignore[arg-type]
     finally:
         unregister("clumsy-1")

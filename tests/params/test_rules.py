@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_what_is_no_json_is_named_with_its_place(value, fault):
 
 def test_endless_nesting_is_found():
     """A list that holds itself is a fault, not a RecursionError."""
-    endless = []
+    endless: list[Any] = []
     endless.append(endless)
     (fault,) = json_faults(endless, "")
     assert fault.what == f"must not nest deeper than {MAX_DEPTH} levels"

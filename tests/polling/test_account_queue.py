@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -31,6 +33,18 @@ def queue() -> AccountQueue:
     return AccountQueue(CADENCE, batches=True)
 
 
+def watched(task_id: str, since: float) -> WatchedTask:
+    """A task of an account that the queue does not use."""
+    account: Any = None
+    return WatchedTask(task_id, account, None, since)
+
+
+def ready(queue: AccountQueue) -> float:
+    """When the queue has something to ask for, which it has."""
+    assert queue.ready_at is not None
+    return queue.ready_at
+
+
 def fill(queue: AccountQueue, dues: list[float], *, since: float = 0.0) -> list[WatchedTask]:
     """Put tasks with these due times into a queue."""
     entries = [WatchedTask(f"t{number}", None, None, since) for number in range(len(dues))]
@@ -43,14 +57,14 @@ def fill(queue: AccountQueue, dues: list[float], *, since: float = 0.0) -> list[
 
 
 def test_a_batch_is_filled_up_with_what_is_due_next(queue):
-    """One task is due, and fifty are asked for: the soonest-due others within a third of `max_interval`."""
+    """One task is due and a batch asks for fifty: the next due ones within a third of `max_interval`."""
     entries = fill(queue, [100.0 + number * 0.1 for number in range(80)])
     assert [entry.task_id for entry in queue.take(100.0)] == [entry.task_id for entry in entries[:MAX_BATCH]]
     assert len(queue) == 80 - MAX_BATCH
 
 
 def test_what_is_due_much_later_does_not_come_along(queue):
-    """Looking that early would tell nothing."""
+    """A poll that early would tell nothing."""
     fill(queue, [100.0, 109.9, 110.2])
     assert len(queue.take(100.0)) == 2
     assert queue.ready_at == pytest.approx(110.2)
@@ -65,14 +79,14 @@ def test_what_was_seen_a_moment_ago_stays_where_it_is(queue):
 
 
 def test_nothing_is_asked_for_before_it_is_due(queue):
-    """A full calendar does not make anything due."""
+    """However many tasks are in the queue."""
     fill(queue, [100.0 + number for number in range(60)])
     assert queue.take(99.9) == []
     assert queue.ready_at == pytest.approx(100.0)
 
 
 def test_a_task_to_be_read_alone_is(queue):
-    """As the first it takes nobody along, and nobody takes it."""
+    """It is polled alone when it is due, and is in no batch."""
     alone, *others = fill(queue, [100.0, 100.1, 100.2])
     alone.reported_end = "completed"
     assert queue.take(100.3) == [alone]
@@ -81,7 +95,7 @@ def test_a_task_to_be_read_alone_is(queue):
 
 
 def test_an_account_that_may_not_be_asked_for_many_is_not():
-    """Nobody knows whose tasks they are, or the user wants none of it."""
+    """Tasks of an unknown key, or `batch="never"`."""
     for queue in (
         AccountQueue(CADENCE, batches=False),
         AccountQueue(attrs.evolve(CADENCE, batch="never"), batches=True),
@@ -105,9 +119,9 @@ def test_demand_is_the_sum_over_tasks(queue):
 
 
 def test_an_outage_is_found_out_about_by_one_request_at_a_time():
-    """After some faults in a row everybody waits, ever longer; one answer, and all go on at once.
+    """After some faults in a row all requests wait, longer each time; after one answer all go on at once.
 
-    Requests that were under way together make it no longer.
+    Requests that were under way together do not lengthen the wait.
     """
     queue = AccountQueue(CADENCE, batches=False)
     fill(queue, [100.0] * 300)
@@ -118,14 +132,14 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
     assert queue.outage.is_outage
     waits, now = [], 100.0
     for _ in range(8):
-        waits.append(queue.ready_at - now)
-        now = queue.ready_at
+        waits.append(ready(queue) - now)
+        now = ready(queue)
         assert queue.take(now)
         assert queue.ready_at is None  # nobody else, until this one is back
         assert queue.take(now) == []
         queue.record_answer(TransportError("x"), now, is_batch=False)
     assert waits == pytest.approx([2, 4, 8, 16, 30, 30, 30, 30])
-    now = queue.ready_at
+    now = ready(queue)
     assert queue.take(now)
     queue.record_answer(PENDING, now, is_batch=False)
     assert not queue.outage.is_outage
@@ -172,7 +186,7 @@ def route() -> BatchRoute:
 @pytest.mark.parametrize(
     "error", [StatusError(404, "x"), StatusError(405, "x"), ServerError(501, "x"), ReplyError("x")]
 )
-def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, error):
+def test_a_missing_or_malformed_batch_route_is_never_used_again(route, error):
     """Single reads take over for good."""
     assert route.record_failure(error, 100.0)
     assert not route.is_open(1e12)
@@ -180,7 +194,7 @@ def test_a_route_that_is_not_there_or_talks_nonsense_is_never_used_again(route, 
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 413, 422])
-def test_a_route_that_refuses_rests_for_a_while(route, status):
+def test_a_batch_route_that_refuses_is_paused(route, status):
     """One of the ids may have been at fault; whether the key is refused is for a single read to say."""
     assert route.record_failure(InvalidRequestError(status, "x"), 100.0)
     assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
@@ -191,7 +205,7 @@ FAULTS = [TransportError("x"), ServerError(500, "x"), ServerError(503, "x")]
 
 
 @pytest.mark.parametrize("error", FAULTS)
-def test_a_route_that_fails_where_single_reads_work_rests(route, error):
+def test_a_batch_route_that_fails_where_single_reads_work_is_paused(route, error):
     """Three failures, a single read that works, one more failure."""
     for _ in range(FAILURES):
         assert route.is_open(100.0)
@@ -205,7 +219,7 @@ def test_a_route_that_fails_where_single_reads_work_rests(route, error):
 
 
 @pytest.mark.parametrize("error", FAULTS)
-def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
+def test_a_proven_batch_route_may_fail_longer_before_it_is_paused(route, error):
     """A storm may fail a few reads in a row by chance; afterwards it has to prove itself anew."""
     route.record_answer(50)
     for number in range(1, FAILURE_LIMIT):
@@ -222,7 +236,7 @@ def test_a_route_that_has_worked_fails_longer_before_it_rests(route, error):
 
 
 @pytest.mark.parametrize("error", FAULTS)
-def test_in_an_outage_of_the_service_the_route_is_not_to_blame(route, error):
+def test_an_outage_of_the_service_does_not_pause_the_batch_route(route, error):
     """Single reads fail as well: batches go on to be tried, and are used at once when it is over."""
     for _ in range(20):
         for _ in range(FAILURES):
@@ -235,7 +249,7 @@ def test_in_an_outage_of_the_service_the_route_is_not_to_blame(route, error):
 
 
 @pytest.mark.parametrize("status", [408, 425, 429])
-def test_being_asked_to_slow_down_says_nothing_of_the_route(route, status):
+def test_429_does_not_count_against_the_batch_route(route, status):
     """However often."""
     for _ in range(100):
         assert not route.record_failure(StatusError(status, "x"), 100.0)
@@ -243,7 +257,7 @@ def test_being_asked_to_slow_down_says_nothing_of_the_route(route, status):
 
 
 def test_an_end_is_believed_once_a_single_read_has_confirmed_one(route):
-    """And never again, if it says otherwise."""
+    """If the single read disagrees, batches are not used again."""
     assert not route.is_trusted
     route.confirm("completed", "completed")
     assert route.is_trusted
@@ -252,7 +266,7 @@ def test_an_end_is_believed_once_a_single_read_has_confirmed_one(route):
 
 
 def test_the_fill_is_what_requests_told_of_lately(route):
-    """It follows batches up and single reads down, so the price of a look is what looks cost now."""
+    """It rises with batches and falls with single reads, so the price of a poll is its present cost."""
     for _ in range(60):
         route.record_answer(50)
     assert route.fill > 49

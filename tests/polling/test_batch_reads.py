@@ -1,4 +1,4 @@
-"""Many tasks read with one request: cheap where the route is honest, harmless where it lies, and fair under a budget.
+"""Many tasks read with one request: cheap where the route works, harmless where it is wrong, fair under a budget.
 
 The route is documented nowhere, so whatever it may do wrong must cost requests and never a video.
 """
@@ -17,14 +17,16 @@ from statistics import median
 
 import attrs
 import pytest
+from evolink_async.emulator.service.json_types import JsonObject
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.faults.kinds import InjectedFault
 from evolink_async.emulator.hosts.interceptor import Received
 from evolink_async.events import BatchReadsOff, Event, StatusAnswered
+from evolink_async.json_text import Json
 from evolink_async.polling.poller import BURST
-from tests.kit import FAST, KEY, SINGLY, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, SINGLY, as_completed, dance, jobs, open_pool, until
 from tests.soak.storm import During, most_within
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +50,11 @@ class Notes:
             self.off.append(event)
 
     def polls(self) -> dict[str, list[float]]:
-        """When each task was looked at."""
+        """When each task was polled."""
         polls = defaultdict[str, list[float]](list)
-        for look in sorted(self.status_answered, key=lambda look: look.at):
-            for task_id in look.task_ids:
-                polls[task_id].append(look.at)
+        for event in sorted(self.status_answered, key=lambda event: event.at):
+            for task_id in event.task_ids:
+                polls[task_id].append(event.at)
         return polls
 
 
@@ -66,9 +68,9 @@ def rows_of(request: Received) -> list[str]:
     return json.loads(request.body)["task_ids"]
 
 
-def check_all_completed_once(outcomes: list[ev.Completed], emulator: Emulator, count: int) -> None:
+def check_all_completed_once(outcomes: list[ev.Outcome], emulator: Emulator, count: int) -> None:
     """Every job is there, once, with its link, and was paid for once."""
-    assert all(isinstance(outcome, ev.Completed) and outcome.urls for outcome in outcomes)
+    assert all(as_completed(outcome).urls for outcome in outcomes)
     assert sorted(outcome.key for outcome in outcomes) == sorted(job.key for job in jobs(count))
     assert emulator.ledger.accepted == count
 
@@ -93,8 +95,8 @@ async def test_a_thousand_tasks_cost_less_than_a_request_each():
         async with open_pool(emulator, cadence=cadence) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(count))]
         check_all_completed_once(outcomes, emulator, count)
-        lives = [emulator.tasks[outcome.task_id].life for outcome in outcomes]
-        noticed = [outcome.timing.finished_at * speed + ahead for outcome in outcomes]
+        lives = [emulator.tasks[as_completed(outcome).task_id].life for outcome in outcomes]
+        noticed = [as_completed(outcome).timing.finished_at * speed + ahead for outcome in outcomes]
         late = [at - life.ends_at for at, life in zip(noticed, lives, strict=True)]
         requests = len(of_kind(emulator, "batch")) + len(of_kind(emulator, "poll"))
     assert min(late) > -0.1 * speed  # else the clocks were compared wrongly
@@ -108,9 +110,9 @@ async def test_a_thousand_tasks_cost_less_than_a_request_each():
 
 def about_one_task() -> InjectedFault:
     """Answers whose rows are all about the same task, one of those asked for."""
-    first: list[object] = []
+    first: list[Json] = []
 
-    def change(row: dict[str, object]) -> dict[str, object]:
+    def change(row: JsonObject) -> JsonObject:
         first.append(row["id"])
         return row | {"id": first[0]}
 
@@ -168,12 +170,12 @@ async def run_with(fault: InjectedFault) -> tuple[Emulator, Notes]:
 
 
 @pytest.mark.parametrize("fault", BROKEN_FOR_GOOD.values(), ids=BROKEN_FOR_GOOD)
-async def test_a_route_that_is_not_there_or_lies_is_left_alone(fault):
+async def test_a_missing_or_wrong_batch_route_is_not_used_again(fault):
     """Single reads take over for good after the first answer; what was on its way by then is all that it is sent."""
     emulator, notes = await run_with(fault)
     [off] = notes.off
-    batches = [look for look in notes.status_answered if len(look.task_ids) > 1]
-    assert [look for look in batches if look.at > off.at] == []
+    batches = [event for event in notes.status_answered if len(event.task_ids) > 1]
+    assert [event for event in batches if event.at > off.at] == []
     assert 0 < len(batches) <= 10
     assert {row.path.rpartition("/")[2] for row in of_kind(emulator, "poll")} == set(emulator.tasks)
 
@@ -189,7 +191,7 @@ async def test_an_emulator_without_the_route_is_read_singly():
 
 
 @pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
-async def test_a_route_that_fails_where_single_reads_work_is_given_a_rest(fault):
+async def test_a_batch_route_that_fails_alone_is_paused(fault):
     """It is tried a few times, then single reads do all the work."""
     emulator, _ = await run_with(fault)
     assert 0 < len(of_kind(emulator, "batch")) <= 20
@@ -197,14 +199,14 @@ async def test_a_route_that_fails_where_single_reads_work_is_given_a_rest(fault)
 
 
 @pytest.mark.parametrize("fault", FORGETFUL.values(), ids=FORGETFUL)
-async def test_what_a_batch_does_not_tell_of_is_read_singly(fault):
-    """Rows that are missing, or say nothing, are no news: the tasks are looked at one by one, and end as they end."""
+async def test_what_a_batch_leaves_out_is_read_singly(fault):
+    """Tasks whose rows are missing or empty are polled one by one."""
     emulator, notes = await run_with(fault)
     silent = {
         task
-        for look in notes.status_answered
-        for task, state in zip(look.task_ids, look.states, strict=False)
-        if len(look.task_ids) > 1 and state is None
+        for event in notes.status_answered
+        for task, state in zip(event.task_ids, event.states, strict=False)
+        if len(event.task_ids) > 1 and state is None
     }
     assert silent
     assert silent <= {row.path.rpartition("/")[2] for row in of_kind(emulator, "poll")}
@@ -221,8 +223,8 @@ async def test_rows_that_tell_less_than_a_single_read_cost_no_video(fields):
 # --- hints
 
 
-async def test_a_hint_brings_the_look_forward():
-    """Without it nobody would look for a minute; unknown tasks are nobody's, and a hint for them is a no."""
+async def test_a_hint_brings_the_poll_forward():
+    """Without the hint the next poll is a minute away; a hint for an unknown task returns False."""
     lazy = attrs.evolve(SINGLY, first_look=60, max_interval=60, min_interval=0.01, look_price=1000)
     async with Emulator(speed=1000) as emulator, open_pool(emulator, cadence=lazy) as pool:
         async with pool.run(jobs(3)) as stream:
@@ -263,7 +265,7 @@ SLOWER = attrs.evolve(FAST, min_interval=0.05, max_interval=0.2)
 
 @pytest.mark.parametrize("batch", ["never", "auto"])
 async def test_a_thousand_hints_are_one(batch):
-    """However many there are of a task, looks at it never come closer than `min_interval`, and the others go on."""
+    """However many hints there are, polls of a task are `min_interval` apart, and other tasks go on."""
     notes = Notes()
     async with Emulator(speed=200) as emulator:
         pool = open_pool(emulator, cadence=attrs.evolve(SLOWER, batch=batch), observer=notes)
@@ -281,8 +283,8 @@ async def test_a_thousand_hints_are_one(batch):
 
 
 @pytest.mark.parametrize("batch", ["never", "auto"])
-async def test_hints_do_not_hurry_a_look_that_fails(batch):
-    """A task whose reads bring no answer, while those of all others do: hints look no sooner than `min_interval`."""
+async def test_hints_do_not_hurry_a_poll_that_fails(batch):
+    """Polls of one task bring no answer, those of all others do: hints keep `min_interval`."""
     notes = Notes()
     async with Emulator(speed=200) as emulator:
         pool = open_pool(emulator, cadence=attrs.evolve(SLOWER, batch=batch), observer=notes)
@@ -299,7 +301,7 @@ async def test_hints_do_not_hurry_a_look_that_fails(batch):
                 emulator.faults.clear()
                 outcomes.append(await anext(stream))
         check_all_completed_once(outcomes, emulator, 5)
-    alone = [look.at for look in notes.status_answered if look.task_ids == (hinted,)]
+    alone = [event.at for event in notes.status_answered if event.task_ids == (hinted,)]
     assert closest(alone) >= SLOWER.min_interval - GRAIN
 
 
@@ -338,7 +340,7 @@ async def test_no_batch_asks_for_a_task_of_another_key():
 
 
 async def test_a_route_that_fails_one_account_serves_the_other():
-    """What was learned of the route with one key says nothing of another's."""
+    """The state of the batch route is kept for each key."""
     notes = Notes()
     async with Emulator(speed=1000, api_keys=(KEY, OTHER_KEY)) as emulator:
         emulator.faults.on("batch", 1, faults.error(404))
@@ -384,7 +386,7 @@ def closest(times: list[float]) -> float:
 @pytest.mark.soak
 @pytest.mark.parametrize("batch", ["never", "auto"])
 async def test_the_budget_holds_over_any_second(batch):
-    """Sixty tasks that all could be looked at now: in no second more requests are sent, or arrive, than allowed."""
+    """Sixty tasks are due at once: in no second more requests are sent, or arrive, than the budget allows."""
     notes = Notes()
     limits = ev.Limits(requests=6, submits=4)
     async with Emulator(speed=100) as emulator:
@@ -396,15 +398,15 @@ async def test_the_budget_holds_over_any_second(batch):
                 pool.hint(task_id)
             outcomes = [outcome async for outcome in stream]
         check_all_completed_once(outcomes, emulator, COUNT)
-        sent = sorted(look.at for look in notes.status_answered)
+        sent = sorted(event.at for event in notes.status_answered)
         arrived = sorted(r.at / emulator.speed for r in emulator.received if r.kind in ("poll", "batch"))
     allowed = cadence.polls_per_second * (1 + BURST) + 1
     assert most_within(sent, 1) <= allowed + 1
     assert most_within(arrived, 1) <= allowed + limits.requests + 1  # some may have been on their way for long
 
 
-async def test_a_tight_budget_starves_nobody():
-    """A fast and a slow model share too few requests: between two looks at any task, no other has more than a few."""
+async def test_a_tight_budget_starves_no_task():
+    """A fast and a slow model share too few requests: between two polls of a task, no other has more than a few."""
     notes, slow_model = Notes(), ev.Wan26ImageToVideoFlash
     wishes = [
         ev.Job(job.key, slow_model(prompt=job.key, image_urls=["https://example.com/a.png"])) if number % 2 else job
@@ -412,7 +414,7 @@ async def test_a_tight_budget_starves_nobody():
     ]
     async with Emulator(speed=200) as emulator:
 
-        def later(row: dict[str, object]) -> dict[str, object]:
+        def later(row: JsonObject) -> JsonObject:
             task = emulator.tasks[str(row["id"])]
             is_over = emulator.clock.now() > task.life.accepted_at + 3 * task.life.total_seconds
             if task.model != wishes[1].params.model or is_over:
@@ -425,7 +427,7 @@ async def test_a_tight_budget_starves_nobody():
         check_all_completed_once(outcomes, emulator, COUNT)
         slow = {task.task_id for task in emulator.tasks.values() if task.model == wishes[1].params.model}
     assert len(slow) == COUNT / 2
-    order = [look.task_ids[0] for look in sorted(notes.status_answered, key=lambda look: look.at)]
+    order = [event.task_ids[0] for event in sorted(notes.status_answered, key=lambda event: event.at)]
     assert set(order[:COUNT]) & slow
     assert set(order[:COUNT]) - slow
     places = defaultdict[str, list[int]](list)

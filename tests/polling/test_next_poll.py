@@ -45,13 +45,13 @@ def entry() -> WatchedTask:
     return WatchedTask("t", Nobody(), None, 1000.0, estimated=120.0)
 
 
-def look(entry: WatchedTask, seen, now: float = 1010.0, *, retry_early: bool = True):
+def poll(entry: WatchedTask, seen, now: float = 1010.0, *, retry_early: bool = True):
     """One look's consequence."""
     return next_poll(entry, seen, now, PACING, retry_early=retry_early)
 
 
 def seen(state: str, **fields) -> Snapshot:
-    """A look that showed this."""
+    """A poll answer with these fields."""
     return Snapshot(task_id="t", state=state, **fields)
 
 
@@ -60,14 +60,14 @@ def test_an_end_without_a_video_is_an_end(entry, state):
     """Links are not waited for; the time is noted."""
     entry.last_running_at = 1004.0
     last = seen(state)
-    assert look(entry, last) is last
+    assert poll(entry, last) is last
     assert (entry.end_seen_at, entry.lag) == (1010.0, 6.0)
 
 
 def test_a_completed_task_with_a_link_is_an_end(entry):
     """The lag of a task never seen before counts from its acceptance."""
     last = seen("completed", urls=("https://a/b.mp4",))
-    assert look(entry, last) is last
+    assert poll(entry, last) is last
     assert entry.lag == 10.0
 
 
@@ -75,7 +75,7 @@ def test_a_completed_task_with_a_link_is_an_end(entry):
 def test_any_other_word_means_still_going(entry, state):
     """By the schedule, and faults of the past are forgiven."""
     entry.failures = entry.refusals = 2
-    step = look(entry, seen(state))
+    step = poll(entry, seen(state))
     assert isinstance(step, PollAgain)
     assert CADENCE.min_interval <= step.delay <= CADENCE.first_look
     assert (entry.failures, entry.refusals, entry.last_running_at) == (0, 0, 1010.0)
@@ -83,24 +83,24 @@ def test_any_other_word_means_still_going(entry, state):
 
 def test_a_new_estimate_is_taken_a_missing_one_keeps_the_old(entry):
     """The service may learn, or fall silent."""
-    look(entry, seen("processing", estimated_seconds=300.0))
+    poll(entry, seen("processing", estimated_seconds=300.0))
     assert entry.estimated == 300.0
-    look(entry, seen("processing"))
+    poll(entry, seen("processing"))
     assert entry.estimated == 300.0
 
 
 def test_progress_counts_when_it_moved(entry):
-    """99 percent after ten seconds is soon looked at again; the same 99 once more says nothing new."""
-    moved = look(entry, seen("processing", progress_percent=50))
-    stuck = look(entry, seen("processing", progress_percent=50))
+    """99 percent after ten seconds is polled again soon; the same 99 again does not count."""
+    moved = poll(entry, seen("processing", progress_percent=50))
+    stuck = poll(entry, seen("processing", progress_percent=50))
     assert moved.delay < stuck.delay
 
 
 def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
     """Three times, ever later; then it is an answer we do not understand, never "completed"."""
-    delays = [look(entry, seen("completed")).delay for _ in range(MISSING_LINK_RETRIES)]
+    delays = [poll(entry, seen("completed")).delay for _ in range(MISSING_LINK_RETRIES)]
     assert delays == [2.0, 4.0, 8.0]
-    last = look(entry, seen("completed"))
+    last = poll(entry, seen("completed"))
     assert isinstance(last, ReplyError)
     assert last.task_id == "t"
     assert not last.may_resubmit
@@ -110,37 +110,37 @@ def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
 def test_a_denied_look_is_repeated_three_times_over_max_interval(entry, error_class):
     """A key may be refused for a moment; still refused, the error ends the watching."""
     error = error_class(401, "no")
-    delays = [look(entry, error).delay for _ in range(REFUSAL_RETRIES)]
+    delays = [poll(entry, error).delay for _ in range(REFUSAL_RETRIES)]
     assert sum(delays) >= CADENCE.max_interval
-    assert look(entry, error) is error
+    assert poll(entry, error) is error
 
 
-def test_a_look_that_works_forgives_earlier_denials(entry):
+def test_a_poll_that_works_resets_earlier_denials(entry):
     """Counting begins anew."""
     for _ in range(REFUSAL_RETRIES):
-        look(entry, AuthenticationError(401, "no"))
-    look(entry, seen("processing"))
-    assert isinstance(look(entry, AuthenticationError(401, "no")), PollAgain)
+        poll(entry, AuthenticationError(401, "no"))
+    poll(entry, seen("processing"))
+    assert isinstance(poll(entry, AuthenticationError(401, "no")), PollAgain)
 
 
 @pytest.mark.parametrize("was_seen", [False, True])
 def test_not_found_is_believed_after_three_answers_over_the_grace(entry, was_seen):
     """A task may not be visible yet. One that was seen alive is believed five times as long."""
     if was_seen:
-        look(entry, seen("processing"), 1000.0)
+        poll(entry, seen("processing"), 1000.0)
     error, grace = TaskNotFoundError(404, "no such task"), CADENCE.not_found_grace * (5 if was_seen else 1)
-    assert isinstance(look(entry, error, 2000.0), PollAgain)
-    assert isinstance(look(entry, error, 2000.0 + 10 * grace), PollAgain)  # only the second answer
-    assert look(entry, error, 2000.0 + 10 * grace + 1) is error
+    assert isinstance(poll(entry, error, 2000.0), PollAgain)
+    assert isinstance(poll(entry, error, 2000.0 + 10 * grace), PollAgain)  # only the second answer
+    assert poll(entry, error, 2000.0 + 10 * grace + 1) is error
 
 
 def test_not_found_is_counted_from_the_first_answer_and_forgotten_by_a_snapshot(entry):
     """Within the grace there are more polls, however many say so."""
     error = TaskNotFoundError(404, "no such task")
     for second in range(10):
-        assert isinstance(look(entry, error, 2000.0 + second), PollAgain)
-    look(entry, seen("processing"), 2010.0)
-    assert isinstance(look(entry, error, 5000.0), PollAgain)
+        assert isinstance(poll(entry, error, 2000.0 + second), PollAgain)
+    poll(entry, seen("processing"), 2010.0)
+    assert isinstance(poll(entry, error, 5000.0), PollAgain)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_not_found_is_counted_from_the_first_answer_and_forgotten_by_a_snapshot(
 def test_what_something_on_the_way_says_never_ends_the_watching(entry, error_class):
     """A balancer's 404 or a login page's 401 is no word about the task or the key."""
     for attempt in range(50):
-        step = look(entry, error_class(404, "page", is_foreign=True), 2000.0 + 100 * attempt)
+        step = poll(entry, error_class(404, "page", is_foreign=True), 2000.0 + 100 * attempt)
         assert isinstance(step, PollAgain)
 
 
@@ -167,9 +167,9 @@ def test_what_something_on_the_way_says_never_ends_the_watching(entry, error_cla
         StatusError(302, "x"),
     ],
 )
-def test_everything_else_is_looked_at_again_for_ever(entry, error):
+def test_everything_else_is_polled_again_without_end(entry, error):
     """Backing off by doubling from `min_interval` to `max_interval`, without end."""
-    delays = [look(entry, error).delay for _ in range(2000)]
+    delays = [poll(entry, error).delay for _ in range(2000)]
     assert delays[:5] == [2.0, 4.0, 8.0, 16.0, 30.0]
     assert set(delays[5:]) == {30.0}
 
@@ -178,7 +178,7 @@ def test_without_early_retry_a_failed_poll_is_repeated_at_the_next_planned_time(
     """A service that fails often is not asked more often for it, nor less often than a task that goes on."""
     turn = PACING.interval(entry, 1010.0)
     assert turn > 2.0
-    assert look(entry, ServerError(500, "x"), retry_early=False).delay == turn
+    assert poll(entry, ServerError(500, "x"), retry_early=False).delay == turn
 
 
 @pytest.mark.parametrize(("misses", "is_alone"), [(0, False), (1, True), (2, False), (3, True)])
@@ -192,10 +192,10 @@ def test_a_task_that_batch_answers_do_not_tell_of_is_read_alone(entry, misses, i
 @pytest.mark.parametrize("error_class", [RateLimitError, ServerError, InvalidRequestError])
 def test_retry_after_is_not_undercut(entry, error_class, asked, expected):
     """Whatever the status; beyond an hour it is taken for a mistake."""
-    assert look(entry, error_class(429, "x", retry_after=asked)).delay == expected
+    assert poll(entry, error_class(429, "x", retry_after=asked)).delay == expected
 
 
-def test_the_first_look_comes_by_first_look(entry):
+def test_the_first_poll_comes_by_first_look(entry):
     """However long the estimate."""
     entry.estimated = 86_400.0
     assert PACING.interval(entry, 1000.0) == CADENCE.first_look

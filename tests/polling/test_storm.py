@@ -1,4 +1,4 @@
-"""Status reads that fail some of the time, then always, then never: nothing is lost, and the service is left in peace.
+"""Polls fail some of the time, then always, then never: nothing is lost, and the service is not flooded.
 
 Counts and order only, never how fast the machine is: the budget is held against when requests were sent, and a run in
 the storm against the same jobs in calm, side by side. The full size is `tests/soak/test_storm.py`.
@@ -13,10 +13,11 @@ from email.utils import formatdate
 import attrs
 import pytest
 
-from evolink_async import Completed, DeadlineError, Limits
+from evolink_async import Completed, DeadlineError, Limits, RateLimitError
 from evolink_async.emulator import Emulator, faults
 from evolink_async.events import Event, StatusAnswered
-from tests.kit import KEY, jobs, open_pool
+from evolink_async.settings import BatchMode
+from tests.kit import KEY, error_of, jobs, open_pool
 from tests.soak.storm import STATUS_READS, Course, Storm, compare, most_within
 
 STORM = Storm(count=120, in_flight=120, begin=75, total=115, end=155, budget=5, speed=50)
@@ -34,12 +35,17 @@ GRAIN = 0.003
 
 @pytest.fixture(scope="module")
 def courses() -> dict[str, tuple[Course, Course]]:
-    """The jobs in calm and in the storm, read one by one, many at once, and under `DRIZZLE`, all at the same time."""
+    """The jobs in calm and in the storm, read one by one and many at once, all at the same time."""
 
-    async def sail() -> list[tuple[Course, Course]]:
-        return await asyncio.gather(compare(STORM, "never"), compare(STORM, "auto"), compare(DRIZZLE, "never"))
+    async def sail() -> tuple[tuple[Course, Course], ...]:
+        return await asyncio.gather(compare(STORM, "never"), compare(STORM, "auto"))
 
-    return dict(zip(("never", "auto", "drizzle"), asyncio.run(sail()), strict=True))
+    # Where the machine holds this process up for seconds, the storm is over before a read is sent: once more, then.
+    for _ in range(3):
+        sailed = asyncio.run(sail())
+        if all(rough.failed for _, rough in sailed):
+            break
+    return dict(zip(("never", "auto"), sailed, strict=True))
 
 
 @pytest.fixture(params=["never", "auto"])
@@ -49,7 +55,7 @@ def course(courses, request) -> tuple[Course, Course]:
 
 
 def test_no_task_is_given_up(course):
-    """Every job completes, each is told once, each is paid for once; and it was a storm."""
+    """Every job completes, has one outcome and is paid for once, although polls failed."""
     for run in course:
         assert all(isinstance(outcome, Completed) for outcome in run.outcomes)
         assert sorted(outcome.key for outcome in run.outcomes) == sorted(job.key for job in jobs(STORM.count))
@@ -84,9 +90,9 @@ def test_no_herd_comes_after_a_storm(course):
 
 
 @pytest.mark.soak
-def test_reads_that_fail_all_the_time_are_not_sent_until_they_work(courses):
+def test_reads_that_fail_all_the_time_are_not_sent_until_they_work():
     """Three of ten fail from beginning to end: that costs less than if each were sent again until it is answered."""
-    calm, rough = courses["drizzle"]
+    calm, rough = asyncio.run(compare(DRIZZLE, "never"))
     assert all(isinstance(outcome, Completed) for outcome in rough.outcomes)
     assert rough.failed
     assert rough.requests <= calm.requests / (1 - DRIZZLE.share)  # with what aiohttp sends again after a reset
@@ -107,18 +113,14 @@ class Notes:
 
     def refused(self) -> list[float]:
         """When answers with 429 came."""
-        return [
-            look.at + look.seconds
-            for look in self.status_answered
-            if look.error is not None and look.error.status == 429
-        ]
+        return [event.at + event.seconds for event in self.status_answered if isinstance(event.error, RateLimitError)]
 
     def sent_between(self, begin: float, end: float) -> list[float]:
         """Requests sent between two moments, by more than two clocks may disagree."""
-        return [look.at for look in self.status_answered if begin + GRAIN < look.at < end - GRAIN]
+        return [event.at for event in self.status_answered if begin + GRAIN < event.at < end - GRAIN]
 
 
-async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
+async def refused_for_a_while(headers: dict[str, str], batch: BatchMode) -> Notes:
     """Forty jobs whose first reads are refused, one by one and many at once; each completes."""
     storm = Storm(count=40, in_flight=40, begin=0, total=0, end=0, speed=400)
     notes = Notes()
@@ -144,7 +146,7 @@ async def refused_for_a_while(headers: dict[str, str], batch: str) -> Notes:
     ],
     ids=str,
 )
-async def test_nothing_is_asked_earlier_than_wished(headers, asked, batch):
+async def test_no_status_request_comes_before_retry_after(headers, asked, batch):
     """After each refusal, no status request is sent for as long as it asked, whatever task it was about."""
     notes = await refused_for_a_while(headers, batch)
     for note_answer in notes.refused():
@@ -153,8 +155,8 @@ async def test_nothing_is_asked_earlier_than_wished(headers, asked, batch):
 
 @pytest.mark.soak
 @pytest.mark.anyio
-async def test_nothing_is_asked_before_the_date_named():
-    """The same for a wish that is a date."""
+async def test_no_status_request_comes_before_a_retry_after_date():
+    """The same for a date."""
     date = int(time.time()) + 2
     notes = await refused_for_a_while({"Retry-After": formatdate(date, usegmt=True)}, "auto")
     for note_answer in notes.refused():
@@ -162,21 +164,21 @@ async def test_nothing_is_asked_before_the_date_named():
 
 
 @pytest.mark.anyio
-async def test_a_wish_that_is_none_does_not_stop_the_reads():
-    """Past, negative and meaningless times: reads back off by themselves, and are there when the service is back."""
+async def test_a_meaningless_retry_after_does_not_stop_the_polls():
+    """Past, negative and meaningless times: polls back off by themselves and go on when the service is back."""
     wishes = ["Wed, 21 Oct 2015 07:28:00 GMT", "-5", "0", "soon", "1e999", "NaN", ""]
     await asyncio.gather(*(refused_for_a_while({"Retry-After": wish}, "auto") for wish in wishes))
 
 
 @pytest.mark.anyio
-async def test_a_wish_beyond_the_deadline_does_not_outlast_it(emulator):
-    """Asked to come back tomorrow, the reads stop, and each job ends at its deadline, its task known as unfinished."""
+async def test_a_retry_after_beyond_the_deadline_ends_at_the_deadline(emulator):
+    """Retry-After is a day: polls stop, and each job ends at its deadline with its task unfinished."""
     for kind in STATUS_READS:
         emulator.faults.on(kind, faults.ALWAYS, faults.error(429, headers={"Retry-After": "86400"}))
     notes = Notes()
     async with open_pool(emulator, observer=notes, limits=Limits(requests=4, submits=2)) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(20), timeout=0.5)]
-        assert all(isinstance(outcome.error, DeadlineError) for outcome in outcomes)
+        assert all(isinstance(error_of(outcome), DeadlineError) for outcome in outcomes)
         assert len(pool.unfinished()) == 20
     assert 0 < len(notes.status_answered) <= 4  # what was on its way when the first answer came
     assert notes.sent_between(min(notes.refused()), float("inf")) == []
@@ -184,8 +186,8 @@ async def test_a_wish_beyond_the_deadline_does_not_outlast_it(emulator):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("failures", [0, 3, 7])
-async def test_a_suspect_route_is_obeyed_too(failures):
-    """A batch read that asks for patience gets it also after some that failed, however that is to be explained."""
+async def test_a_failing_batch_route_is_obeyed_too(failures):
+    """Retry-After of a batch read is obeyed also after batch reads that failed."""
     notes = Notes()
     async with Emulator(speed=1000) as emulator:
         emulator.faults.on("batch", faults.ALWAYS, faults.error(429, headers={"Retry-After-Ms": "300"}))
@@ -199,8 +201,8 @@ async def test_a_suspect_route_is_obeyed_too(failures):
 
 
 @pytest.mark.anyio
-async def test_a_wish_to_one_account_leaves_the_other_alone():
-    """While the reads of one key are told to wait, those of another go on."""
+async def test_a_retry_after_to_one_account_leaves_the_other_alone():
+    """While the polls of one key wait, those of another go on."""
     notes = Notes()
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         emulator.faults.on("batch", 1, faults.error(429, headers={"Retry-After": "1"}))
@@ -212,8 +214,8 @@ async def test_a_wish_to_one_account_leaves_the_other_alone():
     [note_answer] = notes.refused()
     owner = dict(zip(emulator.tasks, keys, strict=True))
     asked = {
-        owner[look.task_ids[0]]
-        for look in notes.status_answered
-        if note_answer + GRAIN < look.at < note_answer + 1 - GRAIN
+        owner[event.task_ids[0]]
+        for event in notes.status_answered
+        if note_answer + GRAIN < event.at < note_answer + 1 - GRAIN
     }
     assert asked == {KEYS[1 - KEYS.index(refused)]}

@@ -14,7 +14,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
-from tests.kit import PATIENT, dance, jobs, open_pool, own_tasks, until
+from tests.kit import PATIENT, dance, error_of, jobs, open_pool, own_tasks, task_ids, until
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +75,9 @@ async def test_a_submit_cut_short_is_still_learnt(emulator, how):
                     group.create_task(pool.submit(dance()))
                     await until(lambda: len(emulator.received) == 1)
                     raise LookupError
-        assert asyncio.current_task().cancelling() == 0
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
         await quiet(pool)
         assert accepted_ids(pool) == set(emulator.tasks)
         assert len(emulator.tasks) == 1
@@ -113,7 +115,7 @@ async def test_run_cancelled_at_every_await(emulator):
             wishes = [ev.Job(f"{number}-{n}", dance(number * 10 + n)) for n in range(5)]
             async with pool.run(wishes) as stream:
                 async for outcome in stream:
-                    told.add(outcome.task_id)
+                    told.update(filter(None, task_ids([outcome])))
 
         for number, turns in enumerate(turns_until_done(400)):
             await cancel_after(turns, lambda number=number: use(number))
@@ -168,7 +170,7 @@ async def test_a_stalled_submit_is_unknown_after_the_grace(emulator):
         await task
     [unknown] = pool.unfinished()
     assert unknown.key == "shot"
-    assert unknown.error is caught.value
+    assert error_of(unknown) is caught.value
     [received] = emulator.received
     assert caught.value.idempotency_key == received.headers["Idempotency-Key"]
 

@@ -6,21 +6,21 @@ import gc
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import evolink_async as ev
 from evolink_async.downloads import has_files
 from evolink_async.emulator import faults
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import as_completed, dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
 
-async def completed_of(pool: ev.SessionPool, count: int = 1, **words: object) -> list[ev.Completed]:
+async def completed_of(pool: ev.SessionPool, count: int = 1, **words: Any) -> list[ev.Completed]:
     """Run some jobs, which all complete."""
-    outcomes = [outcome async for outcome in pool.run(jobs(count), **words)]
-    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)
+    outcomes = [as_completed(outcome) async for outcome in pool.run(jobs(count), **words)]
     return sorted(outcomes, key=lambda outcome: outcome.key)
 
 
@@ -142,7 +142,7 @@ async def test_a_second_run_knows_its_files(emulator, tmp_path):
         assert all(has_files(outcome) for outcome in await completed_of(pool, 3, download_to=films))
 
 
-async def test_a_file_that_somebody_edited_is_his(emulator, tmp_path):
+async def test_a_file_that_was_edited_is_kept(emulator, tmp_path):
     """The second run fetches the result again, beside it; the third knows that."""
     journal, films = tmp_path / "run.db", tmp_path / "films"
     async with open_pool(emulator, journal=journal) as pool:

@@ -1,4 +1,4 @@
-"""What an observer hears, what a pool learns from earlier runs, and limits that adapt and can be changed."""
+"""What an observer is called with, what a pool learns from earlier runs, and limits that can be changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from evolink_async.events import (
     SubmitsLimited,
 )
 from evolink_async.journal.sqlite import SqliteJournal
-from tests.kit import FAST, KEY, PATIENT, SINGLY, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, PATIENT, SINGLY, as_completed, dance, jobs, open_pool, task_ids, until
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +33,8 @@ def of(kind, events):
 
 
 async def test_the_life_of_every_job_is_told_in_order(emulator, tmp_path):
-    """Started, submitted, looked at, saved, ended: once each, but for the looks."""
-    events = []
+    """Started, submitted, polled, saved, ended: once each, except for polls."""
+    events: list[ev.events.Event] = []
     async with open_pool(emulator, observer=events.append) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(5), download_to=tmp_path / "out")]
     for outcome in outcomes:
@@ -44,17 +44,17 @@ async def test_the_life_of_every_job_is_told_in_order(emulator, tmp_path):
         assert len(ended) == 1
         [downloaded] = [event for event in of(Downloaded, events) if event.key == outcome.key]
         assert events.index(downloaded) < events.index(ended[0])
-        assert downloaded.size_bytes == outcome.files[0].stat().st_size
-    looked = of(StatusAnswered, events)
-    assert {task_id for event in looked for task_id in event.task_ids} == {outcome.task_id for outcome in outcomes}
-    assert sum(len(event.task_ids) for event in looked) == pool.stats().looks
-    assert len(looked) == pool.stats().status_requests
-    assert all(len(event.task_ids) == len(event.states) for event in looked)
+        assert downloaded.size_bytes == as_completed(outcome).files[0].stat().st_size
+    answers = of(StatusAnswered, events)
+    assert {task_id for event in answers for task_id in event.task_ids} == set(task_ids(outcomes))
+    assert sum(len(event.task_ids) for event in answers) == pool.stats().looks
+    assert len(answers) == pool.stats().status_requests
+    assert all(len(event.task_ids) == len(event.states) for event in answers)
 
 
 async def test_a_send_that_is_repeated_is_told_as_such(emulator):
     """Each with its number and its error; the last with the task."""
-    events = []
+    events: list[ev.events.Event] = []
     emulator.faults.on("submit", range(1, 3), faults.error(429))
     async with open_pool(emulator, observer=events.append) as pool:
         accepted = await pool.submit(dance())
@@ -62,9 +62,9 @@ async def test_a_send_that_is_repeated_is_told_as_such(emulator):
     assert answers == [(1, 429, True, None), (2, 429, True, None), (3, None, False, accepted.task_id)]
 
 
-async def test_a_benched_key_and_a_lost_batch_route_are_told_once():
+async def test_a_suspended_key_and_a_lost_batch_route_are_reported_once():
     """However many requests meet them."""
-    events = []
+    events: list[ev.events.Event] = []
     async with Emulator(speed=1000, api_keys=("sk-other",), batch=False) as emulator:
         async with open_pool(emulator, observer=events.append) as pool:
             assert all([isinstance(outcome, ev.Failed) async for outcome in pool.run(jobs(5))])
@@ -87,8 +87,8 @@ async def test_an_observer_that_fails_harms_nothing(emulator, caplog):
 
 
 async def test_a_service_that_refuses_for_load_gets_fewer_submits_at_once():
-    """Halved by the refusals, and told; all jobs are bought once, all the same."""
-    events = []
+    """The limit is halved and reported; every job is bought once."""
+    events: list[ev.events.Event] = []
     async with Emulator(speed=1000, latency=0.01) as emulator:
         emulator.faults.on("submit", range(5, 20), faults.error(429))
         async with open_pool(emulator, observer=events.append, cadence=SINGLY) as pool:
@@ -123,12 +123,13 @@ async def test_a_second_run_begins_with_what_the_first_learned(emulator, tmp_pat
     learned = journal.durations()
     assert {shape for shape, _ in learned} == {("wan2.6-reference-video", "720p", 5)}
     by_finish = sorted(outcomes, key=lambda outcome: int(outcome.key[2:]))
-    took = [o.timing.finished_at - o.timing.lag / 2 - o.timing.accepted_at for o in by_finish]
+    timings = [as_completed(outcome).timing for outcome in by_finish]
+    took = [timing.finished_at - timing.lag / 2 - (timing.accepted_at or 0) for timing in timings]
     assert sorted(seconds for _, seconds in learned) == pytest.approx(sorted(took))
 
 
-async def test_a_hint_brings_a_look_forward(emulator):
-    """A task that is looked at in an hour is looked at now; hints for others are no harm."""
+async def test_a_hint_brings_a_poll_forward(emulator):
+    """A task that is due in an hour is polled now; hints for other tasks do no harm."""
     patient = attrs.evolve(FAST, first_look=3600.0, max_interval=3600.0, look_price=1e9)
     async with open_pool(emulator, cadence=patient, retry=PATIENT) as pool:
         accepted = await pool.submit(dance())
@@ -141,9 +142,9 @@ async def test_a_hint_brings_a_look_forward(emulator):
         assert pool.stats().looks <= 2
 
 
-async def test_a_look_at_one_task_is_told_too(emulator):
+async def test_a_poll_of_one_task_is_reported_too(emulator):
     """`poll` is a status request like any other."""
-    events = []
+    events: list[ev.events.Event] = []
     async with open_pool(emulator, api_key=KEY, observer=events.append) as pool:
         accepted = await pool.submit(dance())
         await pool.poll(accepted.task_id)

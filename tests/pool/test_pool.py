@@ -7,7 +7,9 @@ import gc
 import pickle
 import random
 import warnings
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,22 @@ from evolink_async.downloads import has_files
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import LinkExpiredError
 from evolink_async.models import Wan25TextToImage
-from tests.kit import FAST, KEY, SINGLY, arrivals, dance, jobs, open_pool, own_tasks, until
+from tests.kit import (
+    FAST,
+    KEY,
+    SINGLY,
+    arrivals,
+    as_accepted,
+    as_completed,
+    dance,
+    error_of,
+    jobs,
+    open_pool,
+    own_tasks,
+    soak,
+    task_ids,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -32,33 +49,34 @@ def four_models(count: int) -> list[ev.Job]:
     return [ev.Job(f"job-{n}", makers[n % 4](n)) for n in range(count)]
 
 
-async def test_300_jobs_over_four_models():
+@pytest.mark.parametrize(("count", "in_flight"), [(60, 20), soak(300, 50)])
+async def test_jobs_over_four_models(count, in_flight):
     """Each job gives exactly one outcome; no limit is ever exceeded; every task is paid for once."""
-    limits = ev.Limits(requests=10, submits=4, in_flight=50)
+    limits = ev.Limits(requests=10, submits=4, in_flight=in_flight)
     async with Emulator(speed=1000, failure_share=0.1, seed=7, latency=0.01, median_seconds=600) as emulator:
         async with open_pool(emulator, limits=limits, cadence=SINGLY) as pool:
-            outcomes = [outcome async for outcome in pool.run(four_models(300))]
+            outcomes = [outcome async for outcome in pool.run(four_models(count))]
             stats = pool.stats()
             assert pool.unfinished() == ()
-        assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(300))
+        assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(count))
         assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
         assert emulator.peak["all"] == 10  # the server takes its time, so that calls do overlap
         assert emulator.peak["submit"] == 4
-        assert emulator.in_flight_peak <= 50
+        assert emulator.in_flight_peak <= in_flight
         assert stats.requests_peak <= 10
-        assert stats.in_flight_peak == 50
-        assert emulator.ledger.accepted == 300
-        assert stats.submits == 300
-        assert stats.completed + stats.failed == 300
+        assert stats.in_flight_peak == in_flight
+        assert emulator.ledger.accepted == count
+        assert stats.submits == count
+        assert stats.completed + stats.failed == count
         assert stats.in_flight == stats.waiting == stats.requests == 0
         assert stats.credits_used == pytest.approx(emulator.ledger.charged)
 
 
 async def test_outcomes_come_in_the_order_jobs_end():
-    """The stream's order is the order of the final looks."""
+    """The order of the stream is the order of the final polls."""
     async with Emulator(speed=1000) as emulator, open_pool(emulator) as pool:
         outcomes = [outcome async for outcome in pool.run(four_models(40))]
-    finished = [outcome.timing.finished_at for outcome in outcomes]
+    finished = [as_completed(outcome).timing.finished_at for outcome in outcomes]
     assert finished == sorted(finished)
     assert [outcome.key for outcome in outcomes] != [f"job-{n}" for n in range(40)]
 
@@ -76,11 +94,11 @@ async def test_leaving_after_the_first_outcome_leaks_nothing(emulator):
         await until(lambda: {task for task in own_tasks() if "Poller._work" not in task.get_name()} <= before)
         stats = pool.stats()
         assert (stats.requests, stats.in_flight, stats.waiting) == (0, 0, 0)
-        known = {job.task_id for job in pool.unfinished()} | {outcome.task_id}
+        known = {*task_ids(pool.unfinished()), as_completed(outcome).task_id}
         assert known == set(emulator.tasks)
         # and each of them can be taken up again
-        again = await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
-        assert {completed.task_id for completed in again} == known - {outcome.task_id}
+        again = await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
+        assert {completed.task_id for completed in again} == known - {as_completed(outcome).task_id}
         assert emulator.ledger.accepted == bought
     assert own_tasks() == set()
 
@@ -94,7 +112,7 @@ async def test_a_stream_dropped_without_closing_stops_buying(emulator):
         await until(lambda: not pool.stats().submitting and not pool.stats().in_flight)
         bought = emulator.ledger.accepted
         assert bought < 100
-        await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
+        await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
         assert emulator.ledger.accepted == bought
 
 
@@ -111,7 +129,7 @@ async def test_input_is_read_lazily(emulator):
     async with open_pool(emulator, limits=ev.Limits(in_flight=5, submits=2)) as pool, pool.run(endless()) as stream:
         taken = [await anext(stream) for _ in range(3)]
         assert read <= 5 + 3 + 2
-        await asyncio.gather(*(pool.wait(job.task_id) for job in pool.unfinished()))
+        await asyncio.gather(*(pool.wait(as_accepted(job).task_id) for job in pool.unfinished()))
         assert read <= 5 + 3 + 2  # nobody takes outcomes, so nothing more is read
     assert len(taken) == 3
 
@@ -170,7 +188,7 @@ async def test_a_key_given_twice(emulator):
             pool.run(twice)
         assert emulator.received == []
         outcomes = {type(outcome): outcome async for outcome in pool.run(iter(twice))}
-    assert isinstance(outcomes[ev.Failed].error, ev.ConfigurationError)
+    assert isinstance(error_of(outcomes[ev.Failed]), ev.ConfigurationError)
     assert emulator.ledger.accepted == 2
 
 
@@ -203,6 +221,7 @@ async def test_generate_and_its_figures(emulator):
     assert done.key == "shot-17"
     assert done.url.startswith(emulator.results_url)
     assert done.credits == pytest.approx(emulator.ledger.charged)
+    assert done.timing.accepted_at is not None
     assert done.timing.accepted_at <= done.timing.finished_at < done.expires_at
     assert done.timing.looks == len([r for r in emulator.received if r.kind == "poll"])
     assert done.timing.lag > 0
@@ -230,8 +249,8 @@ async def test_watch_shows_every_change_and_ends_with_the_last(emulator):
     assert [snapshot.is_final for snapshot in snapshots] == [False] * (len(seen) - 1) + [True]
 
 
-async def test_watch_left_early_stops_looking(emulator):
-    """Nobody listens, so nobody asks."""
+async def test_watch_left_early_stops_polling(emulator):
+    """No status request is sent without a consumer."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
         async with pool.watch(accepted.task_id) as stream:
@@ -240,7 +259,7 @@ async def test_watch_left_early_stops_looking(emulator):
         assert pool.stats().in_flight == 0
 
 
-async def test_poll_is_one_look(emulator):
+async def test_poll_is_one_status_request(emulator):
     """One request, and errors are raised as they are."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
@@ -256,8 +275,8 @@ async def test_credits(emulator):
     """What the account has left, a key at a time."""
     async with open_pool(emulator) as pool:
         await pool.generate(dance())
-        [purse] = await pool.credits()
-    assert purse.remaining == pytest.approx(emulator.ledger.balance)
+        [account] = await pool.credits()
+    assert account.remaining == pytest.approx(emulator.ledger.balance)
 
 
 async def test_use_before_opening_after_closing_and_elsewhere(emulator):
@@ -319,7 +338,7 @@ async def test_a_pool_never_closed_warns(emulator):
 
 
 def test_pools_do_not_pickle_and_show_no_key():
-    """A clear TypeError; and a repr that tells the state, not the secret."""
+    """A clear TypeError; the repr shows the state, not the key."""
     pool = ev.SessionPool("sk-canary-0123456789")
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(pool)
@@ -359,7 +378,7 @@ def test_the_environment_is_obeyed(monkeypatch):
     assert "1 key" in repr(ev.SessionPool())
 
 
-async def test_no_look_is_lost_under_load(emulator):
+async def test_no_poll_is_lost_under_load(emulator):
     """Two streams, waits and watches at once on one pool, in random order: everything ends."""
     dice = random.Random(5)
     async with open_pool(emulator, limits=ev.Limits(in_flight=15)) as pool:
@@ -376,14 +395,14 @@ async def test_no_look_is_lost_under_load(emulator):
     assert emulator.ledger.accepted == 70
 
 
-async def test_the_budget_of_looks_is_kept(emulator):
+async def test_the_poll_budget_is_kept(emulator):
     """No more status requests than `polls_per_second` allows, plus its burst."""
     cadence = ev.Cadence(polls_per_second=100, first_look=0.02, min_interval=0.01, max_interval=0.02)
     async with open_pool(emulator, cadence=cadence) as pool:
         assert len([outcome async for outcome in pool.run(jobs(40))]) == 40
-    looks = arrivals(emulator, "poll")
-    for start, look in enumerate(looks):
-        within = [other for other in looks[start:] if other - look <= 0.2]
+    polls = arrivals(emulator, "poll")
+    for start, poll in enumerate(polls):
+        within = [other for other in polls[start:] if other - poll <= 0.2]
         assert len(within) <= 100 * (0.2 + 0.1) + 2
 
 
@@ -405,7 +424,7 @@ def test_fast_settings_are_legal():
 
 
 async def test_waiting_in_small_steps_learns_of_the_end(emulator):
-    """Each wait looks within its own time, so the end is seen although the schedule would look later."""
+    """Each wait polls within its own timeout, so the end is seen although the schedule would poll later."""
     slow = ev.Cadence(polls_per_second=1000, first_look=30, min_interval=0.01, max_interval=30)
     async with open_pool(emulator, cadence=slow) as pool:
         accepted = await pool.submit(dance())
@@ -419,8 +438,8 @@ async def test_waiting_in_small_steps_learns_of_the_end(emulator):
 
 
 @pytest.mark.parametrize("how", ["poll", "watch"])
-async def test_an_end_seen_with_ones_own_eyes_concludes_the_job(emulator, how):
-    """After a look or a watch that showed the final state, the job is unfinished no more."""
+async def test_a_final_state_seen_by_a_poll_concludes_the_job(emulator, how):
+    """After a poll or a watch that showed the final state, the job is no longer unfinished."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
         if how == "watch":
@@ -441,13 +460,13 @@ async def test_an_expired_link_that_the_task_still_has_is_not_tried_twice(emulat
     emulator.faults.on("result", 1, faults.reply(403))
     async with open_pool(emulator) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
-    assert isinstance(outcome.download_error, LinkExpiredError)
+    assert isinstance(as_completed(outcome).download_error, LinkExpiredError)
     assert sum(request.kind == "result" for request in emulator.received) == 1
     assert emulator.ledger.accepted == 1
 
 
 async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path):
-    """The first answer names a link that has expired, the next look a fresh one, which the outcome holds."""
+    """The first answer has an expired link, the next poll a fresh one, which the outcome holds."""
     gone = f"{emulator.results_url}/results/gone/0.mp4"
 
     def old(task):
@@ -457,9 +476,10 @@ async def test_a_link_that_the_task_no_longer_has_is_replaced(emulator, tmp_path
     emulator.faults.on("poll", faults.ALWAYS, faults.rewrite("old link", old))
     async with open_pool(emulator, cadence=SINGLY) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), download_to=tmp_path)]
-    assert outcome.download_error is None
-    assert outcome.url != gone
-    assert has_files(outcome)
+    done = as_completed(outcome)
+    assert done.download_error is None
+    assert done.url != gone
+    assert has_files(done)
 
 
 async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(emulator):
@@ -475,5 +495,16 @@ async def test_a_service_that_names_one_task_for_two_jobs_gives_both_an_outcome(
         outcomes = [outcome async for outcome in pool.run(jobs(3))]
         stats = pool.stats()
     assert sorted(outcome.key for outcome in outcomes) == ["shot-1", "shot-2", "shot-3"]
-    assert {outcome.task_id for outcome in outcomes} == {first[0]}
+    assert set(task_ids(outcomes)) == {first[0]}
     assert stats.in_flight == 0
+
+
+async def test_a_wrong_type_of_job_or_id_is_refused(emulator):
+    """An int in place of parameters or of a task id raises one of our errors."""
+    with pytest.raises(ev.ConfigurationError, match="parameters"):
+        ev.Job("a", 5)  # type: ignore[arg-type]  # what is tested
+    async with open_pool(emulator) as pool:
+        uses: tuple[Callable[[Any], Awaitable[object]], ...] = (pool.wait, pool.submit, pool.poll)
+        for use in uses:
+            with pytest.raises(ev.EvolinkError):
+                await use(5)

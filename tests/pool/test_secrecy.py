@@ -1,4 +1,4 @@
-"""A key that may be seen nowhere but in the header of requests to the API: one run with everything in it, searched."""
+"""The API key is only in the headers of requests to the API: all output of one large run is searched."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 CANARY = "sk-canary-0123456789abcdef"
 ECHO = f'{{"error":{{"code":"x","message":"the key {CANARY} is wrong","type":"x"}}}}'
 ONCE = attrs.evolve(PATIENT, attempts=1)
-FAULTS = {
+FAULTS: dict[Any, Any] = {
     "submit": [faults.reply(400, ECHO), faults.reply(500, ECHO), faults.DROP_AFTER_ACCEPT, faults.HTML_200],
     "upload": [faults.reply(400, ECHO), faults.DROP_BEFORE_ACCEPT, faults.reply(200, ECHO)],
     "result": [faults.reply(403, ECHO), faults.redirect(302, "http://169.254.1.1/")],
@@ -77,7 +78,7 @@ def opened(emulator: Emulator, journal: Path, observer) -> ev.SessionPool:
 
 
 async def sail(emulator: Emulator, folder: Path, traces: Traces, observer) -> None:
-    """Submit, upload, look, download, fail in every way; also by single calls, whose errors are raised."""
+    """Submit, upload, poll, download, fail in every way; also by single calls, whose errors are raised."""
     clip = make_media("dancer.mp4", folder)
     befall(emulator)
     jobs = [
@@ -119,7 +120,7 @@ async def test_the_key_is_nowhere(emulator, tmp_path, caplog):
     """Not in logs at DEBUG, events, values, errors and their frames, pickles, journal, files; not at other hosts."""
     traces, log = Traces(), LogObserver()
 
-    def observe(event: object) -> None:
+    def observe(event: ev.events.Event) -> None:
         traces.events.append(event)
         log(event)
 
@@ -148,8 +149,9 @@ async def test_neither_is_it_on_a_screen_that_shows_locals(emulator, tmp_path):
         except EvolinkError as error:
             report = traceback.TracebackException.from_exception(error, capture_locals=True)
             print(*report.format(), file=screen)
-            context = error
-            while (context := context.__context__) is not None:
+            context: BaseException = error
+            while context.__context__ is not None:
+                context = context.__context__
                 print(repr(context), context.args, file=screen)
     assert "SubmissionUnknownError" in screen.getvalue()
     assert CANARY not in screen.getvalue()

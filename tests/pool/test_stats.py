@@ -19,7 +19,7 @@ def test_quantiles_are_right_to_five_percent(numbers, share):
     for number in numbers:
         quantiles.add(number)
     exact = sorted(numbers)[math.ceil(share * len(numbers)) - 1]
-    assert exact <= quantiles.at(share) * (1 + 1e-9)
+    assert exact <= (quantiles.at(share) or 0) * (1 + 1e-9)
     assert quantiles.at(share) <= exact * math.exp(Quantiles.STEP) * (1 + 1e-9)
 
 
@@ -35,4 +35,5 @@ def test_shares_of_nothing():
     """A pool that did nothing divides by nothing."""
     assert (Stats().looks_per_task, Stats().refused_share) == (None, 0.0)
     stats = Stats(completed=3, failed=1, looks=10, submits=4, status_requests=6, refused_for_load=2)
-    assert (stats.looks_per_task, stats.refused_share) == (2.5, pytest.approx(0.2))
+    assert stats.looks_per_task == 2.5
+    assert stats.refused_share == pytest.approx(0.2)

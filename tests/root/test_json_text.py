@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import pickle
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_what_is_not_json_is_a_value_error(reader, body):
         reader(body)
 
 
-READ = {
+READ: dict[bytes, Any] = {
     b"null": None,
     b" [true, false] ": [True, False],
     b"0": 0,
@@ -180,8 +181,8 @@ def test_a_frozen_map_cannot_change():
     source["b"] = 3
     assert frozen == {"a": (1,)}
     with pytest.raises(TypeError):
-        frozen["a"] = 1
+        frozen["a"] = 1  # type: ignore[index]  # what is tested
     with pytest.raises(TypeError):
-        del frozen["a"]
+        del frozen["a"]  # type: ignore[attr-defined]  # what is tested
     with pytest.raises(AttributeError):
-        frozen.b = 1
+        frozen.b = 1  # type: ignore[attr-defined]  # what is tested

@@ -22,12 +22,7 @@ from tests.shape.house import (
     Module,
 )
 
-NAMES = [module.name or "__init__" for module in MODULES]
 CORE = [module for module in MODULES if module.room not in EDGES]
-EXEMPT = ("submitting", "budget", "pool.run", "pool.engine")
-"""What the next version rebuilds: not polished further until then."""
-each_module = pytest.mark.parametrize("module", MODULES, ids=NAMES)
-each_core_module = pytest.mark.parametrize("module", CORE, ids=[module.name or "__init__" for module in CORE])
 
 HOME = {
     "aiohttp": {"client.transport", "client.options", "downloads.result_reader"},
@@ -104,21 +99,23 @@ def test_every_file_is_in_a_room():
     assert len({module.room for module in MODULES}) + 1 <= 32
 
 
-@each_module
-def test_rooms_are_entered_by_their_doors(module):
+def test_rooms_are_entered_by_their_doors():
     """A room imports only those that the table names; nothing imports the root, which imports everything."""
-    if module.room:
-        assert forbidden_doors(module) == []
+    assert [found for module in MODULES if module.room for found in forbidden_doors(module)] == []
 
 
-@each_module
-def test_rooms_are_reached_through_their_faces(module):
-    """Another room's files stay its own; the few side doors bring a library along, and are used when it is needed."""
-    for found in inner(module):
-        place = found.target.removeprefix(f"{PACKAGE}.")
-        if "." in place and room_of(found.target) != module.room:
-            assert place in SIDE_DOORS, found
-            assert not found.at_once or found.source.startswith("cli.commands."), found
+def is_past_the_face(found: Import) -> bool:
+    """Whether it names a file of another room, and is not one of the side doors, used when it is needed."""
+    place = found.target.removeprefix(f"{PACKAGE}.")
+    if "." not in place or room_of(found.target) == found.source.partition(".")[0]:
+        return False
+    is_early = found.at_once and not found.source.startswith("cli.commands.")
+    return place not in SIDE_DOORS or is_early
+
+
+def test_rooms_are_reached_through_their_faces():
+    """A room imports from another room's `__init__`; the side doors are imported inside functions."""
+    assert [found for module in MODULES for found in inner(module) if is_past_the_face(found)] == []
 
 
 @pytest.mark.parametrize(
@@ -137,11 +134,10 @@ def test_a_forbidden_import_is_found(name, source):
     assert forbidden_doors(module_of(name, source))
 
 
-@each_core_module
-def test_what_decides_does_not_wait(module):
+def test_what_decides_does_not_wait():
     """No event loop, clock, dice, environment or log: they are arguments."""
-    if not module.may_wait:
-        assert waiting_in(module) == []
+    found = {module.name: waiting_in(module) for module in CORE if not module.may_wait}
+    assert {name: waits for name, waits in found.items() if waits} == {}
 
 
 @pytest.mark.parametrize(
@@ -153,16 +149,18 @@ def test_what_waits_is_found(source):
     assert waiting_in(module_of("jobs.job", source))
 
 
-@each_core_module
-def test_the_core_needs_five_packages(module):
-    """Each at its place, extras when they are needed; everything else is of the standard library."""
-    for found in module.imports():
-        package = found.target.split(".")[0]
-        if package in sys.stdlib_module_names or package == PACKAGE:
-            continue
-        assert package in CORE_PACKAGES, found
-        assert module.name in HOME.get(package, {module.name}), found
-        assert not (found.at_once and package in EXTRAS), found
+def is_misplaced(found: Import) -> bool:
+    """Whether it is of a package that the core does not need, or not there, or sooner than an extra may be."""
+    package = found.target.split(".")[0]
+    if package in sys.stdlib_module_names or package == PACKAGE:
+        return False
+    is_at_home = package in CORE_PACKAGES and found.source in HOME.get(package, {found.source})
+    return not is_at_home or (found.at_once and package in EXTRAS)
+
+
+def test_the_core_needs_five_packages():
+    """Each is imported at its place, extras inside functions; everything else is of the standard library."""
+    assert [found for module in CORE for found in module.imports() if is_misplaced(found)] == []
 
 
 def test_no_import_goes_in_a_circle():
@@ -186,10 +184,9 @@ PUBLIC = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@each_module
-def test_no_module_is_long(module):
+def test_no_module_is_long():
     """350 lines at most."""
-    assert module.lines <= 350
+    assert {module.name: module.lines for module in MODULES if module.lines > 350} == {}
 
 
 def test_most_modules_are_short(record_property):
@@ -200,16 +197,23 @@ def test_most_modules_are_short(record_property):
     assert median <= 130
 
 
-@each_module
-def test_no_function_is_long(module):
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function and method of the package, under the name of its module and its own."""
+    for module in MODULES:
+        for node in ast.walk(module.tree):
+            if isinstance(node, FUNCTIONS):
+                yield f"{module.name}: {node.name}", node
+
+
+def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of its body, its docstring aside."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_no_function_is_long():
     """50 lines of body at most, its docstring aside."""
-    long = []
-    for node in ast.walk(module.tree):
-        if isinstance(node, FUNCTIONS):
-            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            if body and (body[-1].end_lineno or 0) - body[0].lineno + 1 > 50:
-                long.append(node.name)
-    assert long == []
+    assert [name for name, node in functions() if body_lines(node) > 50] == []
 
 
 # --- docstrings
@@ -257,22 +261,23 @@ def documented_above(cls: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> Ite
             yield from documented_above(above, {other: found for other, found in classes.items() if other != name})
 
 
-@each_module
-def test_what_is_public_is_documented(module):
+def test_what_is_public_is_documented():
     """Every module, and every public class, function and method in it."""
-    assert ast.get_docstring(module.tree)
-    assert list(undocumented(module.tree, told=told_by_protocols(module))) == []
+    assert [module.name for module in MODULES if not ast.get_docstring(module.tree)] == []
+    assert [
+        f"{module.name}: {name}"
+        for module in MODULES
+        for name in undocumented(module.tree, told=told_by_protocols(module))
+    ] == []
 
 
-@each_module
-def test_what_is_public_is_typed(module):
+def is_typed(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether each argument and the result have a type."""
+    plain = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    bare = [arg for arg in plain if arg.annotation is None and arg.arg not in ("self", "cls")]
+    return not bare and node.returns is not None
+
+
+def test_what_is_public_is_typed():
     """Every argument and every result of a public function, for readers as much as for checkers."""
-    untyped = []
-    for node in ast.walk(module.tree):
-        if not isinstance(node, FUNCTIONS) or node.name.startswith("_"):
-            continue
-        plain = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        bare = [arg.arg for arg in plain if arg.annotation is None and arg.arg not in ("self", "cls")]
-        if bare or node.returns is None:
-            untyped.append(node.name)
-    assert untyped == []
+    assert [name for name, node in functions() if not node.name.startswith("_") and not is_typed(node)] == []

@@ -1,4 +1,4 @@
-"""The same jobs in calm and in a storm: status reads that fail some of the time, then always, then never.
+"""The same jobs with working and with failing polls: some of the time, then always, then never.
 
 What a storm may not do is asserted in the tests; what it did is drawn by `storm_plot`. Seconds are the emulator's own.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Container, Sequence
+from typing import Literal
 
 import attrs
 
@@ -20,7 +21,7 @@ from evolink_async.polling.poller import BURST
 from evolink_async.settings import BatchMode
 from tests.kit import jobs, open_pool
 
-STATUS_READS = ("poll", "batch")
+STATUS_READS: tuple[Literal["poll"], Literal["batch"]] = ("poll", "batch")
 
 
 @attrs.frozen
@@ -39,7 +40,7 @@ class During:
     end: float
     among: Container[int] = faults.ALWAYS
 
-    def __contains__(self, ordinal: int) -> bool:
+    def __contains__(self, ordinal: object) -> bool:
         return self.begin <= self.clock.now() < self.end and ordinal in self.among
 
 
@@ -115,7 +116,7 @@ class Course:
         failed: When those were sent that brought no answer.
         outcomes: One for each job, it is hoped.
         bought: Tasks that the service was paid for.
-        looks: Looks at tasks; a batch read is many.
+        polls: Polls of tasks; a batch read is many.
     """
 
     sent: Sequence[float]
@@ -123,7 +124,7 @@ class Course:
     failed: Sequence[float]
     outcomes: Sequence[Outcome]
     bought: int
-    looks: int
+    polls: int
 
     @property
     def requests(self) -> int:
@@ -143,11 +144,11 @@ def most_within(times: Sequence[float], seconds: float) -> int:
 
 async def sail(storm: Storm, batch: BatchMode, *, stormy: bool, seed: int = 1) -> Course:
     """Run the jobs, in the storm or without it."""
-    looked: list[StatusAnswered] = []
+    answers: list[StatusAnswered] = []
 
     def observe(event: Event) -> None:
         if isinstance(event, StatusAnswered):
-            looked.append(event)
+            answers.append(event)
 
     async with Emulator(speed=storm.speed, seed=seed, median_seconds=storm.median, credits=1e9) as emulator:
         real_start, start = time.time(), emulator.clock.now()
@@ -161,18 +162,18 @@ async def sail(storm: Storm, batch: BatchMode, *, stormy: bool, seed: int = 1) -
         )
         async with pool:
             outcomes = [outcome async for outcome in pool.run(jobs(storm.count))]
-            looks = pool.stats().looks
+            polls = pool.stats().looks
 
         def emulated(at: float) -> float:
             return (at - real_start) * storm.speed
 
         return Course(
-            sent=sorted(emulated(look.at) for look in looked),
-            failed=sorted(emulated(look.at) for look in looked if look.error is not None),
+            sent=sorted(emulated(answer.at) for answer in answers),
+            failed=sorted(emulated(answer.at) for answer in answers if answer.error is not None),
             arrived=sorted(request.at - start for request in emulator.received if request.kind in STATUS_READS),
             outcomes=outcomes,
             bought=emulator.ledger.accepted,
-            looks=looks,
+            polls=polls,
         )
 
 

@@ -62,7 +62,7 @@ def test_a_hundred_thousand_hostile_names(tmp_path):
     folder.mkdir()
     publish_all(folder, hostile(100_000))
     contents = snapshot(folder).values()
-    assert sorted(int(content) for content in contents) == list(range(100_000))
+    assert sorted(int(content) for content in contents if isinstance(content, bytes)) == list(range(100_000))
     assert list(tmp_path.iterdir()) == [folder]
 
 

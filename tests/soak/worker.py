@@ -23,6 +23,7 @@ import attrs
 
 import evolink_async as ev
 from evolink_async.errors import JournalError
+from evolink_async.settings import Resubmit
 from tests.kit import FAST, KEY, PATIENT, dance
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ class Life:
     diary: str
     batch: str
     count: int
-    resubmit: str = "if_undelivered"
+    resubmit: Resubmit = "if_undelivered"
 
     @property
     def jobs(self) -> list[ev.Job]:
@@ -117,10 +118,12 @@ class Nursery:
         return self.bury() == -signal.SIGKILL
 
     def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
     def _hear(self) -> str:
+        assert self._process.stdout is not None
         return self._process.stdout.readline()
 
 
@@ -132,6 +135,7 @@ def nursery() -> Iterator[Nursery]:
         try:
             yield Nursery(process)
         finally:
+            assert process.stdin is not None
             process.stdin.close()
 
 

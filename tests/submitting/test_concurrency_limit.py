@@ -27,7 +27,7 @@ def test_it_rises_by_one_after_a_full_round_that_went_well():
 
 
 def test_a_round_that_was_not_full_says_nothing_of_one_more():
-    """With two jobs to submit, nobody knows what eight would meet."""
+    """Two submits at once say nothing about eight."""
     throttle = AdaptiveLimit(8)
     throttle.refused(1.0, 2.0)
     assert not any(throttle.took(all_out=False) for _ in range(100))
@@ -35,7 +35,7 @@ def test_a_round_that_was_not_full_says_nothing_of_one_more():
 
 
 def test_retuned_it_begins_anew():
-    """A person knows better."""
+    """The new limit counts from now on."""
     throttle = AdaptiveLimit(8)
     throttle.refused(1.0, 2.0)
     throttle.retune(20)

@@ -44,9 +44,10 @@ class Traced:
     def figures(self) -> dict[str, list[tuple[dict, float]]]:
         """By name: attributes, and a sum (of a histogram too)."""
         data = self.reader.get_metrics_data()
+        assert data is not None
         scopes = [scope for found in data.resource_metrics for scope in found.scope_metrics]
         metrics = [metric for scope in scopes for metric in scope.metrics]
-        return {one.name: [(dict(at.attributes), _figure(at)) for at in one.data.data_points] for one in metrics}
+        return {one.name: [(dict(at.attributes or {}), _figure(at)) for at in one.data.data_points] for one in metrics}
 
 
 def _figure(point) -> float:

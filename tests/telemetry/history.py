@@ -42,11 +42,12 @@ CANARIES = ("canary",)
 
 
 def started(key: str = "shot-1", **changes: Any) -> JobStarted:
-    return JobStarted(**({"at": NOON, "key": key, "model": MODEL} | changes))
+    told: dict[str, Any] = {"at": NOON, "key": key, "model": MODEL}
+    return JobStarted(**(told | changes))
 
 
 def submitted(key: str = "shot-1", **changes: Any) -> SubmitAnswered:
-    told = {"at": NOON + 1, "seconds": 0.5, "key": key, "model": MODEL, "send": 1, "session": SESSION}
+    told: dict[str, Any] = {"at": NOON + 1, "seconds": 0.5, "key": key, "model": MODEL, "send": 1, "session": SESSION}
     return SubmitAnswered(**(told | changes))
 
 
@@ -59,22 +60,30 @@ def polled(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) 
 
 
 def downloaded(key: str = "shot-1", **changes: Any) -> Downloaded:
-    told = {"at": NOON + 121, "seconds": 2.0, "key": key, "path": "films/shot-1.mp4", "size_bytes": 5000}
+    told: dict[str, Any] = {
+        "at": NOON + 121,
+        "seconds": 2.0,
+        "key": key,
+        "path": "films/shot-1.mp4",
+        "size_bytes": 5000,
+    }
     return Downloaded(**(told | changes))
 
 
 def uploading(**changes: Any) -> Uploading:
-    return Uploading(**({"at": NOON, "source": "films/clip.mp4", "sent_bytes": 1000, "total_bytes": 5000} | changes))
+    told: dict[str, Any] = {"at": NOON, "source": "films/clip.mp4", "sent_bytes": 1000, "total_bytes": 5000}
+    return Uploading(**(told | changes))
 
 
 def uploaded(**changes: Any) -> Uploaded:
-    return Uploaded(**({"at": NOON, "seconds": 2.0, "source": "films/clip.mp4", "size_bytes": 5000} | changes))
+    told: dict[str, Any] = {"at": NOON, "seconds": 2.0, "source": "films/clip.mp4", "size_bytes": 5000}
+    return Uploaded(**(told | changes))
 
 
 def completed(key: str = "shot-1", task_id: str = TASK, **changes: Any) -> JobEnded:
     snapshot = Snapshot(task_id=task_id, state="completed", urls=(LINK,), credits_used=11.0, extra={"prompt": PROMPT})
     timing = Timing(accepted_at=NOON + 1.5, finished_at=NOON + 120, looks=2, lag=3.5)
-    told = {"key": key, "task_id": task_id, "urls": (LINK,), "expires_at": NOON + 86400}
+    told: dict[str, Any] = {"key": key, "task_id": task_id, "urls": (LINK,), "expires_at": NOON + 86400}
     outcome = Completed(**(told | {"snapshot": snapshot, "timing": timing} | changes))
     return JobEnded(at=NOON + 124, outcome=outcome)
 
@@ -84,7 +93,7 @@ def failed(error: EvolinkError, key: str = "shot-1", task_id: str | None = TASK)
 
 
 def unknown(key: str = "shot-1", **changes: Any) -> JobEnded:
-    told = {"key": key, "idempotency_key": "ev-0123456789abcdef", "status": 502, "sent_at": NOON + 1}
+    told: dict[str, Any] = {"key": key, "idempotency_key": "ev-0123456789abcdef", "status": 502, "sent_at": NOON + 1}
     return JobEnded(at=NOON + 124, outcome=Unknown(key, SubmissionUnknownError(PROMPT, **(told | changes))))
 
 

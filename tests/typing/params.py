@@ -29,7 +29,7 @@ from evolink_async.params import (
     registered_models,
     with_media,
 )
-from evolink_async.params.base import ParamField, fields_of
+from evolink_async.params.fields import ParamField, fields_of
 from evolink_async.uploads import Preflight, billed_input_seconds
 
 URL = "https://example.com/a.mp4"

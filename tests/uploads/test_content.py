@@ -9,6 +9,7 @@ import socket
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_content, "PIECE_BYTES", 1 << 14)
 
 
-async def send(url: str, content: Content, tell: Callable[[int], None] = id, options: HttpOptions = HASTY) -> Response:
+async def send(url: str, content: Content, tell: Any = id, options: HttpOptions = HASTY) -> Response:
     """Send once over a transport made for it."""
     transport = AiohttpTransport(base_url(url), ApiKey(CANARY), options=options)
     try:
@@ -127,13 +128,18 @@ def test_what_a_url_is_signed_with_is_in_no_name():
 # --- files that are not what they were
 
 
+def replace_file(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(b"x" * len(FILM))
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "other bytes": lambda path: path.write_bytes(FILM[::-1]),
     "one byte": lambda path: path.write_bytes(FILM[:-1] + b"\0"),
     "shorter": lambda path: os.truncate(path, 1000),
     "empty": lambda path: os.truncate(path, 0),
     "longer": lambda path: path.open("ab").write(b"more"),
-    "another file": lambda path: (path.unlink(), path.write_bytes(b"x" * len(FILM))),
+    "another file": replace_file,
 }
 
 
@@ -197,6 +203,11 @@ def sparse(path: Path) -> Path:
 
 def looped(path: Path) -> Path:
     path.symlink_to(path)
+    return path
+
+
+def touched(path: Path) -> Path:
+    path.touch()
     return path
 
 
@@ -398,6 +409,6 @@ async def test_sending_cancelled_at_every_await(film):
     assert {task for task in asyncio.all_tasks() - tasks if not task.done()} == set()
 
 
-def test_the_error_says_who_it_is():
-    """Whoever catches UploadError catches what is wrong with a file, too."""
+def test_a_local_file_error_is_an_upload_error():
+    """A LocalFileError is an UploadError."""
     assert issubclass(LocalFileError, UploadError)

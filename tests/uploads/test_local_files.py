@@ -7,6 +7,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -18,7 +19,7 @@ from evolink_async.cli.demo_material.media import make_media
 from evolink_async.emulator import Emulator, HandClock, faults
 from evolink_async.errors import AuthenticationError, BudgetError, JournalConflictError, PreflightError, UploadError
 from evolink_async.media import LocalMedia
-from tests.kit import KEY, PATIENT, dance, open_pool, own_tasks, until
+from tests.kit import KEY, PATIENT, dance, error_of, open_pool, own_tasks, task_ids, until
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ async def ran(emulator: Emulator, jobs, **settings) -> dict[str, object]:
         return {outcome.key: outcome async for outcome in pool.run(jobs)}
 
 
-def sent(emulator: Emulator) -> list[dict[str, object]]:
+def sent(emulator: Emulator) -> list[dict[str, Any]]:
     """The bodies of paid requests."""
     return [json.loads(request.body) for request in emulator.received if request.kind == "submit"]
 
@@ -113,7 +114,7 @@ async def test_jobs_are_told_apart_by_content_not_by_path(emulator, media, tmp_p
     assert isinstance(again["shot"], Completed)
     path.write_bytes((media / "singer.mp4").read_bytes())
     changed = await ran(emulator, [Job("shot", dance(video_urls=[path]))], journal=journal)
-    assert isinstance(changed["shot"].error, JournalConflictError)
+    assert isinstance(error_of(changed["shot"]), JournalConflictError)
     assert emulator.ledger.accepted == 1
 
 
@@ -134,11 +135,11 @@ async def test_a_file_that_is_missing_stops_its_own_job_only(emulator, media, tm
     """One sentence with its name; the others go on, with and without keys."""
     jobs = [*clip_jobs(media, 2), Job("lost", dance(3, video_urls=[tmp_path / "lost.mp4"]))]
     outcomes = await ran(emulator, jobs)
-    assert isinstance(outcomes["lost"].error, PreflightError)
-    assert "lost.mp4" in str(outcomes["lost"].error)
+    assert isinstance(error_of(outcomes["lost"]), PreflightError)
+    assert "lost.mp4" in str(error_of(outcomes["lost"]))
     assert emulator.ledger.accepted == 2
     [keyless] = (await ran(emulator, [dance(3, video_urls=[tmp_path / "lost.mp4"])])).values()
-    assert isinstance(keyless.error, PreflightError)
+    assert isinstance(error_of(keyless), PreflightError)
     async with open_pool(emulator) as pool:
         with pytest.raises(PreflightError, match=r"lost\.mp4"):
             await pool.generate(dance(3, video_urls=[tmp_path / "lost.mp4"]))
@@ -150,7 +151,7 @@ async def test_a_refused_upload_costs_nothing_and_can_be_made_good(emulator, med
     journal = tmp_path / "jobs.db"
     emulator.faults.on("upload", 1, REFUSAL)
     outcomes = await ran(emulator, clip_jobs(media, 1), journal=journal)
-    error = outcomes["shot-1"].error
+    error = error_of(outcomes["shot-1"])
     assert isinstance(error, UploadError)
     assert "Unsupported file type" in str(error)
     assert error.may_resubmit
@@ -165,7 +166,7 @@ async def test_a_refused_upload_frees_its_credits(emulator, media):
     emulator.faults.on("upload", 1, REFUSAL)
     jobs = [Job("refused", dance(1, video_urls=[media / "dancer.mp4"])), Job("plain", dance(2))]
     outcomes = await ran(emulator, jobs, budget=Budget(credits=1))
-    assert isinstance(outcomes["refused"].error, UploadError)
+    assert isinstance(error_of(outcomes["refused"]), UploadError)
     assert isinstance(outcomes["plain"], Completed)
 
 
@@ -179,7 +180,7 @@ async def test_a_job_beyond_the_budget_uploads_nothing(emulator, media):
     assert count(emulator, "upload") == 0
 
 
-async def test_a_key_refused_at_the_file_service_is_benched(media):
+async def test_a_key_refused_at_the_file_service_is_suspended(media):
     """The job goes to the next key, upload and submit; without another it comes back unsent."""
     async with Emulator(speed=1000, api_keys=(KEY, "sk-second")) as emulator:
         emulator.faults.on("upload", 1, faults.reply(401, b'{"success":false,"code":401,"msg":"invalid key"}'))
@@ -189,7 +190,7 @@ async def test_a_key_refused_at_the_file_service_is_benched(media):
     async with Emulator(speed=1000) as emulator:
         emulator.faults.on("upload", faults.ALWAYS, faults.reply(401, b'{"success":false,"code":401,"msg":"no"}'))
         outcomes = await ran(emulator, clip_jobs(media, 2))
-        assert {type(outcome.error) for outcome in outcomes.values()} == {AuthenticationError}
+        assert {type(error_of(outcome)) for outcome in outcomes.values()} == {AuthenticationError}
         assert count(emulator, "submit") == 0
 
 
@@ -233,7 +234,7 @@ async def test_submits_with_a_file_cancelled_at_every_await(emulator, tmp_path):
             await asyncio.wait([task])
         await until(lambda: pool.stats().submitting == 0 and pool.stats().requests == 0)
         await until(lambda: not [task for task in own_tasks() if "upload" in task.get_name()])
-        known = {job.task_id for job in pool.unfinished()}
+        known = set(task_ids(pool.unfinished()))
         assert known == set(emulator.tasks)
         assert known
         done = await pool.generate(dance(), key="afterwards")

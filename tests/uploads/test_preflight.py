@@ -17,7 +17,7 @@ from evolink_async.downloads import ResultReader
 from evolink_async.errors import PreflightError
 from evolink_async.media import LocalMedia, MediaFacts
 from evolink_async.models import Wan26ImageToVideo, Wan26ReferenceVideo, Wan27ImageToVideo, Wan30ReferenceVideo
-from evolink_async.params import RawParams, dump_params, load_params, registered_models
+from evolink_async.params import RawParams, dump_params, load_params, local_media, registered_models
 from evolink_async.uploads import Preflight, billed_input_seconds
 from tests.footage import clip, document, image, sound
 from tests.servers import reply, serving
@@ -118,6 +118,7 @@ def samples_of(limit: Limit) -> Iterator[Sample]:
     forms = limit.formats.split()
     form = forms[-1] if "mp3" in forms else forms[0]
     inside = (limit.seconds[0] + limit.seconds[1]) / 4 if limit.seconds else None
+    brief = limit.seconds[0] if limit.seconds else None  # a large picture takes long to encode
     for each in forms:
         yield Sample(each, seconds=inside)
     yield Sample(OTHERS.get(form, "gif"), f"not {OTHERS.get(form, 'gif')}", seconds=inside)
@@ -125,24 +126,24 @@ def samples_of(limit: Limit) -> Iterator[Sample]:
     yield Sample(long, seconds=inside, size_bytes=most)
     yield Sample(long, f"must be up to {limit.megabytes} MB, not ", seconds=inside, size_bytes=most + 1)
     if limit.seconds:
-        least, most = limit.seconds
-        words = f"must be {least} to {most} s long, not "
-        yield from (Sample(form, seconds=least), Sample(form, seconds=most))
-        yield from (Sample(form, words, seconds=least - 0.2), Sample(form, words, seconds=most + 0.2))
+        shortest, longest = limit.seconds
+        words = f"must be {shortest} to {longest} s long, not "
+        yield from (Sample(form, seconds=shortest), Sample(form, seconds=longest))
+        yield from (Sample(form, words, seconds=shortest - 0.2), Sample(form, words, seconds=longest + 0.2))
     if limit.pixels:
-        least, most = limit.pixels
-        other = max(least, most // (limit.ratio or 100))
-        words = f"must be {least} to {most} pixels a side, not "
-        yield from (Sample(form, None, (least, least), inside), Sample(form, None, (other, most), inside))
+        small, large = limit.pixels
+        other = max(small, large // (limit.ratio or 100))
+        words = f"must be {small} to {large} pixels a side, not "
+        yield from (Sample(form, None, (small, small), brief), Sample(form, None, (other, large), brief))
         yield from (
-            Sample(form, words, (least - 1, least), inside),
-            Sample(form, words, (most + 1, other + 1), inside),
+            Sample(form, words, (small - 1, small), brief),
+            Sample(form, words, (large + 1, other + 1), brief),
         )
     if limit.ratio and limit.pixels:
         words = f"must have an aspect ratio of 1:{limit.ratio} to {limit.ratio}:1, not "
         side = limit.pixels[0]
-        yield Sample(form, None, (side, side * limit.ratio), inside)
-        yield Sample(form, words, (side * limit.ratio + 1, side), inside)
+        yield Sample(form, None, (side, side * limit.ratio), brief)
+        yield Sample(form, words, (side * limit.ratio + 1, side), brief)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,7 @@ def test_the_table_is_complete():
     assert {(model, field) for _, model, field in PLACES} == kept
 
 
-def dance(*clips: Path | str) -> Wan26ReferenceVideo:
+def dance(*clips: Path | str | LocalMedia) -> Wan26ReferenceVideo:
     """Parameters with these clips."""
     return Wan26ReferenceVideo(prompt="A", video_urls=list(clips))
 
@@ -227,7 +228,7 @@ async def test_what_is_measured_carries_its_digest(tmp_path):
 
 
 async def test_parameters_without_files_come_back_as_they_are():
-    """Nothing is opened and nobody waits."""
+    """No file is opened and there is no wait."""
     preflight = Preflight()
     for params in (dance(URL), RawParams("wan9", {"video_urls": ["file:a.mp4"]})):
         assert await preflight.with_digests(params) is params
@@ -291,7 +292,9 @@ async def test_a_file_far_too_long_is_refused_unread(tmp_path):
     os.truncate(path, 8 << 30)
     preflight = Preflight()
     assert await faults_of(dance(path), preflight) == [f"{path} must be up to 100 MB, not 8192.0"]
-    assert preflight.facts(LocalMedia(path)).seconds == 3
+    facts = preflight.facts(LocalMedia(path))
+    assert facts is not None
+    assert facts.seconds == 3
 
 
 async def test_all_faults_of_all_files_come_at_once(tmp_path):
@@ -337,8 +340,11 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     after = await preflight.with_digests(dance(path))
     assert len(reads) == 2
     assert before != after
-    assert preflight.facts(after.video_urls[0]).seconds == 4
-    assert preflight.facts(before.video_urls[0]) is None
+    [now], [then] = local_media(after), local_media(before)
+    facts = preflight.facts(now)
+    assert facts is not None
+    assert facts.seconds == 4
+    assert preflight.facts(then) is None
 
 
 def real(file) -> MediaFacts:
@@ -356,7 +362,8 @@ async def test_a_file_once_too_long_is_hashed_when_another_model_takes_it(tmp_pa
     preflight = Preflight()
     fault = f"{path} must be up to 10 MB, not 11.0"
     assert await faults_of(Wan26ImageToVideo(prompt="A", image_urls=[path]), preflight) == [fault]
-    assert (await preflight.with_digests(Wan27ImageToVideo(image_start=path))).image_start.sha256
+    [picture] = local_media(await preflight.with_digests(Wan27ImageToVideo(image_start=path)))
+    assert picture.sha256
 
 
 async def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
@@ -391,7 +398,8 @@ async def test_cancelling_leaves_nothing_half_done(tmp_path):
         scope.cancel()
         await preflight.with_digests(dance(path))
     assert scope.cancelled_caught
-    assert (await preflight.with_digests(dance(path))).video_urls[0].sha256
+    [film] = local_media(await preflight.with_digests(dance(path)))
+    assert film.sha256
 
 
 async def test_billed_seconds_come_from_real_lengths(tmp_path):
@@ -429,7 +437,7 @@ REMOTE: list[tuple[Callable[[], bytes], str | None]] = [
 
 @pytest.mark.parametrize(("answer", "what"), REMOTE)
 async def test_links_are_judged_by_the_same_rules(answer, what, result_reader):
-    """As far as they tell; a host that does not answer us is no fault."""
+    """As far as the host answers; a host that does not answer is no fault."""
     async with serving(answer()) as server:
         params = dance(f"{server.url}/a.mp4")
         try:
@@ -441,7 +449,7 @@ async def test_links_are_judged_by_the_same_rules(answer, what, result_reader):
 
 
 async def test_of_a_long_file_elsewhere_only_the_beginning_is_read(result_reader):
-    """Its length is the host's word, and the connection is closed after a mebibyte."""
+    """Its length is the Content-Length, and the connection is closed after a mebibyte."""
     sent = 0
 
     async def endless(reader, writer) -> None:

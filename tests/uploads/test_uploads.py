@@ -1,4 +1,4 @@
-"""Uploads: once for each content, again until they get through, and never the key to anybody else."""
+"""Uploads: once for each content, repeated until they succeed, and the key goes to the file service only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOON = 1_790_000_000.0
 
 @attrs.define
 class Clock:
-    """Unix seconds that stand still until somebody moves them."""
+    """Unix seconds that the test sets."""
 
     now: float = NOON
 
@@ -115,7 +115,7 @@ def film(tmp_path: Path) -> LocalMedia:
 
 
 async def test_fifty_jobs_that_share_a_clip_upload_it_once(film):
-    """Whoever comes while it is on its way waits for that; whoever comes later finds it."""
+    """Jobs that come during the upload wait for it; later ones find its link."""
     async with file_service(receipt()) as service, house(service.url) as here:
         uploads = await asyncio.gather(*(here.uploads.host(film, here.session) for _ in range(50)))
         later = await here.uploads.host(film, here.session)
@@ -134,7 +134,7 @@ async def test_content_counts_not_the_name(film, tmp_path):
     assert len(service.taken) == 2
 
 
-async def test_a_file_that_nobody_measured_is_measured_here(film):
+async def test_a_file_that_was_not_measured_is_measured_here(film):
     """And found again like any other."""
     async with file_service(receipt()) as service, house(service.url) as here:
         upload = await here.uploads.host(LocalMedia(film.path), here.session)
@@ -182,7 +182,7 @@ async def test_a_link_that_lives_shortly_is_good_for_one(film):
 
 
 async def test_a_journal_that_cannot_write_costs_no_link(film):
-    """The upload is done; what the disk does is told by the submit that follows."""
+    """The upload is done; the submit that follows reports the failure of the disk."""
 
     class Full(MemoryJournal):
         async def uploaded(self, upload: Upload) -> None:
@@ -237,7 +237,7 @@ async def test_what_does_not_pass_is_given_up_in_the_end(film, answer):
 
 
 async def test_a_long_wait_asked_for_is_not_waited(film):
-    """A Retry-After beyond our patience is the last word."""
+    """A Retry-After beyond the patience ends the attempts."""
     async with file_service(refusal(429, status=429, Retry_After=3600)) as service, house(service.url) as here:
         with pytest.raises(UploadError, match="in 1 try: HTTP 429"):
             await here.uploads.host(film, here.session)
@@ -277,7 +277,7 @@ async def test_a_refusal_is_told_in_the_services_words(film, answer):
 
 
 async def test_fifty_who_wait_share_a_refusal(film):
-    """The content is refused, whoever brings it: one request is enough to know."""
+    """The content is refused for every job: one request is enough."""
     async with file_service(refusal(400)) as service, house(service.url) as here:
         waiting = [here.uploads.host(film, here.session) for _ in range(25)]
         waiting += [here.uploads.host(film, here.spare) for _ in range(25)]
@@ -287,7 +287,7 @@ async def test_fifty_who_wait_share_a_refusal(film):
 
 
 async def test_a_redirect_takes_the_file_nowhere(film):
-    """It is a refusal; the host it names hears nothing."""
+    """It is a refusal; the host it names gets no request."""
     async with file_service(receipt()) as other, file_service(reply(b"", 307, Location=other.url)) as service:
         async with house(service.url) as here:
             with pytest.raises(UploadError, match="redirected to"):
@@ -333,7 +333,7 @@ async def picky() -> AsyncIterator[FileService]:
 
 
 async def test_a_key_that_is_refused_does_not_fail_those_with_another(film, picky):
-    """Who waited for an upload under somebody else's key begins his own."""
+    """A job that waited for an upload under another key starts its own."""
     async with house(picky.url) as here:
         first = asyncio.ensure_future(here.uploads.host(film, here.session))
         await until(lambda: here.uploads.limiter.used)
@@ -345,9 +345,10 @@ async def test_a_key_that_is_refused_does_not_fail_those_with_another(film, pick
 
 
 async def test_any_key_will_do(film, picky):
-    """The refused one is benched on the way."""
+    """The refused one is suspended."""
     async with house(picky.url) as here:
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), film.path)).url == LINK
+        assert here.session.suspended is not None
         assert (here.session.suspended.status, here.spare.suspended) == (401, None)
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), b"more")).url == LINK
     assert len(picky.taken) == 3
@@ -362,7 +363,7 @@ async def test_no_key_will_do(film):
     assert len(service.taken) == 2
 
 
-async def test_a_refusal_that_is_not_about_the_key_benches_nobody(film):
+async def test_a_refusal_that_is_not_about_the_key_suspends_none(film):
     """A file service without room answers 403 too."""
     async with file_service(refusal(403, "File quota exhausted")) as service, house(service.url) as here:
         with pytest.raises(ev.AccessDeniedError, match="quota"):
@@ -408,7 +409,7 @@ async def test_a_deleted_file_is_told_in_one_sentence(film):
 
 @pytest.fixture
 async def slow() -> AsyncIterator[tuple[FileService, asyncio.Event]]:
-    """A service that answers when it is told to."""
+    """A service that answers when the test says so."""
     go = asyncio.Event()
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -435,7 +436,7 @@ async def test_cancelling_one_leaves_the_others(film, slow):
 
 
 async def test_cancelling_all_stops_the_upload(film, slow):
-    """Its permit is back, and whoever comes then begins anew, even at once."""
+    """Its permit is back, and the next job starts a new upload, even at once."""
     service, go = slow
     async with house(service.url, limiter=1) as here:
         tasks = [asyncio.ensure_future(here.uploads.host(film, here.session)) for _ in range(3)]
@@ -597,7 +598,7 @@ async def test_what_is_no_name(emulator, film):
     """A name is text."""
     async with open_pool(emulator) as pool:
         with pytest.raises(ev.ConfigurationError, match="file_name must be text, not '5'"):
-            await pool.upload(film.path, file_name=5)
+            await pool.upload(film.path, file_name=5)  # type: ignore[arg-type]  # what is tested
 
 
 async def test_the_emulator_refuses_as_the_service_does(emulator, film):
@@ -610,8 +611,8 @@ async def test_the_emulator_refuses_as_the_service_does(emulator, film):
             await pool.upload(b"%PDF-1.7")
 
 
-async def test_the_key_is_told_to_nobody(emulator, film, tmp_path):
-    """Not in an error's words when the service echoes it, nor in the journal."""
+async def test_the_key_is_in_no_text(emulator, film, tmp_path):
+    """Not in the message of an error when the service echoes it, nor in the journal."""
     emulator.faults.on("upload", 1, faults.upload_refused(400, "no such key: sk-emulator-canary"))
     path = tmp_path / "run.db"
     async with Emulator(api_keys=["sk-emulator-canary"]) as other:

@@ -70,20 +70,20 @@ def test_a_stream_is_these_bytes():
 def test_the_other_two_ways_are_json():
     """A content in base64 with its type, and a URL; a name only where there is one."""
     inline = encode_inline(b"film", "a.png", SHA256)
-    assert (inline.path, json.loads(inline.body)) == (
+    assert (inline.path, json.loads(inline.body or b"")) == (
         "/api/v1/files/upload/base64",
         {
             "base64_data": "data:image/png;base64," + base64.b64encode(b"film").decode(),
             "file_name": f"{SHA256[:16]}-a.png",
         },
     )
-    assert json.loads(encode_inline(b"film", "content", SHA256).body)["base64_data"] == "ZmlsbQ=="
+    assert json.loads(encode_inline(b"film", "content", SHA256).body or b"")["base64_data"] == "ZmlsbQ=="
     fetch = encode_fetch("https://example.com/a.png?signed=1", None)
-    assert (fetch.path, json.loads(fetch.body)) == (
+    assert (fetch.path, json.loads(fetch.body or b"")) == (
         "/api/v1/files/upload/url",
         {"file_url": "https://example.com/a.png?signed=1"},
     )
-    assert json.loads(encode_fetch("https://example.com/a.png", "b.png").body)["file_name"].endswith("-b.png")
+    assert json.loads(encode_fetch("https://example.com/a.png", "b.png").body or b"")["file_name"].endswith("-b.png")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,7 @@ def test_a_refusal_under_http_200_counts_as_its_code(code, kind):
     reply = answer({"success": False, "code": code, "msg": "no, sorry"}, headers={"retry-after": "7"})
     error = on_upload(reply, now=NOON, sha256=None, size_bytes=None)
     assert type(error) is kind
+    assert isinstance(error, StatusError)
     assert (error.message, error.retry_after) == ("no, sorry", 7.0)
 
 
@@ -236,7 +237,9 @@ def test_the_samples_of_refusals_are_refusals(name, status):
 @pytest.mark.parametrize("status", [300, 301, 307, 400, 404, 405, 409, 410, 411, 413, 415, 422, 451])
 def test_final_refusals(status):
     """A redirect is never followed, so it is one of them."""
-    error = on_upload(answer({"success": False, "code": status, "msg": "no"}, status), now=NOON, sha256=None, size_bytes=None)
+    error = on_upload(
+        answer({"success": False, "code": status, "msg": "no"}, status), now=NOON, sha256=None, size_bytes=None
+    )
     assert not may_upload_again(error)
     assert not denies(error)
 

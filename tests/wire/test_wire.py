@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,7 @@ def test_a_poll_asks_for_one_task(task_id):
 
 
 BAD_IDS = ["", ".", "..", "a/b", "../credits", "a b", "a\n", "a?b", "a#b", "a%2Fb", "ä", "x" * 129, "a\x00", "a\\b"]
+NO_IDS: list[Any] = [None, 17, True, ["a"], {}, *BAD_IDS]
 
 
 @pytest.mark.parametrize("task_id", BAD_IDS)
@@ -90,7 +92,7 @@ def test_credits_have_a_path_of_their_own():
 
 # --- tasks
 
-TASKS = {
+TASKS: dict[str, Any] = {
     "submit-wan2.6-reference-video": {"state": "pending", "estimated_seconds": 120.0, "credits_reserved": 5.0},
     "submit-wan2.6-reference-video-flash": {"state": "pending", "model": "wan2.6-reference-video-flash"},
     "submit-wan2.6-image-to-video-flash": {"state": "pending", "model": "wan2.6-image-to-video-flash"},
@@ -172,7 +174,7 @@ def test_the_answer_to_a_poll_needs_no_id_but_must_not_have_another():
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>", b'{"id": "task-unified-17', b"[]", b'"a"', b"null", b"17", b"\xff", {}, {"status": "pending"}]
-    + [{"id": task_id} for task_id in [None, 17, True, ["a"], {}, *BAD_IDS]],
+    + [{"id": task_id} for task_id in NO_IDS],
 )
 def test_a_submit_without_a_readable_id_is_no_task(content):
     """A task without a valid id cannot be polled."""
@@ -186,7 +188,7 @@ def test_a_submit_without_a_readable_id_is_no_task(content):
     assert caught.value.__suppress_context__
 
 
-WRONG = {
+WRONG: dict[str, Any] = {
     "model": [17, None, ["wan"], {}, True],
     "progress": ["45", 45.0, -1, 101, True, None, [], 10**30],
     "created": ["1757169743", 1757169743.0, True, None, {}],
@@ -291,13 +293,13 @@ def test_other_formats_of_errors_are_read():
     assert (flag.code, flag.message) == ("ip_restricted", "This address may not use the key")
 
 
-@pytest.mark.parametrize("status", range(300, 600))
-def test_every_status_has_a_class(status):
+def test_every_status_has_a_class():
     """Also for a page in place of JSON, whose beginning becomes the message."""
-    error = decode_error(answer(b"<html>nginx</html>", status), now=0, asked="task-1")
-    default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
-    assert type(error) is CLASSES.get(status, default)
-    assert (error.status, error.message, error.code) == (status, "<html>nginx</html>", None)
+    for status in range(300, 600):
+        error = decode_error(answer(b"<html>nginx</html>", status), now=0, asked="task-1")
+        default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
+        assert type(error) is CLASSES.get(status, default), status
+        assert (error.status, error.message, error.code) == (status, "<html>nginx</html>", None)
 
 
 def test_a_redirect_names_where_it_led():

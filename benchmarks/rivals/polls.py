@@ -1,4 +1,4 @@
-"""Every rival's client, open and able to look once."""
+"""Every rival's client, open and able to poll once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .clients import RIVALS, enter
 
 
 @asynccontextmanager
-async def rival_looks(stub_url: str) -> AsyncIterator[dict[str, Callable[[], Awaitable[object]]]]:
+async def rival_polls(stub_url: str) -> AsyncIterator[dict[str, Callable[[], Awaitable[object]]]]:
     """Each client's own status read, by its name and version."""
     async with AsyncExitStack() as stack:
         entered = [await enter(stack, package, stub_url) for package in RIVALS]
-        yield {one.name: one.client.look for one in entered if one is not None}
+        yield {one.name: one.client.poll for one in entered if one is not None}
