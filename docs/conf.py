@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_support"))
 
 from generated import fill_in
 from names import attrs_signature, find_by_last_name, keep_first_line
+from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 
 from evolink_async.version import __version__
@@ -76,7 +77,7 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
