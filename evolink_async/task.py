@@ -13,6 +13,13 @@ import attrs
 
 from .frozen import NOTHING_MORE, frozen
 
+__all__ = (
+    "FINAL_STATES",
+    "Snapshot",
+    "TaskFailure",
+    "TaskState",
+)
+
 
 class TaskState(StrEnum):
     """The states we know by name. The service may send others; those count as "still going" and are kept as sent.
