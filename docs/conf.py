@@ -1,4 +1,4 @@
-"""How the pages are built. Samples are run by `sphinx-build -b doctest`; see `_support/stage.py` for their stage."""
+"""How the pages are built. `sphinx-build -b doctest` runs the samples, in what `_support/stage.py` sets up."""
 
 import sys
 from pathlib import Path
@@ -37,13 +37,13 @@ nitpick_ignore_regex = [
     # Names of other projects: builds have no network, so there is no intersphinx.
     (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|types|aiohttp|attr)\..*"),
     (r"py:class", r"TracerProvider|MeterProvider"),
-    (
-        r"py:class",
-        r"Wishes|Json|Path|Journal|Standing",
-    ),  # as signatures write them; the text beside them says what they stand for
-    (r"py:class", r"evolink_async\.(params\.P|fetch\.Fetcher)"),  # any parameters; a reader of links, made as shown
-    # What faults and tasks of the emulator are made of; users meet the constants, functions and figures.
-    (r"py:class", r"evolink_async\.emulator\.(faults|task)\.\w+"),
+    # Aliases, as signatures write them. The text beside them says what they stand for.
+    (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    # Any parameters; and what reads result links, which users do not make.
+    (r"py:class", r"evolink_async\.(params\.base\.P|downloads\.result_reader\.ResultReader)"),
+    # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
+    (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
+    (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),
 ]
 
 autodoc_member_order = "bysource"
