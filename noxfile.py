@@ -30,7 +30,8 @@ PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "2"))
 
 # The edges never see which JSON parser is installed; these tests cover all code that does.
 PARSER_TESTS = ("tests/laws", "tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting")
-LOOP_TESTS = ("-m", "anyio and not soak")
+# Those that run an event loop of the suite's choice. The command line makes its own.
+LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
 TYPED = ("evolink_async", "tests/typing", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
 
 
