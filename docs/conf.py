@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_support"))
 from generated import fill_in
 from names import attrs_signature, find_by_last_name, keep_first_line
 from sphinx.application import Sphinx
-from sphinx.domains.python import PyObject
+from sphinx.domains.python import PyClasslike
 
 from evolink_async.version import __version__
 
@@ -78,7 +78,8 @@ html_show_sphinx = False
 
 
 def setup(app: Sphinx) -> None:
-    for field in PyObject.doc_field_types:
+    # One list for all kinds of Python objects.
+    for field in PyClasslike.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
     app.connect("source-read", fill_in)

@@ -28,6 +28,8 @@ class Spending:
                 self.credits[done.snapshot.model or "unknown"] += done.credits or 0
             case KeySuspended(session=session, error=error):
                 log.critical("API key %s can do no more: %s", session, error.advice)
+            case _:
+                pass
         self._after(event)
 
 

@@ -23,8 +23,7 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
-from evolink_async.params import Params, registered_models
-from evolink_async.params.base import ParamField, fields_of
+from evolink_async.params import ParamField, Params, fields_of, registered_models
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
