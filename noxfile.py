@@ -26,13 +26,17 @@ OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
 
 EXTRAS = "[demo,fast,otel]"
 DIST = Path("dist")
-PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "2"))
+# Two workers for each of two cores: half of the time, a test waits for a server, a disk or another process.
+PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "4"), "--dist", "worksteal")
 
 # The edges never see which JSON parser is installed; these tests cover all code that does.
-PARSER_TESTS = ("tests/laws", "tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting")
+PARSER_TESTS = (
+    *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
+    *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
+)
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
-TYPED = ("evolink_async", "tests/typing", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
+TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -59,7 +63,7 @@ def tests(session: nox.Session) -> None:
         return
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")
     session.run_install(*uninstall, "orjson", silent=True)
-    session.run(*PYTEST, "-m", "not soak and not slow", *(session.posargs or PARSER_TESTS))
+    session.run(*PYTEST, *(session.posargs or PARSER_TESTS))
 
 
 @nox.session(python=OLDEST)
@@ -200,6 +204,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def soak(session: nox.Session) -> None:
-    """Run the tests of full size."""
+    """Run the tests of full size, and the laws with many more examples."""
     install(session, "test", extras=EXTRAS)
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
+    session.run(*PYTEST, "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")

@@ -20,7 +20,9 @@ from hypothesis import settings
 import evolink_async
 from evolink_async.emulator import Emulator
 
-settings.register_profile("suite", deadline=None)  # a timing is never a test
+# Hypothesis fails a test that takes longer than 200 ms; on a busy machine that says nothing about the code.
+settings.register_profile("suite", max_examples=100, deadline=None)
+settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.load_profile("suite")
 
 PACKAGE = Path(evolink_async.__file__).resolve().parent

@@ -42,11 +42,11 @@ async def test_300_jobs_over_four_models():
             assert pool.unfinished() == ()
         assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(300))
         assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
-        assert emulator.peak["all"] == 10  # the server takes its time, so that calls do overlap
+        assert 4 < emulator.peak["all"] <= 10  # the server takes its time, so that calls do overlap
         assert emulator.peak["submit"] == 4
         assert emulator.in_flight_peak <= 50
         assert stats.requests_peak <= 10
-        assert stats.in_flight_peak == 50
+        assert 10 < stats.in_flight_peak <= 50
         assert emulator.ledger.accepted == 300
         assert stats.submits == 300
         assert stats.completed + stats.failed == 300
