@@ -1,76 +1,202 @@
-"""What can be run: `nox -s tests`, lint, typing, docs, bench, soak. Sessions skip interpreters that are missing."""
+"""What can be checked and measured, as nox sessions.
+
+`nox -l` lists the sessions, CONTRIBUTING.md says how long each takes. Arguments after `--` go to the tool that the
+session runs. A session is skipped when its Python is missing.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "typing", "tests", "docs"]
-nox.options.default_venv_backend = "uv|virtualenv"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
+
+EXTRAS = "[demo,fast,otel]"
+DIST = Path("dist")
+# Two workers for each of two cores: half of the time, a test waits for a server, a disk or another process.
+PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "4"), "--dist", "worksteal")
+
+# The edges never see which JSON parser is installed; these tests cover all code that does.
+PARSER_TESTS = (
+    *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
+    *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
+)
+# Those that run an event loop of the suite's choice. The command line makes its own.
+LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
+TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
     """Install the project with some extras, and dependency groups beside it."""
-    packages = [package for group in groups for package in nox.project.dependency_groups(PROJECT, group)]
-    session.install(f".{extras}", *packages)
+    session.install(f".{extras}", *packages(*groups))
+
+
+def packages(*groups: str) -> list[str]:
+    """Return the requirements of some dependency groups."""
+    return [package for group in groups for package in nox.project.dependency_groups(PROJECT, group)]
+
+
+# --- tests
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The whole suite; on the oldest Python also, without orjson, what could notice. Warnings are errors.
-
-    Arguments go to pytest.
-    """
-    install(session, "test", extras="[demo,fast,otel]")
-    is_between = session.python not in (PYTHONS[0], PYTHONS[-1])  # what neither end notices, a Python between will not
-    session.run("pytest", *PARALLEL, *(["--ignore=tests/laws"] if is_between else []), *session.posargs)
-    if session.python != PYTHONS[0]:
+    """Run the suite; on the oldest Python, run what parses JSON again without orjson."""
+    install(session, "test", extras=EXTRAS)
+    # The laws run for minutes. What fails on a Python between the oldest and the newest fails on one of them too.
+    is_between = session.python not in (OLDEST, NEWEST)
+    session.run(*PYTEST, *(["--ignore=tests/laws"] if is_between else []), *session.posargs)
+    if session.python != OLDEST:
         return
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")
     session.run_install(*uninstall, "orjson", silent=True)
-    session.run("pytest", *PARALLEL, *(session.posargs or PARSER_TESTS))
+    session.run(*PYTEST, *(session.posargs or PARSER_TESTS))
 
 
-PARALLEL = ("-n", "4", "--dist", "worksteal")
-"""Two workers for each of two cores: half of the time a test waits for a server, a disk or another process."""
-PARSER_TESTS = [
-    *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
-    *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
-]
-"""The edges never meet a parser of their own, and what the core does with one is seen in these."""
+@nox.session(python=OLDEST)
+def build(session: nox.Session) -> None:
+    """Build the sdist, and the wheel from it, into dist/."""
+    session.install(*packages("build"))
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(DIST))
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=OLDEST, requires=["build"])
+def wheel(session: nox.Session) -> None:
+    """Run the tests of the sdist against the wheel, with no source of the package in reach."""
+    [built] = DIST.glob("*.whl")
+    session.install(f"{built}{EXTRAS}", *packages("test"))
+    folder = unpacked_tests(session)
+    session.chdir(folder)
+    # tests/shape reads the source tree; the rest imports the package.
+    session.run(*PYTEST, "--ignore=tests/shape", *session.posargs, env={"EVOLINK_TEST_INSTALLED": "1"})
+
+
+def unpacked_tests(session: nox.Session) -> Path:
+    """Unpack the sdist without the package itself, and return the folder."""
+    [sdist] = DIST.glob("*.tar.gz")
+    place = Path(session.create_tmp()) / "sdist"
+    shutil.rmtree(place, ignore_errors=True)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(place, filter="data")
+    [folder] = place.iterdir()
+    shutil.rmtree(folder / "evolink_async")
+    return folder
+
+
+@nox.session(python=OLDEST)
+def oldest(session: nox.Session) -> None:
+    """Run the suite with the lowest version of each direct dependency that pyproject.toml allows."""
+    project = PROJECT["project"]
+    direct = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    pins = [lowest(requirement) for requirement in [*direct, *packages("test")]]
+    constraints = Path(session.create_tmp()) / "oldest.txt"
+    constraints.write_text("\n".join(sorted({pin for pin in pins if not pin.startswith(project["name"])})) + "\n")
+    session.install(f".{EXTRAS}", *packages("test"), "-c", str(constraints))
+    session.run(*PYTEST, *session.posargs)
+
+
+def lowest(requirement: str) -> str:
+    """Return `name==1.2` for `name>=1.2,<2`. A constraints file works with pip and with uv."""
+    parsed = Requirement(requirement)
+    bounds = [one.version for one in parsed.specifier if one.operator == ">="]
+    return f"{parsed.name}=={bounds[0]}" if bounds else parsed.name
+
+
+@nox.session(python=OLDEST)
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage of the package, also in the processes that tests start."""
+    install(session, "coverage", extras=EXTRAS)
+    session.run("coverage", "erase")
+    # This test limits the size of files, which leaves no room for what coverage writes.
+    without = ("--deselect", "tests/cli/test_run.py::test_full_disk")
+    session.run("coverage", "run", "-m", *PYTEST, *without, *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+# --- other event loops: the tests that run one
+
+
+@nox.session(python=OLDEST)
+def debug(session: nox.Session) -> None:
+    """Run the tests of async code in Python's development mode, with asyncio's debug mode on."""
+    install(session, "test", extras=EXTRAS)
+    on = {"PYTHONDEVMODE": "1", "PYTHONASYNCIODEBUG": "1"}
+    session.run(*PYTEST, *LOOP_TESTS, *session.posargs, env=on)
+
+
+@nox.session(python=OLDEST)
+def uvloop(session: nox.Session) -> None:
+    """Run the tests of async code on uvloop."""
+    install(session, "uvloop", extras=EXTRAS)
+    session.run(*PYTEST, *LOOP_TESTS, *session.posargs, env={"EVOLINK_TEST_LOOP": "uvloop"})
+
+
+@nox.session(python=NEWEST)
+def eager(session: nox.Session) -> None:
+    """Run the tests of async code with eager tasks, which Python has since 3.12."""
+    install(session, "test", extras=EXTRAS)
+    session.run(*PYTEST, *LOOP_TESTS, *session.posargs, env={"EVOLINK_TEST_LOOP": "eager"})
+
+
+# --- style, types, pages
+
+
+@nox.session(python=OLDEST)
 def lint(session: nox.Session) -> None:
-    """Style and format."""
-    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
-    session.run("ruff", "check")
+    """Check style and format."""
+    session.install(*packages("lint"))
+    session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=OLDEST)
 def typing(session: nox.Session) -> None:
-    """Mypy --strict and pyright over the package and the public types in use; mypy over tests and benchmarks."""
-    install(session, "test", "typing", extras="[demo,fast,otel]")
-    session.run("mypy", "evolink_async", "tests", "benchmarks")
-    session.run("pyright")
+    """Check types with mypy and pyright, both strict."""
+    install(session, "test", "typing", "docs", extras=EXTRAS)
+    session.install(*packages("nox"))
+    session.run("mypy", *TYPED)
+    session.run("pyright", *session.posargs)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=OLDEST)
+def verifytypes(session: nox.Session) -> None:
+    """Check that every public name of the installed package has a complete type."""
+    install(session, "typing", extras=EXTRAS)
+    # Away from the source tree, which pyright would read in place of what is installed.
+    session.chdir(session.create_tmp())
+    session.run("pyright", "--verifytypes", "evolink_async", "--ignoreexternal", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
-    """Build the pages; a warning is an error, and so is a sample that does not run."""
+    """Build the pages; warnings are errors, and every sample is run."""
     install(session, "docs", extras="[demo,otel]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
 
 
-@nox.session(python=PYTHONS[0])
+# --- measures
+
+
+@nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
-    """Speed, beside rivals in the same run; see `--help`. With `micro` first, pytest-benchmark over the small steps."""
+    """Measure speed beside rivals, see `-- --help`; `-- micro` runs pytest-benchmark over the small steps."""
     install(session, "bench", extras="[demo,fast]")
     if session.posargs[:1] == ["micro"]:
         session.run("pytest", "-c", "benchmarks/pytest.ini", "benchmarks/test_micro.py", *session.posargs[1:])
@@ -78,9 +204,9 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=OLDEST)
 def soak(session: nox.Session) -> None:
-    """The promises at full size, and the laws with twenty times as many examples."""
-    install(session, "test", extras="[demo,fast,otel]")
+    """Run the tests of full size, and the laws with many more examples."""
+    install(session, "test", extras=EXTRAS)
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
-    session.run("pytest", "-n", "2", "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")
+    session.run(*PYTEST, "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")

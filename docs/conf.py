@@ -1,4 +1,4 @@
-"""How the pages are built. Samples are run by `sphinx-build -b doctest`; see `_support/stage.py` for their stage."""
+"""How the pages are built. `sphinx-build -b doctest` runs the samples, in what `_support/stage.py` sets up."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,8 @@ sys.path.insert(0, str(Path(__file__).parent / "_support"))
 
 from generated import fill_in
 from names import attrs_signature, find_by_last_name, keep_first_line
-from sphinx.domains.python import PyObject
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyClasslike
 
 from evolink_async.version import __version__
 
@@ -36,13 +37,13 @@ nitpick_ignore_regex = [
     # Names of other projects: builds have no network, so there is no intersphinx.
     (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|types|aiohttp|attr)\..*"),
     (r"py:class", r"TracerProvider|MeterProvider"),
-    (
-        r"py:class",
-        r"Wishes|Json|Path|Journal|Standing",
-    ),  # as signatures write them; the text beside them says what they stand for
-    (r"py:class", r"evolink_async\.(params\.P|fetch\.Fetcher)"),  # any parameters; a reader of links, made as shown
-    # What faults and tasks of the emulator are made of; users meet the constants, functions and figures.
-    (r"py:class", r"evolink_async\.emulator\.(faults\.kinds|service\.task)\.\w+"),
+    # Aliases, as signatures write them. The text beside them says what they stand for.
+    (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    # Any parameters; and what reads result links, which users do not make.
+    (r"py:class", r"evolink_async\.(params\.base\.P|downloads\.result_reader\.ResultReader)"),
+    # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
+    (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
+    (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),
 ]
 
 autodoc_member_order = "bysource"
@@ -76,8 +77,9 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-def setup(app):
-    for field in PyObject.doc_field_types:
+def setup(app: Sphinx) -> None:
+    # One list for all kinds of Python objects.
+    for field in PyClasslike.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
     app.connect("source-read", fill_in)

@@ -13,6 +13,23 @@ import attrs
 from .errors import EvolinkError
 from .jobs import Outcome
 
+__all__ = (
+    "BatchReadsOff",
+    "Downloaded",
+    "DownloadsBehind",
+    "Emit",
+    "Event",
+    "JobEnded",
+    "JobStarted",
+    "KeySuspended",
+    "Observer",
+    "StatusAnswered",
+    "SubmitAnswered",
+    "SubmitsLimited",
+    "Uploaded",
+    "Uploading",
+)
+
 
 @attrs.frozen(kw_only=True)
 class JobStarted:

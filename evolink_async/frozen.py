@@ -10,6 +10,14 @@ from typing import Any, cast
 
 from .json_text import Json
 
+__all__ = (
+    "NOTHING_MORE",
+    "FrozenMap",
+    "freeze",
+    "frozen",
+    "thaw",
+)
+
 
 class FrozenMap(Mapping[str, Any]):
     """An immutable mapping that can be pickled, and hashed if its values can."""

@@ -11,6 +11,13 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
+__all__ = (
+    "MAX_DEPTH",
+    "Json",
+    "dump",
+    "parse",
+)
+
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -13,6 +13,21 @@ import attrs
 from .errors import ConfigurationError
 from .wording import either
 
+__all__ = (
+    "LARGEST",
+    "BatchMode",
+    "Budget",
+    "Cadence",
+    "Limits",
+    "Resubmit",
+    "RetryPolicy",
+    "check_count",
+    "check_positive",
+    "check_seconds",
+    "check_word",
+    "seconds_or_none",
+)
+
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
 BatchMode: TypeAlias = Literal["auto", "never"]
 Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]

@@ -13,6 +13,13 @@ import attrs
 
 from .frozen import NOTHING_MORE, frozen
 
+__all__ = (
+    "FINAL_STATES",
+    "Snapshot",
+    "TaskFailure",
+    "TaskState",
+)
+
 
 class TaskState(StrEnum):
     """The documented states of a task.

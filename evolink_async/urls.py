@@ -9,6 +9,12 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
+__all__ = (
+    "foreign_sign",
+    "is_public_host",
+    "web_host",
+)
+
 # Every character outside RFC 3986. Parsers also disagree on the host of a URL with a backslash or a quote.
 _FOREIGN = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 _HOME_NAMES = ("localhost", "local", "internal")

@@ -1,12 +1,23 @@
-"""Fixtures for every test: one backend, and an emulator that lives for one test."""
+"""Fixtures for every test: the event loop to run on, and an emulator that lives for one test.
+
+The environment chooses variants of a whole run, as the sessions in noxfile.py do:
+EVOLINK_TEST_LOOP is `asyncio`, `uvloop` or `eager`; EVOLINK_TEST_INSTALLED=1 refuses to test a source tree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+import evolink_async
 from evolink_async.emulator import Emulator
 
 # Hypothesis fails a test that takes longer than 200 ms; on a busy machine that says nothing about the code.
@@ -14,11 +25,42 @@ settings.register_profile("suite", max_examples=100, deadline=None)
 settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.load_profile("suite")
 
+PACKAGE = Path(evolink_async.__file__).resolve().parent
+LOOP = os.environ.get("EVOLINK_TEST_LOOP", "asyncio")
+
+
+def pytest_configure() -> None:
+    """Stop a run that should test the installed package and imports another."""
+    is_installed = PACKAGE.parent == Path(sysconfig.get_path("purelib")).resolve()
+    if os.environ.get("EVOLINK_TEST_INSTALLED") == "1" and not is_installed:
+        raise pytest.UsageError(f"{PACKAGE} is not the installed package")
+
+
+def pytest_report_header() -> str:
+    """Name what is tested, and on which event loop."""
+    return f"evolink_async {evolink_async.__version__} from {PACKAGE}, event loop: {LOOP}"
+
+
+def eager_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop whose tasks run at once, up to their first wait."""
+    if sys.version_info < (3, 12):
+        raise pytest.UsageError("eager tasks need Python 3.12")
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+
+LOOPS: dict[str, dict[str, Callable[[], asyncio.AbstractEventLoop] | bool]] = {
+    "asyncio": {},
+    "uvloop": {"use_uvloop": True},
+    "eager": {"loop_factory": eager_loop},
+}
+
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """Asyncio is the only event loop that aiohttp runs on."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Asyncio, the one library that aiohttp runs on, with the loop that the environment names."""
+    return "asyncio", LOOPS[LOOP]
 
 
 @pytest.fixture

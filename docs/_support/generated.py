@@ -1,7 +1,7 @@
-"""Parts of the pages that are written by the package itself: tables of models, of errors, of commands.
+"""Parts of the pages that are generated from the code: tables of models, errors, commands and rooms.
 
-A page asks for one with a comment on a line of its own, as `<!-- generated: models -->`. What is registered when the
-pages are built is what they show, so a new model needs no edit here.
+A page asks for one by a comment on a line of its own, as `<!-- generated: models -->`. The pages show what is
+registered when they are built, so a new model needs no edit here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import inspect
 import io
 import json
 import re
+import runpy
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import attrs
 import speed
@@ -19,8 +23,7 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
-from evolink_async.params import Params, registered_models
-from evolink_async.params.base import ParamField, fields_of
+from evolink_async.params import ParamField, Params, fields_of, registered_models
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -142,7 +145,7 @@ def error_classes() -> str:
     """Return a description of every error, with what its docstring says."""
     names = [f".. autoexception:: {cls.__name__}\n" for cls in _error_classes()]
     head = ".. currentmodule:: evolink_async.errors\n"
-    return "\n".join(["```{eval-rst}", head, *names, ".. autoclass:: Fault", "```"])
+    return "\n".join(["```{eval-rst}", head, *names, ".. autoclass:: InvalidValue", "```"])
 
 
 def _error_classes() -> list[type[errors.EvolinkError]]:
@@ -235,6 +238,38 @@ def _set_by_us(default: object) -> str:
     return "**required**" if default is attrs.NOTHING else f"`{default!r}`"
 
 
+# --- architecture
+
+
+def rooms() -> str:
+    """Return every room and leaf of the package, with the first sentence of its docstring."""
+    rows: list[tuple[str, ...]] = []
+    for name in _house()["DOORS"]:
+        text = inspect.getdoc(import_module(f"evolink_async.{name}")) or ""
+        # A sentence ends before a blank line or a capital letter; a full stop inside of `budget.waiting` ends none.
+        sentence = re.split(r"(?<=\.)\s+(?=[A-Z`])|\n\n", text)[0]
+        rows.append((f"`{name}`", " ".join(sentence.split())))
+    return _table(("Room or leaf", "What lives there"), rows)
+
+
+def doors() -> str:
+    """Return which rooms each room may import, from the table that a test holds."""
+    rows = [(f"`{name}`", _code_list(allowed.split())) for name, allowed in _house()["DOORS"].items()]
+    return _table(("Room or leaf", "May import"), rows)
+
+
+def waiting() -> str:
+    """Return what may wait, or touch clock, disk, dice or network, from the table that a test holds."""
+    house = _house()
+    return _code_list([*house["WAITING_ROOMS"], *house["WAITING_FILES"], *house["WAITING_FOLDERS"]])
+
+
+@cache
+def _house() -> dict[str, Any]:
+    """Run the file that holds the tables; tests/ is no part of the package, so it is not imported by name."""
+    return runpy.run_path(str(Path(__file__).parents[2] / "tests" / "shape" / "house.py"))
+
+
 # --- speed
 
 
@@ -261,15 +296,18 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _WRITERS: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "doors": doors,
     "error_classes": error_classes,
     "error_table": error_table,
     "error_tree": error_tree,
     "fault_functions": fault_functions,
     "models": models,
+    "rooms": rooms,
     "settings": settings,
     "settings_classes": settings_classes,
     "speed_machine": speed.machine,
     "speed_missed": speed.missed,
     "speed_table": speed_table,
     "task_codes": task_codes,
+    "waiting": waiting,
 }

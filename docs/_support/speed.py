@@ -15,7 +15,8 @@ Row = dict[str, Any]
 
 def stored() -> dict[str, Any]:
     """What was measured last."""
-    return json.loads(_FILE.read_text())
+    told: dict[str, Any] = json.loads(_FILE.read_text())
+    return told
 
 
 def machine() -> str:
@@ -50,7 +51,7 @@ def _rows() -> list[Row]:
 
 
 def _ratio(row: Row) -> float:
-    return row["ours"] / row["rival"]
+    return float(row["ours"] / row["rival"])
 
 
 def _is_missed(row: Row) -> bool:

@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from contextlib import ExitStack
-from typing import Any
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
@@ -37,8 +36,8 @@ def emulator() -> Emulator:
 def set_up() -> None:
     """Lead the samples of a page to the emulator, and give them a folder of their own."""
     os.environ.update(EVOLINK_BASE_URL=emulator().base_url, EVOLINK_API_KEY="sk-emulator")
-    defaults: dict[str, Any] = ev.SessionPool.__init__.__kwdefaults__
-    defaults.update(cadence=FAST, retry=PATIENT, http=LOCAL)
+    assert ev.SessionPool.__init__.__kwdefaults__ is not None  # noqa: S101  # for the type checkers
+    ev.SessionPool.__init__.__kwdefaults__.update(cadence=FAST, retry=PATIENT, http=LOCAL)
     os.chdir(tempfile.mkdtemp(prefix="evolink-docs-"))
 
 

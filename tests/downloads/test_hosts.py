@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import tracemalloc
@@ -165,14 +166,15 @@ def listener():
 async def test_a_name_that_resolves_to_this_machine_is_not_followed(monkeypatch, listener, addresses):
     """Public by its name, private by its address, be it at the second look-up only: no connection is made."""
 
-    def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+    async def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple]:
         families = {True: socket.AF_INET6, False: socket.AF_INET}
         return [
             (families[":" in one], socket.SOCK_STREAM, 6, "", (one, port, 0, 0) if ":" in one else (one, port))
             for one in addresses
         ]
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    # On the loop, as uvloop never asks the module `socket`.
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
     with pytest.raises(DownloadError, match="no public address"):
         await text_of(f"https://films.example:{listener}/film.mp4", HttpOptions(connect_timeout=0.3))
 

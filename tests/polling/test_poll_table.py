@@ -143,7 +143,8 @@ async def test_in_a_stream_a_lasting_denial_is_a_failure_that_names_the_task(emu
 async def test_not_found_is_tolerated_for_the_grace_period(emulator):
     """404 right after the submit is a task not visible yet."""
     emulator.faults.on("poll", range(1, 4), faults.error(404))
-    async with open_pool(emulator) as pool:
+    # Long enough for three polls on a busy machine in debug mode.
+    async with open_pool(emulator, cadence=attrs.evolve(FAST, not_found_grace=2)) as pool:
         assert (await pool.generate(dance())).url
 
 

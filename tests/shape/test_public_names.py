@@ -17,7 +17,30 @@ from evolink_async import HttpOptions, Job, SessionPool, Wan26ReferenceVideo
 from evolink_async.client import ApiKey, OutageGate, Session
 from evolink_async.errors import EvolinkError
 from tests.kit import dance
-from tests.shape.house import EDGES, MODULES, PACKAGE
+from tests.shape.house import EDGES, MODULES, PACKAGE, ROOT, Module
+
+PUBLIC = {
+    "",  # the package itself
+    "client",
+    "downloads",
+    "emulator",
+    "emulator.faults",
+    "errors",
+    "events",
+    "jobs",
+    "journal",
+    "media",
+    "models",
+    "params",
+    "polling",
+    "pool",
+    "settings",
+    "task",
+    "telemetry",
+    "uploads",
+    "wire",
+}
+"""The public import paths: those that the pages name and SECURITY.md makes promises for."""
 
 MUTABLE = {
     "WatchedTask": "a hundred thousand of them, changed at each look",
@@ -60,16 +83,89 @@ def test_the_root_is_a_table_of_contents():
     assert all(name in dir(evolink_async) for name in evolink_async.__all__)
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.name], ids=lambda module: module.name)
-def test_every_list_of_names_is_exact(module):
-    """Wherever there is an `__all__`, it is a tuple, and each name in it exists."""
-    source = [node for node in module.tree.body if isinstance(node, ast.Assign)]
-    named = [node for node in source if ast.unparse(node.targets[0]) == "__all__"]
-    for node in named:
-        names = ast.literal_eval(node.value)
-        assert isinstance(names, tuple)
-        loaded = importlib.import_module(f"{PACKAGE}.{module.name}")
-        assert [name for name in names if not hasattr(loaded, name)] == []
+def names_listed(module: Module) -> tuple[str, ...] | None:
+    """The `__all__` of a module, read from its source; None if it has none."""
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            listed: tuple[str, ...] = ast.literal_eval(node.value)
+            return listed
+    return None
+
+
+def names_defined(module: Module) -> set[str]:
+    """The public names that a module defines at its top level."""
+    found: set[str] = set()
+    for node in module.tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return {name for name in found if not name.startswith("_")} | (found & {"__version__"})
+
+
+def names_imported(module: Module) -> set[str]:
+    """The public names that a module takes from other modules of the package, also for type checkers alone."""
+    blocks = [module.tree.body, *(node.body for node in module.tree.body if isinstance(node, ast.If))]
+    imports = [node for block in blocks for node in block if isinstance(node, ast.ImportFrom) and node.level]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    return {name for name in names if not name.startswith("_")} | (names & {"__version__"})
+
+
+def is_face(module: Module) -> bool:
+    """Whether it is the `__init__` of a package."""
+    return module.path.name == "__init__.py"
+
+
+def wrong_names(module: Module) -> set[str]:
+    """What `__all__` of a module lists too much or leaves out.
+
+    A face hands on all that it imports from its room. Another module may hand on names, but need not.
+    """
+    listed = set(names_listed(module) or ())
+    if is_face(module):
+        return listed ^ (names_defined(module) | names_imported(module))
+    return (names_defined(module) - listed) | (listed - names_defined(module) - names_imported(module))
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "wrong"),
+    [
+        ("urls", "__all__ = ('a', 'b')\na = 1\ndef b(): ...\n_c = 1", set()),
+        ("urls", "__all__ = ('a',)\na = 1\nclass B: ...", {"B"}),
+        ("urls", "__all__ = ('a', 'gone')\na = 1", {"gone"}),
+        ("urls", "__all__ = ('a', 'b')\nfrom .task import b, c\na = 1", set()),
+        ("jobs", "__all__ = ('a',)\nfrom .job import a, b", {"b"}),
+        ("jobs", "__all__ = ('a',)\nif TYPE_CHECKING:\n    from .job import a", set()),
+    ],
+)
+def test_a_wrong_list_of_names_is_found(name, source, wrong):
+    """The test below finds a name too many and a name too few."""
+    path = ROOT / name / "__init__.py" if (ROOT / name).is_dir() else ROOT / f"{name}.py"
+    assert wrong_names(Module(name, path, ast.parse(source))) == wrong
+
+
+def test_every_list_of_names_is_exact():
+    """Wherever there is an `__all__`, it is a tuple of all public names of the module and of no others."""
+    for module in MODULES:
+        listed = names_listed(module)
+        if listed is None:
+            continue
+        assert type(listed) is tuple, module.name
+        assert len(set(listed)) == len(listed), module.name
+        assert wrong_names(module) == set(), module.name
+        loaded = importlib.import_module(f"{PACKAGE}.{module.name}".removesuffix("."))
+        assert [name for name in listed if not hasattr(loaded, name)] == [], module.name
+
+
+def test_every_face_and_every_public_module_lists_its_names():
+    """A package without an `__all__` has no names at all, only a docstring."""
+    for module in MODULES:
+        is_empty = len(module.tree.body) == 1
+        if module.name in PUBLIC or (is_face(module) and not is_empty):
+            assert names_listed(module) is not None, module.name
+    assert {module.name for module in MODULES} >= PUBLIC
 
 
 @pytest.mark.parametrize("module", CORE, ids=lambda module: module.name)

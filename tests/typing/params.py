@@ -21,15 +21,16 @@ from evolink_async.models import (
 )
 from evolink_async.params import (
     AnyParams,
+    ParamField,
     Params,
     RawParams,
     dump_params,
+    fields_of,
     load_params,
     local_media,
     registered_models,
     with_media,
 )
-from evolink_async.params.fields import ParamField, fields_of
 from evolink_async.uploads import Preflight, billed_input_seconds
 
 URL = "https://example.com/a.mp4"
