@@ -11,12 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-__all__ = (
-    "MAX_DEPTH",
-    "Json",
-    "dump",
-    "parse",
-)
+__all__ = ("BYTE_ORDER_MARK", "MAX_DEPTH", "Json", "dump", "parse", "parse_reply")
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 

@@ -25,19 +25,18 @@ __all__ = (
     "check_positive",
     "check_seconds",
     "check_word",
-    "seconds_or_none",
 )
 
 Resubmit: TypeAlias = Literal["if_undelivered", "same_key", "never"]
 BatchMode: TypeAlias = Literal["auto", "never"]
-Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+_Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 """A validator of attrs."""
 
 LARGEST = 10**15
 """A limit above every sensible value; it keeps integers that no float can hold out of the arithmetic."""
 
 
-def _number_check(kind: type, *, least: float, above: bool = False) -> Check:
+def _number_check(kind: type, *, least: float, above: bool = False) -> _Check:
     """Make a validator that takes a finite `kind` of at least (or, with `above`, more than) `least`."""
     allowed = (int,) if kind is int else (int, float)
 
@@ -58,7 +57,7 @@ check_positive = _number_check(float, least=0, above=True)
 check_seconds = check_positive
 
 
-def check_word(*words: str) -> Check:
+def check_word(*words: str) -> _Check:
     """Make a validator that takes one of `words`."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
