@@ -21,7 +21,7 @@ from ..jobs import SavedFile
 from .file_lock import try_lock
 from .folder import Folder
 from .names import Name
-from .version_file import VersionFile
+from .part_version import VersionFile
 
 PIECE_BYTES = 1 << 18
 """Bytes read at once when a file is hashed."""

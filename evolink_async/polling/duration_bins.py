@@ -1,6 +1,6 @@
 """The bins that durations are counted in: equal steps of the logarithm, from 1 second to 24 hours.
 
-What is counted is in `duration_learning`; what the counts mean for polls is in `hazard`.
+What is counted is in `duration_learning`; what the counts mean for polls is in `finish_probability`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What finished tasks teach about durations: weighted histograms, and the detection of a lasting change.
 
-Plain arithmetic: no clock, no random numbers. Where polls are placed is in `hazard` and `schedule`.
+Plain arithmetic: no clock, no random numbers. Where polls are placed is in `finish_probability` and `schedule`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from functools import lru_cache
 
 from .duration_bins import BINS, bin_of
-from .hazard import ESTIMATE_BINS, HazardModel, prior
+from .finish_probability import ESTIMATE_BINS, HazardModel, prior
 
 # Reaches of 1 and of 4 are worse while there are few tasks.
 CLASS_REACH = 2

@@ -25,8 +25,8 @@ from .assembly import Settings, build_engine
 from .engine import Engine
 from .existing_tasks import ExistingTasks
 from .job_source import JobSource
+from .result_saving import fetch_to, save_to
 from .run import Run
-from .saving import fetch_to, save_to
 from .stats import Stats
 from .streams import OutcomeStream, UrlStream
 

@@ -1,7 +1,7 @@
 """From a job to a paid task, at most once."""
 
 from .send_loop import SendLoop
-from .submission import Submission, Submitted
+from .submission_state import Submission, Submitted
 from .submitter import Submitter
 
 __all__ = (

@@ -31,7 +31,7 @@ from ..uploads import LocalFiles
 from ..wire import bars_model, may_send_again
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import AdaptiveLimit
-from .submission import Submission, Submitted
+from .submission_state import Submission, Submitted
 
 _log = logging.getLogger("evolink_async")
 

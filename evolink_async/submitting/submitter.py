@@ -20,7 +20,7 @@ from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import may_send_again
 from .send_loop import SendLoop
-from .submission import Submission, Submitted, started, withdrawn
+from .submission_state import Submission, Submitted, started, withdrawn
 
 
 class Submitter:

@@ -16,7 +16,7 @@ from evolink_async.downloads import folder as folders
 from evolink_async.downloads.folder import HAS_DIR_FD, STALE_SECONDS
 from evolink_async.downloads.names import Name, file_stem
 from evolink_async.downloads.part_file import PartFile
-from evolink_async.downloads.version_file import MAX_VERSION_BYTES
+from evolink_async.downloads.part_version import MAX_VERSION_BYTES
 from evolink_async.errors import ConfigurationError
 from tests.downloads.test_names import PIECES
 

@@ -14,8 +14,8 @@ from attrs import define, field
 
 from ..faults import FaultScript
 from ..rendering.renderer import Renderer
-from ..service.catalogue import Catalogue
 from ..service.ledger import VendorLedger
+from ..service.request_schemas import Catalogue
 from ..service.task import TaskRecord
 from ..service.vendor import Vendor
 from ..settings import EmulatorSettings

@@ -1,6 +1,6 @@
 """The vendor's error bodies, in the two forms that its pages show.
 
-Which request is refused is decided in `vendor` and `catalogue`.
+Which request is refused is decided in `vendor` and `request_schemas`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Parsing of JSON request bodies.
 
-Which fields a body may have is checked in `catalogue`.
+Which fields a body may have is checked in `request_schemas`.
 """
 
 from __future__ import annotations

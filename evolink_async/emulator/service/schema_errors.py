@@ -1,6 +1,6 @@
 """From the errors of a JSON Schema validation to one sentence that names the invalid parameter.
 
-The schemas are loaded in `catalogue`.
+The schemas are loaded in `request_schemas`.
 """
 
 from __future__ import annotations

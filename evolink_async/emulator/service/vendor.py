@@ -16,7 +16,6 @@ from typing import cast
 from attrs import define, field, frozen
 
 from ..settings import EmulatorSettings
-from .catalogue import Catalogue, Model
 from .idempotency import FirstCall, IdempotencyStore
 from .json_types import JsonObject
 from .ledger import OverdrawnError, PaidTask, VendorLedger
@@ -24,6 +23,7 @@ from .output_spec import output_spec
 from .pricing import price_of
 from .replies import Reply, refusal
 from .request_body import parse_object
+from .request_schemas import Catalogue, Model
 from .task import TaskRecord
 from .task_lifecycle import draw_lifecycle
 from .task_replies import LinkTo, created_reply, query_reply

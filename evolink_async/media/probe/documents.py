@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from zipfile import BadZipFile, ZipFile
 
+from .byte_window import Window
 from .errors import UnreadableError
-from .window import Window
 
 CONTAINERS = ("zip", "ole")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import attrs
 
+from .byte_window import Window
 from .errors import UnreadableError
-from .window import Window
 
 FORMATS = ("mp4", "mov", "m4a", "3gp")
 

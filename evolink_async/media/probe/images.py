@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
+from .byte_window import Window
 from .errors import UnreadableError
-from .window import Window
 
 FORMATS = ("jpeg", "png", "webp", "bmp", "gif")
 

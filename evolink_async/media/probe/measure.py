@@ -10,11 +10,11 @@ from typing import IO, Any
 
 from ..rules import MediaFacts
 from . import documents, films, images
+from .byte_window import Window
 from .errors import UnreadableError
 from .opening import opened, readable_errors
 from .signatures import HEAD_BYTES, format_of
 from .sounds import container_seconds, mp3_seconds, wav_seconds
-from .window import Window
 
 
 def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 
+from .byte_window import Window
 from .errors import UnreadableError
-from .window import Window
 
 # Lengths in the header of a file that was written as a stream; its data goes to the end of the file.
 _UNTIL_THE_END = (0, 0x7FFFFFFF, 0xFFFFFFFF)
