@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Hashable
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
@@ -29,32 +29,12 @@ from ..task import Snapshot, TaskState
 from ..uploads import LocalFiles, Uploads
 from .conclusion import conclude, outcome_of
 from .stats import Stats
+from .work import Work
 
 POLL_WITHIN = 0.7
 """Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
 
 Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
-
-
-class Work(Protocol):
-    """What goes on under an engine until it is closed; a `Run`, seen from down here."""
-
-    @property
-    def waiting(self) -> int:
-        """Jobs read and not yet submitted."""
-        ...
-
-    def retune(self, limits: Limits) -> None:
-        """Keep to other limits from now on."""
-        ...
-
-    def stop(self, error: BaseException | None) -> None:
-        """Come to an end, with `error` if there is one."""
-        ...
-
-    async def aclose(self) -> None:
-        """Stop, and wait until nothing is under way."""
-        ...
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -252,10 +232,7 @@ class Engine:
     async def ended(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
         """Count and write down the end of a task; when only our watching has ended, the task stays unfinished.
 
-        Several watchers may see one end. The first call for a job has its effects: it settles, counts and writes.
-
-        Returns:
-            Whether this was the first call for the job, so that the caller emits the end.
+        Several watchers may see one end: the first call for a job settles, counts and writes, and returns True.
         """
         if isinstance(last, Snapshot) and not self._ended_jobs.add(f"{outcome.key}\0{last.task_id}"):
             return False

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError
 from ..jobs import Completed
 from ..settings import RetryPolicy
 from .engine import Engine
-from .run import Save
+from .work import Save
 
 PathLike: TypeAlias = "str | Path"
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
-from typing import TypeAlias
 
 from ..concurrency import Channel, Limiter
 from ..downloads import has_files
@@ -23,8 +22,7 @@ from ..task import Snapshot, TaskState
 from .conclusion import conclude, deadline
 from .engine import Engine
 from .job_source import JobSource, read_jobs
-
-Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
+from .work import Save
 
 
 class Run:
