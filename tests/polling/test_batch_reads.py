@@ -17,12 +17,12 @@ from statistics import median
 
 import attrs
 import pytest
-from evolink_async.emulator.service.json_types import JsonObject
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.faults.kinds import InjectedFault
 from evolink_async.emulator.hosts.interceptor import Received
+from evolink_async.emulator.service.json_types import JsonObject
 from evolink_async.events import BatchReadsOff, Event, StatusAnswered
 from evolink_async.json_text import Json
 from evolink_async.polling.poller import BURST

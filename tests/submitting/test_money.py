@@ -181,7 +181,9 @@ async def test_three_doubts_of_an_unlearned_price_stop_their_kind(emulator, jour
     assert emulator.ledger.accepted == 3
     kinds = [type(outcome) for outcome in outcomes]
     assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [0, 3, 7]
-    [blocked_by] = {outcome.error.blocked_by for outcome in outcomes if isinstance(outcome, ev.Failed)}
+    errors = [outcome.error for outcome in outcomes if isinstance(outcome, ev.Failed)]
+    assert {type(error) for error in errors} == {BudgetError}
+    [blocked_by] = {error.blocked_by for error in errors if isinstance(error, BudgetError)}
     assert set(blocked_by) == {outcome.key for outcome in outcomes if isinstance(outcome, ev.Unknown)}
 
 

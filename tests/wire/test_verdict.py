@@ -62,6 +62,7 @@ def test_submit(author):
     for status in range(300, 600):
         verdict = on_submit(answer(content, status, headers), now=0)
         assert type(verdict) is submit_class(status, author), status
+        assert isinstance(verdict, StatusError | SubmissionUnknownError)
         assert verdict.request_id == "r"
         assert verdict.status == status
         if isinstance(verdict, SubmissionUnknownError):
@@ -105,6 +106,7 @@ def test_some_codes_leave_a_doubt_under_any_status(code, status):
 def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status):
     """A balancer without a backend may have one a second later; a body that is too long stays so."""
     verdict = on_submit(answer(PAGE, status), now=0)
+    assert isinstance(verdict, StatusError)
     assert may_send_again(verdict, "if_undelivered") is (status in (401, 403, 404, 405, 407, 410, 421, 426, 451))
     assert not may_send_again(verdict, "never")
     assert not suspends_key(verdict)
@@ -115,6 +117,7 @@ def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status
 def test_a_key_without_access_to_a_model_keeps_the_others(code):
     """It is barred from the model, not suspended."""
     verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 403), now=0)
+    assert isinstance(verdict, StatusError)
     assert bars_model(verdict)
     assert not suspends_key(verdict)
 
