@@ -1,4 +1,4 @@
-"""Which job fits into a budget: ceilings, guesses, learners, and what is held whatever happens."""
+"""Which jobs a budget admits: ceilings, guesses, learners, and holds after any order of events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILM = PriceClass("film", (("duration", "5"),))
 
 
 def account(limit: float, *, most_per_job: float | None = None, **prices: float) -> BudgetAccount:
-    """A budget that knows the prices of `clip` and `film`, where given."""
+    """A budget with the given prices of `clip` and `film`."""
     known = {"clip": CLIP, "film": FILM}
     ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
     return BudgetAccount(limit, ledger, most_per_job=most_per_job)
@@ -29,7 +29,7 @@ def taught(limit: float) -> BudgetAccount:
 
 
 def test_an_exact_budget_buys_its_last_job():
-    """Sums of tenths are exact in whole units: ten jobs of 0.1 fit into 1."""
+    """Sums of tenths are exact: 10 jobs of 0.1 credits fit into a budget of 1."""
     budget = account(1.0, clip=0.1)
     assert all(budget.admit(str(number), CLIP) == Admitted(0.1) for number in range(10))
     assert isinstance(budget.admit("one more", CLIP), Full)
@@ -37,11 +37,11 @@ def test_an_exact_budget_buys_its_last_job():
 
 
 def test_a_job_without_a_known_price_is_a_learner():
-    """One of a class at a time; its guess counts as held, and refuses no job."""
+    """A class has one learner at a time. Its guess is held, but does not refuse the job."""
     budget = account(2)
     assert budget.admit("a", CLIP) == Admitted(None)
     assert budget.admit("b", CLIP) == Full(0)
-    assert budget.exposure == UNITS  # nothing is known of any price, so it is 1 credit
+    assert budget.exposure == UNITS  # without any known price the guess is 1 credit
     budget.named("a", 1.5)
     assert budget.admit("b", CLIP) == Full(15_000)
     budget.charged("a", 0.5)
@@ -49,7 +49,7 @@ def test_a_job_without_a_known_price_is_a_learner():
 
 
 def test_the_highest_named_price_is_the_ceiling():
-    """Also when it was named by what a task used, and not by what it reserved."""
+    """Prices of accepted and of completed tasks both count."""
     budget = account(100)
     for number, (reserved, used) in enumerate([(3.0, 2.0), (5.0, 4.0), (4.0, 6.0)]):
         budget.admit(str(number), CLIP)
@@ -59,7 +59,7 @@ def test_the_highest_named_price_is_the_ceiling():
 
 
 def test_a_larger_class_bounds_a_smaller_one():
-    """A hundred clips of a hundred lengths are no hundred lessons. A smaller class bounds nothing."""
+    """The price of a larger class is a ceiling for a smaller one, but not the other way round."""
     budget = BudgetAccount(100, Ledger(prices={str(LONG): 20.0}))
     assert budget.admit("short", SHORT) == Admitted(20.0)
     other = BudgetAccount(100, Ledger(prices={str(SHORT): 6.0}))
@@ -77,7 +77,7 @@ def test_a_larger_class_bounds_a_smaller_one():
     ],
 )
 def test_classes_are_compared_in_every_priced_dimension(larger, smaller):
-    """And in that order only."""
+    """The class with the larger value is the larger class; models and fields must be the same."""
     big, small = price_class_of({"model": "m", **larger}), price_class_of({"model": "m", **smaller})
     assert big.is_at_least(small)
     assert not small.is_at_least(big)
@@ -86,7 +86,7 @@ def test_classes_are_compared_in_every_priced_dimension(larger, smaller):
 
 
 def test_a_duration_that_the_model_chooses_is_compared_with_none():
-    """-1 is no number of seconds."""
+    """A duration of -1 is not a number of seconds."""
     chosen, five = price_class_of({"model": "m", "duration": -1}), price_class_of({"model": "m", "duration": 5})
     assert not five.is_at_least(chosen)
     assert not chosen.is_at_least(five)
@@ -94,13 +94,13 @@ def test_a_duration_that_the_model_chooses_is_compared_with_none():
 
 @given(st.dictionaries(st.sampled_from(["quality", "duration", "n", "size"]), st.integers(1, 99)), st.floats(0, 60))
 def test_a_class_is_read_back_from_its_text(values, seconds):
-    """As a journal keeps it."""
+    """`parse` reads what `str` writes."""
     whole = price_class_of({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
     assert PriceClass.parse(str(whole)) == whole
 
 
 def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_any_does():
-    """Never nothing."""
+    """A guess is above 0: the list price, else the highest price of the model, else the highest price of all."""
     listed = price_class_of({"model": "wan2.6-reference-video", "duration": 5, "quality": "1080p"})
     assert list_price(listed) == pytest.approx(4.76 * 5 * 1.67)
     assert list_price(price_class_of({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2.55 * 30)
@@ -113,7 +113,7 @@ def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_a
 
 
 def test_three_unpriced_purchases_stop_a_class():
-    """Each doubt lets one more find out the price; then a person has to look, and is told where."""
+    """Three doubts without a price stop the class; the error names their keys. A settled doubt allows one more."""
     budget = account(1000)
     for number in range(MAX_UNPRICED):
         assert budget.admit(str(number), CLIP) == Admitted(None)
@@ -127,11 +127,11 @@ def test_three_unpriced_purchases_stop_a_class():
 
 
 def test_a_task_that_ended_without_a_named_price_stays_held():
-    """Unknown is not zero; the purchase counts among the three."""
+    """Its guess stays held, and it counts as a purchase without a price."""
     budget = account(1000)
     budget.admit("a", CLIP)
     budget.named("a", None)
-    assert budget.admit("b", CLIP) == Full(0)  # its end may name the price
+    assert budget.admit("b", CLIP) == Full(0)  # the end of "a" may name the price
     budget.charged("a", None)
     assert budget.exposure == UNITS
     assert budget.unpriced(CLIP) == ["a"]
@@ -139,7 +139,7 @@ def test_a_task_that_ended_without_a_named_price_stays_held():
 
 
 def test_a_named_price_holds_for_open_doubts_at_once():
-    """Three doubts at a guess of 1 become three at 10."""
+    """Two doubts that held 1 credit each hold 10 credits each."""
     budget = account(100)
     for number in range(2):
         budget.admit(str(number), CLIP)
@@ -150,7 +150,7 @@ def test_a_named_price_holds_for_open_doubts_at_once():
 
 
 def test_what_only_a_person_can_free_is_not_waited_for():
-    """A need above the limit less what was spent and what is stuck fails at once."""
+    """A job fails at once if it does not fit beside the credits that are spent or in doubt."""
     budget = account(10, clip=4.0)
     budget.admit("a", CLIP)
     budget.doubted("a")
@@ -163,7 +163,7 @@ def test_what_only_a_person_can_free_is_not_waited_for():
 
 
 def test_with_most_per_job_nothing_is_learned_by_buying():
-    """Each job holds that much until its price is named; a price above it stops the class."""
+    """Each job holds `most_per_job` until its price is named; a higher price stops the class."""
     budget = account(30, most_per_job=10)
     assert [budget.admit(name, CLIP) for name in "abc"] == [Admitted(10.0)] * 3
     assert budget.admit("d", CLIP) == Full(100_000)
@@ -179,7 +179,7 @@ def test_with_most_per_job_nothing_is_learned_by_buying():
 
 
 def test_credits_kept_free_for_one_job_are_not_given_to_others():
-    """Until it has them."""
+    """Other jobs get them only after `keep_free(0)`."""
     budget = account(10, clip=3.0, film=7.0)
     budget.admit("a", CLIP)
     budget.keep_free(70_000)
@@ -190,7 +190,7 @@ def test_credits_kept_free_for_one_job_are_not_given_to_others():
 
 @pytest.mark.parametrize("end", ["freed", "doubted"])
 def test_a_lesson_ends_with_its_job(end):
-    """Otherwise its class would wait for ever."""
+    """After the learner ends, the next job of the class becomes the learner."""
     budget = account(100)
     budget.admit("a", CLIP)
     getattr(budget, end)("a")
@@ -198,7 +198,7 @@ def test_a_lesson_ends_with_its_job(end):
 
 
 def test_what_earlier_runs_hold_counts():
-    """Named or not, in doubt or not."""
+    """Credits of earlier runs are held: with and without a named price, in doubt and accepted."""
     ledger = Ledger(
         spent=5.0,
         held={"named": 3.0, "doubt": 0.0, "priced": 0.0},
@@ -207,7 +207,7 @@ def test_what_earlier_runs_hold_counts():
         prices={str(FILM): 7.0},
     )
     budget = BudgetAccount(100, ledger)
-    assert budget.left == 100 - 5 - 3 - 7 - 7  # the doubt counts as the dearest price known
+    assert budget.left == 100 - 5 - 3 - 7 - 7  # the doubt holds the highest known price
     assert budget.unpriced() == ["doubt"]
     budget.charged("priced", 6.0)
     budget.freed("doubt")
@@ -229,7 +229,7 @@ CLASSES = {"clip": CLIP, "film": FILM}
 
 @given(STEPS, st.integers(1, 40))
 def test_the_limit_holds_whatever_happens(steps, limit):
-    """In any order of events the service never holds and charges more than the limit, once prices are known."""
+    """If prices are known, charges and holds at the service stay within the limit after any order of events."""
     budget = taught(limit)
     reserved: dict[str, str] = {}
     at_the_service: dict[str, float] = {}
@@ -239,7 +239,7 @@ def test_the_limit_holds_whatever_happens(steps, limit):
             if isinstance(budget.admit(key, CLASSES[kind]), Admitted):
                 reserved[key] = kind
         elif step in ("named", "doubted") and key in reserved:
-            price = PRICES_OF[reserved.pop(key)]  # of a doubt the worst case: it was accepted
+            price = PRICES_OF[reserved.pop(key)]  # the worst case of a doubt: the service accepted it
             at_the_service[key] = price
             budget.named(key, price if share else None) if step == "named" else budget.doubted(key)
         elif step == "freed" and key in {**reserved, **at_the_service}:
@@ -256,7 +256,7 @@ def test_the_limit_holds_whatever_happens(steps, limit):
 
 @given(STEPS, st.integers(1, 40))
 def test_nothing_is_left_held_when_all_is_over(steps, limit):
-    """Whatever came before, freeing every key leaves what was spent."""
+    """After any order of events, `freed` for every key leaves no holds."""
     budget = account(limit)
     for step, key, kind, share in steps:
         if step == "admit":

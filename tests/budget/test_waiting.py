@@ -1,4 +1,4 @@
-"""Where jobs wait for credits: in order of arrival, not for ever, and at little cost."""
+"""Jobs wait for credits in order of arrival, for a limited time, and with few calls of the account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLIP, FILM = PriceClass("clip", (("duration", "5"),)), PriceClass("film", (("dur
 
 
 def queue_of(limit: float, *, watching: bool = True, **prices: float) -> BudgetQueue:
-    """A queue before a budget whose prices are known where given."""
+    """A queue for a budget with the given prices of `clip` and `film`."""
     known = {"clip": CLIP, "film": FILM}
     ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
     return BudgetQueue(BudgetAccount(limit, ledger), is_watching=lambda: watching)
@@ -27,13 +27,13 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_without_a_budget_nobody_waits():
-    """And nothing is known of prices."""
+async def test_without_a_budget_no_job_waits():
+    """`afford` returns None at once."""
     assert await BudgetQueue(None, is_watching=lambda: False).afford("a", CLIP) is None
 
 
 async def test_those_of_a_class_are_served_in_order_of_arrival():
-    """Whatever comes free."""
+    """Freed credits go to the job that has waited longest."""
     queue, order = queue_of(10, clip=10.0), []
 
     async def job(key: str) -> None:
@@ -51,7 +51,7 @@ async def test_those_of_a_class_are_served_in_order_of_arrival():
 
 
 async def test_a_dear_job_is_not_passed_over_for_ever():
-    """After a hundred cheap ones credits are kept free for it."""
+    """After `PATIENCE` cheaper jobs, credits are kept free for it."""
     queue, served = queue_of(10, clip=1.0, film=10.0), list[str]()
 
     async def cheap(key: str) -> None:
@@ -74,7 +74,7 @@ async def test_a_dear_job_is_not_passed_over_for_ever():
 
 
 async def test_when_nothing_may_free_credits_all_who_wait_are_told():
-    """Nobody waits for ever."""
+    """A waiting job fails if no other job or task can free credits."""
     queue = queue_of(10, watching=False, clip=10.0)
     await queue.afford("held", CLIP)
     queue.enter()
@@ -84,7 +84,7 @@ async def test_when_nothing_may_free_credits_all_who_wait_are_told():
 
 
 async def test_a_cancelled_job_leaves_the_budget_as_it_was():
-    """While it waits, and in the very turn in which credits come."""
+    """Also if it is cancelled in the same turn of the event loop in which it gets credits."""
     queue = queue_of(10, clip=10.0)
     await queue.afford("held", CLIP)
     waits = asyncio.create_task(queue.afford("waits", CLIP))
@@ -100,7 +100,7 @@ async def test_a_cancelled_job_leaves_the_budget_as_it_was():
 
 
 async def test_while_a_learner_is_under_way_nothing_else_begins():
-    """Its price bounds what the others may cost."""
+    """Other sends wait for the answer to the learner, because it names the price."""
     queue, order, answered = queue_of(100, film=1.0), [], asyncio.Event()
 
     async def send(key: str, *, is_learner: bool) -> None:
@@ -123,7 +123,7 @@ async def test_while_a_learner_is_under_way_nothing_else_begins():
 
 
 async def test_two_thousand_who_wait_are_cheap():
-    """A wake looks at the first of each class: the work is counted, not timed."""
+    """Each wake tries only the first job of each class: fewer than 5 calls of `admit` per job."""
     account = BudgetAccount(10, Ledger(prices={str(CLIP): 10.0}))
     calls = 0
     admit = account.admit
@@ -133,7 +133,7 @@ async def test_two_thousand_who_wait_are_cheap():
         calls += 1
         return admit(key, price_class)
 
-    account.admit = counted  # type: ignore[method-assign, assignment]  # a counter in front of it
+    account.admit = counted  # type: ignore[method-assign, assignment]  # counts the calls
     queue = BudgetQueue(account, is_watching=lambda: True)
     await queue.afford("held", CLIP)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ FAILED = Failed("a", TransportError("no connection"))
 DOUBT = Unknown("a", SubmissionUnknownError("no answer", key="a"))
 
 
-def completed(**changes):
+def completed(**changes: Any) -> Completed:
     snapshot = Snapshot(task_id="task-1", state="completed", urls=("https://example.com/a.mp4",))
     timing = Timing(accepted_at=1.0, finished_at=2.0, looks=1, lag=0.0)
-    urls = {"urls": snapshot.urls, "expires_at": 3.0}
-    return Completed(key="a", task_id="task-1", snapshot=snapshot, timing=timing, **urls, **changes)
+    told: dict[str, Any] = {"snapshot": snapshot, "timing": timing, "urls": snapshot.urls, "expires_at": 3.0}
+    return Completed(key="a", task_id="task-1", **told, **changes)
 
 
 @pytest.mark.parametrize(

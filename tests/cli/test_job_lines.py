@@ -130,4 +130,5 @@ def test_notes():
 
 def test_nothing():
     """An empty file holds no jobs and no faults."""
-    assert parse_jobs([]).jobs == parse_jobs([b"", b"\n"]).bad == ()
+    assert parse_jobs([]).jobs == ()
+    assert parse_jobs([b"", b"\n"]).bad == ()

@@ -37,8 +37,8 @@ def test_fields_are_options():
     fields = [*attrs.fields_dict(RunOptions), *attrs.fields_dict(Service)]
     expected = {f"--{name.replace('_', '-')}" for name in fields} - {"--service", "--api-key", "--files-url"}
     assert options_of("run").keys() == expected
-    fields = attrs.fields_dict(EmulatorOptions)
-    assert options_of("emulator").keys() == {f"--{name.replace('_', '-')}" for name in fields}
+    emulator = attrs.fields_dict(EmulatorOptions)
+    assert options_of("emulator").keys() == {f"--{name.replace('_', '-')}" for name in emulator}
 
 
 def test_the_defaults_are_those_of_the_library():

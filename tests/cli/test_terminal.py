@@ -82,9 +82,10 @@ def test_draw():
     """The display fits 80 columns and shows the figures."""
     figures = {"submitting": 1, "in_flight": 3, "completed": 5, "looks": 1_000_000, "uploading": 3, "downloading": 4}
     stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
-    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    told = io.StringIO()
+    console = Console(file=told, width=80, force_terminal=True, color_system=None)
     console.print(draw(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
-    text = console.file.getvalue()
+    text = told.getvalue()
     assert "5/100000  1:02:05" in text
     assert "9.5 charged, 123.25 held" in text
     assert "0 submits, 1000000 polls" in text

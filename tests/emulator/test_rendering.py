@@ -38,9 +38,9 @@ SPECS += [VideoSpec(1280, 720, 5), VideoSpec(832, 480, 11), VideoSpec(480, 832, 
 @pytest.mark.parametrize(("asked", "pixels"), PIXELS.items())
 def test_pixels(asked, pixels):
     """Quality and aspect ratio give the size of the wan2.7 pages; portrait is mirrored."""
-    quality, ratio = asked
+    (quality, ratio), (width, height) = asked, pixels
     spec = output_spec({"quality": quality, "aspect_ratio": ratio}, path="/v1/videos/generations", seed=0, ordinal=1)
-    assert spec == VideoSpec(*pixels, 5)
+    assert spec == VideoSpec(width, height, 5)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,7 @@ def test_pixels(asked, pixels):
 def test_seconds_and_sound(body, seconds, audio):
     """An omitted or zero duration is 5 s; only `generate_audio: false` is silent."""
     spec = output_spec(body, path="/v1/videos/generations", seed=0, ordinal=1)
+    assert isinstance(spec, VideoSpec)
     assert (spec.width, spec.height, spec.seconds, spec.audio) == (1280, 720, seconds, audio)
 
 
@@ -77,17 +78,20 @@ def test_every_frame_decodes(spec):
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (stream.width, stream.height) == (spec.width, spec.height)
+        assert stream.duration is not None
+        assert stream.time_base is not None
         assert stream.duration * stream.time_base == spec.seconds
+        assert container.duration is not None
         assert abs(container.duration / 1e6 - spec.seconds) <= 1 / video.FRAMES_PER_SECOND
         times = [frame.time for frame in container.decode(stream)]
     assert len(times) == spec.seconds * video.FRAMES_PER_SECOND
     assert times[0] == 0
     assert all(early < late for early, late in itertools.pairwise(times))
-    with av.open(BytesIO(made)) as container:
+    with av.open(BytesIO(made), "r") as container:
         assert len(container.streams.audio) == spec.audio
-        for stream in container.streams.audio:
-            assert stream.codec_context.name == "aac"
-            heard = sum(frame.samples for frame in container.decode(stream)) / stream.rate
+        for sound in container.streams.audio:
+            assert sound.codec_context.name == "aac"
+            heard = sum(frame.samples for frame in container.decode(sound)) / sound.rate
             assert abs(heard - spec.seconds) <= 1 / video.FRAMES_PER_SECOND
 
 
@@ -107,7 +111,7 @@ def test_the_title_stays_and_the_disc_moves():
 
 
 def decoded(content: bytes) -> list[Image.Image]:
-    with av.open(BytesIO(content)) as container:
+    with av.open(BytesIO(content), "r") as container:
         return [frame.to_image() for frame in container.decode(video=0)]
 
 
@@ -120,7 +124,8 @@ def test_encoding_can_be_stopped():
 @pytest.mark.parametrize("size", [(64, 64), (1280, 1280), (1, 1)])
 def test_images(size):
     """An image is a PNG of the requested size."""
-    with Image.open(BytesIO(png(*size, TITLE))) as picture:
+    width, height = size
+    with Image.open(BytesIO(png(width, height, TITLE))) as picture:
         assert (picture.format, picture.size) == ("PNG", size)
 
 

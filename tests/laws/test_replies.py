@@ -235,7 +235,8 @@ def test_any_batch_reply_is_about_the_tasks_asked_for_or_an_error(count):
         if isinstance(verdict, EvolinkError):
             check_error(verdict, response)
             continue
-        rows = {row["id"]: row for row in parse_reply(raw)["data"]}
+        parsed: Any = parse_reply(raw)
+        rows = {row["id"]: row for row in parsed["data"]}
         assert set(verdict) <= set(rows) <= {TASK_ID, OTHER_ID}
         for task_id, snapshot in verdict.items():
             alone = Response(status=200, headers={}, body=json.dumps(rows[task_id]).encode())

@@ -92,7 +92,7 @@ def test_the_docs_have_a_table_of_it(monkeypatch):
 @given(prompt=st.text(max_size=100), duration=st.integers(1, 60), quality=st.sampled_from(["4k", "8k"]))
 def test_the_laws_hold_for_it(prompt, duration, quality):
     """Accepted values stay the same through dump and load."""
-    cls = registered_models()[MODEL]
+    cls: Any = registered_models()[MODEL]
     try:
         params = cls(prompt=prompt, duration=duration, quality=quality)
     except ev.ParamsError:

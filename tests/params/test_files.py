@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_each_bad_file_name_is_one_fault_among_the_others():
 
 def test_files_go_nowhere_else():
     """Parameters that the service calls or reads take URLs only."""
-    assert faults_of(lambda: Wan30TextToVideo(prompt="A", callback_url=Path("a"))) == [
+    assert faults_of(lambda: Wan30TextToVideo(prompt="A", callback_url=Path("a"))) == [  # type: ignore[arg-type]
         "must be text, not a Python PosixPath @ callback_url"
     ]
     assert faults_of(lambda: Wan30ReferenceVideo(link_url=LocalMedia("a.html"))) == [  # type: ignore[arg-type]
@@ -170,7 +171,8 @@ def test_the_digest_of_measured_files_is_that_of_their_content():
 
 def test_the_schema_knows_the_wire_only():
     """The schema of the request body has URLs only."""
-    assert json_schema(Wan26ReferenceVideo)["properties"]["video_urls"] == {
+    schema: Any = json_schema(Wan26ReferenceVideo)
+    assert schema["properties"]["video_urls"] == {
         "description": "1 to 3 URLs",
         "type": "array",
         "items": {"type": "string", "format": "uri"},

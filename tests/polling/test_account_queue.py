@@ -47,7 +47,7 @@ def ready(queue: AccountQueue) -> float:
 
 def fill(queue: AccountQueue, dues: list[float], *, since: float = 0.0) -> list[WatchedTask]:
     """Put tasks with these due times into a queue."""
-    entries = [WatchedTask(f"t{number}", None, None, since) for number in range(len(dues))]
+    entries = [watched(f"t{number}", since) for number in range(len(dues))]
     for entry, due in zip(entries, dues, strict=True):
         queue.put(entry, due, 0.1)
     return entries
@@ -129,7 +129,8 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
         assert queue.take(100.0)
     for _ in range(OUTAGE + 10):
         queue.record_answer(TransportError("x"), 100.0, is_batch=False)
-    assert queue.outage.is_outage
+    outage = queue.outage
+    assert outage.is_outage
     waits, now = [], 100.0
     for _ in range(8):
         waits.append(ready(queue) - now)
@@ -143,14 +144,14 @@ def test_an_outage_is_found_out_about_by_one_request_at_a_time():
     assert queue.take(now)
     queue.record_answer(PENDING, now, is_batch=False)
     assert not queue.outage.is_outage
-    assert queue.ready_at <= now
+    assert ready(queue) <= now
 
 
 def test_a_retry_after_holds_for_the_whole_account(queue):
     """Also when an answer to an earlier request comes in meanwhile."""
     fill(queue, [100.0] * 3)
     queue.take(100.0)
-    queue.put(WatchedTask("u", None, None, 0.0), 100.0, 0.1)
+    queue.put(watched("u", 0.0), 100.0, 0.1)
     queue.record_answer(RateLimitError(429, "x", retry_after=7.0), 100.0, is_batch=False)
     assert queue.ready_at == 107.0
     queue.record_answer(PENDING, 100.0, is_batch=False)

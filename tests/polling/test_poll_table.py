@@ -120,7 +120,7 @@ async def test_what_is_no_word_of_the_service_about_the_task_is_survived(emulato
     async with open_pool(emulator) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1))]
         assert isinstance(outcome, Completed)
-        assert await pool.generate(dance(2))
+        assert (await pool.generate(dance(2))).url
 
 
 async def test_a_passing_denial_is_survived(emulator):

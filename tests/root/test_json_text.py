@@ -175,7 +175,7 @@ def test_a_frozen_map_is_a_value():
 
 def test_a_frozen_map_cannot_change():
     """It changes neither by its own methods nor by the mapping that it was made of."""
-    source = {"a": [1]}
+    source: dict[str, Any] = {"a": [1]}
     frozen = FrozenMap(source)
     source["a"].append(2)
     source["b"] = 3

@@ -1,4 +1,4 @@
-"""Budgets that hold, circuits that stop a wave of refusals, doubts that are settled by hand."""
+"""Budgets are not exceeded, circuit breakers stop repeated refusals, and a person can settle a doubt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def journal(request, tmp_path):
 
 
 async def test_a_budget_is_never_exceeded_by_64_at_once(journal):
-    """64 jobs race for the money of ten: ten are bought, the ledger never holds more, the rest come back unsent."""
+    """64 concurrent jobs share the budget of 10: 10 are bought, 54 fail with `BudgetError` and are not sent."""
     async with Emulator(speed=1000, latency=0.005) as emulator:
         limits = ev.Limits(requests=64, submits=64)
         async with open_pool(
@@ -44,7 +44,7 @@ async def test_a_budget_is_never_exceeded_by_64_at_once(journal):
 
 
 async def test_a_failed_task_gives_its_credits_back():
-    """Every task fails, so the budget of two jobs is enough for ten."""
+    """Ten tasks fail, so a budget of two jobs is enough for all."""
     async with Emulator(speed=1000, failure_share=1.0) as emulator:
         async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001)) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(10))]
@@ -53,7 +53,7 @@ async def test_a_failed_task_gives_its_credits_back():
 
 
 async def test_a_budget_spans_the_runs_of_one_journal(emulator, tmp_path):
-    """What the first run spent is gone in the second; the prices it met are known there."""
+    """A second run counts the credits and knows the prices of the first."""
     for _ in range(2):
         async with open_pool(emulator, budget=Budget(credits=3 * PRICE + 0.001), journal=tmp_path / "run.db") as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(5))]
@@ -65,7 +65,7 @@ async def test_a_budget_spans_the_runs_of_one_journal(emulator, tmp_path):
 
 
 async def test_a_doubt_keeps_its_credits(emulator):
-    """A lost reply may have cost its price: a budget of two lets one more job through, not two."""
+    """A job in doubt holds its price, so a budget of two jobs buys one more."""
     emulator.faults.on("submit", 2, faults.DROP_AFTER_ACCEPT)
     async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001), limits=ev.Limits(submits=1)) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(4))]
@@ -75,7 +75,7 @@ async def test_a_doubt_keeps_its_credits(emulator):
 
 
 async def test_a_cancelled_wait_for_credits_holds_nothing(emulator):
-    """A job withdrawn while it waits for money leaves the budget as it was."""
+    """A job that is cancelled while it waits for credits leaves the budget unchanged."""
     emulator.faults.on("submit", 1, faults.delay(0.1))
     async with open_pool(emulator, budget=Budget(credits=2 * PRICE + 0.001)) as pool:
         first = asyncio.create_task(pool.generate(dance(1)))
@@ -90,7 +90,7 @@ async def test_a_cancelled_wait_for_credits_holds_nothing(emulator):
 
 
 async def test_equal_refusals_stop_further_submits_of_the_model(emulator, caplog):
-    """Fifty jobs for a model the key may not use: five requests, one warning, fifty clear failures."""
+    """50 jobs for a refused model give 5 requests, 1 warning and 50 failures."""
     emulator.faults.on("submit", faults.ALWAYS, faults.error(403, code="permission_denied"))
     async with open_pool(emulator, limits=ev.Limits(submits=1)) as pool:
         with caplog.at_level(logging.WARNING, logger="evolink_async"):
@@ -102,7 +102,7 @@ async def test_equal_refusals_stop_further_submits_of_the_model(emulator, caplog
 
 
 async def in_doubt(emulator, pool) -> ev.Unknown:
-    """A job whose reply was lost."""
+    """Run a job whose reply is lost."""
     emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
     [outcome] = [outcome async for outcome in pool.run(jobs(1))]
     assert isinstance(outcome, ev.Unknown)
@@ -110,7 +110,7 @@ async def in_doubt(emulator, pool) -> ev.Unknown:
 
 
 async def test_a_doubt_settled_with_its_task_is_taken_up(emulator, journal):
-    """The id found in the dashboard: the same run again brings the video, and nothing is bought."""
+    """After `settle` with a task id, the same run returns the video and buys nothing."""
     async with open_pool(emulator, journal=journal) as pool:
         await in_doubt(emulator, pool)
         [task_id] = emulator.tasks
@@ -123,7 +123,7 @@ async def test_a_doubt_settled_with_its_task_is_taken_up(emulator, journal):
 
 
 async def test_a_doubt_settled_by_resubmit_is_a_new_purchase(emulator, journal):
-    """No task in the dashboard: the next run buys it under a new idempotency key."""
+    """The next run submits the job with a new idempotency key."""
     async with open_pool(emulator, journal=journal) as pool:
         lost = await in_doubt(emulator, pool)
         await pool.settle("shot-1", "resubmit")
@@ -134,7 +134,7 @@ async def test_a_doubt_settled_by_resubmit_is_a_new_purchase(emulator, journal):
 
 
 async def test_a_doubt_abandoned_is_over(emulator, tmp_path):
-    """The next run reports it as failed and sends nothing."""
+    """The next run reports the job as failed and sends nothing."""
     async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
         await in_doubt(emulator, pool)
         await pool.settle("shot-1", "abandon")
@@ -148,7 +148,7 @@ async def test_only_a_doubt_can_be_settled(emulator, journal):
     """A wrong key, a job that is accepted, an id that is none: a clear error each."""
     async with open_pool(emulator, journal=journal) as pool:
         await pool.submit(dance(), key="sure")
-        for key in ("sure", "nobody"):
+        for key in ("sure", "unknown"):
             with pytest.raises(JournalError, match="in doubt"):
                 await pool.settle(key, "resubmit")
         with pytest.raises(ev.ParamsError):
@@ -156,7 +156,7 @@ async def test_only_a_doubt_can_be_settled(emulator, journal):
 
 
 async def test_draining_finishes_what_is_in_flight_and_submits_no_more(emulator):
-    """After `drain` the stream ends by itself; every accepted job is told, nothing new is bought."""
+    """After `drain` the stream yields every accepted job, then ends; no other job is bought."""
     async with open_pool(emulator, limits=ev.Limits(in_flight=10)) as pool:
         async with pool.run(jobs(200)) as stream:
             outcomes = [await anext(stream)]
@@ -171,7 +171,7 @@ async def test_draining_finishes_what_is_in_flight_and_submits_no_more(emulator)
 
 
 async def test_three_doubts_of_an_unlearned_price_stop_their_kind(emulator, journal):
-    """Every reply is lost, so no price is ever named: three are bought, and not one more, also after a restart."""
+    """Every reply is lost, so no price is named: 3 jobs are bought, and none after a restart."""
     emulator.faults.on("submit", range(1, 100), faults.DROP_AFTER_ACCEPT)
     for _ in range(2):
         async with open_pool(emulator, budget=Budget(credits=1000), journal=journal) as pool:
@@ -181,12 +181,14 @@ async def test_three_doubts_of_an_unlearned_price_stop_their_kind(emulator, jour
     assert emulator.ledger.accepted == 3
     kinds = [type(outcome) for outcome in outcomes]
     assert [kinds.count(kind) for kind in (ev.Completed, ev.Unknown, ev.Failed)] == [0, 3, 7]
-    [blocked_by] = {outcome.error.blocked_by for outcome in outcomes if isinstance(outcome, ev.Failed)}
+    errors = [outcome.error for outcome in outcomes if isinstance(outcome, ev.Failed)]
+    assert {type(error) for error in errors} == {BudgetError}
+    [blocked_by] = {error.blocked_by for error in errors if isinstance(error, BudgetError)}
     assert set(blocked_by) == {outcome.key for outcome in outcomes if isinstance(outcome, ev.Unknown)}
 
 
 async def test_a_named_price_holds_for_earlier_doubts(emulator, journal):
-    """Two replies are lost, the third names a price: with the money of four jobs, four are bought."""
+    """Two replies are lost, the third names a price: a budget of 4 jobs buys 4."""
     emulator.faults.on("submit", range(1, 3), faults.DROP_AFTER_ACCEPT)
     for _ in range(2):
         async with open_pool(emulator, budget=Budget(credits=4 * PRICE), journal=journal) as pool:
@@ -200,7 +202,7 @@ async def test_a_named_price_holds_for_earlier_doubts(emulator, journal):
 
 @pytest.mark.parametrize("how", ["abandon", "resubmit"])
 async def test_a_settled_doubt_frees_its_credits_in_the_open_pool(emulator, tmp_path, how):
-    """The next job is bought with them."""
+    """The next job can use them."""
     emulator.faults.on("submit", 2, faults.DROP_BEFORE_ACCEPT)
     async with open_pool(emulator, budget=Budget(credits=2 * PRICE), journal=tmp_path / "run.db") as pool:
         first, second = jobs(2)
@@ -212,7 +214,7 @@ async def test_a_settled_doubt_frees_its_credits_in_the_open_pool(emulator, tmp_
 
 
 async def test_with_most_per_job_the_limit_is_never_exceeded(emulator):
-    """Not even by the first job of a kind; a price above it stops the kind."""
+    """Charges stay within the limit from the first job on; a price above `most_per_job` stops the class."""
     async with open_pool(emulator, budget=Budget(credits=70, most_per_job=30)) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(10))]
         assert sum(isinstance(outcome, ev.Completed) for outcome in outcomes) == 2
@@ -226,7 +228,7 @@ async def test_with_most_per_job_the_limit_is_never_exceeded(emulator):
 
 
 async def test_one_task_settles_one_job(emulator, journal):
-    """An id that belongs to another job is refused: two jobs would share one film."""
+    """`settle` refuses the task id of another job, because two jobs would share one video."""
     async with open_pool(emulator, journal=journal) as pool:
         await in_doubt(emulator, pool)
         other = await pool.submit(dance(7), key="other")
@@ -235,7 +237,7 @@ async def test_one_task_settles_one_job(emulator, journal):
 
 
 class Slow(MemoryJournal):
-    """A disk that takes its time with what was accepted."""
+    """A journal that takes an hour to record an accepted task."""
 
     async def accepted(self, accepted: ev.Accepted) -> None:
         await super().accepted(accepted)
@@ -243,7 +245,7 @@ class Slow(MemoryJournal):
 
 
 async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
-    """Closed while the entry is being written: the caller gets the id of what was paid for."""
+    """If the pool closes while the entry is written, `submit` still returns the task id."""
     retry = attrs.evolve(PATIENT, grace=0.05)
     async with open_pool(emulator, journal=Slow(), retry=retry) as pool:
         task = asyncio.create_task(pool.submit(dance()))
@@ -252,14 +254,14 @@ async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
 
 
 class Blind(MemoryJournal):
-    """A journal that cannot be read any more."""
+    """A journal that cannot read the owner of a task."""
 
     def owner(self, task_id: str) -> None:
         raise JournalError("the disk is gone")
 
 
 async def test_a_journal_that_cannot_be_read_ends_no_stream(emulator):
-    """Every job that was bought is watched to its end."""
+    """The run watches every accepted task to its end."""
     async with open_pool(emulator, journal=Blind()) as pool:
         outcomes = [outcome async for outcome in pool.run(jobs(3))]
     assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""Who wants a job: without an owner nothing is sent again, and what is told is what was sent."""
+"""Owners of jobs: a job without an owner is not sent again, and its outcome says whether it was sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = {
 
 
 async def left(pool: ev.SessionPool, how: str, begun) -> list[ev.Outcome]:
-    """Let a job be sent, and let go of it before the answer comes; gives what a drained run still tells."""
+    """Send a job, release it before the answer comes, and return the outcomes of a drained run."""
     if how == "cancel":
         call = asyncio.create_task(pool.submit(dance()))
         await begun()
@@ -43,8 +43,8 @@ async def left(pool: ev.SessionPool, how: str, begun) -> list[ev.Outcome]:
 
 @pytest.mark.parametrize("how", ["aclose", "drain", "cancel"])
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED)
-async def test_a_refused_send_is_not_repeated_for_nobody(emulator, how, fault):
-    """After close, drain or cancel: one POST, nothing bought, and nothing in doubt."""
+async def test_a_refused_send_without_an_owner_is_not_repeated(emulator, how, fault):
+    """After close, drain or cancel there is one POST, no purchase and no doubt."""
     emulator.faults.on("submit", 1, fault)
     async with open_pool(emulator) as pool:
 
@@ -59,8 +59,8 @@ async def test_a_refused_send_is_not_repeated_for_nobody(emulator, how, fault):
     assert [type(outcome) for outcome in outcomes] == ([ev.Failed] if how == "drain" else [])
 
 
-async def test_letting_go_twice_takes_nobody_elses_job(emulator):
-    """Two runs want one job; one of them is drained three times; the other gets its video."""
+async def test_a_second_release_does_not_withdraw_the_job_of_another_run(emulator):
+    """Two runs share a job. One is drained three times; the other still gets the video."""
     emulator.faults.on("submit", 1, faults.delay(0.1))
     async with open_pool(emulator) as pool:
         one, other = pool.run(jobs(1)), pool.run(jobs(1))
@@ -75,7 +75,7 @@ async def test_letting_go_twice_takes_nobody_elses_job(emulator):
 
 
 class Slow(MemoryJournal):
-    """A journal that takes its time to write a doubt down."""
+    """A journal that takes 0.1 s to record a doubt."""
 
     async def doubted(self, unknown: ev.Unknown) -> None:
         await asyncio.sleep(0.1)
@@ -84,7 +84,7 @@ class Slow(MemoryJournal):
 
 @pytest.mark.parametrize("how", ["drain", "close the pool"])
 async def test_a_doubt_is_never_told_as_unsent(emulator, how):
-    """However often somebody lets go while it is written down."""
+    """The outcome is `Unknown`, also if the job is released several times while the doubt is recorded."""
     emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
     pool = open_pool(emulator, journal=Slow())
     async with pool:
@@ -100,7 +100,7 @@ async def test_a_doubt_is_never_told_as_unsent(emulator, how):
 
 
 async def test_a_withdrawn_job_frees_its_key_at_once(emulator):
-    """The same job again in the same turn is bought, whatever becomes of the first one's task."""
+    """The same job can be submitted again in the same turn of the event loop."""
     emulator.faults.on("submit", range(1, 3), faults.delay(0.1))
     async with open_pool(emulator, limits=ev.Limits(requests=8, submits=2)) as pool:
         others = [asyncio.create_task(pool.submit(dance(90 + number))) for number in range(2)]
@@ -119,7 +119,7 @@ async def test_a_withdrawn_job_frees_its_key_at_once(emulator):
 
 @pytest.fixture
 async def broken():
-    """An aiohttp session of the caller's whose tracing raises at the first byte of a POST."""
+    """HTTP options with an aiohttp session whose tracing raises when a POST begins."""
     trace = aiohttp.TraceConfig()
 
     async def raises(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
@@ -132,7 +132,7 @@ async def broken():
 
 
 async def test_an_unexpected_exception_ends_its_jobs_and_is_raised_by_the_run(emulator, broken):
-    """After the outcomes of all jobs that were read; nothing hangs."""
+    """The run yields the outcomes of the jobs that it has read, then raises the exception."""
     outcomes = []
     async with open_pool(emulator, http=broken) as pool:
         with pytest.raises(RuntimeError, match="my tracer is broken"):
@@ -145,19 +145,19 @@ async def test_an_unexpected_exception_ends_its_jobs_and_is_raised_by_the_run(em
 
 @pytest.mark.parametrize("call", ["submit", "generate"])
 async def test_an_unexpected_exception_is_raised_by_single_calls(emulator, broken, call):
-    """And the job is in doubt, as a request had begun."""
+    """The job is in doubt, because a request had begun."""
     async with open_pool(emulator, http=broken) as pool:
         with pytest.raises(RuntimeError, match="my tracer is broken"):
             await getattr(pool, call)(dance(), key="one")
         assert [type(job) for job in pool.unfinished()] == [ev.Unknown]
 
 
-# --- streams that end aloud, and what a drained run tells
+# --- inputs that fail, and drained runs
 
 
 @pytest.mark.parametrize("read_first", [0, 1, 3])
 async def test_an_input_that_lets_a_cancellation_out_raises_in_the_reader(emulator, read_first):
-    """It is no quiet end."""
+    """The run yields the outcomes of the jobs that it has read, then raises `ConfigurationError`."""
 
     async def source():
         for job in jobs(read_first):
@@ -175,7 +175,7 @@ async def test_an_input_that_lets_a_cancellation_out_raises_in_the_reader(emulat
 
 
 async def test_every_job_read_has_an_outcome_after_drain(emulator):
-    """Also the one that waits for room when the run is drained."""
+    """Also the job that waits for a free place in flight when the run is drained."""
     read = []
 
     def source():
@@ -194,7 +194,7 @@ async def test_every_job_read_has_an_outcome_after_drain(emulator):
 
 
 async def test_a_run_drained_before_its_first_outcome_reads_nothing(emulator):
-    """And ends at once."""
+    """The stream ends at once and no request is sent."""
     async with open_pool(emulator) as pool:
         stream = pool.run(jobs(5))
         stream.drain()
@@ -206,7 +206,7 @@ async def test_a_run_drained_before_its_first_outcome_reads_nothing(emulator):
 
 
 async def test_many_watchers_of_one_end_count_it_once(emulator):
-    """Five who wait, a run and some polls: one end, one charge, one event."""
+    """Five waits, a run and a poll of one task give one end, one charge and one event."""
     events: list[Event] = []
     async with open_pool(emulator, observer=events.append) as pool:
         accepted = await pool.submit(dance(), key="one")
@@ -222,7 +222,7 @@ async def test_many_watchers_of_one_end_count_it_once(emulator):
 
 
 async def test_a_watch_that_was_dropped_stops_polling(emulator):
-    """Twenty of them, left by `break`."""
+    """Twenty watches that `break` leaves are collected, and the task is not in flight any more."""
     async with open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
         for _ in range(20):
@@ -233,7 +233,7 @@ async def test_a_watch_that_was_dropped_stops_polling(emulator):
 
 
 async def test_a_run_polls_once_more_at_its_deadline(emulator):
-    """A task that has ended by then is no failure, though no poll was planned."""
+    """A task that has completed by the deadline is `Completed`, although no poll was due."""
     slow = ev.Cadence(first_look=60, min_interval=30, max_interval=60)
     async with open_pool(emulator, cadence=slow) as pool:
         [outcome] = [one async for one in pool.run(jobs(1), timeout=1.0)]

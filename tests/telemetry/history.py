@@ -56,7 +56,8 @@ def accepted(key: str = "shot-1", task_id: str = TASK) -> SubmitAnswered:
 
 
 def polled(*task_ids: str, states: tuple[str | None, ...] = (), **changes: Any) -> StatusAnswered:
-    return StatusAnswered(**({"at": NOON + 60, "seconds": 0.25, "task_ids": task_ids, "states": states} | changes))
+    told: dict[str, Any] = {"at": NOON + 60, "seconds": 0.25, "task_ids": task_ids, "states": states}
+    return StatusAnswered(**(told | changes))
 
 
 def downloaded(key: str = "shot-1", **changes: Any) -> Downloaded:

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from evolink_async.errors import DownloadError, RateLimitError, ServerError, TransportError
-from evolink_async.events import SubmitsLimited
+from evolink_async.events import Event, SubmitsLimited
 from evolink_async.telemetry import OtelObserver
 from tests.telemetry.history import (
     LINK,
@@ -284,7 +284,9 @@ def test_nothing_is_linked_or_kept_when_nothing_is_sampled(traced):
     """A sampler that drops a job drops all that is below it, and no poll links to it."""
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     observer = OtelObserver(off, traced.meters)
-    for event in [started(), started("shot-2", task_id="b"), accepted(), polled(TASK, "b"), polled(TASK), completed()]:
+    second = started("shot-2", task_id="b")
+    events: list[Event] = [started(), second, accepted(), polled(TASK, "b"), polled(TASK), completed()]
+    for event in events:
         observer(event)
     assert traced.spans == []
 

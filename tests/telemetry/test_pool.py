@@ -12,7 +12,7 @@ import evolink_async as ev
 from evolink_async import telemetry
 from evolink_async.emulator import Emulator, faults
 from evolink_async.telemetry import LogObserver
-from tests.kit import dance, jobs, open_pool
+from tests.kit import as_completed, dance, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +35,7 @@ async def test_each_job_of_a_run_is_a_span_below_whoever_ran_it(emulator, traced
     """With its submit, its polls, its download; a poll of many tasks links to it instead."""
     with traced.tracers.get_tracer("app").start_as_current_span("batch") as batch:
         async with open_pool(emulator, observer=traced.observer) as pool:
-            outcomes = await outcomes_of(pool, jobs(5), download_to=tmp_path)
-    assert all(isinstance(outcome, ev.Completed) for outcome in outcomes)
+            outcomes = [as_completed(outcome) for outcome in await outcomes_of(pool, jobs(5), download_to=tmp_path)]
     found = {span.attributes["evolink.job.key"]: span for span in named(traced, "evolink.job")}
     assert found.keys() == {outcome.key for outcome in outcomes}
     for outcome in outcomes:

@@ -213,7 +213,7 @@ def touched(path: Path) -> Path:
 
 NO_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda path: path, "cannot be read: No such file"),
-    "empty": (lambda path: path.touch() or path, "is empty"),
+    "empty": (touched, "is empty"),
     "a folder": (lambda path: path.parent, "is a folder"),
     "a pipe": (pipe, "is a device, pipe or socket, not a regular file"),
     "a device": (lambda _: Path("/dev/zero"), "is a device, pipe or socket, not a regular file"),

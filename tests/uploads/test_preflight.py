@@ -329,7 +329,12 @@ async def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     """However many jobs name it at once, by whatever number of parameters."""
     path, reads = tmp_path / "a.mp4", []
     path.write_bytes(clip(3))
-    monkeypatch.setattr("evolink_async.uploads.measured_file.measure", lambda file: reads.append(1) or real(file))
+
+    def counted(file: Path) -> MediaFacts:
+        reads.append(1)
+        return real(file)
+
+    monkeypatch.setattr("evolink_async.uploads.measured_file.measure", counted)
     preflight = Preflight()
     async with anyio.create_task_group() as group:
         for _ in range(50):

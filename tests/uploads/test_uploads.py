@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -524,7 +525,8 @@ async def test_progress_is_told_a_few_times_a_second():
             return Response(status=200, headers={}, body=receipt().partition(b"\r\n\r\n")[2])
 
     sender = Sender(Limiter(1), PATIENT, emit=events.append, clock=lambda: NOON, now=clock)
-    await sender.upload(Chatty(), None)
+    transport: Any = None
+    await sender.upload(Chatty(), transport)
     *uploading, _ = events
     assert uploading == [
         Uploading(at=NOON, source="film.mp4", sent_bytes=sent, total_bytes=500) for sent in (1000, 1020, 1040)

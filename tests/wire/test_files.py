@@ -240,6 +240,7 @@ def test_final_refusals(status):
     error = on_upload(
         answer({"success": False, "code": status, "msg": "no"}, status), now=NOON, sha256=None, size_bytes=None
     )
+    assert isinstance(error, StatusError)
     assert not may_upload_again(error)
     assert not denies(error)
 
@@ -247,7 +248,9 @@ def test_final_refusals(status):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_passing_refusals(status):
     """Errors that can pass are retried."""
-    assert may_upload_again(on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None))
+    error = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(error, StatusError)
+    assert may_upload_again(error)
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
@@ -255,9 +258,11 @@ def test_refused_keys(status):
     """These errors are about the key, so another key is tried."""
     refusal = {"success": False, "code": status, "msg": "no"}
     error = on_upload(answer(refusal, status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(error, StatusError)
     assert denies(error)
     assert not may_upload_again(error)
     page = on_upload(answer(b"no", status), now=NOON, sha256=None, size_bytes=None)
+    assert isinstance(page, StatusError)
     assert not denies(page)
     assert may_upload_again(page) is (status != 402)
 

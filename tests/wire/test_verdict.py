@@ -1,4 +1,4 @@
-"""The verdicts on answers to submits and polls, written down a second time as tables."""
+"""The verdicts on answers to submits and polls, compared with tables that repeat the rules."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ AUTHORS = {
     "own words": (OWN_WORDS, {"x-request-id": "r"}),
     "own request id": (PAGE, {"x-oneapi-request-id": "r"}),
     "a page": (PAGE, {"x-request-id": "r"}),
-    "another's JSON": (b'{"error": "upstream_timeout"}', {"x-request-id": "r"}),
+    "foreign JSON": (b'{"error": "upstream_timeout"}', {"x-request-id": "r"}),
     "nothing": (b"", {"x-request-id": "r"}),
 }
-"""Who answered: the first two came from the service."""
+"""Authors of an answer: the first two are the service, the others are foreign."""
 NOT_PASSED_ON = {400, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451}
 
 
 def submit_class(status: int, author: str) -> type:
-    """The submit table, written down a second time, plainly."""
+    """Return the class of the verdict by the submit table."""
     if status in (408, 409, 425, 499) or not 400 <= status < 500:
         return SubmissionUnknownError
     if author.startswith("own") or status == 429 or status in NOT_PASSED_ON:
@@ -57,11 +57,12 @@ def submit_class(status: int, author: str) -> type:
 
 @pytest.mark.parametrize("author", AUTHORS)
 def test_submit(author):
-    """Every status, from whoever it came, leads to one class; only sure refusals are refusals."""
+    """Every status from every author gives one class; only certain refusals count as refusals."""
     content, headers = AUTHORS[author]
     for status in range(300, 600):
         verdict = on_submit(answer(content, status, headers), now=0)
         assert type(verdict) is submit_class(status, author), status
+        assert isinstance(verdict, StatusError | SubmissionUnknownError)
         assert verdict.request_id == "r"
         assert verdict.status == status
         if isinstance(verdict, SubmissionUnknownError):
@@ -86,7 +87,7 @@ def test_submit(author):
     ],
 )
 def test_a_503_is_no_refusal_but_in_the_services_own_words(error, is_accepted):
-    """A number alone proves nothing; the type decides only where the code is no word."""
+    """The status alone proves nothing. The type decides only if the code is not a word."""
     verdict = on_submit(answer({"error": error}, 503), now=0)
     assert type(verdict) is (SubmissionUnknownError if is_accepted is None else ServerError)
     assert may_send_again(verdict, "if_undelivered") is (is_accepted is False)
@@ -95,7 +96,7 @@ def test_a_503_is_no_refusal_but_in_the_services_own_words(error, is_accepted):
 @pytest.mark.parametrize("status", [200, 400, 403, 429, 500, 503])
 @pytest.mark.parametrize("code", ["idempotency_conflict", "paid_outcome_unknown"])
 def test_some_codes_leave_a_doubt_under_any_status(code, status):
-    """They are about an earlier send with this key."""
+    """These codes are about an earlier send with the same idempotency key."""
     verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, status), now=0)
     assert isinstance(verdict, SubmissionUnknownError)
     assert verdict.code == code
@@ -103,8 +104,9 @@ def test_some_codes_leave_a_doubt_under_any_status(code, status):
 
 @pytest.mark.parametrize("status", sorted(NOT_PASSED_ON))
 def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status):
-    """A balancer without a backend may have one a second later; a body that is too long stays so."""
+    """A balancer may have a backend a second later; a body that is too long stays too long."""
     verdict = on_submit(answer(PAGE, status), now=0)
+    assert isinstance(verdict, StatusError)
     assert may_send_again(verdict, "if_undelivered") is (status in (401, 403, 404, 405, 407, 410, 421, 426, 451))
     assert not may_send_again(verdict, "never")
     assert not suspends_key(verdict)
@@ -113,8 +115,9 @@ def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status
 
 @pytest.mark.parametrize("code", ["model_access_denied", "key_model_not_allowed"])
 def test_a_key_without_access_to_a_model_keeps_the_others(code):
-    """It is barred from the model, not suspended."""
+    """The key is barred from this model, and not suspended."""
     verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 403), now=0)
+    assert isinstance(verdict, StatusError)
     assert bars_model(verdict)
     assert not suspends_key(verdict)
 
@@ -122,7 +125,7 @@ def test_a_key_without_access_to_a_model_keeps_the_others(code):
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 @pytest.mark.parametrize("name", names("submit-*"))
 def test_a_submit_answered_with_a_task_is_accepted(name, status):
-    """Any 2xx with a task in it."""
+    """Every 2xx with a task counts as accepted."""
     verdict = on_submit(answer(body(name), status), now=0)
     assert isinstance(verdict, Snapshot)
     assert verdict.task_id == TASK_ID
@@ -133,7 +136,7 @@ def test_a_submit_answered_with_a_task_is_accepted(name, status):
     "content", [b"", PAGE, b"{", {}, {"id": None}, {"id": 5}, {"success": False, "code": 1}, OWN_WORDS, [{"id": "a"}]]
 )
 def test_a_submit_answered_with_2xx_and_no_task_is_unknown(content, status):
-    """An error object under 200 too: nothing says that no task was made."""
+    """An error object under HTTP 200 is in doubt too, because it does not say that no task exists."""
     verdict = on_submit(answer(content, status), now=0)
     assert isinstance(verdict, SubmissionUnknownError)
     assert verdict.status == status
@@ -141,7 +144,7 @@ def test_a_submit_answered_with_2xx_and_no_task_is_unknown(content, status):
 
 @pytest.mark.parametrize("code", ["idempotency_conflict", "paid_outcome_unknown"])
 def test_a_conflict_keeps_its_code(code):
-    """`same_key` decides by the code."""
+    """The policy `same_key` decides by the code."""
     verdict = on_submit(answer({"error": {"code": code, "message": "x"}}, 409), now=0)
     assert isinstance(verdict, SubmissionUnknownError)
     assert verdict.code == code
@@ -167,7 +170,7 @@ def test_a_conflict_keeps_its_code(code):
     ],
 )
 def test_what_may_be_sent_again(error, again):
-    """Only what certainly was not accepted; "never" means never; "same_key" adds unknown submits."""
+    """Submits that were certainly not accepted; "never" allows none, "same_key" also allows unknown submits."""
     assert may_send_again(error, "if_undelivered") is again
     assert may_send_again(error, "never") is False
     assert may_send_again(error, "same_key") is (again or isinstance(error, SubmissionUnknownError))
@@ -184,7 +187,7 @@ POLL_CLASSES = {
 
 @pytest.mark.parametrize("author", AUTHORS)
 def test_poll(author):
-    """Every status is an error value with the task's id, never an exception; it says who wrote it."""
+    """Every status gives an error value with the task id and its author; `on_poll` does not raise."""
     content, headers = AUTHORS[author]
     for status in range(300, 600):
         verdict = on_poll(answer(content, status, headers), task_id="t", now=0)
@@ -196,7 +199,7 @@ def test_poll(author):
 
 
 def test_an_invalid_task_id_is_a_task_that_is_not_known():
-    """The service has no such task, whatever the status says."""
+    """The code `invalid_task_id` under HTTP 400 counts as not found."""
     verdict = on_poll(answer({"error": {"code": "invalid_task_id", "message": "x"}}, 400), task_id="t", now=0)
     assert isinstance(verdict, TaskNotFoundError)
 
@@ -205,7 +208,7 @@ def test_an_invalid_task_id_is_a_task_that_is_not_known():
     "content", [b"", PAGE, b"{", {}, [], {"id": "other", "status": "completed"}, {"id": TASK_ID}, {"status": 5}]
 )
 def test_a_poll_answered_with_something_else_is_a_reply_error(content):
-    """HTML, half a JSON, another task, no state: poll again later."""
+    """HTML, truncated JSON, another task and a missing state are read errors, so the task is polled again."""
     verdict = on_poll(answer(content), task_id=TASK_ID, now=0)
     assert isinstance(verdict, ReplyError)
     assert verdict.task_id == TASK_ID
@@ -213,7 +216,7 @@ def test_a_poll_answered_with_something_else_is_a_reply_error(content):
 
 @pytest.mark.parametrize("name", names("task-*"))
 def test_a_poll_answered_with_the_task_is_a_snapshot(name):
-    """Every sample."""
+    """This holds for every sample of a task."""
     assert isinstance(on_poll(answer(body(name)), task_id=TASK_ID, now=0), Snapshot)
 
 
@@ -240,13 +243,13 @@ def test_a_poll_answered_with_the_task_is_a_snapshot(name):
     ],
 )
 def test_what_suspends_a_key(status, code, expected):
-    """401, 402, and the 403 codes about the key itself."""
+    """401, 402 and the 403 codes about the key itself suspend it."""
     assert suspends_key(StatusError(status, "x", code=code)) is expected
 
 
 @pytest.mark.parametrize("error", [TransportError("x"), ReplyError("x"), SubmissionUnknownError("x", status=401)])
 def test_what_is_no_refusal_suspends_no_key(error):
-    """An answer that is no refusal says nothing about the key."""
+    """Errors other than refusals do not suspend a key."""
     assert suspends_key(error) is False
 
 
@@ -269,7 +272,7 @@ CODES = [
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_a_failed_task_has_its_advice(code):
-    """The advice of a known code is not that of an unknown one."""
+    """The advice differs from the default of the class."""
     snapshot = Snapshot(task_id="t", state="failed", fault=TaskFailure(code=code, message="because"))
     error = task_error(snapshot)
     assert type(error) is TaskFailedError
@@ -280,28 +283,28 @@ def test_every_code_of_a_failed_task_has_its_advice(code):
 
 
 def test_the_advice_of_each_code_is_another():
-    """Thirteen codes, thirteen sentences."""
+    """13 codes give 13 different sentences."""
     faults = [TaskFailure(code=code) for code in CODES]
     advice = {task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice for fault in faults}
     assert len(advice) == len(CODES) == 13
 
 
 def test_the_service_s_own_suggestion_comes_first():
-    """A suggestion of the service goes before the table of codes."""
+    """The suggestion of the service replaces the advice from the table."""
     fault = TaskFailure(code="service_error", suggestion="Use PNG.")
     assert task_error(Snapshot(task_id="t", state="failed", fault=fault)).advice == "Use PNG."
 
 
 @pytest.mark.parametrize("fault", [None, TaskFailure(), TaskFailure(code="brand_new"), TaskFailure(message="oops")])
 def test_a_failure_without_a_known_code_still_has_advice(fault):
-    """The advice is that of the class."""
+    """The advice is the default of the class."""
     error = task_error(Snapshot(task_id="t", state="failed", fault=fault))
     assert error.advice == TaskFailedError.advice
     assert error.may_resubmit
 
 
 def test_a_cancelled_task_is_no_failure():
-    """Its own class, its own advice."""
+    """A cancelled task gives `TaskCancelledError`."""
     error = task_error(Snapshot(task_id="t", state="cancelled"))
     assert type(error) is TaskCancelledError
     assert "cancelled" in str(error)

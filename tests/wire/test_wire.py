@@ -450,7 +450,7 @@ def test_credits_of_another_structure_are_refused(content):
     ],
 )
 def test_final_words_are_read_without_case_and_spelling(word, state):
-    """Other words are kept and waited for; what stood there is kept in any case."""
+    """Known synonyms map to a final state; other words are kept as the state. `extra` keeps the original word."""
     snapshot = decode_task(answer({"id": TASK_ID, "status": word}), asked=TASK_ID)
     assert snapshot.state == state
     assert snapshot.is_final is (state in ("completed", "failed", "cancelled"))
@@ -468,7 +468,7 @@ def test_final_words_are_read_without_case_and_spelling(word, state):
     ],
 )
 def test_one_odd_item_costs_itself(results, urls):
-    """Not the answer; and what stood there is kept."""
+    """Only the odd item is dropped. `extra` keeps the original list."""
     snapshot = decode_task(answer({"id": TASK_ID, "status": "completed", "results": results}), asked=TASK_ID)
     assert snapshot.urls == urls
     assert thaw(snapshot.extra["results"]) == results
@@ -482,16 +482,16 @@ def test_one_odd_item_costs_itself(results, urls):
         b'{"id": "%s", "status": "processing", "progress": 1e999}',
         b'{"id": "%s", "status": "processing", "note": "half an emoji \\ud83d"}',
     ],
-    ids=["a byte order mark", "NaN", "beyond all numbers", "a lone surrogate"],
+    ids=["a byte order mark", "NaN", "too large a number", "a lone surrogate"],
 )
 def test_what_costs_a_detail_does_not_cost_the_answer(content):
-    """The task is read; the detail is missing."""
+    """An unreadable value is dropped or replaced, and the task is still read."""
     snapshot = decode_task(answer(content.replace(b"%s", TASK_ID.encode())), asked=TASK_ID)
     assert (snapshot.task_id, snapshot.state, snapshot.progress_percent) == (TASK_ID, "processing", None)
     assert snapshot.extra.get("note", "half an emoji \ufffd") == "half an emoji \ufffd"
 
 
 def test_a_retry_after_date_is_read_against_the_replys_own_clock():
-    """The clock of this machine may be an hour behind."""
+    """The `Date` header is the reference, because the local clock can be wrong."""
     headers = {"date": "Sat, 21 Nov 2026 13:00:00 GMT", "retry-after": "Sat, 21 Nov 2026 13:00:06 GMT"}
     assert retry_after(headers, 0.0) == 6.0
