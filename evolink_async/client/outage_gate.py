@@ -42,6 +42,11 @@ class OutageGate:
         """Seconds from the first to the last failure since the last success; 0 without a failure."""
         return 0.0 if self._first_failure is None else self._last_failure - self._first_failure
 
+    @property
+    def is_beyond_patience(self) -> bool:
+        """Whether the service has asked to wait for longer than `patience`: no job is to wait for that."""
+        return self._asked_until - self._now() > self._patience
+
     def open(self) -> None:
         """Open the gate, because the service has accepted a request. A delay that the service named still holds."""
         self._first_failure = None

@@ -76,6 +76,7 @@ class Session:
         self._clock = clock
         self._checked_at = 0.0
         self._barred: dict[str, StatusError] = {}
+        self._too_busy: StatusError | None = None
 
     def __repr__(self) -> str:
         state = f"suspended: {self.suspended}" if self.suspended else "active"
@@ -166,7 +167,13 @@ class Session:
 
     def refusal_for(self, model: str) -> StatusError | None:
         """Return why this key may not submit a job of `model`; None if it may."""
-        return self.suspended or self._barred.get(model)
+        too_busy = self._too_busy if self.gate.is_beyond_patience else None
+        return self.suspended or self._barred.get(model) or too_busy
+
+    def note_too_busy(self, error: StatusError) -> None:
+        """Submit nothing while the service asks to wait for longer than the policy's patience."""
+        self.gate.shut(error.retry_after or 0.0, asked=True)
+        self._too_busy = error
 
     def bar(self, model: str, error: StatusError) -> None:
         """Submit no more jobs of `model` with this key: the service says that it has no access."""

@@ -77,15 +77,24 @@ class MemoryJournal:
     """
 
     def __init__(self) -> None:
+        self._is_open = False
         self._records = _Records()
         self._keys: dict[str, str] = {}
         self._uploads: dict[str, Upload] = {}
 
     async def open(self) -> None:
-        """Do nothing: there is nothing to own."""
+        """Take hold of the journal.
+
+        Raises:
+            JournalError: Another pool has it open. Two pools would buy the same job twice.
+        """
+        if self._is_open:
+            raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
+        self._is_open = True
 
     async def aclose(self) -> None:
-        """Do nothing: there is nothing to write."""
+        """Let go of the journal. What it holds stays."""
+        self._is_open = False
 
     def known(self, job: Job) -> Known | None:
         """Look the key up and compare the parameters."""
@@ -198,6 +207,10 @@ class MemoryJournal:
         record = self._records.get(key)
         standing = record.standing(key) if record is not None else None
         return Known(standing, record.session) if record is not None and standing is not None else None
+
+    def outcome(self, task_id: str) -> None:
+        """Return None: jobs that have ended are not kept."""
+        return
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs in the order in which they were sent."""

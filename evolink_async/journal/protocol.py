@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..budget import Ledger
-from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown
+from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown
 from ..media import Upload
 from .entries import Intent, Known
 
@@ -118,6 +118,10 @@ class Journal(Protocol):
 
     def owner(self, task_id: str) -> Known | None:
         """Return the unfinished job that a task was made for; None if there is none."""
+        ...
+
+    def outcome(self, task_id: str) -> Completed | Failed | None:
+        """Return how the job that a task was made for has ended; None if it has not, or is not known."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

@@ -18,10 +18,11 @@ from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unk
 from ..media import Upload
 from .entries import Intent, Known
 from .reader import RowReader
-from .rows import accepted_of, column_of, doubt_of, fault_of, standing_of, unknown_of, upload_of
+from .rows import accepted_of, column_of, doubt_of, ended_of, fault_of, standing_of, unknown_of, upload_of
 from .statements import (
     DURATIONS,
     JOB_OF_TASK,
+    OUTCOME,
     OWNER,
     PUT_UPLOAD,
     UNFINISHED,
@@ -188,6 +189,10 @@ class SqliteJournal:
     def owner(self, task_id: str) -> Known | None:
         """Look the task id up."""
         return next((Known(accepted_of(row), row["session"] or "") for row in self._reader.rows(OWNER, task_id)), None)
+
+    def outcome(self, task_id: str) -> Completed | Failed | None:
+        """Read the row, if the job has ended."""
+        return next(map(ended_of, self._reader.rows(OUTCOME, task_id)), None)
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs that are accepted or in doubt, in the order in which they were sent."""

@@ -18,6 +18,10 @@ from .writer import Change
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 UNFINISHED = f"SELECT {COLUMNS} FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at"  # noqa: S608
 OWNER = f"SELECT {COLUMNS} FROM jobs WHERE task_id = ? AND state = 'accepted'"  # noqa: S608
+OUTCOME = (
+    f"SELECT {COLUMNS} FROM jobs WHERE task_id = ?"  # noqa: S608
+    " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
+)
 JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ?"
 # The middle of the interval in which a task ended; see `Schedule.observe`. Without polls there was no interval.
 DURATIONS = """

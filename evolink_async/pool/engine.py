@@ -32,7 +32,7 @@ from .stats import Stats
 from .work import Work
 
 POLL_WITHIN = 0.7
-"""Share of a time-out after which a task has been looked at, which leaves the rest for the answer."""
+"""Share of a timeout by which a task is polled; the rest is for the answer."""
 
 Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
@@ -48,10 +48,8 @@ class Engine:
         local_files: Measures and uploads the files that jobs name.
         journal: Where jobs are written down.
         limits: How much may go on at once.
-        requests: Permits for HTTP calls to the API.
-        submits: Permits for submits.
-        in_flight: Permits for jobs of runs that are alive at the service.
-        downloads: Permits for result files being fetched.
+        requests, submits: Permits for HTTP calls to the API, and for those that submit.
+        in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
         send_loop: Sends submissions.
@@ -161,8 +159,10 @@ class Engine:
         )
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
-        """How a task ends, written down; None when `timeout` seconds were not enough."""
+        """How a task ends, from the journal or by polls; None when `timeout` seconds were not enough."""
         owner = self.journal.owner(task_id)
+        if owner is None and (ended_before := self.journal.outcome(task_id)) is not None:
+            return ended_before
         accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
         if duration_class is None and accepted is not None:
             duration_class = (accepted.snapshot.model, None, None)

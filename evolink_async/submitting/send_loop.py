@@ -217,6 +217,9 @@ class SendLoop:
             asked = isinstance(error, StatusError) and error.retry_after is not None
             session.gate.shut(delay, asked=asked)
             return self._is_wanted(submission)
+        if isinstance(error, StatusError) and error.retry_after is not None:
+            # Beyond patience for this job, and so for all others: they come back without a request of their own.
+            session.note_too_busy(error)
         # The same job may go to another key: this one certainly did not accept it.
         if isinstance(error, StatusError) and bars_model(error):
             session.bar(submission.model, error)

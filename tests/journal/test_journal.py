@@ -602,3 +602,15 @@ async def test_the_files_are_what_they_are_said_to_be(emulator, path):
         [mark] = connection.execute("PRAGMA application_id").fetchone()
         assert [tuple(row) for row in connection.execute("PRAGMA integrity_check")] == [("ok",)]
     assert mark == APPLICATION_ID
+
+
+async def test_a_memory_journal_serves_one_pool_at_a_time(emulator):
+    """Two pools would buy the same job twice. After closing, the next pool goes on with it."""
+    journal = MemoryJournal()
+    async with open_pool(emulator, journal=journal) as pool:
+        accepted = await pool.submit(dance(), key="one")
+        with pytest.raises(JournalError, match="open in another pool"):
+            await open_pool(emulator, journal=journal).__aenter__()
+    async with open_pool(emulator, journal=journal) as pool:
+        assert (await pool.submit(dance(), key="one")).task_id == accepted.task_id
+    assert emulator.ledger.accepted == 1

@@ -396,3 +396,28 @@ async def test_a_job_that_a_submit_of_ours_broke_on_is_in_doubt(emulator, path, 
                 await pool.submit(dance(), key="shot")
         assert caught.value.idempotency_key == requests(emulator)[-1].headers["Idempotency-Key"]
     assert emulator.ledger.accepted == 2
+
+
+async def test_waiting_for_an_ended_task_is_answered_by_the_journal(emulator, tmp_path):
+    """In the same pool and in a later one, without a status request, and under the job's own key."""
+    for _ in range(2):
+        async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+            done = await pool.generate(dance(), key="one")
+            polls = sum(request.kind in ("poll", "batch") for request in emulator.received)
+            again = await pool.wait(done.task_id)
+            assert (again.key, again.urls) == ("one", done.urls)
+    assert sum(request.kind in ("poll", "batch") for request in emulator.received) == polls
+
+
+async def test_waiting_for_a_task_that_failed_raises_what_the_journal_knows(tmp_path):
+    """The reason is the service's own."""
+    async with Emulator(speed=1000, failure_share=1.0) as emulator:
+        async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+            task_id = (await pool.submit(dance(), key="one")).task_id
+            with pytest.raises(ev.TaskFailedError):
+                await pool.wait(task_id)
+        async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+            with pytest.raises(ev.TaskFailedError) as caught:
+                await pool.wait(task_id)
+        assert caught.value.snapshot.task_id == task_id
+    assert emulator.ledger.accepted == 1

@@ -16,6 +16,7 @@ from evolink_async import (
     InsufficientCreditsError,
     InvalidRequestError,
     Job,
+    Limits,
     NotDeliveredError,
     RateLimitError,
     RetryPolicy,
@@ -306,3 +307,15 @@ async def test_a_retry_after_outlives_the_success_of_another_job(emulator):
         await pool.submit(dance(3))
         await first
     assert arrivals(emulator, "submit")[2] >= 0.5
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_wait_beyond_patience_is_asked_of_one_job_and_holds_for_all(emulator, status):
+    """At most the submits under way together are sent; the other jobs come back without a request."""
+    refusal = faults.error(status, code="rate_limit_exceeded", headers={"Retry-After": "20"})
+    emulator.faults.on("submit", faults.ALWAYS, refusal)
+    async with open_pool(emulator) as pool:
+        outcomes = [outcome async for outcome in pool.run(jobs(100))]
+    assert len(outcomes) == 100
+    assert {type(outcome) for outcome in outcomes} == {Failed}
+    assert len(emulator.received) <= Limits().submits
