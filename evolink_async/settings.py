@@ -51,10 +51,10 @@ def _number_check(kind: type, *, least: float, above: bool = False) -> _Check:
     return check
 
 
-check_count = _number_check(int, least=1)
-check_positive = _number_check(float, least=0, above=True)
+check_count: _Check = _number_check(int, least=1)
+check_positive: _Check = _number_check(float, least=0, above=True)
 # The same check under the name of what most fields hold.
-check_seconds = check_positive
+check_seconds: _Check = check_positive
 
 
 def check_word(*words: str) -> _Check:

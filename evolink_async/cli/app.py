@@ -27,7 +27,7 @@ _EPILOGUE = (
 )
 _EMULATOR_DEFAULTS = EmulatorOptions()
 
-app = App(
+app: App = App(
     name="evolink-async",
     help="Run many EvoLink video generations: pay once, lose nothing, ask seldom.",
     help_epilogue=_EPILOGUE,

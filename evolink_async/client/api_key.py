@@ -32,7 +32,7 @@ class ApiKey:
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigurationError("the API key must be printable ASCII without spaces; check EVOLINK_API_KEY")
         self._text = text
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
+        self.fingerprint: str = hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def authorization(self) -> str:
         """Return the value of the Authorization header: the only method that shows the key."""

@@ -23,9 +23,9 @@ class Limiter:
 
     # Not an anyio.CapacityLimiter: it serves waiters in order of arrival only, and a task can hold one permit at most.
     def __init__(self, total: int) -> None:
-        self.total = total
-        self.used = 0
-        self.peak = 0
+        self.total: int = total
+        self.used: int = 0
+        self.peak: int = 0
         self._waiters: list[tuple[float, int, asyncio.Future[None]]] = []
         self._ordinals = count()
 

@@ -31,7 +31,7 @@ class Backlog:
     """
 
     def __init__(self) -> None:
-        self.waiting = 0
+        self.waiting: int = 0
         self._expires_at = 0.0
         self._files = 0
         self._seconds = 0.0

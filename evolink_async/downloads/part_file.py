@@ -46,7 +46,7 @@ class PartFile:
     """
 
     def __init__(self, folder: Folder, label: str) -> None:
-        self.size_bytes = 0
+        self.size_bytes: int = 0
         self.version: str | None = None
         self._folder = folder
         self._hash = hashlib.sha256()
@@ -61,7 +61,7 @@ class PartFile:
             file = folder.open(self._name, "x+b")
         self._file = file
         # One byte is not worth resuming: `resume` gives up the last byte.
-        self.has_earlier_bytes = file.seek(0, os.SEEK_END) > 1
+        self.has_earlier_bytes: bool = file.seek(0, os.SEEK_END) > 1
 
     @property
     def sha256(self) -> str:

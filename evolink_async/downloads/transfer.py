@@ -36,7 +36,7 @@ class Transfer:
     """
 
     def __init__(self, url: str, part: PartFile, *, max_bytes: int) -> None:
-        self.content_type = ""
+        self.content_type: str = ""
         self._url = url
         self._part = part
         self._max_bytes = max_bytes

@@ -17,7 +17,7 @@ class TransportError(EvolinkError):
         kind: What the request was for: "submit", "poll", "batch", "credits" or "upload".
     """
 
-    advice = "Try again: this request is free. Check the network if it fails repeatedly."
+    advice: str = "Try again: this request is free. Check the network if it fails repeatedly."
 
     def __init__(self, message: str, *, kind: str = "request") -> None:
         self.kind = kind
@@ -29,7 +29,7 @@ class NotDeliveredError(TransportError):
 
     # No byte of the request was sent.
     may_resubmit = True
-    advice = "Check the network, then run the job again; the service accepted nothing."
+    advice: str = "Check the network, then run the job again; the service accepted nothing."
 
 
 class SubmissionUnknownError(TransportError):
@@ -96,7 +96,7 @@ class StatusError(EvolinkError):
             service: then it says nothing of the key, the job or the task.
     """
 
-    advice = "Read the service's message; if you contact support, give the request id."
+    advice: str = "Read the service's message; if you contact support, give the request id."
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class InvalidRequestError(StatusError):
     # The service refuses before it creates a task. The statuses for which that is not certain make a submit a
     # SubmissionUnknownError, see `wire.verdict`.
     may_resubmit = True
-    advice = "Correct what the service's message names, then run the job again; nothing was charged."
+    advice: str = "Correct what the service's message names, then run the job again; nothing was charged."
 
 
 class AuthenticationError(StatusError):
@@ -153,7 +153,7 @@ class InsufficientCreditsError(StatusError):
     """The account or the key has too few credits (402); nothing was charged."""
 
     may_resubmit = True
-    advice = "Top up at https://evolink.ai/dashboard/credits, then run the job again; nothing was charged."
+    advice: str = "Top up at https://evolink.ai/dashboard/credits, then run the job again; nothing was charged."
 
 
 class AccessDeniedError(StatusError):
@@ -179,7 +179,7 @@ class RateLimitError(StatusError):
     """The service received too many requests (429); it refused this one and charged nothing."""
 
     may_resubmit = True
-    advice = "Wait for retry_after seconds, or lower Limits.submits and Cadence.polls_per_second."
+    advice: str = "Wait for retry_after seconds, or lower Limits.submits and Cadence.polls_per_second."
 
 
 class ServerError(StatusError):
@@ -187,7 +187,7 @@ class ServerError(StatusError):
 
     # A submit gets this error only for a 503 in that format; every other 5xx leaves it in doubt.
     may_resubmit = True
-    advice = "Wait a few minutes, then run the job again; nothing was accepted."
+    advice: str = "Wait a few minutes, then run the job again; nothing was accepted."
 
 
 class ReplyError(EvolinkError):
@@ -200,7 +200,7 @@ class ReplyError(EvolinkError):
         task_id: The task that the request was about, if it was about one.
     """
 
-    advice = "Try again later; during an outage a proxy may answer in place of the service."
+    advice: str = "Try again later; during an outage a proxy may answer in place of the service."
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ class DownloadError(EvolinkError):
     """
 
     # `may_resubmit` stays False: the video exists, and a new submit would pay for another one.
-    advice = "Do not submit the job again. Fetch the link before it expires, 24 hours after completion."
+    advice: str = "Do not submit the job again. Fetch the link before it expires, 24 hours after completion."
 
     def __init__(self, message: str, *, url: str, path: str | None = None) -> None:
         self.url = url
@@ -28,7 +28,7 @@ class DownloadError(EvolinkError):
 class LinkExpiredError(DownloadError):
     """The result host no longer serves the link; links expire 24 hours after completion."""
 
-    advice = "Call pool.poll(task_id): the service may return a new link. If it does not, the video is lost."
+    advice: str = "Call pool.poll(task_id): the service may return a new link. If it does not, the video is lost."
 
 
 class UploadError(EvolinkError):
@@ -42,7 +42,7 @@ class UploadError(EvolinkError):
     """
 
     may_resubmit = True
-    advice = "Correct what the message names, then run the job again; uploads are free, and nothing was submitted."
+    advice: str = "Correct what the message names, then run the job again; uploads are free, and nothing was submitted."
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class UploadError(EvolinkError):
 class JournalError(EvolinkError):
     """The journal cannot be read or written."""
 
-    advice = "Check the disk and the permissions of the file; the journal holds every job that was sent."
+    advice: str = "Check the disk and the permissions of the file; the journal holds every job that was sent."
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
         # A second process, or a task of another job, needs other advice than a full disk.
@@ -76,4 +76,4 @@ class JournalConflictError(JournalError):
     """The journal has a job with this key and other parameters; nothing was sent."""
 
     may_resubmit = True
-    advice = "Give the changed job a new key, or restore its earlier parameters."
+    advice: str = "Give the changed job a new key, or restore its earlier parameters."

@@ -24,11 +24,11 @@ class TaskError(EvolinkError):
 
     # The vendor releases the credits of a failed task, so a second submit does not pay twice.
     may_resubmit = True
-    advice = "Submit again for another try: the failed task costs nothing, and a new submit is a new purchase."
+    advice: str = "Submit again for another try: the failed task costs nothing, and a new submit is a new purchase."
 
     def __init__(self, message: str, *, snapshot: Snapshot, code: str | None = None, advice: str | None = None) -> None:
         self.snapshot = snapshot
-        self.task_id = snapshot.task_id
+        self.task_id: str = snapshot.task_id
         self.code = code
         if advice is not None:
             self.advice = advice
@@ -42,7 +42,7 @@ class TaskFailedError(TaskError):
 class TaskCancelledError(TaskError):
     """The task ended in state `cancelled`."""
 
-    advice = "The task was cancelled at the service. Submit again if that was not intended."
+    advice: str = "The task was cancelled at the service. Submit again if that was not intended."
 
 
 class DeadlineError(EvolinkError, TimeoutError):
@@ -54,7 +54,7 @@ class DeadlineError(EvolinkError, TimeoutError):
     """
 
     # `except TimeoutError` catches this error and that of `asyncio.timeout` alike.
-    advice = "Continue with pool.wait(task_id). Do not submit the job again: its task continues and is paid for."
+    advice: str = "Continue with pool.wait(task_id). Do not submit the job again: its task continues and is paid for."
 
     def __init__(self, message: str, *, task_id: str, waited: float) -> None:
         self.task_id = task_id

@@ -48,7 +48,7 @@ class ParamsError(_InvalidValuesError):
     """
 
     may_resubmit = True
-    advice = "Correct the fields that the message names; nothing was sent."
+    advice: str = "Correct the fields that the message names; nothing was sent."
 
 
 class PreflightError(_InvalidValuesError):
@@ -60,14 +60,14 @@ class PreflightError(_InvalidValuesError):
     """
 
     may_resubmit = True
-    advice = "Convert or replace the files that the message names; nothing was sent."
+    advice: str = "Convert or replace the files that the message names; nothing was sent."
 
 
 class ConfigurationError(EvolinkError):
     """The call or a setting is invalid: no key, a number out of range, a closed pool."""
 
     may_resubmit = True
-    advice = "Correct the call or the setting that the message names; nothing was sent."
+    advice: str = "Correct the call or the setting that the message names; nothing was sent."
 
 
 class BudgetError(EvolinkError):
@@ -80,7 +80,7 @@ class BudgetError(EvolinkError):
     """
 
     may_resubmit = True
-    advice = "Raise the budget, then run the job again; nothing was sent."
+    advice: str = "Raise the budget, then run the job again; nothing was sent."
 
     def __init__(self, message: str, *, needed: float, left: float, blocked_by: tuple[str, ...] = ()) -> None:
         self.needed = needed

@@ -41,9 +41,9 @@ class AccountQueue:
     """
 
     def __init__(self, cadence: Cadence, *, batches: bool) -> None:
-        self.route = BatchRoute(allowed=batches and cadence.batch == "auto")
-        self.outage = OutageBackoff(cadence)
-        self.demand = 0.0
+        self.route: BatchRoute = BatchRoute(allowed=batches and cadence.batch == "auto")
+        self.outage: OutageBackoff = OutageBackoff(cadence)
+        self.demand: float = 0.0
         self._cadence = cadence
         self._wheel: TimingWheel[WatchedTask] = TimingWheel(min(0.05, cadence.min_interval / 2))
         self._retry_tokens = RETRY_TOKENS

@@ -47,8 +47,8 @@ class BatchRoute:
     __slots__ = ("_failures", "_has_worked", "_paused_until", "_single_works", "fill", "is_trusted", "off")
 
     def __init__(self, *, allowed: bool) -> None:
-        self.is_trusted = False
-        self.fill = 1.0
+        self.is_trusted: bool = False
+        self.fill: float = 1.0
         self.off: str | None = None if allowed else "not allowed, or the tasks may belong to different accounts"
         self._failures = 0
         self._has_worked = False

@@ -59,7 +59,7 @@ class Histogram:
         self._counts = [0.0] * BINS
         self._total = 0.0
         self._weight = 1.0
-        self.seen = 0
+        self.seen: int = 0
 
     @property
     def tasks(self) -> float:

@@ -31,8 +31,8 @@ class OutageBackoff:
     def __init__(self, cadence: Cadence) -> None:
         self._cadence = cadence
         self._failures = 0
-        self.blocked_until = 0.0
-        self.asked_until = 0.0
+        self.blocked_until: float = 0.0
+        self.asked_until: float = 0.0
 
     @property
     def is_outage(self) -> bool:

@@ -59,11 +59,11 @@ class Poller:
         emit: Emit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.tasks = Watchlist(cadence, schedule or Schedule(cadence), clock, self._wake)
-        self.polls = 0
-        self.requests_sent = 0
-        self.faults = 0
-        self.refused = 0
+        self.tasks: Watchlist = Watchlist(cadence, schedule or Schedule(cadence), clock, self._wake)
+        self.polls: int = 0
+        self.requests_sent: int = 0
+        self.faults: int = 0
+        self.refused: int = 0
         self._per_second = cadence.polls_per_second
         self._requests = requests
         self._emit = emit

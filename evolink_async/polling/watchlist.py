@@ -43,7 +43,7 @@ class Watchlist:
     def __init__(
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
-        self.lags = Quantiles()
+        self.lags: Quantiles = Quantiles()
         self._cadence = cadence
         self._pacing = Pacing(cadence, schedule)
         self._clock = clock

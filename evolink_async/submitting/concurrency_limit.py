@@ -17,7 +17,7 @@ class AdaptiveLimit:
     """
 
     def __init__(self, ceiling: int) -> None:
-        self.limit = ceiling
+        self.limit: int = ceiling
         self._ceiling = ceiling
         self._in_a_row = 0
         self._cut_at = float("-inf")

@@ -79,9 +79,9 @@ class SendLoop:
         self._adaptive_limit = AdaptiveLimit(submits.total)
         self._circuit_breakers = CircuitBreakers(policy.refusals, policy.patience)
         self.is_closing = False
-        self.sends = 0
-        self.faults = 0
-        self.refused = 0
+        self.sends: int = 0
+        self.faults: int = 0
+        self.refused: int = 0
 
     async def run(self, submission: Submission) -> Submitted:
         """Carry a submission to its end: accepted, failed, or in doubt."""

@@ -105,7 +105,7 @@ class FileBody:
 
     def __init__(self, content: FileContent, frame: MultipartFrame, on_sent: OnSent) -> None:
         self.error: LocalFileError | None = None
-        self.is_whole = False
+        self.is_whole: bool = False
         self._content = content
         self._frame = frame
         self._on_sent = on_sent

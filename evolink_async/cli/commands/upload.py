@@ -96,7 +96,9 @@ class UploadBars:
     def __init__(self, terminal: Terminal) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
         # transient: the bars are removed at the end, and the links stay.
-        self.progress = Progress(*columns, console=terminal.err, transient=True, disable=not terminal.shows_progress)
+        self.progress: Progress = Progress(
+            *columns, console=terminal.err, transient=True, disable=not terminal.shows_progress
+        )
         self._bars: dict[str, TaskID] = {}
 
     def __call__(self, event: Event, /) -> None:

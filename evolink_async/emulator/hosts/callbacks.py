@@ -62,7 +62,7 @@ class CallbackSender:
         self._send_to = send_to
         self._verify_tls = verify_tls
         self._scheduled: list[_Attempt] = []
-        self.sending = 0
+        self.sending: int = 0
         self._changed = asyncio.Event()
 
     @property

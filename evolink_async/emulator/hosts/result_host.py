@@ -32,7 +32,7 @@ class ObjectStoreError(Exception):
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
-        self.response = web.Response(
+        self.response: web.Response = web.Response(
             status=status, text=_ERROR_XML.format(code=code, message=message), content_type="application/xml"
         )
 
@@ -59,7 +59,7 @@ class ResultHost:
         # New for each emulator: a link of an earlier run does not work.
         self._secret = secrets.token_bytes(32)
         self.origin = ""
-        self.leaked_keys = 0
+        self.leaked_keys: int = 0
 
     def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
         """Add the host's routes to `app`, each behind `interceptor`."""

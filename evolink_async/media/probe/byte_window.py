@@ -28,8 +28,8 @@ class Window:
     def __init__(self, file: IO[bytes], size_bytes: int | None = None) -> None:
         here = file.seek(0, os.SEEK_END)
         self.file = file
-        self.size_bytes = here if size_bytes is None else size_bytes
-        self.is_whole = here >= self.size_bytes
+        self.size_bytes: int = here if size_bytes is None else size_bytes
+        self.is_whole: bool = here >= self.size_bytes
         self._reads = 0
 
     def at(self, offset: int, count: int) -> bytes:
