@@ -91,6 +91,9 @@ class BudgetQueue:
                 self._waiting -= 1
                 queue.remove(waiter)
                 self.reconsider()
+            if not self._waiting and self._idle_check is not None:
+                self._idle_check.cancel()
+                self._idle_check = None
 
     @asynccontextmanager
     async def turn(self, key: str, *, is_learner: bool) -> AsyncGenerator[None, None]:

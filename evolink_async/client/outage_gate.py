@@ -38,6 +38,11 @@ class OutageGate:
         return self._wait() <= 0 and (self._first_failure is None or self.outage > self._patience)
 
     @property
+    def is_held(self) -> bool:
+        """Whether the service has asked to wait until a later time."""
+        return self._asked_until > self._now()
+
+    @property
     def outage(self) -> float:
         """Seconds from the first to the last failure since the last success; 0 without a failure."""
         return 0.0 if self._first_failure is None else self._last_failure - self._first_failure

@@ -131,11 +131,13 @@ class Failed:
         error: The reason. `error.advice` says what to do next, `error.may_resubmit` whether the job can be submitted
             again without paying for it twice. Another try of a failed task is a new purchase.
         task_id: The vendor's id, if the job was accepted.
+        resumed: Whether the task failed in an earlier run, and the outcome comes from the journal.
     """
 
     key: str
     error: EvolinkError
     task_id: str | None = None
+    resumed: bool = False
 
 
 @attrs.frozen

@@ -78,7 +78,7 @@ def doubt_of(error: SubmissionUnknownError) -> str:
 def ended_of(row: Row) -> Completed | Failed:
     """Return the outcome of a row whose task has ended, as seen by an earlier run."""
     if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
-        return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"])
+        return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"], resumed=True)
     snapshot = snapshot_of(row, TaskState.COMPLETED)
     return Completed(
         key=row["key"],

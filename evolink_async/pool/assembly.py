@@ -18,6 +18,7 @@ from ..polling import Poller, Schedule
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..submitting import SendLoop, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
+from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
 
@@ -83,6 +84,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         send_loop=send_loop,
         submitter=submitter,
         emit=emit,
+        ends=Ends(journal, budget_queue, send_loop, emit),
     )
 
 

@@ -5,9 +5,10 @@ Nothing is written to the journal or handed to callers here.
 
 from __future__ import annotations
 
+import copy
 import time
 
-from ..errors import DeadlineError, EvolinkError
+from ..errors import ConfigurationError, DeadlineError, EvolinkError
 from ..jobs import Completed, Failed, Timing
 from ..polling import WatchedTask
 from ..task import Snapshot, TaskState
@@ -32,7 +33,7 @@ def conclude(key: str, entry: WatchedTask, last: Snapshot | EvolinkError) -> Com
 def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
     """Return the outcome that a final snapshot, or an error, means for a job."""
     if isinstance(last, EvolinkError):
-        return Failed(key, last, task_id)
+        return Failed(key, _about_paid_task(last), task_id)
     if last.state != TaskState.COMPLETED:
         return Failed(key, task_error(last), task_id)
     return Completed(
@@ -44,6 +45,36 @@ def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Ti
         snapshot=last,
         timing=timing,
     )
+
+
+def _about_paid_task(error: EvolinkError) -> EvolinkError:
+    """The same error for the job of a task: what refuses a request may be mended, but the task is paid for."""
+    if not error.may_resubmit:
+        return error
+    own = copy.copy(error)  # others may hold it for jobs that were not sent
+    own.may_resubmit = False
+    own.advice = "Do not submit the job again: its task is paid for. Mend what the message names, then wait for it."
+    return own
+
+
+def closed(task_id: str | None = None) -> ConfigurationError:
+    """Return the error for who waits, for a task or for outcomes, while the pool is closed."""
+    about = f"task {task_id} goes on" if task_id else "tasks already accepted go on"
+    error = ConfigurationError(f"the pool was closed; {about} at the service")
+    error.may_resubmit = False
+    error.advice = "Open a pool with the same journal and run the jobs again: it waits for what was accepted."
+    if task_id:
+        error.advice = f"Open a pool and call pool.wait({task_id!r}). Do not submit the job again: it is paid for."
+    return error
+
+
+def drained(*, is_taken: bool) -> ConfigurationError:
+    """Return the error for a job that a drained run has read and not taken up; another call may have sent it."""
+    if not is_taken:
+        return ConfigurationError("withdrawn before it was sent; nothing was charged")
+    error = ConfigurationError("the run was drained before it took this job up; another call has sent it")
+    error.may_resubmit = False
+    return error
 
 
 def deadline(task_id: str, waited: float) -> DeadlineError:

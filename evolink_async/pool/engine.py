@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Hashable
 from typing import TypeAlias
 
@@ -19,15 +18,16 @@ from ..client import AnySession, Session
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
 from ..errors import ConfigurationError, EvolinkError, JournalError
-from ..events import Emit, JobEnded
-from ..jobs import Accepted, Completed, Failed, KeySet, Outcome, Timing, Unknown
+from ..events import Emit
+from ..jobs import Accepted, Completed, Failed, Timing, Unknown
 from ..journal import Journal
 from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
 from ..settings import Limits
 from ..submitting import SendLoop, Submitter
 from ..task import Snapshot, TaskState
 from ..uploads import LocalFiles, Uploads
-from .conclusion import conclude, outcome_of
+from .conclusion import closed, conclude, outcome_of
+from .ends import Ends
 from .stats import Stats
 from .work import Work
 
@@ -55,6 +55,7 @@ class Engine:
         send_loop: Sends submissions.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
+        ends: What the ends of jobs change.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
     """
@@ -74,12 +75,10 @@ class Engine:
     send_loop: SendLoop
     submitter: Submitter
     emit: Emit | None
+    ends: Ends
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
-    _waiters: set[asyncio.Future[Ended]] = attrs.field(init=False, factory=set[asyncio.Future[Ended]])
-    _counts: Counter[type[Outcome]] = attrs.field(init=False, factory=Counter[type[Outcome]])
-    _ended_jobs: KeySet = attrs.field(init=False, factory=KeySet)
-    _credits_used: float = attrs.field(init=False, default=0.0)
+    _waiters: dict[asyncio.Future[Ended], str] = attrs.field(init=False, factory=dict[asyncio.Future[Ended], str])
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
     _closed: bool = attrs.field(init=False, default=False)
     _background: asyncio.Task[None] = attrs.field(init=False)
@@ -169,9 +168,10 @@ class Engine:
         ended = await self._end_of(task_id, accepted, timeout, duration_class)
         if ended is None:
             return None
-        outcome = conclude(accepted.key if accepted else task_id, *ended)
-        if await self.ended(outcome, ended[1]):
-            self.say_ended(outcome)
+        # Asked again: the reply to its submit may have come after us.
+        owner = self.journal.owner(task_id) or owner
+        outcome = conclude(owner.standing.key if owner else task_id, *ended)
+        await self.ends.conclude(outcome, ended[1])
         self.journal.told(outcome)
         return outcome
 
@@ -187,20 +187,18 @@ class Engine:
 
         within = timeout * POLL_WITHIN if timeout is not None else None
         entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted, within=within)
-        self._waiters.add(waiter)
+        self._waiters[waiter] = task_id
+        # Who joins while a poll is under way, or others have planned theirs, gets one in time all the same.
+        timer = None if within is None else self._loop.call_later(within, self.tasks.hint, task_id)
         try:
             await asyncio.wait([waiter], timeout=timeout)
             return waiter.result() if waiter.done() else None
         finally:
-            self._waiters.discard(waiter)
+            del self._waiters[waiter]
+            if timer is not None:
+                timer.cancel()
             self.tasks.unwatch(entry, heard)
             self.budget_queue.reconsider()
-
-    def tally(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        self._counts[type(outcome)] += 1
-        if isinstance(outcome, Completed) and not outcome.resumed:
-            self._credits_used += outcome.credits or 0.0
 
     def stats(self) -> Stats:
         """Figures of this moment."""
@@ -208,9 +206,9 @@ class Engine:
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.submits.used,
             in_flight=len(self.tasks),
-            completed=self._counts[Completed],
-            failed=self._counts[Failed],
-            unknown=self._counts[Unknown],
+            completed=self.ends.counts[Completed],
+            failed=self.ends.counts[Failed],
+            unknown=self.ends.counts[Unknown],
             submits=self.send_loop.sends,
             looks=self.poller.polls,
             status_requests=self.poller.requests_sent,
@@ -221,31 +219,13 @@ class Engine:
             pressure=self.tasks.pressure,
             submits_limit=self.submits.total,
             credits_reserved=self.tasks.credits_reserved,
-            credits_used=self._credits_used,
+            credits_used=self.ends.credits_used,
             requests=self.requests.used,
             requests_peak=self.requests.peak,
             in_flight_peak=self.in_flight.peak,
             uploading=self.uploads.limiter.used,
             downloading=self.downloads.used,
         )
-
-    async def ended(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
-        """Count and write down the end of a task; when only our watching has ended, the task stays unfinished.
-
-        Several watchers may see one end: the first call for a job settles, counts and writes, and returns True.
-        """
-        if isinstance(last, Snapshot) and not self._ended_jobs.add(f"{outcome.key}\0{last.task_id}"):
-            return False
-        self.tally(outcome)
-        self.budget_queue.settled(outcome)
-        if isinstance(last, Snapshot):
-            await self.send_loop.record(self.journal.ended(outcome))
-        return True
-
-    def say_ended(self, outcome: Outcome) -> None:
-        """Let the observer know of an outcome just before the caller does."""
-        if self.emit is not None:
-            self.emit(JobEnded(at=time.time(), outcome=outcome))
 
     async def poll(self, task_id: str) -> Snapshot | EvolinkError:
         """Look at a task once, now."""
@@ -266,28 +246,31 @@ class Engine:
         accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
-        if await self.ended(outcome, seen):
-            self.say_ended(outcome)
+        await self.ends.conclude(outcome, seen)
         self.journal.told(outcome)
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""
-        error: BaseException = ConfigurationError("the pool was closed; tasks already accepted go on at the service")
-        if not background.cancelled() and (crash := background.exception()) is not None:
-            error = crash
-        for waiter in self._waiters:
+        crash = None if background.cancelled() else background.exception()
+        for waiter, task_id in self._waiters.items():
             if not waiter.done():
-                waiter.set_exception(error)
+                waiter.set_exception(crash or closed(task_id))
+        error = crash or closed()
         for channel in list(self.channels):
             channel.finish(error)
         for run in list(self.runs):
             run.stop(error)
 
+    def stop_buying(self) -> None:
+        """Begin nothing new, from this moment on."""
+        self._closed = True
+        self.send_loop.is_closing = True
+
     async def aclose(self) -> None:
         """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
-        self._closed = True
+        self.stop_buying()
         for run in list(self.runs):
-            await run.aclose()
+            await run.aclose(closed())
         await self.submitter.aclose()
         await self.uploads.aclose()
         self._background.cancel()

@@ -71,6 +71,7 @@ class Lifetime:
         self._engine.check_loop()
         # A task of its own: whoever closes may be cancelled, and closing must still run to its end.
         if self._closing is None:
+            self._engine.stop_buying()
             self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
         await wait_shielded(self._closing)
 

@@ -19,9 +19,10 @@ from ..polling import WatchedTask
 from ..settings import Limits
 from ..submitting import Submission, Submitted
 from ..task import Snapshot, TaskState
-from .conclusion import conclude, deadline
+from .conclusion import conclude, deadline, drained
 from .engine import Engine
 from .job_source import JobSource, read_jobs
+from .watched_jobs import WatchedJobs
 from .work import Save
 
 
@@ -45,9 +46,7 @@ class Run:
         self._read_ahead = Limiter(engine.limits.submits)
         self._submitting: dict[asyncio.Future[Submitted], Submission] = {}
         self._watcher = self._heard  # one object for all jobs: see `Watchlist`
-        self._watched: dict[WatchedTask, str] = {}
-        self._duplicate_keys: dict[WatchedTask, tuple[str, ...]] = {}
-        self._timers: dict[WatchedTask, asyncio.TimerHandle] = {}
+        self._watched = WatchedJobs()
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
         self._is_draining = False
@@ -68,14 +67,15 @@ class Run:
             ConfigurationError: The pool is closed, or belongs to another event loop.
         """
         self._engine.check_loop()
-        if self._feeder is None and not self._closed:
-            self._engine.check()
-            self._engine.runs.add(self)
-            if self._is_draining:
-                self._reading = False
-                self._finish_if_done()
-                return
+        if self._feeder is not None or self._closed:
+            return
+        self._engine.check()
+        self._engine.runs.add(self)
+        if self._is_draining:
+            self._has_read()
+        else:
             self._feeder = asyncio.create_task(self._feed(), name="evolink_async input")
+            self._feeder.add_done_callback(self._has_read)
 
     async def next(self) -> Outcome:
         """The next outcome; StopAsyncIteration after the last."""
@@ -100,9 +100,11 @@ class Run:
             self._failure = ConfigurationError("the input of the run raised CancelledError; nothing more was read")
         except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
             self._failure = error
-        finally:
-            self._reading = False
-            self._finish_if_done()
+
+    def _has_read(self, _: asyncio.Task[None] | None = None) -> None:
+        # Not in a `finally` of the feeder: a task that is cancelled before its first step runs none.
+        self._reading = False
+        self._finish_if_done()
 
     async def _make_room(self) -> None:
         """Wait until one more job may be read: the caller takes outcomes, and submits keep up."""
@@ -112,25 +114,22 @@ class Run:
     async def _begin(self, keys: KeyAssigner, item: Job | AnyParams) -> None:
         fault: EvolinkError | None = None
         try:
-            item = await self._engine.local_files.with_digests(item)
-        except PreflightError as error:
-            fault = error
+            try:
+                item = await self._engine.local_files.with_digests(item)
+            except PreflightError as error:
+                fault = error
+            item = job = keys.job(item)
+            if fault is None:
+                await self._engine.in_flight.acquire()
         except asyncio.CancelledError:
-            self._refuse_drained(getattr(item, "key", "?"))
+            self._refuse_drained(item)
             raise
-        try:
-            job = keys.job(item)
         except ConfigurationError as error:
             self._refuse(getattr(item, "key", "?"), error)
             return
         if fault is not None:
             self._refuse(job.key, fault)
             return
-        try:
-            await self._engine.in_flight.acquire()
-        except asyncio.CancelledError:
-            self._refuse_drained(job.key)
-            raise
         try:
             submission = self._engine.submitter.start(job, self)
         except EvolinkError as error:
@@ -146,10 +145,11 @@ class Run:
         self._read_ahead.release()
         self._tell(Failed(key, error))
 
-    def _refuse_drained(self, key: str) -> None:
+    def _refuse_drained(self, item: Job | AnyParams) -> None:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
+        is_taken = isinstance(item, Job) and self._engine.submitter.is_taken(item)
         if not self._closed:
-            self._refuse(key, ConfigurationError("withdrawn before it was sent; nothing was charged"))
+            self._refuse(getattr(item, "key", "?"), drained(is_taken=is_taken))
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         submission = self._submitting.pop(future)
@@ -173,7 +173,7 @@ class Run:
 
     def _tell(self, outcome: Outcome) -> None:
         """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""
-        self._engine.tally(outcome)
+        self._engine.ends.tally(outcome)
         if self._save is not None and isinstance(outcome, Completed) and not has_files(outcome):
             self._conclude(self._hand_over(outcome))
         else:
@@ -183,14 +183,11 @@ class Run:
         entry = self._engine.follow(
             accepted.task_id, self._watcher, duration_class=duration_class(job.params), accepted=accepted
         )
-        if entry in self._watched:  # the service has answered two submits with one task: one ear is enough for it
-            self._duplicate_keys[entry] = (*self._duplicate_keys.get(entry, ()), job.key)
-            self._engine.tasks.unwatch(entry, self._watcher)
-            return
-        self._watched[entry] = job.key
-        if self._timeout is not None:
+        if not self._watched.add(entry, job.key):
+            self._engine.tasks.unwatch(entry, self._watcher)  # it is watched already, and one watcher is enough
+        elif self._timeout is not None:
             timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, entry, self._timeout)
-            self._timers[entry] = timer
+            self._watched.set_timer(entry, timer)
 
     def _heard(self, entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
         if isinstance(seen, EvolinkError) or seen.is_final:
@@ -215,10 +212,7 @@ class Run:
 
     def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
         """Hear nothing more of a task; gives the jobs it was for."""
-        keys = (self._watched.pop(entry), *self._duplicate_keys.pop(entry, ()))
-        timer = self._timers.pop(entry, None)
-        if timer is not None:
-            timer.cancel()
+        keys = self._watched.pop(entry)
         self._engine.tasks.unwatch(entry, self._watcher)
         for _ in keys:
             self._engine.in_flight.release()
@@ -230,18 +224,18 @@ class Run:
         task.add_done_callback(self._delivered)
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        is_first = await self._engine.ended(outcome, last)
+        is_first = await self._engine.ends.settle(outcome, last)
         await self._hand_over(outcome, is_first=is_first)
 
     async def _hand_over(self, outcome: Outcome, *, is_first: bool = True) -> None:
         """Save the files, then put the outcome where the caller takes it."""
         if self._save is not None and isinstance(outcome, Completed):
-            outcome = await self._save(outcome)
+            outcome = await self._engine.ends.save(outcome, self._save, is_first=is_first)
         self._put(outcome, is_first=is_first)
 
     def _put(self, outcome: Outcome, *, is_first: bool = True) -> None:
         if is_first:
-            self._engine.say_ended(outcome)
+            self._engine.ends.say(outcome)
         self.outcomes.put(outcome)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:
@@ -283,18 +277,24 @@ class Run:
         for submission in list(self._submitting.values()):
             self._engine.submitter.release(submission, self)
 
-    async def aclose(self) -> None:
-        """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids."""
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids.
+
+        Args:
+            error: What a caller gets who still reads.
+        """
         self._closed = True
+        self._failure = error
         for submission in list(self._submitting.values()):
             self._engine.submitter.release(submission, self)
-        for entry in list(self._watched):
+        for entry in self._watched:
             self._unwatch(entry)
         self._engine.budget_queue.reconsider()
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
-            task.cancel()
+            if not self._engine.ends.is_writing(task):  # an end is written down as a whole
+                task.cancel()
         if pending:
             await asyncio.wait(pending)
         self.outcomes.clear()
-        self.stop(None)
+        self.stop(error)

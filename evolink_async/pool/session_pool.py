@@ -22,6 +22,7 @@ from ..uploads import Source
 from ..wire import Credits
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
+from .conclusion import closed
 from .engine import Engine
 from .existing_tasks import ExistingTasks
 from .job_source import JobSource
@@ -162,6 +163,8 @@ class SessionPool(ExistingTasks):
         taken = await self._submit(params, key)
         if isinstance(taken, Completed):
             return taken
+        if self._closing is not None:
+            raise closed(taken.task_id)  # it was accepted while the pool closed
         return await self._wait(taken.task_id, timeout, duration_class(params))
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
@@ -192,8 +195,8 @@ class SessionPool(ExistingTasks):
         submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
-        engine.tally(submitted)
-        engine.say_ended(submitted)
+        engine.ends.tally(submitted)
+        engine.ends.say(submitted)
         raise submitted.error
 
     async def download(self, completed: Completed, path: str | Path) -> Completed:

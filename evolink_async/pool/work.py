@@ -31,6 +31,6 @@ class Work(Protocol):
         """Come to an end, with `error` if there is one."""
         ...
 
-    async def aclose(self) -> None:
-        """Stop, and wait until nothing is under way."""
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Stop, and wait until nothing is under way; who still reads gets `error`, if there is one."""
         ...

@@ -15,6 +15,7 @@ from ..client import Session, choose, suspension_error
 from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
+    ConfigurationError,
     EvolinkError,
     JournalError,
     RateLimitError,
@@ -31,7 +32,7 @@ from ..uploads import LocalFiles
 from ..wire import bars_model, may_send_again
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import AdaptiveLimit
-from .submission_state import Submission, Submitted
+from .submission_state import Submission, Submitted, withdrawn
 
 _log = logging.getLogger("evolink_async")
 
@@ -120,11 +121,14 @@ class SendLoop:
                     verdict = await self._send(submission, session)
             finally:
                 session.busy -= 1
+            if verdict is None:
+                submission.under_way = False
+                continue
             goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
             # From here on it waits for its next send. Otherwise it stays under way until its end is recorded: whoever
             # lets go of it now must not cut that short.
             submission.under_way = not goes_on
-            if self._emit is not None and not isinstance(verdict, JournalError):
+            if self._emit is not None and not isinstance(verdict, JournalError | ConfigurationError):
                 self._emit(submission.answered(verdict, is_repeated=goes_on))
             if isinstance(verdict, Accepted):
                 return verdict
@@ -138,13 +142,18 @@ class SendLoop:
         refusal = self._circuit_breakers.refusal(submission.model, time.monotonic())
         return refusal or choose(self._sessions, submission.model) or suspension_error(self._sessions, submission.model)
 
-    async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError:
-        """Send once, between two journal entries."""
+    async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError | None:
+        """Send once, between two journal entries; None if the gate was shut while the journal wrote the first."""
         submission.under_way = True
         try:
             await self._journal.submitting(submission.intent(session))
         except JournalError as error:
             return error  # what the journal does not hold is not sent
+        # While the journal wrote, its owners may have let go, or the service may have asked others to wait.
+        if not self._is_wanted(submission) or session.gate.is_held:
+            if submission.doubt is None:
+                await self.record(self._journal.refused(submission.job.key))
+            return None if self._is_wanted(submission) else withdrawn(submission.job).error
         verdict = await self._post(submission, session)
         if isinstance(verdict, Snapshot):
             return await self._take(submission, session, verdict)

@@ -10,9 +10,7 @@ import asyncio
 
 from ..budget import BudgetQueue
 from ..client import Session
-from ..errors import (
-    JournalConflictError,
-)
+from ..errors import JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Failed, Job, Unknown
 from ..journal import Journal, Known
@@ -81,6 +79,13 @@ class Submitter:
         self._submissions[submission.task] = self._by_key[job.key] = submission
         submission.task.add_done_callback(self._ended)
         return submission
+
+    def is_taken(self, job: Job) -> bool:
+        """Whether the job is being submitted, or the journal knows what became of it."""
+        try:
+            return job.key in self._by_key or self._journal.known(job) is not None
+        except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
+            return True
 
     def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
         """What became of the job; one in doubt may present its old key to the same account, if the policy says so."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EvolinkError
 from ..events import StatusAnswered, SubmitAnswered
-from ..jobs import Completed, Outcome
+from ..jobs import Completed, Failed, Outcome
 from .attributes import Attributes, known, of_outcome
 from .redaction import facts_of
 
@@ -52,7 +52,7 @@ class Metrics:
 
     def ended(self, outcome: Outcome, model: str | None) -> None:
         """Count a job, and measure its task."""
-        is_resumed = isinstance(outcome, Completed) and outcome.resumed
+        is_resumed = isinstance(outcome, Completed | Failed) and outcome.resumed
         # The model is unknown if the task was submitted elsewhere and is waited for by its id.
         about = known({"evolink.model": model})
         end = {"evolink.job.outcome": of_outcome(outcome)["evolink.job.outcome"]}

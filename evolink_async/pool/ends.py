@@ -1,0 +1,105 @@
+"""What the end of a job changes, once: the figures, the budget, the journal, the observer.
+
+Several watchers may see one end, and any of them may be cancelled. The outcome itself is made in `conclusion`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+from ..budget import BudgetQueue
+from ..concurrency import wait_shielded
+from ..errors import EvolinkError
+from ..events import Emit, JobEnded
+from ..jobs import Completed, Failed, KeySet, Outcome
+from ..journal import Journal
+from ..submitting import SendLoop
+from ..task import Snapshot
+from .work import Save
+
+
+class Ends:
+    """The ends of the jobs of a pool.
+
+    Args:
+        journal: Told before the observer and the caller.
+        budget_queue: Told what a job has cost.
+        send_loop: Writes to the journal.
+        emit: Told of each outcome.
+
+    Attributes:
+        counts: Outcomes by kind.
+        credits_used: Credits charged for the jobs of this pool.
+    """
+
+    def __init__(self, journal: Journal, budget_queue: BudgetQueue, send_loop: SendLoop, emit: Emit | None) -> None:
+        self.counts: Counter[type[Outcome]] = Counter()
+        self.credits_used: float = 0.0
+        self._journal = journal
+        self._budget_queue = budget_queue
+        self._send_loop = send_loop
+        self._emit = emit
+        self._writing: set[asyncio.Task[Any] | None] = set()
+        self._jobs = KeySet()
+        self._tasks = KeySet()
+
+    def tally(self, outcome: Outcome, *, is_charged: bool = True) -> None:
+        """Count an outcome."""
+        self.counts[type(outcome)] += 1
+        if is_charged and isinstance(outcome, Completed) and not outcome.resumed:
+            self.credits_used += outcome.credits or 0.0
+
+    async def settle(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
+        """Count and write down how a task ended; when only our watching has ended, the task stays unfinished.
+
+        Returns:
+            Whether this is the first time for this job. If so, `say` is due.
+        """
+        if not isinstance(last, Snapshot):
+            self.tally(outcome)
+            self._budget_queue.settled(outcome)
+            return True
+        is_first_of_task = self._tasks.add(last.task_id)
+        # Who waits for a bare task id, after its job was told and forgotten, brings no new end.
+        is_bare = outcome.key == last.task_id
+        if not self._jobs.add(f"{outcome.key}\0{last.task_id}") or (is_bare and not is_first_of_task):
+            return False
+        self.tally(outcome, is_charged=is_first_of_task)
+        self._budget_queue.settled(outcome)
+        task = asyncio.current_task()
+        self._writing.add(task)
+        try:
+            await self._send_loop.record(self._journal.ended(outcome))
+        finally:
+            self._writing.discard(task)
+        return True
+
+    def is_writing(self, task: asyncio.Task[None]) -> bool:
+        """Whether a task writes an end down, and must not be cut short."""
+        return task in self._writing
+
+    async def conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
+        """Settle, then let the observer know. Cancelling this call does not cut it short."""
+
+        async def whole() -> None:
+            if await self.settle(outcome, last):
+                self.say(outcome)
+
+        await wait_shielded(asyncio.create_task(whole()))
+
+    async def save(self, completed: Completed, save: Save, *, is_first: bool) -> Completed:
+        """Fetch the files of a job. Cancelled, the observer learns of an end that the caller never takes."""
+        try:
+            return await save(completed)
+        except asyncio.CancelledError:
+            if is_first:
+                self.say(completed)
+            raise
+
+    def say(self, outcome: Outcome) -> None:
+        """Let the observer know of an outcome just before the caller does."""
+        if self._emit is not None:
+            self._emit(JobEnded(at=time.time(), outcome=outcome))
