@@ -210,3 +210,4 @@ def soak(session: nox.Session) -> None:
     install(session, "test", extras=EXTRAS)
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
     session.run(*PYTEST, "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")
+    session.run("python", "-m", "tests.simulation", "--seed=1001", "--histories=20000")

@@ -1,0 +1,205 @@
+"""The law of the budget: never more than its one wording allows, and no job refused that fits.
+
+All other laws of money are in `money_laws`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import attrs
+
+from tests.simulation import script as steps
+from tests.simulation.history import History
+from tests.simulation.order import TASK_ERRORS, Order
+from tests.simulation.trace import Answered, Posted, Released, Said, Settled, Told, Wanted
+from tests.simulation.vendor import LOOKALIKES, PRICES, Task
+from tests.simulation.violation import Violation
+
+LAW = "4 within budget"
+OPEN_LEARNERS = 3
+"""Purchases of an unknown price that a class may have open."""
+SLOWEST_WRITE = 6.0
+"""Seconds that a write to a slow disk takes at most."""
+ROUNDING = 1e-6
+
+
+def within_budget(history: History) -> Iterator[Violation]:
+    """What is reserved and charged stays within the limit, but for learners, rises of prices, and settled doubts.
+
+    A job that fits, or that may fit when something under way has ended, is not refused.
+    """
+    limit = history.script.budget
+    if limit is None or any(isinstance(step, steps.Twin) for step in history.script.steps):
+        return  # Two pools have two budgets.
+    order = Order.of(history)
+    for group in _accounts(history, order):
+        yield from _overspent(history, order, group, limit)
+    if not history.script.slow_disk:
+        yield from _refused_for_nothing(history, order, limit)
+
+
+def _overspent(history: History, order: Order, group: list[Task], limit: float) -> Iterator[Violation]:
+    ceilings = _ceilings(history, order, group)
+    over, now = 0.0, 0.0
+    for task in group:
+        # What is spent grows only when a task is accepted, so these moments are enough.
+        begun = [other for other in group if other.begun <= task.begun]
+        spent = sum(other.cost(task.begun) for other in begun)
+        excess = _excess(order, ceilings, begun) if spent > limit else 0.0
+        if spent - limit - excess > over:
+            over, now = spent - limit - excess, task.begun
+    if over > ROUNDING:
+        learners = [task for task in group if ceilings[task.task_id] is None]
+        counts = Counter(task.price_class for task in learners)
+        misread = next((task.word for task in group if task.word in LOOKALIKES), "")
+        situation = "more than the limit" + (f", answered by {misread}" if misread else "")
+        if max(counts.values(), default=0) > OPEN_LEARNERS:
+            is_lost = any(task.word != "accept" for task in learners)
+            situation = f"many jobs of a price that {'lost replies do' if is_lost else 'the vendor does'} not name"
+        yield Violation(
+            LAW, situation, f"{over:g} credits over {limit:g} at {now:g}, learners by class: {dict(counts)}"
+        )
+
+
+def _accounts(history: History, order: Order) -> list[list[Task]]:
+    """Return the tasks that one budget counts: all with a journal file, else those of each pool."""
+    if history.script.journal == "file":
+        return [list(history.ledger)]
+    groups = defaultdict[int, list[Task]](list)
+    for task in history.ledger:
+        groups[order.processes[task.number]].append(task)
+    return list(groups.values())
+
+
+def _excess(order: Order, ceilings: dict[str, float | None], begun: list[Task]) -> float:
+    """Return by how much tasks may be over what was known when their POSTs began."""
+    excess, learners = 0.0, Counter[int]()
+    for task in sorted(begun, key=lambda task: task.number):
+        ceiling = ceilings[task.task_id]
+        if task.purchase in order.settled:
+            excess += task.price
+        elif ceiling is not None:
+            excess += max(0.0, task.price - ceiling)
+        else:
+            learners[task.price_class] += 1
+            excess += task.price if learners[task.price_class] <= OPEN_LEARNERS else 0.0
+    return excess
+
+
+def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, float | None]:
+    """Return for each task the highest price of its class that was named before its first POST began."""
+    of_id = {task.task_id: task for task in group}
+    of_purchase = defaultdict[tuple[int, str], list[Task]](list)
+    for task in group:
+        of_purchase[order.processes[task.number], task.purchase].append(task)
+    # Between the admission of a job and its first POST lies the journal's write.
+    slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
+    ceilings: dict[str, float | None] = {}
+    named = defaultdict[int, list[tuple[float, float]]](list)
+    for entry in history.trace.entries:
+        if isinstance(entry, Posted):
+            # Only the first POST of a purchase waits for an admission.
+            for task in of_purchase.get((entry.process, entry.purchase), []):
+                prices = [price for at, price in named[task.price_class] if at <= entry.at - slack]
+                ceilings.setdefault(task.task_id, max(prices, default=None))
+        elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
+            named[of_id[entry.task].price_class].append((entry.at, entry.named))
+    return ceilings
+
+
+# --- the other side: what the pool refuses
+
+
+@attrs.define
+class _View:
+    """What a pool can know of its money at a place in the trace.
+
+    Attributes:
+        held: Credits by purchase, of what may cost something.
+        named: The highest price named for a class.
+    """
+
+    held: dict[str, float] = attrs.field(factory=dict)
+    named: dict[int, float] = attrs.field(factory=dict)
+
+
+def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterator[Violation]:
+    """Replay the trace, and judge each refusal by what was known before its moment and is known now."""
+    jobs = {wish.key: wish.billed_as for wish in history.script.wishes}
+    dearest = max(PRICES + tuple(task.price for task in history.ledger))
+    # The pool decides some turns before it says so, and both are one moment here. A refusal is wrong only if the job
+    # fitted both when the moment began and when the refusal was told.
+    view, before, moment = _View(), (0.0, 0.0), -1.0
+    replay = _Replay(history, view)
+    for entry in history.trace.entries:
+        if entry.at != moment:
+            before, moment = replay.left(limit), entry.at
+        if isinstance(entry, Said) and entry.error == "BudgetError" and entry.job in jobs:
+            fits, may_fit = (min(pair) for pair in zip(before, replay.left(limit), strict=True))
+            is_settled = any(isinstance(other, Settled) for other in history.trace.of(Settled))
+            after = ", after a settle" if is_settled else ""
+            needed = view.named.get(jobs[entry.job], dearest)
+            if needed <= fits:
+                yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
+            elif needed <= may_fit:
+                text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
+                yield Violation(LAW, f"refused, though credits may come free{after}", text)
+        replay.see(entry)
+
+
+class _Replay:
+    """Follows what a pool knows of its money."""
+
+    def __init__(self, history: History, view: _View) -> None:
+        self._tasks = {task.task_id: task for task in history.ledger}
+        self._of_purchase = {task.purchase: task for task in history.ledger}
+        self._is_shared = history.script.journal == "file"
+        self._classes = {wish.key: wish.billed_as for wish in history.script.wishes}
+        self._view = view
+        self._process = 0
+        self._wants: dict[str, set[str]] = {}
+        self._ended = set[str]()
+
+    def left(self, limit: float) -> tuple[float, float]:
+        """Return the credits that are left, and those with what may still come free."""
+        held = self._view.held
+        left = limit - sum(held.values())
+        open_tasks = [
+            task
+            for task in self._of_purchase.values()
+            if task.purchase in held and self._wants.get(task.job) and task.purchase not in self._ended
+        ]
+        return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
+
+    def see(self, entry: object) -> None:
+        """Take the next entry of the trace into account."""
+        held = self._view.held
+        match entry:
+            case Posted():
+                if entry.process != self._process and not self._is_shared:
+                    held.clear()
+                    self._view.named.clear()
+                self._process = entry.process
+                task = self._of_purchase.get(entry.purchase)
+                held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
+            case Answered() if entry.task in self._tasks and entry.named is not None:
+                price_class = self._tasks[entry.task].price_class
+                self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
+            case Settled() if entry.how in ("abandon", "resubmit"):
+                held.pop(entry.purchase, None)
+            case Told() | Said() if entry.task in self._tasks and (
+                entry.kind in ("completed", "final") or entry.error in TASK_ERRORS
+            ):
+                task = self._tasks[entry.task]
+                self._ended.add(task.purchase)
+                if task.purchase in held:
+                    held[task.purchase] = task.charged
+            case Wanted():
+                self._wants.setdefault(entry.job, set()).add(entry.call)
+            case Released() if not entry.only_buying:
+                for job in [entry.job] if entry.job else list(self._wants):
+                    self._wants.get(job, set()).discard(entry.call)
+            case _:
+                pass

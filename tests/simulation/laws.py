@@ -1,0 +1,261 @@
+"""The laws of the core, as functions over what happened in a history: the table of all, and those about outcomes.
+
+Others are in `money_laws`, `budget_laws` and `traffic_laws`. The twelfth, constant work per job, is a measurement in
+`test_simulation`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from tests.simulation import money_laws, traffic_laws
+from tests.simulation import script as steps
+from tests.simulation.budget_laws import within_budget
+from tests.simulation.history import History
+from tests.simulation.order import TASK_ERRORS
+from tests.simulation.seams import END_WRITES
+from tests.simulation.trace import (
+    Acted,
+    Complained,
+    Finished,
+    Polled,
+    Posted,
+    Said,
+    Stood,
+    Told,
+    Wanted,
+    Written,
+)
+from tests.simulation.vendor import Task
+from tests.simulation.violation import Violation
+
+Law: TypeAlias = Callable[[History], Iterator[Violation]]
+
+
+def one_outcome(history: History) -> Iterator[Violation]:
+    """Every job read has exactly one outcome, or the stream raised; the right one for its job."""
+    law, tasks = "1 one outcome", _tasks(history)
+    ends = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    read, told = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted):
+            read[entry.call].append(entry.job)
+        elif isinstance(entry, Told):
+            told[entry.call].append(entry.job)
+    closed, broken = _ended_by_closing(history), any("broken" in wish.sends for wish in history.script.wishes)
+    fails = {step.name: step.input_fails for step in history.script.steps if isinstance(step, steps.Run)}
+    for call in _runs(history):
+        how = ends.get(call, "waits")
+        for job, count in Counter(told[call]).items():
+            if count > 1:
+                yield Violation(law, "told twice in a run", f"{call}: {job} {count} times")
+            if job not in read[call]:
+                yield Violation(law, "told of a job that was not read", f"{call}: {job}")
+        if how in ("end", "drained") and (missing := [job for job in read[call] if job not in told[call]]):
+            why = (
+                "was drained"
+                if how == "drained"
+                else "ended because the pool was closed"
+                if call in closed
+                else f"ended{_amid(history)}"
+            )
+            yield Violation(law, f"no outcome, and the stream {why}", f"{call}: {missing}")
+    for call, how in ends.items():
+        if fails.get(call) and how == "end" and call not in closed:
+            yield Violation(law, "the input failed, and the stream ended quietly", f"{call}: {fails[call]}")
+        is_expected = how.startswith("evolink_async:") or fails.get(call) or (broken and "tracer" in how)
+        if ":" in how and not is_expected:
+            yield Violation(law, f"raised {how.split(':')[1]}", f"{call}: {how}")
+    for entry in history.trace.of(Told):
+        yield from _wrong(law, entry, tasks.get(entry.task), history)
+        if "withdrawn" in entry.text and ends.get(entry.call) == "end" and entry.call not in closed:
+            yield Violation(law, "withdrawn, though its call goes on", f"{entry}")
+
+
+def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterator[Violation]:
+    if task is None:
+        if told.error != "SubmissionUnknownError" and told.code in (401, 403, 404) and "the balancer" in told.text:
+            yield Violation(law, "a page's refusal of a POST taken for the vendor's", f"{told}")
+        return
+    if task.job != told.job or told.text.startswith("the link of another"):
+        yield Violation(law, "the outcome of another job", f"{told}")
+    if told.kind == "completed" and not (task.end == "completed" and task.ended <= told.at):
+        yield Violation(law, "completed, but it is not", f"{told}")
+    if told.error in TASK_ERRORS and (task.end == "completed" or told.at < task.ended):
+        yield Violation(law, "failed, but it is not", f"{told}")
+    if told.error == "DeadlineError" and task.ended < told.at - 1 and not _was_polled(history, task, told.at):
+        yield Violation(law, "a deadline passed without a last poll", f"{told}, ended at {task.ended:g}")
+    if told.error == "TaskNotFoundError" and not task.is_forgotten and told.call not in _polls(history):
+        yield Violation(law, "not found, but the vendor knows it", f"{told}")
+    is_denial = told.error in ("AuthenticationError", "AccessDeniedError", "InsufficientCreditsError")
+    if is_denial and told.call not in _polls(history) and not traffic_laws.is_revoked(history, task.session):
+        yield Violation(law, "a page's refusal taken for the vendor's", f"{told}")
+
+
+def told_once(history: History) -> Iterator[Violation]:
+    """`JobEnded` comes once for each end and process, after the end is durable, and the figures add up."""
+    law = "5 told once"
+    said, kinds = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
+    durable = set[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Written) and entry.method in END_WRITES:
+            durable.add(entry.job)
+        if isinstance(entry, Said):
+            kinds[entry.process, entry.kind] += 1
+            if entry.resumed or not entry.task or (entry.kind == "failed" and entry.error not in TASK_ERRORS):
+                continue
+            said[entry.process, entry.task] += 1
+            if history.script.journal == "file" and entry.job not in durable:
+                yield Violation(law, "JobEnded before the durable end", f"{entry}")
+        if isinstance(entry, Stood) and entry.moment == "quiet":
+            yield from _figures(law, history, entry, kinds)
+    for (_, task), count in said.items():
+        if count > 1:
+            yield Violation(law, "JobEnded more than once", f"{task}: {count} times")
+
+
+def _figures(law: str, history: History, stood: Stood, said: Counter[tuple[int, str]]) -> Iterator[Violation]:
+    """Compare the figures of a quiet pool with what was told so far."""
+    figures = dict(stood.figures)
+    for kind in ("completed", "failed", "unknown"):
+        if figures[kind] != said[stood.process, kind]:
+            text = f"stats().{kind} is {figures[kind]:g}, JobEnded came {said[stood.process, kind]} times"
+            yield Violation(law, f"stats: {kind} is not what was told", text)
+    charged = sum(task.charged for task in history.ledger if task.ended <= stood.at)
+    if figures["credits_used"] > charged + 1e-6 and history.script.used is not None:
+        text = f"stats().credits_used is {figures['credits_used']:g}, the ledger has {charged:g}"
+        yield Violation(law, "stats: more credits than were charged", text)
+
+
+def nothing_left(history: History) -> Iterator[Violation]:
+    """When all is quiet no permit, timer, task or watcher is left."""
+    law = "7 nothing left"
+    # What hangs holds permits and tasks, which would be told here once more.
+    if any(entry.what == "never ends" for entry in history.trace.of(Complained)):
+        return
+    for stood in history.trace.of(Stood):
+        if stood.moment == "quiet":
+            figures = dict(stood.figures)
+            for name in ("waiting", "submitting", "in_flight", "requests", "uploading", "downloading"):
+                if figures[name]:
+                    yield Violation(law, f"stats().{name} is not 0", f"{stood}")
+        for task in stood.tasks:
+            yield Violation(law, "a task is left after closing", task)
+        for timer in stood.timers:
+            yield Violation(law, "a timer is left after closing", timer)
+    for entry in history.trace.of(Complained):
+        if not entry.call:
+            yield Violation(law, f"the event loop complains{_amid(history)}", entry.what)
+
+
+def every_call_ends(history: History) -> Iterator[Violation]:
+    """Once the vendor is well and consumers read, every call ends within a bounded time."""
+    kinds = {step.name: type(step).__name__ for step in history.script.steps if hasattr(step, "name")}
+    for complaint in history.trace.of(Complained):
+        if complaint.call:
+            kind = kinds.get(complaint.call, "run").lower()
+            yield Violation("8 every call ends", f"{kind} never ends{_amid(history)}", complaint.call)
+
+
+def _amid(history: History) -> str:
+    """Say what in a history makes calls hang or end early, so that different causes are different situations."""
+    texts = [entry.what for entry in history.trace.of(Complained)] + [end.how for end in history.trace.of(Finished)]
+    if any("KeyError" in text for text in texts):
+        return ", after a KeyError"
+    asked = {entry.job for entry in history.trace.of(Wanted)}
+    wishes = [wish for wish in history.script.wishes if wish.key in asked]
+    if any("broken" in wish.sends for wish in wishes):
+        return ", after an unexpected exception"
+    if any(wish.end not in ("completed", "failed", "cancelled") for wish in wishes):
+        return ", a final word in another spelling"
+    return ", with a budget" if history.script.budget is not None else ""
+
+
+def restart_tells_the_same(history: History) -> Iterator[Violation]:
+    """With a journal file the same input again buys nothing again, and tells the same of what was bought."""
+    law = "11 restart tells the same"
+    before, after, settled = dict[str, Told](), dict[str, Told](), money_laws.settled_jobs(history)
+    buyers = {step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Generate | steps.Submit)}
+    ends = set[str]()
+    for told in history.trace.of(Told):
+        if told.error == "TaskNotFoundError" and told.task in ends and history.script.journal == "file":
+            yield Violation(law, "not found, though its end is in the journal", f"{told}")
+        ends |= {told.task} if told.kind == "completed" and told.call in buyers else set()
+        if told.call == "again":
+            after[told.job] = told
+        elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in TASK_ERRORS):
+            before[told.job] = told
+    again = {
+        entry.job for entry in history.trace.of(Posted) if (entry.job in after) and entry.process == _last(history)
+    }
+    for job, told in before.items():
+        now = after.get(job)
+        if now is None or job in settled or told.kind == "final":
+            continue
+        if (told.kind, told.task) != (now.kind, now.task) and not (
+            told.kind == "unknown" and history.script.resubmit == "same_key"
+        ):
+            yield Violation(law, f"{told.kind} before, {now.kind} {now.error} after", f"{told}\n    {now}")
+        if job in again and told.kind != "unknown":
+            yield Violation(law, "bought again", f"{job}")
+
+
+LAWS: dict[str, Law] = {
+    "1": one_outcome,
+    "2": money_laws.paid_once,
+    "3": money_laws.nothing_lost,
+    "4": within_budget,
+    "5": told_once,
+    "6": traffic_laws.no_unwanted_post,
+    "7": nothing_left,
+    "8": every_call_ends,
+    "9": traffic_laws.polls_bounded,
+    "10": traffic_laws.outages_bounded,
+    "11": restart_tells_the_same,
+}
+
+
+def violations(history: History, law: str = "") -> list[Violation]:
+    """Return what breaks the laws, or one of them; each situation once."""
+    chosen = [LAWS[law]] if law else LAWS.values()
+    found: dict[str, Violation] = {}
+    for check in chosen:
+        for violation in check(history):
+            found.setdefault(violation.name, violation)
+    return list(found.values())
+
+
+def _tasks(history: History) -> dict[str, Task]:
+    return {task.task_id: task for task in history.ledger}
+
+
+def _runs(history: History) -> list[str]:
+    return [*(step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Twin)), "extra", "again"]
+
+
+def _was_polled(history: History, task: Task, until: float) -> bool:
+    """Tell whether a task was polled between its end and a moment."""
+    return any(task.ended <= entry.at <= until and task.task_id in entry.tasks for entry in history.trace.of(Polled))
+
+
+def _ended_by_closing(history: History) -> set[str]:
+    """Return the calls that ended after their pool had begun to close."""
+    closing, of_process, found = set[int](), dict[str, int](), set[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted):
+            of_process[entry.call] = entry.process
+        elif isinstance(entry, Acted) and entry.text.startswith("ClosePool"):
+            closing.add(entry.process)
+        elif isinstance(entry, Finished) and of_process.get(entry.call) in closing:
+            found.add(entry.call)
+    return found
+
+
+def _polls(history: History) -> set[str]:
+    return {step.name for step in history.script.steps if isinstance(step, steps.Poll)}
+
+
+def _last(history: History) -> int:
+    return max(entry.process for entry in history.trace.entries)

@@ -1,0 +1,446 @@
+"""What the core once did wrong, each with the shortest script that showed it. All of them hold every law today.
+
+`why` says what was wrong at the time; `pattern` names the situations in which it broke a law.
+"""
+
+from __future__ import annotations
+
+from tests.simulation.known import Known
+from tests.simulation.script import (
+    Close,
+    ClosePool,
+    Crash,
+    Drain,
+    Forget,
+    Generate,
+    Outage,
+    Poll,
+    Retune,
+    Revoke,
+    Run,
+    Script,
+    Settle,
+    Submit,
+    Twin,
+    Wait,
+    Watch,
+    Wish,
+)
+
+A, B = Wish(key="a"), Wish(key="b")
+RUN_A = Run(at=0.0, name="run", jobs=("a",))
+
+EVIDENCE = (
+    Known(
+        pattern="*, answered by 499_paid",
+        why="499 counts as a refusal, yet a proxy writes it when the client left: the task may be paid. A paid job"
+        " comes back with `may_resubmit`, no caller learns of its task, and the next call buys it again.",
+        script=Script(wishes=(Wish(key="a", sends=("499_paid",)),), steps=(RUN_A,)),
+    ),
+    Known(
+        pattern="*, answered by 503_*_paid",
+        why="Any 503 with JSON counts as a refusal and is sent again, also one that a gateway writes after the task was"
+        " made. One job may be paid ten times.",
+        script=Script(wishes=(Wish(key="a", sends=("503_upstream_paid",)),), steps=(RUN_A,)),
+    ),
+    Known(
+        pattern="1 one outcome: a page's refusal of a POST taken for the vendor's",
+        why="A balancer's 403 or 404 page, as while a backend restarts, ends the job for good.",
+        script=Script(wishes=(Wish(key="a", sends=("404_page",)),), steps=(RUN_A,)),
+    ),
+    Known(
+        pattern="1 one outcome: a page's refusal taken for the vendor's",
+        why="A balancer's 403 page, four times in a row, ends the watching of a task that goes on.",
+        script=Script(
+            wishes=(Wish(key="a", life=120.0),),
+            steps=(RUN_A, Outage(at=10.0, seconds=300.0, reply="403_page", reads=True)),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: not found, but the vendor knows it",
+        why="A balancer's 404 page ends the watching of a task older than `not_found_grace` at the first poll.",
+        script=Script(
+            wishes=(Wish(key="a", life=120.0),),
+            steps=(RUN_A, Outage(at=70.0, seconds=300.0, reply="404_page", reads=True)),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: * about its task with may_resubmit, told of a paid job",
+        why="Polls that are refused for the key end a job with an error that says `may_resubmit`, while its paid task"
+        " goes on: the class of the error speaks of submits.",
+        script=Script(wishes=(A,), steps=(RUN_A, Revoke(at=1.0, session=0, seconds=400.0))),
+    ),
+    Known(
+        pattern="8 every call ends: *, a final word in another spelling",
+        why="`canceled`, `expired` and other final words are polled without end.",
+        script=Script(wishes=(Wish(key="a", end="expired"),), steps=(RUN_A,)),
+    ),
+)
+
+ENDS = (
+    Known(
+        pattern="5 told once: JobEnded more than once",
+        why="Each run, wait, poll and watch that sees the end of a task settles, counts and tells it.",
+        script=Script(wishes=(A,), steps=(RUN_A, Run(at=5.0, name="other", jobs=("a",)))),
+    ),
+    Known(
+        pattern="5 told once: stats: more credits than were charged",
+        why="The same: an end seen twice is charged twice.",
+        script=Script(wishes=(A,), steps=(RUN_A, Generate(at=5.0, name="other", job="a"))),
+    ),
+    Known(
+        pattern="4 within budget: refused, though it fits",
+        why="The same: an end seen twice takes its credits from the budget twice.",
+        script=Script(
+            budget=25.0,
+            used=1.0,
+            wishes=(A, B),
+            steps=(RUN_A, Generate(at=5.0, name="other", job="a"), Run(at=100.0, name="next", jobs=("b",))),
+        ),
+    ),
+    Known(
+        pattern="2 paid once: a job bought twice, journal in memory",
+        why="An end that a second call sees late makes the journal forget the next purchase of the same key, so a third"
+        " call buys it once more.",
+        script=Script(
+            sessions=2,
+            wishes=(Wish(key="a", life=5.0),),
+            steps=(
+                RUN_A,
+                Poll(at=8.0, name="poll", job="a"),
+                Generate(at=9.0, name="generate", job="a"),
+                Submit(at=41.0, name="submit", job="a"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="5 told once: stats: * is not what was told",
+        why="A run that is left while an end is being written has counted it and never tells it.",
+        script=Script(
+            salt=5,
+            slow_disk=True,
+            wishes=(A, B, Wish(key="c")),
+            steps=(Run(at=0.0, name="run", jobs=("b", "a", "c"), leave_after=2),),
+        ),
+    ),
+    Known(
+        pattern="5 told once: JobEnded before the durable end",
+        why="An end that a poll sees while the pool closes is told though the journal is closed already.",
+        script=Script(
+            salt=3,
+            journal="file",
+            wishes=(Wish(key="j2"),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j2",)),
+                Crash(at=19.0),
+                Poll(at=56.99, name="poll1", job="j2"),
+                ClosePool(at=56.99),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: a deadline passed without a last poll",
+        why="The time-out of a run ends a job without looking at its task, which may have ended long ago.",
+        script=Script(wishes=(Wish(key="a", life=0.5),), steps=(Run(at=0.0, name="run", jobs=("a",), timeout=30.0),)),
+    ),
+    Known(
+        pattern="11 restart tells the same: not found, though its end is in the journal",
+        why="`pool.wait` asks the vendor for a task whose end is in the journal file.",
+        script=Script(
+            journal="file", wishes=(A,), steps=(RUN_A, Forget(at=100.0, job="a"), Wait(at=200.0, name="wait", job="a"))
+        ),
+    ),
+)
+
+HANDOVERS = (
+    Known(
+        pattern="1 one outcome: no outcome, and the stream was drained",
+        why="A job that waits for `in_flight` when its run is drained was read, and never comes back.",
+        script=Script(
+            in_flight=1,
+            wishes=(A, B),
+            steps=(RUN_A, Run(at=2.0, name="other", jobs=("b",)), Drain(at=4.0, run="other")),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: no outcome, and the stream ended because the pool was closed",
+        why="Closing a pool ends the streams of its runs quietly: jobs that were read are missing.",
+        script=Script(wishes=(A,), steps=(RUN_A, ClosePool(at=10.0))),
+    ),
+    Known(
+        pattern="1 one outcome: withdrawn, though its call goes on",
+        why="A call that wants a job in the moment another one lets go of it joins the cancelled submission.",
+        script=Script(
+            budget=42.5,
+            wishes=tuple(Wish(key=key) for key in ("j3", "j4", "j5", "j6", "j7")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j5", "j4", "j6", "j7", "j3")),
+                Run(at=20.0, name="run2", jobs=("j3",)),
+                Close(at=20.0, run="run0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: the input failed, and the stream ended quietly",
+        why="A cancellation that an input lets out ends the stream as if the input were at its end.",
+        script=Script(wishes=(A,), steps=(Run(at=0.0, name="run", jobs=("a",), input_fails="cancelled"),)),
+    ),
+    Known(
+        pattern="8 every call ends: run never ends",
+        why="A run that is drained before its first step cancels its reader before that has begun, which never ends"
+        " the stream.",
+        script=Script(
+            salt=3,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Submit(at=0.0, name="submit1", job="j0"),
+                Drain(at=0.0, run="run0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="8 every call ends: *, with a budget",
+        why="A job that waits for credits is not woken when the last task that could free some is watched no more.",
+        script=Script(
+            budget=15.0,
+            wishes=(A, B),
+            steps=(RUN_A, Generate(at=50.0, name="generate", job="b"), Watch(at=50.0, name="watch", job="a")),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though credits may come free*",
+        why="Between the answer to a submit and the first poll of its task there is a turn of the loop in which nothing"
+        " seems to be under way: who waits for credits is refused.",
+        script=Script(
+            budget=300.0,
+            in_flight=2,
+            wishes=(
+                Wish(key="j0", price_class=3),
+                Wish(key="j2", price_class=1),
+                Wish(key="j3", price_class=3),
+                Wish(key="j6", price_class=1),
+                Wish(key="j7", price_class=2),
+                Wish(key="j9", price_class=3),
+            ),
+            steps=(Run(at=0.0, name="run0", jobs=("j0", "j2", "j3", "j7", "j9", "j6")),),
+        ),
+    ),
+    Known(
+        pattern="*, after an unexpected exception",
+        why="An exception that is no error of the library, as from a user's tracer, ends in a callback: the job has no"
+        " outcome, its place in `in_flight` is lost, and the run never ends.",
+        script=Script(wishes=(Wish(key="a", sends=("broken",)), B), steps=(Run(at=0.0, name="run", jobs=("b", "a")),)),
+    ),
+    Known(
+        pattern="2 paid once: *, shared by two pools*",
+        why="A journal in memory that two pools share does not keep the second one from buying what the first one has"
+        " read and not yet sent.",
+        script=Script(
+            wishes=(A, B),
+            steps=(Run(at=0.0, name="run", jobs=("a", "b")), Twin(at=0.0, name="twin", jobs=("a", "b"))),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: a paid task that no caller knows of",
+        why="A run that waited for a place buys a job again that has ended meanwhile; a third call, told late of the"
+        " first end, makes the journal forget the second purchase. Its answer meets a KeyError, and the run hangs.",
+        script=Script(
+            salt=6,
+            in_flight=1,
+            wishes=(Wish(key="j0", life=120.0),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Run(at=0.0, name="run2", jobs=("j0",)),
+                Watch(at=3.0, name="watch0", job="j0"),
+                Generate(at=69.0, name="generate1", job="j0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: raised KeyError",
+        why="The second end of a purchase takes the record of the next one, whose acceptance then meets a KeyError.",
+        script=Script(
+            salt=6,
+            in_flight=1,
+            wishes=(Wish(key="j0", life=0.5),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Run(at=10.0, name="retry1", jobs=("j0",)),
+                Poll(at=13.0, name="poll0", job="j0"),
+                Submit(at=42.0, name="submit0", job="j0"),
+                Retune(at=114.0, submits=2, in_flight=3),
+            ),
+        ),
+    ),
+    Known(
+        pattern="*, after a KeyError",
+        why="What follows from the entry above: the error ends in a callback, and a run loses its job or hangs.",
+        script=Script(
+            salt=6,
+            in_flight=1,
+            wishes=(Wish(key="j0", life=0.5),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Run(at=10.0, name="retry1", jobs=("j0",)),
+                Poll(at=13.0, name="poll0", job="j0"),
+                Submit(at=42.0, name="submit0", job="j0"),
+                Retune(at=114.0, submits=2, in_flight=3),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: the outcome of another job",
+        why="One error object is told to many: the refusal that suspended a key, with another job's task in it, is the"
+        " outcome of every job that finds the key suspended.",
+        script=Script(in_flight=2, wishes=(A,), steps=(RUN_A, Revoke(at=2.0, session=0, seconds=400.0))),
+    ),
+)
+
+OWNERS = (
+    Known(
+        pattern="6 no unwanted POST: a POST without an owner, after *",
+        why="Only a job that waits is withdrawn. One whose POST is under way, or whose intent is being written, goes"
+        " out again after a refusal though its last caller has left; a run that is drained before it is read buys all.",
+        script=Script(
+            salt=2,
+            wishes=(Wish(key="j3", sends=("undelivered",)),),
+            steps=(Run(at=0.0, name="run0", jobs=("j3",)), Drain(at=1.0, run="run0")),
+        ),
+    ),
+    Known(
+        pattern="6 no unwanted POST: a POST after the pool began to close",
+        why="A submit whose intent is being written when the pool begins to close is sent all the same.",
+        script=Script(
+            salt=2,
+            slow_disk=True,
+            wishes=(Wish(key="j14"),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j14",)),
+                ClosePool(at=0.22),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: ConfigurationError with may_resubmit, told of a paid job*",
+        why="A call that ends because the pool closes, or because its run is drained twice, gets an error that says"
+        " nothing was sent, while its task is paid or in doubt.",
+        script=Script(wishes=(A,), steps=(Generate(at=0.0, name="generate", job="a"), ClosePool(at=5.0))),
+    ),
+    Known(
+        pattern="9 polls bounded: a task is polled that no call waits for",
+        why="A watch that is left without closing goes on to poll.",
+        script=Script(
+            wishes=(Wish(key="a", life=120.0),),
+            steps=(
+                Submit(at=0.0, name="submit", job="a"),
+                Watch(at=1.0, name="watch", job="a", leave_after=1, closes=False),
+            ),
+        ),
+    ),
+    Known(
+        pattern="7 nothing left: stats().in_flight is not 0",
+        why="The same: its task is watched for as long as it lives.",
+        script=Script(
+            wishes=(Wish(key="a", life=500.0),),
+            steps=(
+                Submit(at=0.0, name="submit", job="a"),
+                Watch(at=1.0, name="watch", job="a", leave_after=1, closes=False),
+            ),
+        ),
+    ),
+)
+
+MONEY = (
+    Known(
+        pattern="4 within budget: many jobs of a price that lost replies do not name",
+        why="A job of an unknown price counts as zero: after each lost reply the next one is sent.",
+        script=Script(
+            budget=24.0,
+            wishes=tuple(Wish(key=f"j{number}", sends=("reset_paid",)) for number in range(8)),
+            steps=(Run(at=0.0, name="run", jobs=tuple(f"j{number}" for number in range(8))),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: many jobs of a price that the vendor does not name",
+        why="The same, when the vendor names no price: any number of jobs fits.",
+        script=Script(
+            budget=15.0,
+            says_price=False,
+            used=None,
+            wishes=tuple(Wish(key=f"j{number}") for number in range(6)),
+            steps=(Run(at=0.0, name="run", jobs=tuple(f"j{number}" for number in range(6))),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though it fits, after a settle",
+        why="A doubt that is settled as abandoned holds its credits in the open pool.",
+        script=Script(
+            budget=20.0,
+            used=1.0,
+            wishes=(A, Wish(key="b", sends=("502_page",)), Wish(key="c")),
+            steps=(
+                RUN_A,
+                Run(at=100.0, name="second", jobs=("b",)),
+                Settle(at=200.0, job="b", how="abandon"),
+                Run(at=210.0, name="third", jobs=("c",)),
+            ),
+        ),
+    ),
+)
+
+OUTAGES = (
+    Known(
+        pattern="6 no unwanted POST: a POST before the time asked for",
+        why="`Retry-After` is noted where the refused job goes on, so jobs that are past the gate, or come after a job"
+        " that gave up, do not keep to it.",
+        script=Script(
+            wishes=(Wish(key="a", sends=("429_400",)), B),
+            steps=(RUN_A, Run(at=10.0, name="other", jobs=("b",))),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's refusal fails a job that another key may buy",
+        why="A key that may not use the model takes jobs from one that may.",
+        script=Script(
+            sessions=2,
+            wishes=(A,),
+            steps=(Revoke(at=0.0, session=0, seconds=400.0, reply="403_model"), Run(at=1.0, name="run", jobs=("a",))),
+        ),
+    ),
+)
+
+CASCADES = (
+    Known(
+        pattern="3 nothing lost: *, with two pools",
+        why="Of two pools that share a journal in memory one buys a job, and the other one is refused the same job.",
+        script=Script(
+            salt=1,
+            slow_disk=True,
+            wishes=(Wish(key="j11", sends=("undelivered", "404_page")),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j11",), idle=5.0),
+                Twin(at=4.0, name="twin", jobs=("j11",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: BudgetError with may_resubmit, told of a paid job",
+        why="The journal forgot a purchase, as in `a job bought twice, journal in memory`; the budget remembers it.",
+        script=Script(
+            sessions=2,
+            budget=24.0,
+            says_price=False,
+            wishes=(Wish(key="j0", life=5.0),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Poll(at=8.0, name="poll0", job="j0"),
+                Generate(at=9.0, name="generate1", job="j0"),
+                Submit(at=41.0, name="submit0", job="j0"),
+                Generate(at=46.0, name="generate0", job="j0"),
+            ),
+        ),
+    ),
+)
+
+MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *CASCADES)

@@ -1,0 +1,142 @@
+"""The laws of money: paid once, nothing lost, not before its time.
+
+The law of the budget is in `budget_laws`, all others are in `laws`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tests.simulation import script as steps
+from tests.simulation.history import History
+from tests.simulation.order import TASK_ERRORS, Order
+from tests.simulation.trace import Answered, Finished, Posted, Said, Settled, Stood, Told
+from tests.simulation.vendor import LOOKALIKES, Task
+from tests.simulation.violation import Violation
+
+ROUNDING = 1e-6
+
+
+def settled_jobs(history: History) -> set[str]:
+    """Return the jobs of which a doubt was settled."""
+    return {entry.job for entry in history.trace.of(Settled)}
+
+
+def paid_once(history: History) -> Iterator[Violation]:
+    """There is at most one paid task a purchase, and at most one a job unless its user asked for more."""
+    law, order = "2 paid once", Order.of(history)
+    first = {task.purchase: task for task in reversed(history.ledger)}
+    for purchase, count in Counter(task.purchase for task in history.ledger).items():
+        if count > 1:
+            yield Violation(law, f"a purchase with two tasks{_after(first[purchase])}", f"{purchase}: {count}")
+    of_job = defaultdict[str, list[Task]](list)
+    for task in history.ledger:
+        of_job[task.job].append(task)
+    for job, tasks in of_job.items():
+        tasks.sort(key=lambda task: task.number)
+        for before, after in pairwise(tasks):
+            if before.purchase != after.purchase and not _may_buy_again(history, order, before, after):
+                text = f"{job}: POST {before.number} made {before.task_id}, POST {after.number} {after.task_id}"
+                twin = ", shared by two pools" if _has_twin(history, job) else ""
+                cause = _after(*(task for task in tasks if task.word in LOOKALIKES))
+                yield Violation(law, f"a job bought twice, journal in {history.script.journal}{twin}{cause}", text)
+
+
+def _has_twin(history: History, job: str) -> bool:
+    return any(isinstance(step, steps.Twin) and job in step.jobs for step in history.script.steps)
+
+
+def _may_buy_again(history: History, order: Order, before: Task, after: Task) -> bool:
+    first, second = order.posts[before.number], order.posts[after.number]
+    if order.settled.get(before.purchase, second) < second:
+        return True
+    # A file remembers every purchase for good, also one that failed.
+    if history.script.journal == "file":
+        return False
+    # A journal in memory forgets a job when its end is told, and everything when the process dies.
+    return order.ends.get(before.task_id, second) < second or order.crashed_between(first, second)
+
+
+def nothing_lost(history: History) -> Iterator[Violation]:
+    """Every paid task is known by its id, or its job is told as `Unknown`; nothing paid is told as unsent."""
+    law, order = "3 nothing lost", Order.of(history)
+    ids, doubted, last = set[str](), set[str](), len(history.trace.entries)
+    for entry in history.trace.entries:
+        if isinstance(entry, Stood):
+            ids |= {task for _, task in entry.unfinished}
+            doubted |= {job for job, task in entry.unfinished if not task}
+        elif isinstance(entry, Settled):
+            ids.add(entry.how)
+        elif isinstance(entry, Told):
+            ids.add(entry.task)
+            if entry.kind == "unknown":
+                doubted.add(entry.job)
+    for task in history.ledger:
+        forgot = history.script.journal == "memory" and order.crashed_between(order.posts[task.number], last)
+        if task.task_id not in ids and task.job not in doubted and not forgot:
+            is_broken = any(wish.key == task.job and "broken" in wish.sends for wish in history.script.wishes)
+            cause = ", after an unexpected exception" if is_broken else _after(task)
+            cause += ", with two pools" if _has_twin(history, task.job) else ""
+            yield Violation(law, f"a paid task that no caller knows of{cause}", f"{task.task_id}")
+    yield from _told_as_unsent(law, history, order)
+    yield from _beyond_settling(law, history)
+
+
+def _after(*tasks: Task) -> str:
+    """Say how the POSTs of tasks were answered, if it was not with the task: what looks like a refusal first."""
+    words = [task.word for task in tasks if task.word != "accept"]
+    words.sort(key=lambda word: word not in LOOKALIKES)
+    return f", answered by {words[0]}" if words else ""
+
+
+def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violation]:
+    buyers = {step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Generate | steps.Submit)}
+    of_job = defaultdict[str, list[Task]](list)
+    for task in history.ledger:
+        of_job[task.job].append(task)
+    made = dict[tuple[int, str, str], int]()
+    for place, entry in enumerate(history.trace.entries):
+        if isinstance(entry, Said):
+            made[entry.process, entry.job, entry.error] = place
+        if not isinstance(entry, Told) or entry.kind != "failed" or not entry.may_resubmit:
+            continue
+        if entry.call not in buyers or entry.error in TASK_ERRORS:
+            continue
+        # A slow consumer is told late of what was true when the outcome was made.
+        place = made.get((entry.process, entry.job, entry.error), place)
+        for task in of_job[entry.job]:
+            began = order.posts[task.number]
+            is_over = order.ends.get(task.task_id, place) < place or order.settled.get(task.purchase, place) < place
+            forgot = history.script.journal == "memory" and order.crashed_between(began, place)
+            if began < place and not is_over and not forgot:
+                about = " about its task" if entry.is_about_task else ""
+                situation = f"{entry.error}{about} with may_resubmit, told of a paid job"
+                situation += "" if about else _after(task)
+                situation += ", with two pools" if _has_twin(history, entry.job) else ""
+                yield Violation(law, situation, f"{entry}\n    paid: {task.task_id}")
+
+
+def _beyond_settling(law: str, history: History) -> Iterator[Violation]:
+    """Find jobs whose task the vendor has forgotten, as their callers were told, and which cannot be settled."""
+    not_found = set[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Told) and entry.error == "TaskNotFoundError":
+            not_found.add(entry.job)
+        elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
+            job = entry.call.split()[1]
+            forgotten = any(task.job == job and task.is_forgotten for task in history.ledger)
+            if job in not_found and forgotten:
+                yield Violation(law, "a job whose task is forgotten cannot be settled", f"{entry}")
+
+
+def before_its_time(law: str, history: History) -> Iterator[Violation]:
+    """No POST begins with a key before the time for which the vendor asked it to wait."""
+    until = dict[tuple[int, int], float]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Answered) and entry.asked:
+            key = entry.process, entry.session
+            until[key] = max(until.get(key, 0.0), entry.at + entry.asked)
+        elif isinstance(entry, Posted) and entry.at < until.get((entry.process, entry.session), 0.0) - ROUNDING:
+            yield Violation(law, "a POST before the time asked for", f"{entry}")

@@ -1,0 +1,264 @@
+"""What happened in a history, one frozen value each, in the order it happened.
+
+The laws read nothing else but these values, the ledger and the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import TypeAlias, TypeVar
+
+import attrs
+
+
+@attrs.frozen
+class Acted:
+    """A step of the script was taken."""
+
+    at: float
+    process: int
+    text: str
+
+
+@attrs.frozen
+class Wanted:
+    """A call wants a job from now on: a run has read it, or `generate`, `submit`, `wait`, `watch`, `poll` was called.
+
+    Attributes:
+        buys: Whether the call may buy the job, too.
+    """
+
+    at: float
+    process: int
+    call: str
+    job: str
+    buys: bool
+
+
+@attrs.frozen
+class Released:
+    """A call wants a job no more.
+
+    Attributes:
+        job: Its key; "" for all jobs of the call.
+        only_buying: Whether it goes on to want the end of what is bought already.
+    """
+
+    at: float
+    process: int
+    call: str
+    job: str = ""
+    only_buying: bool = False
+
+
+@attrs.frozen
+class Posted:
+    """A paid POST begins.
+
+    Attributes:
+        number: Ordinal of the POST in the history.
+        purchase: Its idempotency key.
+        session: Ordinal of the API key.
+    """
+
+    at: float
+    process: int
+    number: int
+    job: str
+    purchase: str
+    session: int
+
+
+@attrs.frozen
+class Judged:
+    """A POST arrived at the vendor, who decided.
+
+    Attributes:
+        word: The name of the reply, of `vendor.REPLIES`.
+        task: The task that was made; "" for none.
+    """
+
+    at: float
+    process: int
+    number: int
+    job: str
+    word: str
+    task: str
+
+
+@attrs.frozen
+class Answered:
+    """A POST has ended in the process that sent it.
+
+    Attributes:
+        word: The name of the reply, or "timeout", or "cancelled".
+        task: The task that the reply names; "" for none.
+        named: The price that it names.
+        asked: Seconds that it asks to wait.
+    """
+
+    at: float
+    process: int
+    number: int
+    job: str
+    session: int
+    word: str
+    task: str = ""
+    named: float | None = None
+    asked: float | None = None
+
+
+@attrs.frozen
+class Polled:
+    """A status request begins."""
+
+    at: float
+    process: int
+    session: int
+    tasks: tuple[str, ...]
+
+
+@attrs.frozen
+class Told:
+    """A call told its caller something of a job: an outcome, a return value, an exception.
+
+    Attributes:
+        kind: "completed", "failed", "unknown", "accepted", or "final" for a snapshot of an ended task.
+        error: Name of the error's class.
+        code: HTTP status of the error, or None.
+        may_resubmit: As the error says.
+        is_about_task: Whether the error is about a task that was accepted.
+    """
+
+    at: float
+    process: int
+    call: str
+    job: str
+    kind: str
+    task: str = ""
+    error: str = ""
+    code: int | None = None
+    may_resubmit: bool = False
+    is_about_task: bool = False
+    resumed: bool = False
+    text: str = ""
+
+
+@attrs.frozen
+class Finished:
+    """A call has come to its end.
+
+    Attributes:
+        how: "end", "left", "closed", "cancelled", "drained", or the name of the exception that its stream raised.
+    """
+
+    at: float
+    process: int
+    call: str
+    how: str
+
+
+@attrs.frozen
+class Said:
+    """The observer was told `JobEnded`."""
+
+    at: float
+    process: int
+    job: str
+    kind: str
+    task: str
+    resumed: bool
+    error: str = ""
+
+
+@attrs.frozen
+class Settled:
+    """The user has settled a doubt.
+
+    Attributes:
+        how: A task id, "resubmit" or "abandon".
+        purchase: The idempotency key of what was in doubt.
+    """
+
+    at: float
+    process: int
+    job: str
+    how: str
+    purchase: str
+
+
+@attrs.frozen
+class Written:
+    """A call of the journal has returned, so what it wrote is durable."""
+
+    at: float
+    process: int
+    method: str
+    job: str
+
+
+@attrs.frozen
+class Stood:
+    """The figures and remains of a process at a moment when all should be quiet.
+
+    Attributes:
+        moment: "quiet" before the pool was closed, or "closed" after it.
+        figures: Of `Stats`, those that the laws read.
+        tasks: Names of asyncio tasks that are left.
+        timers: Callbacks of timers that are left.
+        unfinished: Job, task id ("" for a doubt) of what the pool calls unfinished.
+    """
+
+    at: float
+    process: int
+    moment: str
+    figures: tuple[tuple[str, float], ...]
+    tasks: tuple[str, ...]
+    timers: tuple[str, ...]
+    unfinished: tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class Complained:
+    """The event loop's exception handler was called, a call hangs, or the loop stands still."""
+
+    at: float
+    process: int
+    what: str
+    call: str = ""
+
+
+Entry: TypeAlias = (
+    Acted
+    | Wanted
+    | Released
+    | Posted
+    | Judged
+    | Answered
+    | Polled
+    | Told
+    | Finished
+    | Said
+    | Settled
+    | Written
+    | Stood
+    | Complained
+)
+E = TypeVar("E")
+
+
+class Trace:
+    """The entries of a history."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.process = 0
+
+    def of(self, kind: type[E]) -> Iterator[E]:
+        """Return the entries of a kind, in order."""
+        return (entry for entry in self.entries if isinstance(entry, kind))
+
+    def fingerprint(self) -> str:
+        """Return a digest of all that happened."""
+        return sha256("\n".join(map(repr, self.entries)).encode()).hexdigest()

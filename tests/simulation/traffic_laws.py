@@ -1,0 +1,122 @@
+"""The laws of traffic: which requests begin, how many, and what an outage may cost.
+
+All other laws are in `laws`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from evolink_async import Cadence
+from tests.simulation import money_laws
+from tests.simulation import script as steps
+from tests.simulation.history import History
+from tests.simulation.trace import Acted, Finished, Judged, Polled, Posted, Released, Told, Wanted
+from tests.simulation.vendor import DOUBTS
+from tests.simulation.violation import Violation
+
+WINDOW = 10.0
+"""Seconds over which status requests are counted."""
+KEY_REFUSALS = ("401", "402", "403_key")
+
+
+def no_unwanted_post(history: History) -> Iterator[Violation]:
+    """No paid POST begins without an owner, after close or drain, or before the time that the vendor asked for."""
+    law = "6 no unwanted POST"
+    owners, why = defaultdict[str, set[str]](set), dict[str, str]()
+    ends = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    closes_in, drained = -1, set[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted) and entry.buys:
+            # What a drained run reads is not to be bought any more.
+            owners[entry.job] |= {entry.call} - drained
+            if entry.call in drained:
+                why[entry.job] = "drain"
+        elif isinstance(entry, Released):
+            drained |= {entry.call} if entry.only_buying else set()
+            how = (
+                "drain"
+                if entry.only_buying
+                else ends.get(entry.call, "").partition(":")[0].replace("evolink_async", "an error") or "end"
+            )
+            # The reason is kept, so that each way of losing an owner is a situation of its own.
+            for job in [entry.job] if entry.job else list(owners):
+                if entry.call in owners[job]:
+                    owners[job].discard(entry.call)
+                    why[job] = how
+        elif isinstance(entry, Acted) and entry.text.startswith("ClosePool"):
+            closes_in = entry.process
+        elif isinstance(entry, Posted):
+            if not owners[entry.job]:
+                yield Violation(law, f"a POST without an owner, after {why.get(entry.job, 'nothing')}", f"{entry}")
+            if entry.process == closes_in:
+                yield Violation(law, "a POST after the pool began to close", f"{entry}")
+    yield from money_laws.before_its_time(law, history)
+
+
+def polls_bounded(history: History) -> Iterator[Violation]:
+    """Polls stay within the budget of requests, and no task is polled that no call waits for."""
+    law, tasks = "9 polls bounded", {task.task_id: task for task in history.ledger}
+    wants = defaultdict[str, set[str]](set)
+    times, last_asked = list[float](), dict[str, int]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted):
+            wants[entry.job].add(entry.call)
+        elif isinstance(entry, Released) and not entry.only_buying:
+            for job in [entry.job] if entry.job else list(wants):
+                wants[job].discard(entry.call)
+        elif isinstance(entry, Polled):
+            times.append(entry.at)
+            unwanted = [task for task in entry.tasks if task in tasks and not wants[tasks[task].job]]
+            # A task whose key is unknown is asked of one key after the other: one poll in several requests.
+            unwanted = [task for task in unwanted if last_asked.get(task, entry.session) == entry.session]
+            last_asked |= dict.fromkeys(entry.tasks, entry.session)
+            if unwanted:
+                yield Violation(law, "a task is polled that no call waits for", f"{entry.at}: {unwanted}")
+    manual = sum(step.times for step in history.script.steps if isinstance(step, steps.Poll))
+    most, first = Cadence().polls_per_second * WINDOW + 3 + manual, 0
+    for last, at in enumerate(times):
+        while times[first] < at - WINDOW:
+            first += 1
+        if last - first + 1 > most:
+            yield Violation(law, "more status requests than the budget", f"{last - first + 1} in {WINDOW:g} s")
+            return
+
+
+def outages_bounded(history: History) -> Iterator[Violation]:
+    """An outage leaves few jobs in doubt, and a refused key costs another key nothing."""
+    law = "10 outages bounded"
+    submits = max([history.script.submits, *(s.submits for s in history.script.steps if isinstance(s, steps.Retune))])
+    judged = list(history.trace.of(Judged))
+    for step in history.script.steps:
+        if not isinstance(step, steps.Outage | steps.Revoke):
+            continue
+        during = [
+            entry for entry in judged if step.at <= entry.at <= step.at + step.seconds and entry.word == step.reply
+        ]
+        if isinstance(step, steps.Outage) and step.reply in DOUBTS:
+            doubts = len({entry.job for entry in during})
+            if doubts > submits + 3 + 5:
+                yield Violation(law, "an outage leaves many in doubt", f"{doubts} jobs, with {submits} submits at once")
+        if isinstance(step, steps.Revoke) and step.reply in KEY_REFUSALS and len(during) > submits + 3:
+            yield Violation(law, "a refused key is asked again and again", f"{len(during)} POSTs")
+    yield from _costs_of_a_key(law, history)
+
+
+def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
+    healthy = [number for number in range(history.script.sessions) if not is_revoked(history, number)]
+    if not healthy or len(healthy) == history.script.sessions:
+        return
+    for told in history.trace.of(Told):
+        if (
+            told.error in ("AuthenticationError", "InsufficientCreditsError", "AccessDeniedError")
+            and "the vendor" in told.text
+            and not told.task
+        ):
+            yield Violation(law, "one key's refusal fails a job that another key may buy", f"{told}")
+
+
+def is_revoked(history: History, session: int) -> bool:
+    """Tell whether a key is refused at any time of the history."""
+    return any(isinstance(step, steps.Revoke) and step.session == session for step in history.script.steps)
