@@ -107,7 +107,7 @@ def next_poll(
     """
     if isinstance(seen, Snapshot):
         entry.failures = entry.refusals = entry.times_missing = 0
-        entry.first_missing_at, entry.was_seen = 0.0, True
+        entry.first_missing_at = 0.0
         return _after_snapshot(entry, seen, now, pacing, fill)
     if is_service_error(seen):
         delay = _backoff(entry, pacing.cadence)

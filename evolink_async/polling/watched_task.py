@@ -53,7 +53,6 @@ class WatchedTask:
         refusals: Polls in a row that the service refused because of the key.
         times_missing: Polls in a row that the service answered with "no such task".
         first_missing_at: Monotonic seconds of the first of them; 0 without one.
-        was_seen: Whether a poll has shown the task.
         missing_links: Polls that found it completed, without a result link.
         progress: Percent done at the last poll.
         missing_rows: Batch answers that did not contain it.
@@ -78,7 +77,6 @@ class WatchedTask:
     refusals: int = 0
     times_missing: int = 0
     first_missing_at: float = 0.0
-    was_seen: bool = False
     missing_links: int = 0
     progress: int | None = None
     missing_rows: int = 0
@@ -86,6 +84,11 @@ class WatchedTask:
     demand: float = 0.0
     watchers: tuple[Watcher, ...] = ()
     bucket: int | None = None
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether a poll has shown the task."""
+        return self.last_running_at > 0 or self.missing_links > 0
 
     @property
     def known_running_at(self) -> float:
