@@ -17,6 +17,7 @@ from .requests import TASK_ID
 
 T = TypeVar("T")
 
+_STATES = frozenset(state.value for state in TaskState)
 # Final words that other services of this kind use, and spellings of our own. Case is ignored.
 _FINAL_WORDS: dict[str, str] = {
     **{state.value: state.value for state in TaskState},
@@ -113,7 +114,9 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
             raise ValueError("no status")
         # The reply to a submit has the id of a paid task, which must not be lost; the first poll brings the state.
         state = TaskState.PENDING.value
-    word, state = state, _FINAL_WORDS.get(state.strip().lower(), state)
+    word = state
+    if state not in _STATES:
+        state = _FINAL_WORDS.get(state.strip().lower(), state)
     progress, created = row.get("progress"), row.get("created")
     estimates, usage = _object(row.get("task_info")), _object(row.get("usage"))
     # The fields that the snapshot holds whole; all others go to `extra`.
@@ -161,6 +164,8 @@ def _amount(value: Json) -> float | None:
 def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
     """Return the links: `results` is documented as a list of them; an object or a single link is read too."""
     results = row.get("results")
+    if results is None:
+        return ()
     given = results if isinstance(results, list) else [results]
     links = [link for item in given if (link := _link(item)) is not None]
     # Anything that could not be read stays in `extra` too.
