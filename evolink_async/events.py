@@ -21,11 +21,14 @@ __all__ = (
     "Event",
     "JobEnded",
     "JobStarted",
+    "KeyRestored",
     "KeySuspended",
     "Observer",
     "StatusAnswered",
     "SubmitAnswered",
+    "SubmitsHalted",
     "SubmitsLimited",
+    "SubmitsResumed",
     "Uploaded",
     "Uploading",
 )
@@ -185,7 +188,7 @@ class JobEnded:
 
 @attrs.frozen(kw_only=True)
 class KeySuspended:
-    """A key is suspended: it submits nothing more. Its jobs go to other keys, or fail without a request.
+    """A key is suspended. Its jobs go to other keys, or fail without a request, until it is restored.
 
     Attributes:
         at: Unix seconds.
@@ -196,6 +199,19 @@ class KeySuspended:
     at: float
     session: str
     error: EvolinkError
+
+
+@attrs.frozen(kw_only=True)
+class KeyRestored:
+    """A suspended key seems well again: one job tries it, and if that is accepted, all may.
+
+    Attributes:
+        at: Unix seconds.
+        session: Fingerprint of the API key.
+    """
+
+    at: float
+    session: str
 
 
 @attrs.frozen(kw_only=True)
@@ -224,6 +240,30 @@ class BatchReadsOff:
     reason: str
 
 
+@attrs.frozen(kw_only=True)
+class SubmitsHalted:
+    """Paid requests fail, so none is sent but one at a time, as a trial. Tasks are polled all the same.
+
+    Attributes:
+        at: Unix seconds.
+        error: What the last paid request met.
+    """
+
+    at: float
+    error: EvolinkError
+
+
+@attrs.frozen(kw_only=True)
+class SubmitsResumed:
+    """The service accepts paid requests again.
+
+    Attributes:
+        at: Unix seconds.
+    """
+
+    at: float
+
+
 # A union, not a base class, so that a type checker finds a `match` that leaves an event out.
 Event: TypeAlias = (
     JobStarted
@@ -235,7 +275,10 @@ Event: TypeAlias = (
     | DownloadsBehind
     | JobEnded
     | KeySuspended
+    | KeyRestored
     | SubmitsLimited
+    | SubmitsHalted
+    | SubmitsResumed
     | BatchReadsOff
 )
 

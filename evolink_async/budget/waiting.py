@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from itertools import count
 
 import attrs
@@ -51,9 +50,7 @@ class BudgetQueue:
         self._ordinals = count()
         self._inside = 0
         self._waiting = 0
-        self._learner: str | None = None
         self._idle_check: asyncio.TimerHandle | None = None
-        self._slot_free = asyncio.Event()
 
     # --- a job on its way
 
@@ -94,25 +91,6 @@ class BudgetQueue:
             if not self._waiting and self._idle_check is not None:
                 self._idle_check.cancel()
                 self._idle_check = None
-
-    @asynccontextmanager
-    async def turn(self, key: str, *, is_learner: bool) -> AsyncGenerator[None, None]:
-        """Hold the turn to send: while a learner is under way no other paid request begins.
-
-        Its price bounds what the others may cost, so a second of waiting for each price class keeps the budget.
-        """
-        while self._learner is not None and self._learner != key:
-            self._slot_free.clear()
-            await self._slot_free.wait()
-        if not is_learner:
-            yield
-            return
-        self._learner = key
-        try:
-            yield
-        finally:
-            self._learner = None
-            self._slot_free.set()
 
     # --- who waits
 

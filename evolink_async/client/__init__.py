@@ -4,8 +4,9 @@ What is in a request and what an answer means is in `wire`; loops over many requ
 """
 
 from .api_key import ApiKey
+from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
-from .outage_gate import OutageGate
+from .outage_brake import Move, OutageBrake
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure
@@ -15,7 +16,9 @@ __all__ = (
     "AnySession",
     "ApiKey",
     "HttpOptions",
-    "OutageGate",
+    "KeyHealth",
+    "Move",
+    "OutageBrake",
     "Resend",
     "Session",
     "Transport",

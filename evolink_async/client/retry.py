@@ -1,6 +1,6 @@
-"""Whether and when a submit is sent again: attempts, patience, back-off and Retry-After.
+"""When a request is sent again: attempts, patience, back-off and Retry-After.
 
-Which errors allow another send at all is decided in `wire.may_send_again`. Nothing waits here.
+Which errors allow another send at all is decided in `wire.verdict`. Nothing waits here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 import attrs
 import backoff
 
-from ..errors import EvolinkError, StatusError
+from ..errors import EvolinkError, StatusError, SubmissionUnknownError
 from ..settings import RetryPolicy
-from ..wire import may_send_again
 
 
-# Of `backoff` only the generators are used. Its decorators sleep by themselves, so the gate could not stop them, and
+# Of `backoff` only the generators are used. Its decorators sleep by themselves, so nothing could stop them, and
 # their full jitter would go below a Retry-After.
 def delays(policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> Iterator[float]:
     """Yield the seconds before the second send, the third, and so on, without end.
@@ -57,29 +56,27 @@ class Resend:
         self.started = self.started if self.sends else now
         self.sends += 1
 
-    def after(self, error: EvolinkError, now: float, *, outage: float = 0.0) -> float | None:
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the policy allows no further send."""
+        return self.sends >= self.policy.attempts
+
+    def pause(self, error: EvolinkError, now: float, *, patience: float | None = None) -> float | None:
         """Return the seconds to wait before the next send, or None if there is none.
 
-        There is none if the policy does not allow to send again after `error`, after `attempts` sends, and if the wait
-        would end later than `patience` seconds after the first send.
+        There is none after `attempts` sends, and if the wait would end later than `patience` seconds after the first.
 
         Args:
             error: How the last send ended.
             now: Monotonic seconds.
-            outage: Seconds for which the submits of all jobs have failed; counts towards `patience`.
+            patience: Seconds; by default those of the policy.
         """
-        return self.pause(error, now, outage=outage) if may_send_again(error, self.policy.resubmit) else None
-
-    def pause(self, error: EvolinkError, now: float, *, outage: float = 0.0) -> float | None:
-        """Do the same for a request that may be sent again after any error, as an upload."""
-        policy = self.policy
-        if self.sends >= policy.attempts:
+        if self.is_exhausted:
             return None
         delay = next(self._delays)
-        asked = error.retry_after if isinstance(error, StatusError) else None
+        asked = error.retry_after if isinstance(error, StatusError | SubmissionUnknownError) else None
         # Retry-After is obeyed in full, with jitter added, so that many callers do not return at the same moment. It
         # may slow us down, never speed us up: 0 or a date in the past leaves the own back-off.
         if asked is not None:
-            delay = max(delay, asked + self.jitter(policy.base))
-        waited = max(now - self.started, outage)
-        return delay if waited + delay <= policy.patience else None
+            delay = max(delay, asked + self.jitter(self.policy.base))
+        return delay if now - self.started + delay <= (patience or self.policy.patience) else None

@@ -5,6 +5,7 @@ Requests are repeated in `submitting` and scheduled in `polling`, not here.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -19,7 +20,8 @@ from ..errors import (
     SubmissionUnknownError,
     TransportError,
 )
-from ..events import Emit, KeySuspended
+from ..events import Emit, KeyRestored, KeySuspended
+from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..wire import (
     Credits,
@@ -29,12 +31,15 @@ from ..wire import (
     encode_batch,
     encode_credits,
     encode_poll,
+    is_foreign,
+    lacks_credits,
     on_batch,
     on_poll,
     on_submit,
     suspends_key,
 )
-from .outage_gate import OutageGate
+from .key_health import KeyHealth
+from .outage_brake import OutageBrake
 from .transport import Transport
 
 KEY_CHECK_SECONDS = 60.0
@@ -47,15 +52,17 @@ class Session:
     Args:
         transport: Sends the requests.
         fingerprint: Of the API key; see `ApiKey`.
-        gate: The gate that submits of this account must pass.
-        emit: Called when the key is suspended.
+        policy: The back-off after refusals.
+        emit: Called when the key is suspended, and when it is restored.
         clock: Returns Unix seconds.
+        now: Returns monotonic seconds.
 
     Attributes:
         fingerprint: As given.
-        suspended: The error that suspended the key, so that it submits nothing more; None while it may submit.
-        gate: As given.
-        busy: Jobs of this pool that are being submitted or watched under this key.
+        health: Whether the key may submit.
+        brake: Whether its submits meet an outage, which may be of this account alone.
+        busy: Tasks that are watched under this key.
+        submitting: Submits under way with this key.
     """
 
     def __init__(
@@ -63,24 +70,26 @@ class Session:
         transport: Transport,
         fingerprint: str,
         *,
-        gate: OutageGate,
+        policy: RetryPolicy,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fingerprint = fingerprint
-        self.suspended: StatusError | None = None
-        self.gate = gate
+        self.health = KeyHealth(policy)
+        self.brake = OutageBrake(policy, 1)
         self.busy = 0
+        self.submitting = 0
         self._transport = transport
         self._emit = emit
         self._clock = clock
+        self._now = now
         self._checked_at = 0.0
-        self._barred: dict[str, StatusError] = {}
-        self._too_busy: StatusError | None = None
 
     def __repr__(self) -> str:
-        state = f"suspended: {self.suspended}" if self.suspended else "active"
-        return f"<Session {self.fingerprint} {state}, {self.busy} jobs>"
+        suspended = self.health.suspended
+        state = f"suspended: {suspended}" if suspended else "active"
+        return f"<Session {self.fingerprint} {state}, {self.busy + self.submitting} jobs>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session is not pickled: it holds open connections; build a pool where it is needed")
@@ -94,14 +103,17 @@ class Session:
         """
         sent_at = self._clock()
         try:
-            verdict = on_submit(await self._transport.send(request), now=self._clock())
+            response = await self._transport.send(request)
         except NotDeliveredError as error:
             return error
         # After the first byte, the service may have accepted the request although no answer came back.
         except TransportError as error:
-            verdict = SubmissionUnknownError(f"{error}; a task may have been accepted and charged")
+            return SubmissionUnknownError(f"{error}; a task may have been accepted and charged", sent_at=sent_at)
+        verdict = on_submit(response, now=self._clock())
         if isinstance(verdict, SubmissionUnknownError):
             verdict.sent_at = sent_at
+            # What an answer says of the key holds, whatever it leaves open about the job.
+            self.suspend_on(decode_error(response, now=self._clock()))
         else:
             self.suspend_on(verdict)
         return verdict
@@ -120,7 +132,7 @@ class Session:
     async def _check_key(self) -> None:
         """Suspend the key if reading its credits is refused too: one odd answer about a task is no proof."""
         now = self._clock()
-        if self.suspended is not None or now - self._checked_at < KEY_CHECK_SECONDS:
+        if self.health.suspended is not None or now - self._checked_at < KEY_CHECK_SECONDS:
             return
         self._checked_at = now
         try:
@@ -157,55 +169,66 @@ class Session:
             raise decode_error(response, now=self._clock())
         return decode_credits(response)
 
+    async def is_answering(self) -> bool:
+        """Whether the service itself, and nothing on the way to it, answers a request that is free."""
+        try:
+            response = await self._transport.send(encode_credits())
+            decode_credits(response)
+        except TransportError:
+            return False
+        except ReplyError:
+            return response.status < 500 and not is_foreign(response)
+        return 200 <= response.status < 300
+
+    async def check(self) -> None:
+        """Find out whether a suspended key is well again; if it seems so, one job may try it. Free of charge."""
+        suspended = self.health.suspended
+        if suspended is None:
+            return
+        self.health.put_off_check(self._now())
+        try:
+            left = await self.credits()
+        except EvolinkError:
+            return
+        has_credits = left.remaining > 0 and (left.key_remaining is None or left.key_remaining > 0)
+        if lacks_credits(suspended) and not has_credits:
+            return
+        self.health.lift()
+        if self._emit is not None:
+            self._emit(KeyRestored(at=self._clock(), session=self.fingerprint))
+
     def suspend_on(self, verdict: object) -> None:
         """Suspend the key if `verdict` is an error of the key or its account, such as 401 or 402; else do nothing."""
         if isinstance(verdict, StatusError) and suspends_key(verdict):
+            is_new = self.health.suspend(verdict, self._now())
             # The event is for the first error only; jobs under way will meet the same one.
-            if self._emit is not None and self.suspended is None:
+            if is_new and self._emit is not None:
                 self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=verdict))
-            self.suspended = verdict
 
     def refusal_for(self, model: str) -> StatusError | None:
-        """Return why this key may not submit a job of `model`; None if it may."""
-        too_busy = self._too_busy if self.gate.is_beyond_patience else None
-        return self.suspended or self._barred.get(model) or too_busy
-
-    def note_too_busy(self, error: StatusError) -> None:
-        """Submit nothing while the service asks to wait for longer than the policy's patience."""
-        self.gate.shut(error.retry_after or 0.0, asked=True)
-        self._too_busy = error
-
-    def bar(self, model: str, error: StatusError) -> None:
-        """Submit no more jobs of `model` with this key: the service says that it has no access."""
-        self._barred[model] = error
+        """Return why no job of `model` is to wait for this key; None if it may submit one now or soon."""
+        return self.health.refusal(model, self._now(), is_idle=not self.busy)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
 
 
-def choose(sessions: tuple[Session, ...], model: str | None = None) -> Session | None:
-    """Return the session for the next job; None if no key may submit it.
-
-    Sessions with an open gate come first, then the one with the fewest jobs.
-
-    Args:
-        sessions: One per key.
-        model: The model of the job; None for a request that any key may send, as an upload.
-    """
-    active = [session for session in sessions if session.refusal_for(model or "") is None]
-    return min(active, key=lambda session: (not session.gate.is_open, session.busy), default=None)
+def choose(sessions: tuple[Session, ...]) -> Session | None:
+    """Return the session for a request that any key may send, as an upload; None if all keys are refused."""
+    active = [session for session in sessions if session.refusal_for("") is None]
+    return min(active, key=lambda session: session.busy + session.submitting, default=None)
 
 
-def suspension_error(sessions: tuple[Session, ...], model: str | None = None) -> StatusError:
-    """Return why no key may submit a job: the refusal of the first.
+def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
+    """Return why no key may send a request: the refusal of the first.
 
     Raises:
         ConfigurationError: No key is refused.
     """
     for session in sessions:
-        if (refusal := session.refusal_for(model or "")) is not None:
-            return refusal
+        if (refusal := session.refusal_for("")) is not None:
+            return copy.copy(refusal)
     raise ConfigurationError("the pool has no session")
 
 

@@ -17,6 +17,7 @@ The rooms that send requests decide when an error is raised. All errors are pick
     |  |- TaskNotFoundError                404
     |  |- RateLimitError                   429
     |  `- ServerError                      5xx
+    |- OutageError                         past patience in an outage; the job was not sent
     |- ReplyError                          the answer cannot be read
     |- TaskError                           the task ended without a video
     |  |- TaskFailedError
@@ -37,6 +38,7 @@ from .service import (
     InsufficientCreditsError,
     InvalidRequestError,
     NotDeliveredError,
+    OutageError,
     RateLimitError,
     ReplyError,
     ServerError,
@@ -64,6 +66,7 @@ __all__ = (
     "JournalError",
     "LinkExpiredError",
     "NotDeliveredError",
+    "OutageError",
     "ParamsError",
     "PreflightError",
     "RateLimitError",

@@ -43,6 +43,7 @@ class SubmissionUnknownError(TransportError):
         request_id: The service's id of the request, if one arrived.
         excerpt: The first 500 bytes of the answer.
         sent_at: Unix seconds just before the request was sent.
+        retry_after: Seconds to wait before the next request, if the answer named them.
     """
 
     # `may_resubmit` stays False: sending the job again could pay for it twice.
@@ -62,6 +63,7 @@ class SubmissionUnknownError(TransportError):
         request_id: str | None = None,
         excerpt: str = "",
         sent_at: float | None = None,
+        retry_after: float | None = None,
     ) -> None:
         self.key = key
         self.idempotency_key = idempotency_key
@@ -70,6 +72,7 @@ class SubmissionUnknownError(TransportError):
         self.request_id = request_id
         self.excerpt = excerpt
         self.sent_at = sent_at
+        self.retry_after = retry_after
         super().__init__(message, kind="submit")
 
     @classmethod
@@ -188,6 +191,23 @@ class ServerError(StatusError):
     # A submit gets this error only for a 503 in that format; every other 5xx leaves it in doubt.
     may_resubmit = True
     advice: str = "Wait a few minutes, then run the job again; nothing was accepted."
+
+
+class OutageError(EvolinkError):
+    """The service has accepted no paid request for longer than `RetryPolicy.patience`; this job was not sent.
+
+    The error of every job that waited, and of the run, which stops reading. Tasks that were accepted go on.
+
+    Attributes:
+        trouble: What the last paid request met, of whichever job.
+    """
+
+    may_resubmit = True
+    advice: str = "Run the same jobs again when the service is back. Those that were accepted are not bought again."
+
+    def __init__(self, message: str, *, trouble: EvolinkError | None = None) -> None:
+        self.trouble = trouble
+        super().__init__(message)
 
 
 class ReplyError(EvolinkError):

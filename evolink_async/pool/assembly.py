@@ -9,7 +9,7 @@ import attrs
 from yarl import URL
 
 from ..budget import BudgetAccount, BudgetQueue
-from ..client import AiohttpTransport, ApiKey, HttpOptions, OutageGate, Session
+from ..client import AiohttpTransport, ApiKey, HttpOptions, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
 from ..events import Emit, Observer
@@ -51,7 +51,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     limits, retry, http = settings.limits, settings.retry, settings.http
     emit = SafeObserver(settings.observer) if settings.observer is not None else None
     sessions = tuple(_session(key, settings, emit) for key in settings.keys)
-    requests, submits = Limiter(limits.requests), Limiter(limits.submits)
+    requests = Limiter(limits.requests)
     schedule = Schedule(settings.cadence, journal.durations())
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
@@ -62,7 +62,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         retry,
         journal,
         budget_queue,
-        submits=submits,
+        submits=limits.submits,
         requests=requests,
         local_files=local_files,
         emit=emit,
@@ -76,7 +76,6 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         journal=journal,
         limits=limits,
         requests=requests,
-        submits=submits,
         in_flight=Limiter(limits.in_flight),
         downloads=Limiter(limits.downloads),
         poller=poller,
@@ -90,7 +89,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 
 def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
     transport = AiohttpTransport(settings.origin, key, options=settings.http)
-    return Session(transport, key.fingerprint, gate=OutageGate(settings.retry.patience), emit=emit)
+    return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
 async def _account(budget: Budget | None, journal: Journal) -> BudgetAccount | None:

@@ -48,7 +48,7 @@ class Engine:
         local_files: Measures and uploads the files that jobs name.
         journal: Where jobs are written down.
         limits: How much may go on at once.
-        requests, submits: Permits for HTTP calls to the API, and for those that submit.
+        requests: Permits for HTTP calls to the API.
         in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
@@ -67,7 +67,6 @@ class Engine:
     journal: Journal
     limits: Limits
     requests: Limiter
-    submits: Limiter
     in_flight: Limiter
     downloads: Limiter
     poller: Poller
@@ -204,7 +203,7 @@ class Engine:
         """Figures of this moment."""
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
-            submitting=self.submits.used,
+            submitting=self.send_loop.limits.used,
             in_flight=len(self.tasks),
             completed=self.ends.counts[Completed],
             failed=self.ends.counts[Failed],
@@ -217,7 +216,7 @@ class Engine:
             lag_p50=self.tasks.lags.at(0.5),
             lag_p95=self.tasks.lags.at(0.95),
             pressure=self.tasks.pressure,
-            submits_limit=self.submits.total,
+            submits_limit=self.send_loop.limits.limit,
             credits_reserved=self.tasks.credits_reserved,
             credits_used=self.ends.credits_used,
             requests=self.requests.used,

@@ -154,9 +154,9 @@ class Run:
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         submission = self._submitting.pop(future)
         self._engine.submitter.release(submission, self)
-        if submission.failure is not None and not self._closed:
-            # No rule expects it, so more of the same may follow: buy no more, and raise it after the last outcome.
-            self._failure = submission.failure
+        if submission.stops_runs is not None and not self._closed:
+            # More of the same would follow: buy no more, and raise it after the last outcome.
+            self._failure = submission.stops_runs
             self.drain()
         self._go_on_with(submission.job, submission.outcome)
         self._finish_if_done()

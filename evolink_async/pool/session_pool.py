@@ -250,6 +250,14 @@ class SessionPool(ExistingTasks):
         async with engine.requests:
             return tuple([await session.credits() for session in engine.sessions])
 
+    async def retry_keys(self) -> None:
+        """Find out now whether suspended keys may be used again, as after a top-up. Free of charge.
+
+        Without this call a suspended key is tried when a job wants it and 60 s have passed; longer if it was suspended
+        again at once. Models that a key was refused for are tried again too.
+        """
+        await self._open_engine().send_loop.queue.check_keys()
+
     def retune(self, limits: Limits) -> None:
         """Change the limits of the open pool. Requests under way are not cut short."""
         self._open_engine().retune(limits)

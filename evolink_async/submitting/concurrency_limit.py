@@ -1,9 +1,13 @@
 """How many submits at once the service bears: one more after a full round that went well, half after a refusal.
 
-It decides and does not wait; the permits are the submitter's.
+It decides and does not wait; who waits for a permit is in `submit_queue`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..client import Session
 
 
 class AdaptiveLimit:
@@ -53,3 +57,50 @@ class AdaptiveLimit:
         self._cut_at = now
         self.limit = max(1, self.limit // 2)
         return True
+
+
+class KeyLimits:
+    """The permits for submits: so many over all keys, and for each key as many as its account bears.
+
+    Args:
+        sessions: The keys.
+        total: Submits at once at most.
+
+    Attributes:
+        total: As given, or as set by `retune`.
+        used: Submits under way.
+    """
+
+    def __init__(self, sessions: Iterable[Session], total: int) -> None:
+        self.total = total
+        self.used = 0
+        self._by_session = {session: AdaptiveLimit(total) for session in sessions}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more submit may be under way."""
+        return self.used < self.total
+
+    @property
+    def limit(self) -> int:
+        """Submits at once now, over all keys."""
+        return min(self.total, sum(limit.limit for limit in self._by_session.values()))
+
+    def of(self, session: Session) -> int:
+        """Return how many submits at once a key may have now."""
+        return self._by_session[session].limit
+
+    def retune(self, total: int) -> None:
+        """Change the most there may be."""
+        self.total = total
+        for limit in self._by_session.values():
+            limit.retune(total)
+
+    def took(self, session: Session) -> bool:
+        """The service took a job; return whether the limit of its key has changed."""
+        limit = self._by_session[session]
+        return limit.took(all_out=session.submitting >= limit.limit)
+
+    def refused(self, session: Session, sent_at: float, now: float) -> bool:
+        """The service refused a job for load; return whether the limit of its key has changed."""
+        return self._by_session[session].refused(sent_at, now)

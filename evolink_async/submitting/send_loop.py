@@ -1,40 +1,40 @@
-"""The sends of one submission: credits, files, permit, journal, POST, journal.
+"""The sends of one submission: credits, files, turn, journal, POST, journal.
 
-What an answer means is decided in `wire.verdict`, whether there is another send in `client.retry`, what is affordable
-in `budget`. Who wants a submission is in `submitter`.
+What an answer means is decided in `wire.verdict`, when a submission may go in `submit_queue`, what is affordable in
+`budget`. Who wants a submission is in `submitter`.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import time
 from collections.abc import Awaitable
 
 from ..budget import BudgetQueue
-from ..client import Session, choose, suspension_error
+from ..client import OutageBrake, Session
 from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
     ConfigurationError,
     EvolinkError,
     JournalError,
+    OutageError,
     RateLimitError,
-    ServerError,
     StatusError,
     SubmissionUnknownError,
 )
-from ..events import Emit, SubmitsLimited
+from ..events import Emit
 from ..jobs import Accepted, Failed, Unknown
 from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles
-from ..wire import bars_model, may_send_again
+from ..wire import bars_model, is_refused_for_load, is_trouble_on_the_way, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
-from .concurrency_limit import AdaptiveLimit
+from .concurrency_limit import KeyLimits
+from .service_facts import ServiceFacts
 from .submission_state import Submission, Submitted, withdrawn
-
-_log = logging.getLogger("evolink_async")
+from .submit_queue import SubmitQueue, Turn
 
 
 class SendLoop:
@@ -45,12 +45,14 @@ class SendLoop:
         policy: When a submit may be sent again.
         journal: Told before and after each send.
         budget_queue: Where jobs get their credits.
-        submits: Permits for submits; held while a job waits for its next send too, so trouble lowers the pace.
+        submits: How many submits may be under way at once.
         requests: Permits for HTTP calls; held for one call.
         local_files: Gives local files their URLs.
         emit: Told what happens.
 
     Attributes:
+        queue: Where submissions wait for their turn.
+        limits: How many submits are under way, and may be.
         is_closing: Whether nothing is sent again.
         sends: Requests sent.
         faults: Those without a task.
@@ -64,25 +66,32 @@ class SendLoop:
         journal: Journal,
         budget_queue: BudgetQueue,
         *,
-        submits: Limiter,
+        submits: int,
         requests: Limiter,
         local_files: LocalFiles,
         emit: Emit | None = None,
     ) -> None:
-        self._sessions = sessions
         self._policy = policy
         self._journal = journal
         self._budget_queue = budget_queue
-        self._submits = submits
         self._requests = requests
         self._local_files = local_files
         self._emit = emit
-        self._adaptive_limit = AdaptiveLimit(submits.total)
-        self._circuit_breakers = CircuitBreakers(policy.refusals, policy.patience)
+        self._brake = OutageBrake(policy, submits)
+        circuits = CircuitBreakers(policy.refusals, policy.patience)
+        self.limits = KeyLimits(sessions, submits)
+        self.queue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
+        self._facts = ServiceFacts(self._brake, self.limits, circuits, emit)
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
         self.refused: int = 0
+
+    def retune(self, submits: int) -> None:
+        """Change how many submits there may be at once."""
+        self.limits.retune(submits)
+        self._brake.retune(submits)
+        self.queue.reconsider()
 
     async def run(self, submission: Submission) -> Submitted:
         """Carry a submission to its end: accepted, failed, or in doubt."""
@@ -93,82 +102,75 @@ class SendLoop:
             submission.is_learner = answer is not None and answer.is_learner
         if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
             return await self._leave(submission, refusal)
-        async with self._submits:
-            return await self._send_until_settled(submission)
+        return await self._send_until_settled(submission)
 
     async def _bring_files(self, submission: Submission) -> EvolinkError | None:
         """Upload what the job needs, with any key that may; gives what stands in the way."""
-        while isinstance(session := self._session_for(submission), Session):
+        while isinstance(session := await self.queue.session(submission), Session):
             try:
                 submission.complete(await self._local_files.with_urls(submission.job.params, session))
                 return None
             except EvolinkError as error:
                 session.suspend_on(error)
-                if session.suspended is not error or submission.doubt is not None:
+                if session.health.suspended is not error or submission.doubt is not None:
                     return error
         return session
 
     async def _send_until_settled(self, submission: Submission) -> Submitted:
         while True:
-            session = self._session_for(submission)
-            if not isinstance(session, Session):
-                return await self._leave(submission, session)
-            submission.session = session
-            session.busy += 1
-            try:
-                turn = self._budget_queue.turn(submission.job.key, is_learner=submission.is_learner)
-                async with session.gate.passage(), turn, self._requests:
-                    verdict = await self._send(submission, session)
-            finally:
-                session.busy -= 1
+            async with self.queue.turn(submission) as turn:
+                if not isinstance(turn, Turn):
+                    return await self._leave(submission, turn)
+                submission.session = turn.session
+                async with self._requests:
+                    verdict = await self._send(submission, turn)
             if verdict is None:
                 submission.under_way = False
                 continue
-            goes_on = not isinstance(verdict, Accepted) and self._goes_on(submission, session, verdict)
+            if isinstance(verdict, Accepted):
+                self._report(submission, verdict)
+                return verdict
+            pause = self._pause_after(submission, turn.session, verdict)
             # From here on it waits for its next send. Otherwise it stays under way until its end is recorded: whoever
             # lets go of it now must not cut that short.
-            submission.under_way = not goes_on
-            if self._emit is not None and not isinstance(verdict, JournalError | ConfigurationError):
-                self._emit(submission.answered(verdict, is_repeated=goes_on))
-            if isinstance(verdict, Accepted):
-                return verdict
-            if not goes_on:
-                return await self._give_up(submission, verdict)
+            submission.under_way = pause is None
+            self._report(submission, verdict, is_repeated=pause is not None)
+            if pause is None:
+                return await self._give_up(submission, turn.session, verdict)
+            if pause > 0:
+                await asyncio.sleep(pause)
 
-    def _session_for(self, submission: Submission) -> Session | StatusError:
-        """Where to send, or why nowhere. What is in doubt stays with the account that may have taken it."""
-        if submission.doubt is not None and submission.session is not None:
-            return submission.session
-        refusal = self._circuit_breakers.refusal(submission.model, time.monotonic())
-        return refusal or choose(self._sessions, submission.model) or suspension_error(self._sessions, submission.model)
+    def _report(self, submission: Submission, verdict: Accepted | EvolinkError, *, is_repeated: bool = False) -> None:
+        if self._emit is not None and not isinstance(verdict, JournalError | ConfigurationError):
+            self._emit(submission.answered(verdict, is_repeated=is_repeated))
 
-    async def _send(self, submission: Submission, session: Session) -> Accepted | EvolinkError | None:
-        """Send once, between two journal entries; None if the gate was shut while the journal wrote the first."""
+    async def _send(self, submission: Submission, turn: Turn) -> Accepted | EvolinkError | None:
+        """Send once, between two journal entries; None if the turn was lost while the journal wrote the first."""
         submission.under_way = True
         try:
-            await self._journal.submitting(submission.intent(session))
+            await self._journal.submitting(submission.intent(turn.session))
         except JournalError as error:
             return error  # what the journal does not hold is not sent
-        # While the journal wrote, its owners may have let go, or the service may have asked others to wait.
-        if not self._is_wanted(submission) or session.gate.is_held:
+        # While the journal wrote, its owners may have let go, or the service may have refused others.
+        if not self._is_wanted(submission) or not self.queue.is_still_given(turn, submission):
             if submission.doubt is None:
                 await self.record(self._journal.refused(submission.job.key))
             return None if self._is_wanted(submission) else withdrawn(submission.job).error
-        verdict = await self._post(submission, session)
+        verdict = await self._post(submission, turn)
         if isinstance(verdict, Snapshot):
-            return await self._take(submission, session, verdict)
+            return await self._take(submission, verdict)
         self.faults += 1
         if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
             await self.record(self._journal.refused(submission.job.key))
         return verdict
 
-    async def _post(self, submission: Submission, session: Session) -> Snapshot | EvolinkError:
+    async def _post(self, submission: Submission, turn: Turn) -> Snapshot | EvolinkError:
         began = time.monotonic()
         submission.resend.sent(began)
         self.sends += 1
         submission.sent_at = time.time()
         try:
-            verdict = await session.submit(submission.request)
+            verdict = await turn.session.submit(submission.request)
         except BaseException as error:
             reason = "closed before the service answered"
             if isinstance(error, Exception):
@@ -181,74 +183,52 @@ class SendLoop:
             )
             raise
         submission.seconds = time.monotonic() - began
-        self._tune(verdict, began)
+        self.refused += isinstance(verdict, RateLimitError)
+        self._facts.note(submission, turn, verdict, began)
         return verdict
 
-    def _tune(self, verdict: Snapshot | EvolinkError, began: float) -> None:
-        """Find out how many submits at once the service bears."""
-        if isinstance(verdict, Snapshot):
-            has_changed = self._adaptive_limit.took(all_out=self._submits.used >= self._submits.total)
-        elif isinstance(verdict, RateLimitError | ServerError):
-            self.refused += isinstance(verdict, RateLimitError)
-            has_changed = self._adaptive_limit.refused(began, time.monotonic())
-        else:
-            return
-        if has_changed:
-            self._submits.resize(self._adaptive_limit.limit)
-            if self._emit is not None:
-                self._emit(SubmitsLimited(at=time.time(), limit=self._adaptive_limit.limit))
-
-    def retune(self, submits: int) -> None:
-        """Change how many submits there may be at once."""
-        self._adaptive_limit.retune(submits)
-        self._submits.resize(submits)
-
-    async def _take(self, submission: Submission, session: Session, snapshot: Snapshot) -> Accepted:
+    async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
         key = submission.job.key
         accepted = Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time())
         submission.accepted = accepted
         self._budget_queue.accepted(key, snapshot.credits_reserved)
-        self._circuit_breakers.took(submission.model)
-        session.gate.open()
         await self.record(self._journal.accepted(accepted))
         return accepted
 
-    def _goes_on(self, submission: Submission, session: Session, error: EvolinkError) -> bool:
-        """Whether there is another send; the gate says when."""
+    def _pause_after(self, submission: Submission, session: Session, error: EvolinkError) -> float | None:
+        """Return the seconds after which a submission may wait for its next turn; None if it has ended."""
         if isinstance(error, SubmissionUnknownError):
             submission.doubt = error
-            session.gate.shut(0)  # while one outcome is unknown, let one job at a time run the same risk
-        elif isinstance(error, StatusError) and not may_send_again(error, "if_undelivered"):
-            session.gate.open()
-        delay = submission.resend.after(error, time.monotonic(), outage=session.gate.outage)
-        if delay is not None:
-            asked = isinstance(error, StatusError) and error.retry_after is not None
-            session.gate.shut(delay, asked=asked)
-            return self._is_wanted(submission)
-        if isinstance(error, StatusError) and error.retry_after is not None:
-            # Beyond patience for this job, and so for all others: they come back without a request of their own.
-            session.note_too_busy(error)
-        # The same job may go to another key: this one certainly did not accept it.
-        if isinstance(error, StatusError) and bars_model(error):
-            session.bar(submission.model, error)
-        is_refused = session.refusal_for(submission.model) is error and submission.doubt is None
-        return is_refused and choose(self._sessions, submission.model) is not None and self._is_wanted(submission)
+        if is_trouble_on_the_way(error) and isinstance(error, StatusError):
+            submission.disliked(error, time.monotonic())
+        if not self._is_wanted(submission) or isinstance(error, JournalError | ConfigurationError):
+            return None
+        is_refused = self.queue.refusal(submission) is not None
+        if suspends_key(error) or bars_model(error):
+            # The same job may go to another key: this one certainly did not accept it.
+            return None if is_refused or submission.doubt is not None else 0.0
+        if is_refused or submission.resend.is_exhausted or not may_send_again(error, self._policy.resubmit):
+            return None
+        if is_refused_for_load(error) or not self._brake.is_open:
+            return 0.0  # the key, or the brake, knows when
+        if submission.is_disliked and self._facts.accepted_sent_at > submission.disliked_at:
+            return None
+        return submission.resend.pause(error, time.monotonic(), patience=self._brake.patience)
 
     def _is_wanted(self, submission: Submission) -> bool:
         """Whether it may be sent again: somebody wants it, and the pool is not closing."""
         return bool(submission.owners) and not self.is_closing
 
-    async def _give_up(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
+    async def _give_up(self, submission: Submission, session: Session, error: EvolinkError) -> Failed | Unknown:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
         if submission.doubt is not None:
             return await self.doubt(submission, submission.doubt)
         self._budget_queue.released(submission.job.key)
-        if isinstance(error, StatusError) and self._circuit_breakers.refused(submission.model, error, time.monotonic()):
-            _log.warning(
-                "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
-            )
-        return Failed(submission.job.key, error)
+        self._facts.note_given_up(session, submission, error)
+        refusal = self.queue.refusal(submission)
+        # Of an outage all jobs are told in the same words.
+        return Failed(submission.job.key, refusal if isinstance(refusal, OutageError) else error)
 
     async def _leave(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
         """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""

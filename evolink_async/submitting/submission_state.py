@@ -6,6 +6,7 @@ Nothing is sent here; that is the submitter's work.
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 import uuid
 from typing import TypeAlias
@@ -14,7 +15,7 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import ConfigurationError, EvolinkError, SubmissionUnknownError
+from ..errors import ConfigurationError, EvolinkError, OutageError, StatusError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
 from ..journal import Intent, Known
@@ -24,6 +25,9 @@ from ..uploads import LocalFiles
 from ..wire import Request, encode_submit
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
+
+MAX_DISLIKES = 3
+"""Refusals on the way after which a firewall may dislike the prompt, if other jobs are accepted meanwhile."""
 
 
 @attrs.define(eq=False)
@@ -38,8 +42,11 @@ class Submission:
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
-        session: The account it is sent to; fixed once it is in doubt.
+        session: The account it was sent to last.
         doubt: Why it may have been accepted, once a send left that open.
+        dislikes: How often something on the way refused it; see `is_trouble_on_the_way`.
+        dislike: The last of these refusals.
+        disliked_at: Monotonic seconds of the first.
         accepted: Its task, as soon as the service has named it.
         is_learner: Whether it finds out the price of its class, so that nothing else is sent meanwhile.
         owners: Who wants it, each a value of its own; without one it is not sent, or not again.
@@ -61,6 +68,9 @@ class Submission:
     lacks_files: bool = False
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
+    dislikes: int = 0
+    dislike: StatusError | None = None
+    disliked_at: float = 0.0
     accepted: Accepted | None = None
     is_learner: bool = False
     sent_at: float = 0.0
@@ -92,6 +102,11 @@ class Submission:
         """Make the request anew, with a URL for every file."""
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
 
+    def disliked(self, error: StatusError, now: float) -> None:
+        """Note that something on the way refused it."""
+        self.disliked_at = self.disliked_at if self.dislikes else now
+        self.dislikes, self.dislike = self.dislikes + 1, error
+
     @property
     def outcome(self) -> Submitted:
         """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
@@ -100,6 +115,26 @@ class Submission:
         if self.task is not None and self.task.done() and not self.task.cancelled():
             return self.task.result()
         return Unknown(self.job.key, self.doubt) if self.doubt is not None else withdrawn(self.job)
+
+    @property
+    def stops_runs(self) -> Exception | None:
+        """Why no run should read on: an exception that no rule expects, or an outage past patience."""
+        if self.failure is not None:
+            return self.failure
+        outcome = self.outcome
+        if isinstance(outcome, Failed) and isinstance(outcome.error, OutageError):
+            return copy.copy(outcome.error)
+        return None
+
+    @property
+    def pinned_session(self) -> Session | None:
+        """The account that may have taken it; None while it certainly was not accepted."""
+        return self.session if self.doubt is not None else None
+
+    @property
+    def is_disliked(self) -> bool:
+        """Whether something on the way has refused it so often that its content may be the reason."""
+        return self.dislikes >= MAX_DISLIKES
 
     @property
     def model(self) -> str:

@@ -165,6 +165,7 @@ class Submitter:
             task.cancel()
         if self._submissions:
             await asyncio.wait(list(self._submissions))
+        await self._loop.queue.aclose()
 
     async def _submit(self, submission: Submission) -> Submitted:
         """Run one submission to its end. Being cancelled is an end too, and so is an exception that no rule expects."""

@@ -20,10 +20,13 @@ from ..events import (
     Event,
     JobEnded,
     JobStarted,
+    KeyRestored,
     KeySuspended,
     StatusAnswered,
     SubmitAnswered,
+    SubmitsHalted,
     SubmitsLimited,
+    SubmitsResumed,
     Uploaded,
     Uploading,
 )
@@ -57,7 +60,7 @@ def level_of(event: Event) -> int:
         # Money may be lost, or nothing more is submitted with this key, until a person acts.
         case JobEnded(outcome=Unknown()) | KeySuspended():
             return logging.ERROR
-        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind():
+        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind() | SubmitsHalted():
             return logging.WARNING
         case Uploaded(error=EvolinkError()) | Downloaded(error=EvolinkError()):
             return logging.WARNING
@@ -91,6 +94,14 @@ def line_of(event: Event, redactor: Redactor) -> Line:
             return _ended(event, redactor)
         case KeySuspended():
             return _suspended(event, redactor)
+        case KeyRestored():
+            text = "API key %s seems well again; one job tries it"
+            return Line(text, (event.session,), {"session": event.session})
+        case SubmitsHalted():
+            text = "no paid requests for now, but one at a time to see if the service is back: %s"
+            return Line(text, (redactor.error(event.error),), _error(event.error))
+        case SubmitsResumed():
+            return Line("the service accepts paid requests again", (), {})
         case SubmitsLimited():
             return Line("at most %d submits at once from now on", (event.limit,), {"limit": event.limit})
         case BatchReadsOff():

@@ -16,12 +16,16 @@ from .files import (
     encode_stream,
 )
 from .messages import READ_HEADERS, REQUEST_KINDS, Request, RequestKind, Response
-from .refusals import decode_error, retry_after, vendor_error
+from .refusals import decode_error, is_foreign, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
     bars_model,
     denies,
+    is_refused_for_load,
+    is_trouble,
+    is_trouble_on_the_way,
+    lacks_credits,
     may_send_again,
     may_upload_again,
     on_batch,
@@ -56,6 +60,11 @@ __all__ = (
     "encode_poll",
     "encode_stream",
     "encode_submit",
+    "is_foreign",
+    "is_refused_for_load",
+    "is_trouble",
+    "is_trouble_on_the_way",
+    "lacks_credits",
     "may_send_again",
     "may_upload_again",
     "on_batch",

@@ -17,6 +17,10 @@ foreign 400 411 413 414 415 422 431                                 refused on t
 foreign 401 403 404 405 407 410 421 426 451                         not accepted: trouble on the way, can be sent again
 any other answer, and no whole answer                               in doubt
 
+Of these, *refusals for load* are 429 and the 503 above: they close a key for a while. *Trouble* closes the brake: no
+connection, no whole answer, 2xx without a task id, 3xx, any 5xx but the 503 above, trouble on the way, 408, 425, 499.
+An answer that does not speak for the service says nothing of a key.
+
 Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
 404, 410, or 400 `invalid_task_id`, of the service                  the service does not know the task
@@ -55,7 +59,7 @@ from ..settings import Resubmit
 from ..task import Snapshot, TaskState
 from .files import decode_upload
 from .messages import Response
-from .refusals import decode_error, vendor_error
+from .refusals import decode_error, retry_after, vendor_error
 from .tasks import decode_batch, decode_task
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
@@ -114,19 +118,19 @@ def on_submit(response: Response, *, now: float) -> Snapshot | StatusError | Sub
     """
     status, code = response.status, (vendor_error(response) or {}).get("code")
     if (isinstance(code, str) and code in _DOUBT_CODES) or status in _AMBIGUOUS:
-        return _in_doubt(response, f"the service answered {decode_error(response, now=now)}")
+        return _in_doubt(response, f"the service answered {decode_error(response, now=now)}", now)
     if 200 <= status < 300:
         try:
             return decode_task(response)
         except ReplyError as error:
             # Also for an error object under HTTP 200: nothing in it says that no task was created.
-            return _in_doubt(response, str(error))
+            return _in_doubt(response, str(error), now)
     refusal = decode_error(response, now=now)
     if status == 429 or _is_not_accepted(response):
         return refusal
     if 400 <= status < 500 and (not refusal.is_foreign or status in _REFUSED_ON_THE_WAY | _TROUBLE_ON_THE_WAY):
         return refusal
-    return _in_doubt(response, f"the service answered {refusal}")
+    return _in_doubt(response, f"the service answered {refusal}", now)
 
 
 def _is_not_accepted(response: Response) -> bool:
@@ -139,7 +143,7 @@ def _is_not_accepted(response: Response) -> bool:
     return isinstance(word, str) and word in NOT_ACCEPTED
 
 
-def _in_doubt(response: Response, reason: str) -> SubmissionUnknownError:
+def _in_doubt(response: Response, reason: str, now: float) -> SubmissionUnknownError:
     code = (vendor_error(response) or {}).get("code")
     return SubmissionUnknownError(
         f"{reason}; a task may have been accepted and charged",
@@ -147,6 +151,7 @@ def _in_doubt(response: Response, reason: str) -> SubmissionUnknownError:
         code=code if isinstance(code, str) else None,
         request_id=response.request_id,
         excerpt=response.excerpt,
+        retry_after=retry_after(response.headers, now),
     )
 
 
@@ -157,9 +162,26 @@ def may_send_again(error: EvolinkError, resubmit: Resubmit) -> bool:
     if isinstance(error, SubmissionUnknownError):
         # After `idempotency_conflict` the service has another body under this key, and will not take this one.
         return resubmit == "same_key" and error.code != "idempotency_conflict"
-    if isinstance(error, StatusError) and error.is_foreign and error.status in _TROUBLE_ON_THE_WAY:
-        return True
-    return isinstance(error, NotDeliveredError | RateLimitError | ServerError)
+    return isinstance(error, NotDeliveredError | RateLimitError | ServerError) or is_trouble_on_the_way(error)
+
+
+def is_refused_for_load(error: EvolinkError) -> bool:
+    """Whether a submit was refused because there were too many: the same one may go later."""
+    return isinstance(error, RateLimitError | ServerError) and not suspends_key(error)
+
+
+def is_trouble_on_the_way(error: EvolinkError) -> bool:
+    """Whether something between refused a submit, as a balancer without a service behind it."""
+    return isinstance(error, StatusError) and error.is_foreign and error.status in _TROUBLE_ON_THE_WAY
+
+
+def is_trouble(error: EvolinkError) -> bool:
+    """Whether a submit met an outage rather than a judgement of the service."""
+    if isinstance(error, SubmissionUnknownError):
+        # Those that are left are about an earlier send of the same purchase.
+        is_about_purchase = error.status is not None and 400 <= error.status < 500 and error.code in _DOUBT_CODES
+        return error.status != 409 and not is_about_purchase
+    return isinstance(error, NotDeliveredError) or is_trouble_on_the_way(error)
 
 
 def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | StatusError | ReplyError:
@@ -231,8 +253,7 @@ def on_upload(
 def may_upload_again(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
-        is_trouble = error.is_foreign and error.status in _TROUBLE_ON_THE_WAY
-        return error.status in (408, 425, 429) or error.status >= 500 or is_trouble
+        return error.status in (408, 425, 429) or error.status >= 500 or is_trouble_on_the_way(error)
     return isinstance(error, TransportError | ReplyError)
 
 
@@ -245,8 +266,13 @@ def suspends_key(error: EvolinkError) -> bool:
     """Whether an error means that the key, or its account, cannot submit any job."""
     if not isinstance(error, StatusError) or error.is_foreign:
         return False
-    has_no_credits = error.code == "insufficient_quota" and error.status != 429
-    return error.status in (401, 402) or (error.status == 403 and error.code in KEY_STATE_CODES) or has_no_credits
+    is_refused = error.status in (401, 402) or (error.status == 403 and error.code in KEY_STATE_CODES)
+    return is_refused or lacks_credits(error)
+
+
+def lacks_credits(error: StatusError) -> bool:
+    """Whether an error of the service means that the account, or the key, has no credits left."""
+    return error.status == 402 or error.code == "insufficient_quota"
 
 
 def bars_model(error: EvolinkError) -> bool:

@@ -1,0 +1,121 @@
+"""Whether one API key may submit: suspended, barred from a model, or refused for load.
+
+It decides and does not wait: times are arguments. Which answers say so is decided in `wire.verdict`; outages, which are
+nobody's refusal, are in `outage_brake`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import backoff
+
+from ..errors import StatusError
+from ..settings import RetryPolicy
+
+CHECK_SECONDS = 60.0
+"""Seconds after which a suspended key is tried again, if a job wants it; doubled by each relapse."""
+LONGEST_CHECK_SECONDS = 3600.0
+
+
+class KeyHealth:
+    """What is known of an API key from the answers to its requests. All times are monotonic seconds.
+
+    Args:
+        policy: The back-off after refusals for load, and how long jobs wait for a key.
+        jitter: Takes a bound and returns a delay up to it.
+
+    Attributes:
+        suspended: The refusal that suspended the key; None while it may submit.
+        is_on_trial: Whether the key was suspended and only one job may find out if it is well again.
+        opens_at: When the next request may be sent with it, after refusals for load.
+    """
+
+    def __init__(self, policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> None:
+        self.suspended: StatusError | None = None
+        self.is_on_trial = False
+        self.opens_at = 0.0
+        self._policy = policy
+        self._jitter = jitter
+        self._barred: dict[str, StatusError] = {}
+        self._check_at = 0.0
+        self._relapses = 0
+        self._load: StatusError | None = None
+        self._load_began = 0.0
+        self._closed_at = float("-inf")
+        self._bursts = 0
+
+    # --- what was learned
+
+    def suspend(self, error: StatusError, now: float) -> bool:
+        """Submit nothing more with the key; return whether that is new."""
+        is_new = self.suspended is None
+        if is_new:
+            self._relapses = self._relapses + 1 if self.is_on_trial else 0
+            self.put_off_check(now)
+        self.suspended, self.is_on_trial = error, False
+        return is_new
+
+    def put_off_check(self, now: float) -> None:
+        """The key is not checked again before some time has passed."""
+        self._check_at = now + min(CHECK_SECONDS * 2.0 ** min(self._relapses, 10), LONGEST_CHECK_SECONDS)
+
+    def lift(self) -> None:
+        """The key seems well again: let one job try it."""
+        self.is_on_trial = self.suspended is not None
+        self.suspended = None
+
+    def forget_bars(self) -> None:
+        """Let jobs of every model try the key again."""
+        self._barred.clear()
+
+    def bar(self, model: str, error: StatusError) -> None:
+        """Submit no more jobs of `model`: the service says that the key has no access."""
+        self._barred[model] = error
+
+    def refused_for_load(self, error: StatusError, sent_at: float, now: float) -> None:
+        """The service refused a request, sent at `sent_at`, because there were too many.
+
+        What was sent before the key was closed is of the same burst: one reason to wait, not ten.
+        """
+        if self._load is None:
+            self._load_began = now
+        self._load = error
+        pause = 0.0
+        if sent_at > self._closed_at:
+            pause = self._jitter(min(self._policy.base * 2.0 ** min(self._bursts, 50), self._policy.cap))
+            self._bursts += 1
+            self._closed_at = now
+        # Retry-After is obeyed in full, with jitter, so that many processes do not return at the same moment. It may
+        # slow us down, never speed us up: 0 or a date in the past leaves the own back-off.
+        if error.retry_after is not None:
+            pause = max(pause, error.retry_after + self._jitter(self._policy.base))
+        self.opens_at = max(self.opens_at, now + pause)
+
+    def accepted(self) -> None:
+        """The service accepted a job. A delay that it has asked for still holds."""
+        self.is_on_trial = False
+        self._load, self._bursts, self._relapses = None, 0, 0
+
+    # --- what follows
+
+    def refusal(self, model: str, now: float, *, is_idle: bool) -> StatusError | None:
+        """Return why no job of `model` is to wait for this key; None if it may go with it now or soon.
+
+        Args:
+            model: What the job asks for.
+            now: Monotonic seconds.
+            is_idle: Whether no task of the key is running, whose end would make room for another.
+        """
+        return self.suspended or self._barred.get(model) or self._refusal_for_load(now, is_idle=is_idle)
+
+    def _refusal_for_load(self, now: float, *, is_idle: bool) -> StatusError | None:
+        if self._load is None or now >= self.opens_at:
+            return None
+        is_asked_too_long = self.opens_at - now > self._policy.patience
+        is_out_of_patience = is_idle and self.opens_at - self._load_began > self._policy.patience
+        return self._load if is_asked_too_long or is_out_of_patience else None
+
+    def is_check_due(self, now: float) -> bool:
+        """Whether it is time to find out if a suspended key is well again."""
+        return self.suspended is not None and now >= self._check_at

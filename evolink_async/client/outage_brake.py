@@ -1,0 +1,176 @@
+"""Whether paid requests may be sent while the service fails: the brake that keeps an outage cheap.
+
+It decides and does not wait: times are arguments, and what waits for it is in `submitting.submit_queue`. What counts as
+trouble is decided in `wire.verdict`. The back-off of status requests is in `polling.outage_backoff`.
+
+    open --three jobs in trouble--> closed --a free probe is answered, or three are not--> half-open
+      ^                               ^                                                      |  |
+      |                               +----------------- a trial is in trouble --------------+  |
+      +---------------- as many trials in a row are accepted as may be sent at once ------------+
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+from ..errors import EvolinkError, OutageError
+from ..settings import RetryPolicy
+
+JOBS_IN_TROUBLE = 3
+"""Jobs in trouble, with no acceptance between, that close the brake."""
+PROBES = 3
+"""Free probes without an answer after which a paid request is tried all the same."""
+DOUBTS = 5
+"""Trials in doubt after which an outage is past patience."""
+STRANGER_PATIENCE = 30.0
+"""Seconds of patience with an address at which the service itself has never answered: it may be the wrong one."""
+
+
+class Move(enum.Enum):
+    """What may be sent now."""
+
+    ANY = "any paid request"
+    TRIAL = "one paid request, as a trial"
+    PROBE = "a free request, to see whether the service answers"
+    NOTHING = "nothing yet"
+    GIVE_UP = "nothing within patience"
+
+
+class OutageBrake:
+    """Stops the paid requests of all jobs while they fail, and lets one at a time find out whether the service is back.
+
+    Args:
+        policy: `base` and `cap` bound the time between two tries; `patience` is how long jobs wait for the end of an
+            outage, from its first closing since the last acceptance.
+        trials: Acceptances in a row that end an outage.
+
+    Attributes:
+        is_open: Whether no outage is known.
+        has_accepted: Whether the service has ever accepted a paid request.
+    """
+
+    def __init__(self, policy: RetryPolicy, trials: int) -> None:
+        self.is_open = True
+        self.has_accepted = False
+        self._policy = policy
+        self._trials = trials
+        self._has_answered = False
+        self._is_half_open = False
+        self._in_trouble: set[str] = set()
+        self._last_trouble: EvolinkError | None = None
+        self._began: float | None = None
+        self._closed_until = 0.0
+        self._tries = 0
+        self._accepted_in_a_row = 0
+        self._doubts = 0
+        self._unanswered_probes = 0
+        self._busy = False
+
+    def retune(self, trials: int) -> None:
+        """Change how many acceptances in a row end an outage."""
+        self._trials = trials
+
+    @property
+    def patience(self) -> float:
+        """Seconds that jobs wait for the end of an outage."""
+        return self._policy.patience if self._has_answered else min(self._policy.patience, STRANGER_PATIENCE)
+
+    # --- what may be sent
+
+    def move(self, now: float) -> Move:
+        """Return what may be sent at `now` (monotonic seconds)."""
+        if self.is_open:
+            return Move.ANY
+        if self._busy:
+            return Move.NOTHING
+        if self._is_half_open:
+            return Move.TRIAL
+        if now >= self._closed_until:
+            return Move.PROBE
+        return Move.GIVE_UP if self._is_past_patience(now) else Move.NOTHING
+
+    def changes_at(self, now: float) -> float:
+        """Return when `move` changes by itself; infinity if it does not."""
+        if self.is_open or self._is_half_open or self._busy:
+            return math.inf
+        ends = [self._closed_until] if self._began is None else [self._closed_until, self._began + self.patience]
+        return min((end for end in ends if end > now), default=math.inf)
+
+    def error(self, now: float) -> OutageError:
+        """Return the error for a job that is not sent because the outage is past patience."""
+        waited = 0.0 if self._began is None else now - self._began
+        return OutageError(
+            f"no paid request was accepted for {waited:.0f} s; last: {self._last_trouble}", trouble=self._last_trouble
+        )
+
+    # --- what was learned
+
+    def began(self) -> None:
+        """A probe or a trial is under way."""
+        self._busy = True
+
+    def ended(self) -> None:
+        """It is no longer. A trial without an answer that counts, as a withdrawn one, hands its place on."""
+        self._busy = False
+
+    def probed(self, now: float, *, is_answered: bool) -> None:
+        """A probe has ended; `is_answered` tells whether the service itself answered it."""
+        self._busy = False
+        if self.is_open:
+            return
+        if is_answered:
+            self._has_answered = self._is_half_open = True
+            return
+        self._unanswered_probes += 1
+        self._is_half_open = self._unanswered_probes >= PROBES and not self._is_past_patience(now)
+        self._close(now)
+
+    def accepted(self, now: float) -> None:
+        """The service accepted a paid request."""
+        self._in_trouble.clear()
+        self._has_answered = self.has_accepted = True
+        if self.is_open:
+            return
+        self._accepted_in_a_row += 1
+        self._began = None if self._is_half_open else now
+        if self._accepted_in_a_row >= self._trials:
+            self.is_open, self._is_half_open, self._began = True, False, None
+            self._tries = self._doubts = self._accepted_in_a_row = 0
+
+    def answered(self) -> None:
+        """The service itself answered, whatever it said."""
+        self._has_answered = True
+
+    def troubled(
+        self, key: str, error: EvolinkError, now: float, *, is_trial: bool, is_new_doubt: bool, asked: float | None
+    ) -> None:
+        """A paid request was in trouble.
+
+        Args:
+            key: The job's.
+            error: What came of it.
+            now: Monotonic seconds.
+            is_trial: Whether it was sent as a trial. Others were under way when the brake closed, and are no news.
+            is_new_doubt: Whether it leaves open whether the job was paid for, for the first time.
+            asked: Seconds of a `Retry-After`.
+        """
+        self._last_trouble = error
+        self._in_trouble.add(key)
+        if not is_trial and (not self.is_open or len(self._in_trouble) < JOBS_IN_TROUBLE):
+            return
+        self._doubts += is_trial and is_new_doubt
+        self._began = now if self._began is None else self._began
+        self._accepted_in_a_row = self._unanswered_probes = 0
+        self.is_open = self._is_half_open = False
+        # A further doubt costs more than a later start.
+        pause = self._policy.patience / 3.0 ** (DOUBTS - self._doubts) if is_trial and is_new_doubt else 0.0
+        self._close(now, max(pause, min(asked or 0.0, self._policy.cap)))
+
+    def _close(self, now: float, least: float = 0.0) -> None:
+        pause = min(self._policy.base * 2.0 ** min(self._tries, 50), self._policy.cap)
+        self._tries += 1
+        self._closed_until = now + max(pause, least)
+
+    def _is_past_patience(self, now: float) -> bool:
+        return self._doubts >= DOUBTS or (self._began is not None and now - self._began >= self.patience)

@@ -1,0 +1,110 @@
+"""What an answer to a submit says of the service and of the key, noted at once and for all jobs.
+
+What becomes of the job itself is decided in `send_loop`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ..client import OutageBrake, Session
+from ..errors import EvolinkError, StatusError, SubmissionUnknownError
+from ..events import Emit, SubmitsHalted, SubmitsLimited, SubmitsResumed
+from ..task import Snapshot
+from ..wire import bars_model, is_refused_for_load, is_trouble
+from .circuit_breaker import CircuitBreakers
+from .concurrency_limit import KeyLimits
+from .submission_state import Submission
+from .submit_queue import Turn
+
+_log = logging.getLogger("evolink_async")
+
+
+class ServiceFacts:
+    """Notes answers where other jobs look before they are sent.
+
+    Args:
+        brake: Of all keys.
+        limits: Of each key.
+        circuits: Of each key and model.
+        emit: Told what changes for all jobs.
+
+    Attributes:
+        accepted_sent_at: Monotonic seconds at which the latest of the accepted submits was sent.
+    """
+
+    def __init__(self, brake: OutageBrake, limits: KeyLimits, circuits: CircuitBreakers, emit: Emit | None) -> None:
+        self.accepted_sent_at = float("-inf")
+        self._brake = brake
+        self._limits = limits
+        self._circuits = circuits
+        self._emit = emit
+
+    def note(self, submission: Submission, turn: Turn, verdict: Snapshot | EvolinkError, sent_at: float) -> None:
+        """Note the answer to a submit.
+
+        Args:
+            submission: What was sent; a doubt of an earlier send still stands in it.
+            turn: What it was sent with.
+            verdict: What the answer means.
+            sent_at: Monotonic seconds.
+        """
+        now, was_open, session = time.monotonic(), self._brake.is_open, turn.session
+        has_new_limit = False
+        if isinstance(verdict, Snapshot):
+            self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
+            has_new_limit = self._note_accepted(session, submission, now)
+        elif is_refused_for_load(verdict) and isinstance(verdict, StatusError):
+            session.health.refused_for_load(verdict, sent_at, now)
+            has_new_limit = self._limits.refused(session, sent_at, now)
+        elif is_trouble(verdict):
+            self._note_trouble(submission, turn, verdict, now)
+        elif isinstance(verdict, StatusError):
+            self._brake.answered()
+            if bars_model(verdict):
+                session.health.bar(submission.model, verdict)
+        self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
+
+    def _note_accepted(self, session: Session, submission: Submission, now: float) -> bool:
+        session.health.accepted()
+        for brake in (self._brake, session.brake):
+            brake.accepted(now)
+        self._circuits.took(session, submission.model)
+        return self._limits.took(session)
+
+    def _note_trouble(self, submission: Submission, turn: Turn, error: EvolinkError, now: float) -> None:
+        in_doubt = isinstance(error, SubmissionUnknownError)
+        asked = error.retry_after if isinstance(error, StatusError | SubmissionUnknownError) else None
+        for brake in (self._brake, turn.session.brake):
+            brake.troubled(
+                submission.job.key,
+                error,
+                now,
+                is_trial=brake in turn.trials,
+                is_new_doubt=in_doubt and submission.doubt is None,
+                asked=asked,
+            )
+
+    def note_given_up(self, session: Session, submission: Submission, error: EvolinkError) -> None:
+        """Note that a job has ended with a refusal: equal ones in a row stop its model."""
+        if isinstance(error, StatusError) and self._circuits.refused(
+            session, submission.model, error, time.monotonic()
+        ):
+            _log.warning(
+                "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
+            )
+
+    def _report(self, *, was_open: bool, has_new_limit: bool, error: Snapshot | EvolinkError) -> None:
+        is_open = self._brake.is_open
+        if self._emit is None:
+            if was_open and not is_open:
+                _log.warning("no paid requests for now, but one at a time to see if the service is back: %s", error)
+            return
+        at = time.time()
+        if has_new_limit:
+            self._emit(SubmitsLimited(at=at, limit=self._limits.limit))
+        if was_open and not is_open and isinstance(error, EvolinkError):
+            self._emit(SubmitsHalted(at=at, error=error))
+        elif is_open and not was_open:
+            self._emit(SubmitsResumed(at=at))
