@@ -122,6 +122,12 @@ class BudgetAccount:
             return Admitted(ceiling / UNITS)
         return self.refusal(ceiling) if ceiling > self._limit - self._spent - self._stuck else Full(ceiling)
 
+    def is_affordable(self, key: str) -> bool:
+        """Whether a job that was admitted may still be sent: the price of its class may have risen meanwhile."""
+        hold = self._holds.get(key)
+        is_learner = hold is not None and self._learners.get(hold.price_class) == key
+        return hold is None or is_learner or self.exposure <= self._limit
+
     def _admit_learner(self, key: str, price_class: PriceClass, room: int) -> Admitted | Full | BudgetError:
         blocked_by = self.unpriced(price_class)
         if len(blocked_by) >= MAX_UNPRICED:

@@ -92,6 +92,10 @@ class BudgetQueue:
                 self._idle_check.cancel()
                 self._idle_check = None
 
+    def is_affordable(self, key: str) -> bool:
+        """Whether a job that got its credits may still be sent."""
+        return self._account is None or self._account.is_affordable(key)
+
     # --- who waits
 
     def reconsider(self) -> None:

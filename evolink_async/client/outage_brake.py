@@ -114,6 +114,10 @@ class OutageBrake:
         """It is no longer. A trial without an answer that counts, as a withdrawn one, hands its place on."""
         self._busy = False
 
+    def skip_probe(self) -> None:
+        """A trial that is free takes the place of a probe."""
+        self._is_half_open = True
+
     def probed(self, now: float, *, is_answered: bool) -> None:
         """A probe has ended; `is_answered` tells whether the service itself answered it."""
         self._busy = False

@@ -18,6 +18,7 @@ from ..errors import (
     ReplyError,
     StatusError,
     SubmissionUnknownError,
+    TaskNotFoundError,
     TransportError,
 )
 from ..events import Emit, KeyRestored, KeySuspended
@@ -232,6 +233,10 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
     raise ConfigurationError("the pool has no session")
 
 
+# Not the account of the task, as far as the answer tells.
+_NO_ACCESS = frozenset({400, 401, 403, 404, 410})
+
+
 class AnySession:
     """All accounts of a pool, for a task of which the journal does not know the account.
 
@@ -247,14 +252,18 @@ class AnySession:
         self._sessions = sessions
 
     async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
-        """Poll once. Accounts are asked in order until one knows the task; later polls ask only that one."""
-        verdict = await self._sessions[0].poll(task_id)
-        for session in self._sessions[1:]:
-            if not (
-                isinstance(verdict, StatusError) and verdict.status in (401, 403, 404, 410) and not verdict.is_foreign
-            ):
-                break
+        """Poll once. Accounts are asked in order until one knows the task; later polls ask only that one.
+
+        A task is missing only if every account says so: one that refuses to answer may have it.
+        """
+        refusal: StatusError | None = None
+        for session in self._sessions:
             verdict = await session.poll(task_id)
             if isinstance(verdict, Snapshot):
                 self._sessions = (session,)
-        return verdict
+            if not isinstance(verdict, StatusError) or verdict.is_foreign or verdict.status not in _NO_ACCESS:
+                return verdict
+            if refusal is None or isinstance(refusal, TaskNotFoundError):
+                refusal = verdict
+        assert refusal is not None  # noqa: S101  # there is at least one account
+        return refusal

@@ -15,6 +15,7 @@ The rooms that send requests decide when an error is raised. All errors are pick
     |  |- InsufficientCreditsError         402
     |  |- AccessDeniedError                403
     |  |- TaskNotFoundError                404
+    |  |- InterceptedError                 401, 403, 404 and the like, from something on the way
     |  |- RateLimitError                   429
     |  `- ServerError                      5xx
     |- OutageError                         past patience in an outage; the job was not sent
@@ -36,6 +37,7 @@ from .service import (
     AccessDeniedError,
     AuthenticationError,
     InsufficientCreditsError,
+    InterceptedError,
     InvalidRequestError,
     NotDeliveredError,
     OutageError,
@@ -60,6 +62,7 @@ __all__ = (
     "DownloadError",
     "EvolinkError",
     "InsufficientCreditsError",
+    "InterceptedError",
     "InvalidRequestError",
     "InvalidValue",
     "JournalConflictError",

@@ -178,6 +178,19 @@ class TaskNotFoundError(StatusError):
     )
 
 
+class InterceptedError(StatusError):
+    """Something on the way, as a firewall, a balancer or a login page, answered in place of the service.
+
+    The service did not see the request, so nothing was accepted and nothing is known of the key, the job or the task.
+    """
+
+    may_resubmit = True
+    advice: str = (
+        "Run the job again later. If other jobs are accepted meanwhile, a firewall may dislike the text or links of "
+        "this one; if none is, check the address, the proxy and the network."
+    )
+
+
 class RateLimitError(StatusError):
     """The service received too many requests (429); it refused this one and charged nothing."""
 

@@ -17,10 +17,10 @@ from ..errors import (
     BudgetError,
     ConfigurationError,
     EvolinkError,
+    InterceptedError,
     JournalError,
     OutageError,
     RateLimitError,
-    StatusError,
     SubmissionUnknownError,
 )
 from ..events import Emit
@@ -29,7 +29,7 @@ from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles
-from ..wire import bars_model, is_refused_for_load, is_trouble_on_the_way, may_send_again, suspends_key
+from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .service_facts import ServiceFacts
@@ -95,14 +95,25 @@ class SendLoop:
 
     async def run(self, submission: Submission) -> Submitted:
         """Carry a submission to its end: accepted, failed, or in doubt."""
-        if submission.doubt is None:  # a doubt holds its credits since it was first sent
-            answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
-            if isinstance(answer, BudgetError):
-                return await self._leave(submission, answer)
-            submission.is_learner = answer is not None and answer.is_learner
+        if (lacking := await self._get_credits(submission)) is not None:
+            return await self._leave(submission, lacking)
         if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
             return await self._leave(submission, refusal)
         return await self._send_until_settled(submission)
+
+    async def _get_credits(self, submission: Submission) -> BudgetError | None:
+        """Wait for credits. A doubt holds its credits since it was first sent."""
+        if submission.doubt is not None:
+            return None
+        answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
+        if isinstance(answer, BudgetError):
+            return answer
+        submission.is_learner = answer is not None and answer.is_learner
+        return None
+
+    def _has_credits(self, submission: Submission) -> bool:
+        """Whether the credits it got are still enough: the price of its class may have risen while it waited."""
+        return submission.doubt is not None or self._budget_queue.is_affordable(submission.job.key)
 
     async def _bring_files(self, submission: Submission) -> EvolinkError | None:
         """Upload what the job needs, with any key that may; gives what stands in the way."""
@@ -126,6 +137,10 @@ class SendLoop:
                     verdict = await self._send(submission, turn)
             if verdict is None:
                 submission.under_way = False
+                if not self._has_credits(submission):
+                    self._budget_queue.released(submission.job.key)
+                    if (refusal := await self._get_credits(submission)) is not None:
+                        return await self._leave(submission, refusal)
                 continue
             if isinstance(verdict, Accepted):
                 self._report(submission, verdict)
@@ -145,14 +160,17 @@ class SendLoop:
             self._emit(submission.answered(verdict, is_repeated=is_repeated))
 
     async def _send(self, submission: Submission, turn: Turn) -> Accepted | EvolinkError | None:
-        """Send once, between two journal entries; None if the turn was lost while the journal wrote the first."""
+        """Send once, between two journal entries; None if it may not go now after all."""
+        if not self._has_credits(submission):
+            return None
         submission.under_way = True
         try:
             await self._journal.submitting(submission.intent(turn.session))
         except JournalError as error:
             return error  # what the journal does not hold is not sent
         # While the journal wrote, its owners may have let go, or the service may have refused others.
-        if not self._is_wanted(submission) or not self.queue.is_still_given(turn, submission):
+        may_go = self.queue.is_still_given(turn, submission) and self._has_credits(submission)
+        if not self._is_wanted(submission) or not may_go:
             if submission.doubt is None:
                 await self.record(self._journal.refused(submission.job.key))
             return None if self._is_wanted(submission) else withdrawn(submission.job).error
@@ -200,7 +218,7 @@ class SendLoop:
         """Return the seconds after which a submission may wait for its next turn; None if it has ended."""
         if isinstance(error, SubmissionUnknownError):
             submission.doubt = error
-        if is_trouble_on_the_way(error) and isinstance(error, StatusError):
+        if isinstance(error, InterceptedError):
             submission.disliked(error, time.monotonic())
         if not self._is_wanted(submission) or isinstance(error, JournalError | ConfigurationError):
             return None

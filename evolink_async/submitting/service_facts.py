@@ -58,7 +58,7 @@ class ServiceFacts:
         elif is_refused_for_load(verdict) and isinstance(verdict, StatusError):
             session.health.refused_for_load(verdict, sent_at, now)
             has_new_limit = self._limits.refused(session, sent_at, now)
-        elif is_trouble(verdict):
+        elif is_trouble(verdict, is_repeated=submission.doubt is not None):
             self._note_trouble(submission, turn, verdict, now)
         elif isinstance(verdict, StatusError):
             self._brake.answered()

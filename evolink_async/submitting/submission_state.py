@@ -15,7 +15,7 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import ConfigurationError, EvolinkError, OutageError, StatusError, SubmissionUnknownError
+from ..errors import ConfigurationError, EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
 from ..journal import Intent, Known
@@ -44,7 +44,7 @@ class Submission:
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it was sent to last.
         doubt: Why it may have been accepted, once a send left that open.
-        dislikes: How often something on the way refused it; see `is_trouble_on_the_way`.
+        dislikes: How often something on the way refused it; see `InterceptedError`.
         dislike: The last of these refusals.
         disliked_at: Monotonic seconds of the first.
         accepted: Its task, as soon as the service has named it.
@@ -69,7 +69,7 @@ class Submission:
     session: Session | None = None
     doubt: SubmissionUnknownError | None = None
     dislikes: int = 0
-    dislike: StatusError | None = None
+    dislike: InterceptedError | None = None
     disliked_at: float = 0.0
     accepted: Accepted | None = None
     is_learner: bool = False
@@ -102,7 +102,7 @@ class Submission:
         """Make the request anew, with a URL for every file."""
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
 
-    def disliked(self, error: StatusError, now: float) -> None:
+    def disliked(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
         self.disliked_at = self.disliked_at if self.dislikes else now
         self.dislikes, self.dislike = self.dislikes + 1, error

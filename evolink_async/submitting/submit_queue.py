@@ -21,6 +21,7 @@ import attrs
 from ..client import Move, OutageBrake, Session
 from ..concurrency import Limiter
 from ..errors import EvolinkError
+from ..wire import is_refused_for_load
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .probes import Probes
@@ -220,7 +221,8 @@ class SubmitQueue:
         refusals = [self._refusal_of(session, submission, now) for session in sessions]
         is_hopeful = any(self._probes.is_checking(session) or session.health.is_check_due(now) for session in sessions)
         if None not in refusals and not is_hopeful:
-            return copy.copy(refusals[0])
+            # One that passes by itself is told before one that a person has to mend.
+            return copy.copy(next((one for one in refusals if one and is_refused_for_load(one)), refusals[0]))
         if self._brake.move(now) is not Move.GIVE_UP:
             return None
         return self._own_error(submission) or self._brake.error(now)

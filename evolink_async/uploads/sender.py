@@ -9,9 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from ..client import Resend, Transport
+import anyio
+
+from ..client import Move, OutageBrake, Resend, Transport
 from ..concurrency import Limiter
-from ..errors import EvolinkError, StatusError, TransportError, UploadError
+from ..errors import EvolinkError, RateLimitError, StatusError, TransportError, UploadError
 from ..events import Emit, Uploaded, Uploading
 from ..media import Upload
 from ..settings import RetryPolicy
@@ -43,6 +45,8 @@ class Sender:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limiter = limiter
+        self._brake = OutageBrake(policy, limiter.total)
+        self._has_news = asyncio.Event()
         self._policy = policy
         self._emit = emit
         self._clock = clock
@@ -54,6 +58,7 @@ class Sender:
         Raises:
             UploadError: The content cannot be read or has changed, the service refuses it, or all tries failed.
             StatusError: The key is refused (401, 402, 403).
+            OutageError: The file service took no file for longer than the policy's patience.
         """
         at = self._clock()
         try:
@@ -67,9 +72,16 @@ class Sender:
     async def _send_until_accepted(self, content: Content, transport: Transport) -> Upload:
         resend = Resend(self._policy)
         while True:
-            async with self._limiter:
-                resend.sent(self._now())
-                result = await self._send_once(content, transport)
+            is_trial = await self._may_send()
+            try:
+                async with self._limiter:
+                    resend.sent(self._now())
+                    result = await self._send_once(content, transport)
+                self._note(content, result, is_trial=is_trial)
+            finally:
+                if is_trial:
+                    self._brake.ended()
+                self._has_news.set()
             if isinstance(result, Upload):
                 return result
             # `may_upload_again` and not `may_send_again`: the rules for paid submits would be too careful.
@@ -77,6 +89,37 @@ class Sender:
             if pause is None:
                 raise _final_error(result, content.source, resend.sends)
             await asyncio.sleep(pause)
+
+    async def _may_send(self) -> bool:
+        """Wait while the file service is out; return whether this upload finds out if it is back.
+
+        Raises:
+            OutageError: The outage is past patience.
+        """
+        while (move := self._brake.move(self._now())) is not Move.ANY:
+            if move is Move.GIVE_UP:
+                raise self._brake.error(self._now())
+            if move in (Move.PROBE, Move.TRIAL):
+                self._brake.skip_probe()
+                self._brake.began()
+                return True
+            self._has_news.clear()
+            changes_in = self._brake.changes_at(self._now()) - self._now()
+            with anyio.move_on_after(changes_in):
+                await self._has_news.wait()
+        return False
+
+    def _note(self, content: Content, result: Upload | EvolinkError, *, is_trial: bool) -> None:
+        """Note for all uploads what this one met."""
+        if isinstance(result, Upload):
+            self._brake.accepted(self._now())
+        elif may_upload_again(result) and not isinstance(result, RateLimitError):
+            asked = result.retry_after if isinstance(result, StatusError) else None
+            self._brake.troubled(
+                content.source, result, self._now(), is_trial=is_trial, is_new_doubt=False, asked=asked
+            )
+        else:
+            self._brake.answered()
 
     async def _send_once(self, content: Content, transport: Transport) -> Upload | EvolinkError:
         try:

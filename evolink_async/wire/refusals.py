@@ -14,6 +14,7 @@ from ..errors import (
     AccessDeniedError,
     AuthenticationError,
     InsufficientCreditsError,
+    InterceptedError,
     InvalidRequestError,
     RateLimitError,
     ServerError,
@@ -25,6 +26,8 @@ from .messages import Response
 
 SERVICE_ID_HEADER = "x-oneapi-request-id"
 """The header in which the service, and nothing before it, names the request. `x-request-id` comes from proxies too."""
+INTERCEPTED = frozenset({401, 403, 404, 405, 407, 410, 421, 426, 451})
+"""Statuses with which a proxy does not pass a request on, for a reason that is not in the request."""
 LONGEST_WAIT = 1e12
 """Seconds; a longer Retry-After is cut to this."""
 ERRORS_BY_STATUS: dict[int, type[StatusError]] = {
@@ -56,6 +59,9 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
     # A submit that is answered with 404 is about no task: the path or the model does not exist.
     if kind is TaskNotFoundError and asked is None:
         kind = InvalidRequestError
+    is_of_proxy = is_foreign(response)
+    if is_of_proxy and status in INTERCEPTED:
+        kind = InterceptedError
     return kind(
         status,
         message or "no text",
@@ -64,7 +70,7 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         retry_after=retry_after(response.headers, now),
         param=param if isinstance(param, str) else None,
         task_id=asked,
-        is_foreign=is_foreign(response),
+        is_foreign=is_of_proxy,
     )
 
 

@@ -18,8 +18,8 @@ foreign 401 403 404 405 407 410 421 426 451                         not accepted
 any other answer, and no whole answer                               in doubt
 
 Of these, *refusals for load* are 429 and the 503 above: they close a key for a while. *Trouble* closes the brake: no
-connection, no whole answer, 2xx without a task id, 3xx, any 5xx but the 503 above, trouble on the way, 408, 425, 499.
-An answer that does not speak for the service says nothing of a key.
+connection, trouble on the way, and everything in doubt, but for a 409 about an earlier send of the same purchase. An
+answer that does not come from the service says nothing of a key.
 
 Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
@@ -42,6 +42,7 @@ from collections.abc import Collection
 
 from ..errors import (
     EvolinkError,
+    InterceptedError,
     NotDeliveredError,
     RateLimitError,
     ReplyError,
@@ -59,7 +60,7 @@ from ..settings import Resubmit
 from ..task import Snapshot, TaskState
 from .files import decode_upload
 from .messages import Response
-from .refusals import decode_error, retry_after, vendor_error
+from .refusals import INTERCEPTED, decode_error, retry_after, vendor_error
 from .tasks import decode_batch, decode_task
 
 KEY_STATE_CODES = frozenset({"key_disabled", "key_expired", "ip_restricted", "invalid_token", "user_disabled"})
@@ -84,9 +85,8 @@ NOT_ACCEPTED = frozenset(
 """Codes and types of a 503 that say that no task was made. The vendor nowhere tells which ones do: this list is our
 ruling. A number alone proves nothing, and `upstream_error` comes from behind the point of no return."""
 
-# Statuses that a proxy sends without passing the request on: first about the request itself, then about the way.
+# Statuses with which a proxy does not pass a request on, because of the request itself.
 _REFUSED_ON_THE_WAY = frozenset({400, 411, 413, 414, 415, 422, 431})
-_TROUBLE_ON_THE_WAY = frozenset({401, 403, 404, 405, 407, 410, 421, 426, 451})
 
 MODEL_ACCESS_CODES = frozenset({"model_access_denied", "key_model_not_allowed"})
 """Codes of a refusal of one key for one model: another key may submit the job."""
@@ -128,7 +128,7 @@ def on_submit(response: Response, *, now: float) -> Snapshot | StatusError | Sub
     refusal = decode_error(response, now=now)
     if status == 429 or _is_not_accepted(response):
         return refusal
-    if 400 <= status < 500 and (not refusal.is_foreign or status in _REFUSED_ON_THE_WAY | _TROUBLE_ON_THE_WAY):
+    if 400 <= status < 500 and (not refusal.is_foreign or status in _REFUSED_ON_THE_WAY | INTERCEPTED):
         return refusal
     return _in_doubt(response, f"the service answered {refusal}", now)
 
@@ -162,7 +162,7 @@ def may_send_again(error: EvolinkError, resubmit: Resubmit) -> bool:
     if isinstance(error, SubmissionUnknownError):
         # After `idempotency_conflict` the service has another body under this key, and will not take this one.
         return resubmit == "same_key" and error.code != "idempotency_conflict"
-    return isinstance(error, NotDeliveredError | RateLimitError | ServerError) or is_trouble_on_the_way(error)
+    return isinstance(error, InterceptedError | NotDeliveredError | RateLimitError | ServerError)
 
 
 def is_refused_for_load(error: EvolinkError) -> bool:
@@ -170,18 +170,17 @@ def is_refused_for_load(error: EvolinkError) -> bool:
     return isinstance(error, RateLimitError | ServerError) and not suspends_key(error)
 
 
-def is_trouble_on_the_way(error: EvolinkError) -> bool:
-    """Whether something between refused a submit, as a balancer without a service behind it."""
-    return isinstance(error, StatusError) and error.is_foreign and error.status in _TROUBLE_ON_THE_WAY
+def is_trouble(error: EvolinkError, *, is_repeated: bool) -> bool:
+    """Whether a submit met an outage rather than a judgement of the service.
 
-
-def is_trouble(error: EvolinkError) -> bool:
-    """Whether a submit met an outage rather than a judgement of the service."""
+    Args:
+        error: What it met.
+        is_repeated: Whether an earlier send of the same purchase is in doubt, which the service may speak about.
+    """
     if isinstance(error, SubmissionUnknownError):
-        # Those that are left are about an earlier send of the same purchase.
-        is_about_purchase = error.status is not None and 400 <= error.status < 500 and error.code in _DOUBT_CODES
-        return error.status != 409 and not is_about_purchase
-    return isinstance(error, NotDeliveredError) or is_trouble_on_the_way(error)
+        is_about_purchase = error.status == 409 or (error.code in _DOUBT_CODES and (error.status or 500) < 500)
+        return not (is_repeated and is_about_purchase)
+    return isinstance(error, InterceptedError | NotDeliveredError)
 
 
 def on_poll(response: Response, *, task_id: str, now: float) -> Snapshot | StatusError | ReplyError:
@@ -253,7 +252,7 @@ def on_upload(
 def may_upload_again(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
-        return error.status in (408, 425, 429) or error.status >= 500 or is_trouble_on_the_way(error)
+        return error.status in (408, 425, 429) or error.status >= 500 or isinstance(error, InterceptedError)
     return isinstance(error, TransportError | ReplyError)
 
 

@@ -76,7 +76,8 @@ def one_outcome(history: History) -> Iterator[Violation]:
 
 def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterator[Violation]:
     if task is None:
-        if told.error != "SubmissionUnknownError" and told.code in (401, 403, 404) and "the balancer" in told.text:
+        is_named = told.error in ("SubmissionUnknownError", "InterceptedError", "UploadError", "OutageError")
+        if not is_named and told.code in (401, 403, 404) and "the balancer" in told.text:
             yield Violation(law, "a page's refusal of a POST taken for the vendor's", f"{told}")
         return
     if task.job != told.job or told.text.startswith("the link of another"):

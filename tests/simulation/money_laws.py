@@ -68,7 +68,9 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             ids |= {task for _, task in entry.unfinished}
             doubted |= {job for job, task in entry.unfinished if not task}
         elif isinstance(entry, Settled):
+            # Who settles a doubt knows of it.
             ids.add(entry.how)
+            doubted.add(entry.job)
         elif isinstance(entry, Told):
             ids.add(entry.task)
             if entry.kind == "unknown":

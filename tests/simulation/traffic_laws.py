@@ -96,7 +96,11 @@ def outages_bounded(history: History) -> Iterator[Violation]:
             entry for entry in judged if step.at <= entry.at <= step.at + step.seconds and entry.word == step.reply
         ]
         if isinstance(step, steps.Outage) and step.reply in DOUBTS:
-            doubts = len({entry.job for entry in during})
+            # A process that begins knows of no outage.
+            jobs = defaultdict[int, set[str]](set)
+            for entry in during:
+                jobs[entry.process].add(entry.job)
+            doubts = max(map(len, jobs.values()), default=0)
             if doubts > submits + 3 + 5:
                 yield Violation(law, "an outage leaves many in doubt", f"{doubts} jobs, with {submits} submits at once")
         if isinstance(step, steps.Revoke) and step.reply in KEY_REFUSALS and len(during) > submits + 3:
@@ -107,6 +111,9 @@ def outages_bounded(history: History) -> Iterator[Violation]:
 def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
     healthy = [number for number in range(history.script.sessions) if not is_revoked(history, number)]
     if not healthy or len(healthy) == history.script.sessions:
+        return
+    # A key that asks for a longer wait than patience is no key that another job may go to.
+    if any("429_400" in wish.sends for wish in history.script.wishes):
         return
     for told in history.trace.of(Told):
         if (
