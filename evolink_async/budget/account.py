@@ -175,6 +175,12 @@ class BudgetAccount:
             self._hold(key, attrs.evolve(hold, is_stuck=True))
             self._end_lesson(key, hold.price_class)
 
+    def found(self, key: str) -> None:
+        """The task of a job in doubt was found: its end will free what is held."""
+        hold = self._drop(key)
+        if hold is not None:
+            self._hold(key, attrs.evolve(hold, is_stuck=False))
+
     def freed(self, key: str) -> None:
         """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
         hold = self._drop(key)

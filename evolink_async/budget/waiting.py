@@ -158,6 +158,12 @@ class BudgetQueue:
             self._account.doubted(key)
             self.reconsider()
 
+    def found(self, key: str) -> None:
+        """A person found the task of the job."""
+        if self._account is not None:
+            self._account.found(key)
+            self.reconsider()
+
     def released(self, key: str) -> None:
         """The job costs nothing."""
         if self._account is not None:

@@ -96,6 +96,8 @@ class ExistingTasks(Lifetime):
         await self._journal.settled(key, how)
         if how in ("resubmit", "abandon"):
             engine.budget_queue.released(key)
+        else:
+            engine.budget_queue.found(key)
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs accepted or in doubt whose outcome was not taken yet. Works after closing too."""

@@ -96,6 +96,7 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
         of_purchase[order.processes[task.number], task.purchase].append(task)
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
+    says_charge = history.script.used is not None
     ceilings: dict[str, float | None] = {}
     named = defaultdict[int, list[tuple[float, float]]](list)
     for entry in history.trace.entries:
@@ -106,6 +107,9 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
                 ceilings.setdefault(task.task_id, max(prices, default=None))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
+        elif isinstance(entry, Said) and entry.task in of_id and entry.kind == "completed" and says_charge:
+            task = of_id[entry.task]
+            named[task.price_class].append((entry.at, task.charged))
     return ceilings
 
 
@@ -161,10 +165,14 @@ class _Replay:
         self._process = 0
         self._wants: dict[str, set[str]] = {}
         self._ended = set[str]()
+        self._unnamed = dict[str, int]()
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""
-        held = self._view.held
+        held = self._view.held.copy()
+        for purchase in held.keys() & self._unnamed.keys():
+            # What has no price of its own holds the highest one named for its class.
+            held[purchase] = max(held[purchase], self._view.named.get(self._unnamed[purchase], 0.0))
         left = limit - sum(held.values())
         open_tasks = [
             task
@@ -184,8 +192,10 @@ class _Replay:
                 self._process = entry.process
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
+                self._unnamed[entry.purchase] = self._classes.get(entry.job, 0)
             case Answered() if entry.task in self._tasks and entry.named is not None:
                 price_class = self._tasks[entry.task].price_class
+                self._unnamed.pop(self._tasks[entry.task].purchase, None)
                 self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
             case Settled() if entry.how in ("abandon", "resubmit"):
                 held.pop(entry.purchase, None)
@@ -194,6 +204,7 @@ class _Replay:
             ):
                 task = self._tasks[entry.task]
                 self._ended.add(task.purchase)
+                self._unnamed.pop(task.purchase, None)
                 if task.purchase in held:
                     held[task.purchase] = task.charged
             case Wanted():

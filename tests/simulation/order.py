@@ -32,17 +32,21 @@ class Order:
     @classmethod
     def of(cls, history: History) -> Order:
         """Read the trace."""
-        order = cls()
+        order, crashed = cls(), dict[int, int]()
         for place, entry in enumerate(history.trace.entries):
             match entry:
                 case Posted():
-                    order.posts[entry.number], order.processes[entry.number] = place, entry.process
+                    # A process that is killed runs to the end of its turn.
+                    killed = crashed.get(entry.process)
+                    order.posts[entry.number] = place if killed is None else killed - 1
+                    order.processes[entry.number] = entry.process
                 case Told() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
                     order.ends.setdefault(entry.task, place)
                 case Settled() if entry.how in ("resubmit", "abandon"):
                     order.settled[entry.purchase] = place
                 case Acted() if entry.text.startswith("Crash"):
                     order.crashes.append(place)
+                    crashed[entry.process] = place
                 case _:
                     pass
         return order
