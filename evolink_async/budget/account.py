@@ -181,6 +181,14 @@ class BudgetAccount:
         if hold is not None:
             self._hold(key, attrs.evolve(hold, is_stuck=False))
 
+    def end_lesson(self, price_class: PriceClass) -> bool:
+        """Let another job find out a price, as nobody waits for the end of the one that does; False if none does."""
+        key = self._learners.get(price_class)
+        if key is None:
+            return False
+        self.doubted(key)
+        return True
+
     def freed(self, key: str) -> None:
         """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
         hold = self._drop(key)

@@ -119,6 +119,9 @@ class BudgetQueue:
         self._idle_check = None
         if not self._is_idle:
             return
+        if any(map(account.end_lesson, list(self._queues))):
+            self.reconsider()
+            return
         for waiter in [waiter for queue in self._queues.values() for waiter in queue]:
             self._answer(waiter, account.refusal(waiter.needed))
 

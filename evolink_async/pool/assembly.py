@@ -75,6 +75,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         local_files=local_files,
         journal=journal,
         limits=limits,
+        cadence=settings.cadence,
         requests=requests,
         in_flight=Limiter(limits.in_flight),
         downloads=Limiter(limits.downloads),

@@ -60,7 +60,7 @@ def _about_paid_task(error: EvolinkError) -> EvolinkError:
 def closed(task_id: str | None = None) -> ConfigurationError:
     """Return the error for who waits, for a task or for outcomes, while the pool is closed."""
     about = f"task {task_id} goes on" if task_id else "tasks already accepted go on"
-    error = ConfigurationError(f"the pool was closed; {about} at the service")
+    error = ConfigurationError(f"the pool is closed; {about} at the service")
     error.may_resubmit = False
     error.advice = "Open a pool with the same journal and run the jobs again: it waits for what was accepted."
     if task_id:

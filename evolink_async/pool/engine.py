@@ -7,6 +7,7 @@ nothing of it is tied to the caller's cancel scopes.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Hashable
 from typing import TypeAlias
@@ -22,7 +23,7 @@ from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing, Unknown
 from ..journal import Journal
 from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
-from ..settings import Limits
+from ..settings import Cadence, Limits
 from ..submitting import SendLoop, Submitter
 from ..task import Snapshot, TaskState
 from ..uploads import LocalFiles, Uploads
@@ -30,9 +31,6 @@ from .conclusion import closed, conclude, outcome_of
 from .ends import Ends
 from .stats import Stats
 from .work import Work
-
-POLL_WITHIN = 0.7
-"""Share of a timeout by which a task is polled; the rest is for the answer."""
 
 Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
@@ -48,6 +46,7 @@ class Engine:
         local_files: Measures and uploads the files that jobs name.
         journal: Where jobs are written down.
         limits: How much may go on at once.
+        cadence: How often tasks are polled.
         requests: Permits for HTTP calls to the API.
         in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
@@ -66,6 +65,7 @@ class Engine:
     local_files: LocalFiles
     journal: Journal
     limits: Limits
+    cadence: Cadence
     requests: Limiter
     in_flight: Limiter
     downloads: Limiter
@@ -110,7 +110,7 @@ class Engine:
         """
         self.check_loop()
         if self._closed:
-            raise ConfigurationError("the pool is closed; open a new one")
+            raise closed()
 
     def check_loop(self) -> None:
         """Refuse to be used from another event loop than the one that opened it.
@@ -141,19 +141,23 @@ class Engine:
         *,
         duration_class: Hashable = None,
         accepted: Accepted | None = None,
-        within: float | None = None,
     ) -> WatchedTask:
-        """Watch a task: by the schedule when we know when it was accepted, else at once."""
+        """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
+
+        What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
+        """
+        age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
+        is_new = age < self.cadence.first_look
         return self.tasks.watch(
             task_id,
             self.account(task_id),
             watcher,
             duration_class=duration_class,
-            age=max(0.0, time.time() - accepted.accepted_at) if accepted else 0.0,
+            age=age if is_new else 0.0,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
             credits_reserved=accepted.credits_reserved if accepted else None,
-            within=within if accepted else 0.0,
+            within=None if is_new else 0.0,
         )
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
@@ -177,27 +181,35 @@ class Engine:
     async def _end_of(
         self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
     ) -> Ended | None:
-        """How the watching of a task ends. A look falls within `timeout`: who waits in small steps learns of it too."""
+        """How the watching of a task ends; None when time was up, and the task still running at a last poll."""
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
             if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
                 waiter.set_result((entry, seen))
 
-        within = timeout * POLL_WITHIN if timeout is not None else None
-        entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted, within=within)
+        entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted)
         self._waiters[waiter] = task_id
-        # Who joins while a poll is under way, or others have planned theirs, gets one in time all the same.
-        timer = None if within is None else self._loop.call_later(within, self.tasks.hint, task_id)
         try:
             await asyncio.wait([waiter], timeout=timeout)
-            return waiter.result() if waiter.done() else None
+            last = None if waiter.done() else await self.last_poll(entry)
+            if waiter.done():
+                return waiter.result()
+            return (entry, last) if last is not None else None
         finally:
             del self._waiters[waiter]
-            if timer is not None:
-                timer.cancel()
             self.tasks.unwatch(entry, heard)
             self.budget_queue.reconsider()
+
+    async def last_poll(self, entry: WatchedTask) -> Snapshot | None:
+        """Poll a task when its time is up, as the last planned poll may have been long before; None if it runs on."""
+        if time.monotonic() - entry.last_running_at < self.cadence.min_interval:
+            return None
+        seen = await self.poller.poll_now(entry)
+        if not isinstance(seen, Snapshot) or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+            return None
+        entry.end_seen_at = time.monotonic()
+        return seen
 
     def stats(self) -> Stats:
         """Figures of this moment."""

@@ -6,7 +6,6 @@ The work belongs to the pool and goes on beside the caller; the streams in `stre
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from contextlib import aclosing
 
@@ -18,7 +17,7 @@ from ..params import AnyParams
 from ..polling import WatchedTask
 from ..settings import Limits
 from ..submitting import Submission, Submitted
-from ..task import Snapshot, TaskState
+from ..task import Snapshot
 from .conclusion import conclude, deadline, drained
 from .engine import Engine
 from .job_source import JobSource, read_jobs
@@ -197,14 +196,10 @@ class Run:
         self._conclude(self._poll_once_more(entry, timeout))
 
     async def _poll_once_more(self, entry: WatchedTask, timeout: float) -> None:
-        """Give a task up only after a poll at the deadline: the last planned one may have been long before."""
-        async with self._engine.requests:
-            seen = await entry.account.poll(entry.task_id)
-        if entry not in self._watched:
-            return
-        is_end = isinstance(seen, Snapshot) and seen.is_final and (seen.state != TaskState.COMPLETED or bool(seen.urls))
-        entry.end_seen_at = time.monotonic()
-        self._ended(entry, seen if is_end else deadline(entry.task_id, timeout))
+        """Give a task up only after a poll at the deadline."""
+        seen = await self._engine.last_poll(entry)
+        if entry in self._watched:
+            self._ended(entry, seen or deadline(entry.task_id, timeout))
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):

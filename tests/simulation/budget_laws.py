@@ -13,8 +13,8 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Answered, Posted, Released, Said, Settled, Told, Wanted
-from tests.simulation.vendor import LOOKALIKES, PRICES, Task
+from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Told, Wanted
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, Task
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -140,7 +140,8 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
     for entry in history.trace.entries:
         if entry.at != moment:
             before, moment = replay.left(limit), entry.at
-        if isinstance(entry, Said) and entry.error == "BudgetError" and entry.job in jobs:
+        is_refused = isinstance(entry, Said) and entry.error == "BudgetError" and entry.job in jobs
+        if isinstance(entry, Said) and is_refused and replay.open_unpriced(jobs[entry.job]) < OPEN_LEARNERS:
             fits, may_fit = (min(pair) for pair in zip(before, replay.left(limit), strict=True))
             is_settled = any(isinstance(other, Settled) for other in history.trace.of(Settled))
             after = ", after a settle" if is_settled else ""
@@ -166,6 +167,9 @@ class _Replay:
         self._wants: dict[str, set[str]] = {}
         self._ended = set[str]()
         self._unnamed = dict[str, int]()
+        self._purchases = dict[int, str]()
+        self._says_charge = history.script.used is not None
+        self._is_resent = history.script.resubmit == "same_key"
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""
@@ -181,9 +185,16 @@ class _Replay:
         ]
         return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
 
+    def open_unpriced(self, price_class: int) -> int:
+        """Return how many purchases of a class have ended, or are in doubt, without a named price."""
+        return sum(self._unnamed[purchase] == price_class for purchase in self._unnamed.keys() & self._ended)
+
     def see(self, entry: object) -> None:
         """Take the next entry of the trace into account."""
         held = self._view.held
+        if isinstance(entry, Acted) and entry.text.startswith("Crash"):
+            # Nobody waits any more for what a process has accepted that was killed.
+            self._wants.clear()
         match entry:
             case Posted():
                 if entry.process != self._process and not self._is_shared:
@@ -192,7 +203,11 @@ class _Replay:
                 self._process = entry.process
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
+                self._purchases[entry.number] = entry.purchase
                 self._unnamed[entry.purchase] = self._classes.get(entry.job, 0)
+            case Answered() if entry.word in DOUBTS and (entry.word == "409" or not self._is_resent):
+                # Only a person can free what a doubt holds.
+                self._ended.add(self._purchases[entry.number])
             case Answered() if entry.task in self._tasks and entry.named is not None:
                 price_class = self._tasks[entry.task].price_class
                 self._unnamed.pop(self._tasks[entry.task].purchase, None)
@@ -204,7 +219,8 @@ class _Replay:
             ):
                 task = self._tasks[entry.task]
                 self._ended.add(task.purchase)
-                self._unnamed.pop(task.purchase, None)
+                if self._says_charge or entry.kind != "completed":
+                    self._unnamed.pop(task.purchase, None)
                 if task.purchase in held:
                     held[task.purchase] = task.charged
             case Wanted():

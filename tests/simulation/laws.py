@@ -86,7 +86,7 @@ def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterato
         yield Violation(law, "completed, but it is not", f"{told}")
     if told.error in TASK_ERRORS and (task.end == "completed" or told.at < task.ended):
         yield Violation(law, "failed, but it is not", f"{told}")
-    if told.error == "DeadlineError" and task.ended < told.at - 1 and not _was_polled(history, task, told.at):
+    if told.error == "DeadlineError" and not _was_polled_at_deadline(history, task, told):
         yield Violation(law, "a deadline passed without a last poll", f"{told}, ended at {task.ended:g}")
     if told.error == "TaskNotFoundError" and not task.is_forgotten and told.call not in _polls(history):
         yield Violation(law, "not found, but the vendor knows it", f"{told}")
@@ -107,7 +107,9 @@ def told_once(history: History) -> Iterator[Violation]:
             kinds[entry.process, entry.kind] += 1
             if entry.resumed or not entry.task or (entry.kind == "failed" and entry.error not in TASK_ERRORS):
                 continue
-            said[entry.process, entry.task] += 1
+            # Who waits for a bare id may come before the job is known that it belongs to.
+            if entry.job != entry.task:
+                said[entry.process, entry.task] += 1
             if history.script.journal == "file" and entry.job not in durable:
                 yield Violation(law, "JobEnded before the durable end", f"{entry}")
         if isinstance(entry, Stood) and entry.moment == "quiet":
@@ -236,9 +238,14 @@ def _runs(history: History) -> list[str]:
     return [*(step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Twin)), "extra", "again"]
 
 
-def _was_polled(history: History, task: Task, until: float) -> bool:
-    """Tell whether a task was polled between its end and a moment."""
-    return any(task.ended <= entry.at <= until and task.task_id in entry.tasks for entry in history.trace.of(Polled))
+def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
+    """Tell whether a task was polled when the time of a call was up, or shortly before, or had not ended by then."""
+    waited = float(told.text.partition("within ")[2].partition(" s")[0])
+    wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]
+    began = max((at for at in wanted if at <= told.at), default=0.0)
+    deadline = max(began, task.begun) + waited
+    polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks]
+    return task.ended >= deadline - 1 or any(deadline - 1 <= at <= told.at for at in polls)
 
 
 def _ended_by_closing(history: History) -> set[str]:
