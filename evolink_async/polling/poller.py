@@ -160,20 +160,6 @@ class Poller:
         if self.tasks.update_pressure():
             self._must_replan.set()
 
-    async def poll_now(self, entry: WatchedTask) -> Snapshot | EvolinkError:
-        """Poll a task outside its turn, because somebody's time is up. It counts towards the request budget."""
-        async with self._requests:
-            at, began = time.time(), self._clock()
-            self._next_slot = max(self._next_slot, began - BURST) + 1 / self._per_second
-            self.requests_sent += 1
-            self.polls += 1
-            entry.polls += 1
-            seen = await entry.account.poll(entry.task_id)
-        self.faults += isinstance(seen, EvolinkError)
-        if self._emit is not None:
-            self._emit(status_answered(at, self._clock() - began, [entry.task_id], seen))
-        return seen
-
     async def _send(self, entries: list[WatchedTask]) -> PollAnswer:
         self.requests_sent += 1
         self.polls += len(entries)

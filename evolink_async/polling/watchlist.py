@@ -52,6 +52,8 @@ class Watchlist:
         self._queues: dict[Account | None, AccountQueue] = {}
         self._planned_pressure = 1.0
         self._last_watchers: tuple[Watcher, ...] = ()
+        # With the number of polls sent before: an answer to one of those is older than the wish.
+        self._looks: dict[WatchedTask, list[tuple[int, Callable[[PollResult], None]]]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -139,6 +141,25 @@ class Watchlist:
                 self._put(entry, soon)
         return entry is not None
 
+    def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
+        """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
+
+        Returns:
+            False if it is not polled: it was just now, or the service fails or has asked to wait.
+        """
+        now, outage = self._clock(), self._queue_of(entry).outage
+        is_fresh = now - entry.last_running_at < self._cadence.min_interval
+        if is_fresh or outage.is_outage or outage.asked_until > now or entry.task_id not in self._entries:
+            return False
+        self._looks.setdefault(entry, []).append((entry.polls, then))
+        self._hurry(entry)
+        return True
+
+    def _hurry(self, entry: WatchedTask) -> None:
+        # While a poll is under way, the next one is planned when its answer comes.
+        if entry.bucket is not None:
+            self._put(entry, min(0.0, entry.due - self._clock()))
+
     def _queue_of(self, entry: WatchedTask) -> AccountQueue:
         """Return the queue of the task's account; tasks whose account is unknown share one queue without batches."""
         account = entry.account if entry.account.poll_many is not None else None
@@ -159,6 +180,7 @@ class Watchlist:
     def _forget(self, entry: WatchedTask) -> None:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
+            self._looks.pop(entry, None)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
 
@@ -232,15 +254,22 @@ class Watchlist:
             return
         if isinstance(seen, Snapshot):
             _check_batch_claims(queue, entry, seen)
+        looks = self._looks.pop(entry, [])
         step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
         if not isinstance(step, PollAgain):
             self._end(entry, step)
             self._call_watchers(entry, step)
-            return
-        self._put(entry, step.delay, is_planned=step.is_planned)
-        # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
-        if isinstance(seen, Snapshot) and not seen.is_final:
-            self._call_watchers(entry, seen)
+        else:
+            self._put(entry, step.delay, is_planned=step.is_planned)
+            # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
+            if isinstance(seen, Snapshot) and not seen.is_final:
+                self._call_watchers(entry, seen)
+            if later := [look for look in looks if look[0] >= entry.polls]:
+                self._looks[entry] = later
+                self._hurry(entry)
+        for polls, then in looks:
+            if polls < entry.polls or not isinstance(step, PollAgain):
+                then(seen)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:
         if isinstance(last, Snapshot):

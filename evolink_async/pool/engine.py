@@ -192,24 +192,29 @@ class Engine:
         self._waiters[waiter] = task_id
         try:
             await asyncio.wait([waiter], timeout=timeout)
-            last = None if waiter.done() else await self.last_poll(entry)
-            if waiter.done():
-                return waiter.result()
-            return (entry, last) if last is not None else None
+            if not waiter.done():
+                await self.last_poll(entry)
+            return waiter.result() if waiter.done() else None
         finally:
             del self._waiters[waiter]
             self.tasks.unwatch(entry, heard)
             self.budget_queue.reconsider()
 
-    async def last_poll(self, entry: WatchedTask) -> Snapshot | None:
-        """Poll a task when its time is up, as the last planned poll may have been long before; None if it runs on."""
-        if time.monotonic() - entry.last_running_at < self.cadence.min_interval:
-            return None
-        seen = await self.poller.poll_now(entry)
-        if not isinstance(seen, Snapshot) or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
-            return None
-        entry.end_seen_at = time.monotonic()
-        return seen
+    async def last_poll(self, entry: WatchedTask) -> None:
+        """Poll a task when somebody's time is up, as the last planned poll may have been long before."""
+        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def then(seen: Snapshot | EvolinkError) -> None:
+            if not answer.done():
+                answer.set_result((entry, seen))
+
+        if not self.tasks.look(entry, then):
+            return
+        self._waiters[answer] = entry.task_id
+        try:
+            await answer
+        finally:
+            del self._waiters[answer]
 
     def stats(self) -> Stats:
         """Figures of this moment."""

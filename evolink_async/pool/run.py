@@ -197,9 +197,9 @@ class Run:
 
     async def _poll_once_more(self, entry: WatchedTask, timeout: float) -> None:
         """Give a task up only after a poll at the deadline."""
-        seen = await self._engine.last_poll(entry)
+        await self._engine.last_poll(entry)
         if entry in self._watched:
-            self._ended(entry, seen or deadline(entry.task_id, timeout))
+            self._ended(entry, deadline(entry.task_id, timeout))
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
