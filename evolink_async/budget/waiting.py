@@ -72,8 +72,7 @@ class BudgetQueue:
         if self._account is None:
             return None
         waiter = _Waiter(key, price_class, next(self._ordinals), asyncio.get_running_loop().create_future())
-        queue = self._queues.setdefault(price_class, deque())
-        queue.append(waiter)
+        self._queues.setdefault(price_class, deque()).append(waiter)
         self._waiting += 1
         self.reconsider()
         try:
@@ -84,9 +83,7 @@ class BudgetQueue:
                 self.released(key)
             raise
         finally:
-            if not waiter.answer.done() or waiter.answer.cancelled():
-                self._waiting -= 1
-                queue.remove(waiter)
+            if self._remove(waiter):
                 self.reconsider()
             if not self._waiting and self._idle_check is not None:
                 self._idle_check.cancel()
@@ -122,13 +119,20 @@ class BudgetQueue:
         if any(map(account.end_lesson, list(self._queues))):
             self.reconsider()
             return
-        for waiter in [waiter for queue in self._queues.values() for waiter in queue]:
-            self._answer(waiter, account.refusal(waiter.needed))
+        while heads := self._heads():
+            for waiter in heads:
+                self._answer(waiter, account.refusal(waiter.needed))
+
+    def _heads(self) -> list[_Waiter]:
+        """The first waiting job of each class, in order of arrival. Who was cancelled in this turn waits no more."""
+        for waiter in [waiter for queue in self._queues.values() for waiter in queue if waiter.answer.done()]:
+            self._remove(waiter)
+        return sorted((queue[0] for queue in self._queues.values()), key=lambda waiter: waiter.ordinal)
 
     def _grant_one(self, account: BudgetAccount) -> _Waiter | None:
         """Answer one job that can be answered; None if there is none."""
         account.keep_free(0)
-        for waiter in sorted((queue[0] for queue in self._queues.values() if queue), key=lambda one: one.ordinal):
+        for waiter in self._heads():
             answer = account.admit(waiter.key, waiter.price_class)
             if not isinstance(answer, Full):
                 self._answer(waiter, answer)
@@ -139,13 +143,19 @@ class BudgetQueue:
         return None
 
     def _answer(self, waiter: _Waiter, answer: Admitted | BudgetError) -> None:
-        queue = self._queues[waiter.price_class]
-        queue.remove(waiter)
-        if not queue:
-            del self._queues[waiter.price_class]
+        self._remove(waiter)
+        waiter.answer.set_result(answer)
+
+    def _remove(self, waiter: _Waiter) -> bool:
+        """Take a job out of its queue, if it is still in it."""
+        queue = self._queues.get(waiter.price_class, ())
+        if waiter not in queue:
+            return False
         self._waiting -= 1
-        if not waiter.answer.done():
-            waiter.answer.set_result(answer)
+        self._queues[waiter.price_class].remove(waiter)
+        if not self._queues[waiter.price_class]:
+            del self._queues[waiter.price_class]
+        return True
 
     # --- what becomes of jobs
 

@@ -37,12 +37,14 @@ class Watchlist:
         wake: Called with the due time of a poll whenever one is set.
 
     Attributes:
+        on_empty: Called when nothing is watched any more.
         lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
     """
 
     def __init__(
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
+        self.on_empty: Callable[[], None] = lambda: None
         self.lags: Quantiles = Quantiles()
         self._cadence = cadence
         self._pacing = Pacing(cadence, schedule)
@@ -183,6 +185,8 @@ class Watchlist:
             self._looks.pop(entry, None)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
+            if not self._entries:
+                self.on_empty()
 
     def next_queue(self) -> tuple[AccountQueue | None, float]:
         """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""

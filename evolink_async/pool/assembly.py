@@ -55,6 +55,8 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     schedule = Schedule(settings.cadence, journal.durations())
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
+    # Whoever waits for credits waits in vain then.
+    poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
     local_files = LocalFiles(Preflight(), uploads)
     send_loop = SendLoop(

@@ -77,6 +77,10 @@ class Ends:
             self._writing.discard(task)
         return True
 
+    def recorded(self, last: Snapshot | EvolinkError, task_id: str) -> Completed | Failed | None:
+        """Return the end of a task that the journal has, when a watcher has only an error of its own."""
+        return self._journal.outcome(task_id) if isinstance(last, EvolinkError) else None
+
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""
         return task in self._writing

@@ -173,7 +173,7 @@ class Engine:
             return None
         # Asked again: the reply to its submit may have come after us.
         owner = self.journal.owner(task_id) or owner
-        outcome = conclude(owner.standing.key if owner else task_id, *ended)
+        outcome = self.ends.recorded(ended[1], task_id) or conclude(owner.standing.key if owner else task_id, *ended)
         await self.ends.conclude(outcome, ended[1])
         self.journal.told(outcome)
         return outcome
@@ -198,7 +198,6 @@ class Engine:
         finally:
             del self._waiters[waiter]
             self.tasks.unwatch(entry, heard)
-            self.budget_queue.reconsider()
 
     async def last_poll(self, entry: WatchedTask) -> None:
         """Poll a task when somebody's time is up, as the last planned poll may have been long before."""

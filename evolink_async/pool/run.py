@@ -219,6 +219,10 @@ class Run:
         task.add_done_callback(self._delivered)
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
+        recorded = self._engine.ends.recorded(last, outcome.task_id or "")
+        if recorded is not None:
+            self._tell(recorded)
+            return
         is_first = await self._engine.ends.settle(outcome, last)
         await self._hand_over(outcome, is_first=is_first)
 
@@ -284,7 +288,6 @@ class Run:
             self._engine.submitter.release(submission, self)
         for entry in self._watched:
             self._unwatch(entry)
-        self._engine.budget_queue.reconsider()
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
             if not self._engine.ends.is_writing(task):  # an end is written down as a whole

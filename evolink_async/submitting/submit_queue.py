@@ -123,21 +123,19 @@ class SubmitQueue:
         try:
             return await waiter.answer
         except asyncio.CancelledError:
-            if not waiter.answer.done() or waiter.answer.cancelled():
-                self._remove(waiter)
-            # The turn came in the same step as the cancellation, so nobody will use it.
-            elif isinstance(turn := waiter.answer.result(), Turn):
+            self._remove(waiter)
+            if not waiter.answer.cancelled() and isinstance(turn := waiter.answer.result(), Turn):
+                # The turn came in the same step as the cancellation, so nobody will use it.
                 self._give_back(submission, turn)
             raise
 
-    def _take(self, submission: Submission, turn: Turn) -> Turn:
+    def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
         self._limits.used += 1
         if submission.is_learner:
             self._learner = submission
         for brake in turn.trials:
             brake.began()
-        return turn
 
     def _give_back(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting -= 1
@@ -168,21 +166,24 @@ class SubmitQueue:
 
     def _answer_one(self, now: float) -> bool:
         for waiter in self._heads():
+            if waiter.answer.done():  # cancelled in this turn of the loop
+                self._remove(waiter)
+                return True
             answer = self._decide(waiter, now)
             if answer is not None:
                 self._remove(waiter)
-                if not waiter.answer.done():
-                    waiter.answer.set_result(answer)
-                    if isinstance(answer, Turn):
-                        self._take(waiter.submission, answer)
+                waiter.answer.set_result(answer)
+                if isinstance(answer, Turn):
+                    self._take(waiter.submission, answer)
                 return True
         return False
 
     def _remove(self, waiter: _Waiter) -> None:
-        queue = self._queues[waiter.kind]
-        queue.remove(waiter)
-        if not queue:
-            del self._queues[waiter.kind]
+        queue = self._queues.get(waiter.kind)
+        if queue is not None and waiter in queue:
+            queue.remove(waiter)
+            if not queue:
+                del self._queues[waiter.kind]
 
     def _decide(self, waiter: _Waiter, now: float) -> Turn | Session | EvolinkError | None:
         """What a submission is told now; None while it has to wait."""
