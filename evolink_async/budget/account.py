@@ -6,6 +6,8 @@ see `waiting`.
 
 from __future__ import annotations
 
+from itertools import count
+
 import attrs
 
 from ..errors import BudgetError
@@ -15,6 +17,8 @@ from .price_list import list_price
 
 UNITS = 10_000
 """Units of a credit. Source: the vendor's own internal unit."""
+EARLIER = "\0"
+"""Between the key of a job and the number of an earlier purchase of it."""
 MAX_UNPRICED = 3
 """Open purchases of one class without a named price, after which the class is refused."""
 
@@ -80,6 +84,7 @@ class BudgetAccount:
         self._holds: dict[str, Hold] = {}
         self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
         self._learners: dict[PriceClass, str] = {}
+        self._ordinals = count()
         self._held = self._stuck = self._kept_free = 0
         for key, amount in ledger.held.items():
             price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
@@ -100,7 +105,7 @@ class BudgetAccount:
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
         """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
         groups = self._unnamed.values() if price_class is None else [self._unnamed.get(price_class, {})]
-        return [key for group in groups for key, hold in group.items() if hold.is_stuck]
+        return [key.partition(EARLIER)[0] for group in groups for key, hold in group.items() if hold.is_stuck]
 
     # --- before a submit
 
@@ -118,7 +123,7 @@ class BudgetAccount:
             text = f"a job of this kind cost {ceiling / UNITS:g} credits, more than the {self._most_per_job / UNITS:g}"
             return self._error(f"{text} that a job may cost; it was not sent", ceiling)
         if ceiling <= room:
-            self._hold(key, Hold(price_class, ceiling))
+            self._hold_for_new(key, Hold(price_class, ceiling))
             return Admitted(ceiling / UNITS)
         return self.refusal(ceiling) if ceiling > self._limit - self._spent - self._stuck else Full(ceiling)
 
@@ -138,7 +143,7 @@ class BudgetAccount:
         if price_class in self._learners or room <= 0:
             return Full(0)
         self._learners[price_class] = key
-        self._hold(key, Hold(price_class, self._guess(price_class)))
+        self._hold_for_new(key, Hold(price_class, self._guess(price_class)))
         return Admitted(None)
 
     def refusal(self, units: int) -> BudgetError:
@@ -216,6 +221,13 @@ class BudgetAccount:
         self._stuck += hold.units * hold.is_stuck
         if not hold.is_named:
             self._unnamed.setdefault(hold.price_class, {})[key] = hold
+
+    def _hold_for_new(self, key: str, hold: Hold) -> None:
+        """Hold credits for a new purchase of a job. What an earlier one may have cost stays held beside it."""
+        earlier = self._drop(key)
+        if earlier is not None:
+            self._hold(f"{key}{EARLIER}{next(self._ordinals)}", earlier)
+        self._hold(key, hold)
 
     def _drop(self, key: str) -> Hold | None:
         hold = self._holds.pop(key, None)

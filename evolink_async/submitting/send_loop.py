@@ -108,7 +108,7 @@ class SendLoop:
         answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
         if isinstance(answer, BudgetError):
             return answer
-        submission.is_learner = answer is not None and answer.is_learner
+        submission.holds_credits, submission.is_learner = True, answer is not None and answer.is_learner
         return None
 
     def _has_credits(self, submission: Submission) -> bool:
@@ -138,7 +138,7 @@ class SendLoop:
             if verdict is None:
                 submission.under_way = False
                 if not self._has_credits(submission):
-                    self._budget_queue.released(submission.job.key)
+                    self.release_credits(submission)
                     if (refusal := await self._get_credits(submission)) is not None:
                         return await self._leave(submission, refusal)
                 continue
@@ -242,7 +242,7 @@ class SendLoop:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
         if submission.doubt is not None:
             return await self.doubt(submission, submission.doubt)
-        self._budget_queue.released(submission.job.key)
+        self.release_credits(submission)
         self._facts.note_given_up(session, submission, error)
         refusal = self.queue.refusal(submission)
         # Of an outage all jobs are told in the same words.
@@ -252,9 +252,15 @@ class SendLoop:
         """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""
         if submission.doubt is not None:
             return await self.doubt(submission, submission.doubt)
-        self._budget_queue.released(submission.job.key)
+        self.release_credits(submission)
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
+
+    def release_credits(self, submission: Submission) -> None:
+        """Give back what is held for a submission that was not accepted. Doing so twice changes nothing."""
+        if submission.holds_credits:
+            submission.holds_credits = False
+            self._budget_queue.released(submission.job.key)
 
     async def doubt(self, submission: Submission, error: SubmissionUnknownError) -> Unknown:
         """Record that a task may exist, with all that helps to find it."""

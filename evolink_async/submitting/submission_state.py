@@ -48,6 +48,7 @@ class Submission:
         dislike: The last of these refusals.
         disliked_at: Monotonic seconds of the first.
         accepted: Its task, as soon as the service has named it.
+        holds_credits: Whether the budget holds credits for it.
         is_learner: Whether it finds out the price of its class, so that nothing else is sent meanwhile.
         owners: Who wants it, each a value of its own; without one it is not sent, or not again.
         sent_at: Unix seconds of the last send.
@@ -72,6 +73,7 @@ class Submission:
     dislike: InterceptedError | None = None
     disliked_at: float = 0.0
     accepted: Accepted | None = None
+    holds_credits: bool = False
     is_learner: bool = False
     sent_at: float = 0.0
     seconds: float = 0.0

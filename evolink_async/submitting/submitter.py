@@ -131,7 +131,7 @@ class Submitter:
         submission.is_withdrawn = True
         self._forget(submission)
         if submission.doubt is None:
-            self._budget_queue.released(submission.job.key)
+            self._loop.release_credits(submission)
         task.cancel()
 
     async def submit(self, job: Job) -> Submitted:
@@ -187,6 +187,5 @@ class Submitter:
         """End a submission from outside: in doubt if a request had begun, else unsent."""
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
-        if not submission.is_withdrawn:
-            self._budget_queue.released(submission.job.key)
+        self._loop.release_credits(submission)
         return withdrawn(submission.job)

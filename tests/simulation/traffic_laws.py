@@ -124,8 +124,12 @@ def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
     # A key that asks for a longer wait than patience is no key that another job may go to.
     if any("429_400" in wish.sends for wish in history.script.wishes):
         return
-    for told in history.trace.of(Told):
-        if (
+    closing = set[int]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Acted) and entry.text.startswith("ClosePool"):
+            closing.add(entry.process)  # nothing is sent any more, with no key
+        told = entry if isinstance(entry, Told) and entry.process not in closing else None
+        if told is not None and (
             told.error in ("AuthenticationError", "InsufficientCreditsError", "AccessDeniedError")
             and "the vendor" in told.text
             and not told.task
