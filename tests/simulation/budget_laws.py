@@ -18,6 +18,8 @@ from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, Task
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
+LASTING_DOUBTS = ("409", "broken")
+"""Replies after which no policy sends a job again."""
 OPEN_LEARNERS = 3
 """Purchases of an unknown price that a class may have open."""
 SLOWEST_WRITE = 6.0
@@ -141,7 +143,8 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
         if entry.at != moment:
             before, moment = replay.left(limit), entry.at
         is_refused = isinstance(entry, Said) and entry.error == "BudgetError" and entry.job in jobs
-        if isinstance(entry, Said) and is_refused and replay.open_unpriced(jobs[entry.job]) < OPEN_LEARNERS:
+        is_judged = is_refused and not replay.has_guesses
+        if isinstance(entry, Said) and is_judged and replay.open_unpriced(jobs[entry.job]) < OPEN_LEARNERS:
             fits, may_fit = (min(pair) for pair in zip(before, replay.left(limit), strict=True))
             is_settled = any(isinstance(other, Settled) for other in history.trace.of(Settled))
             after = ", after a settle" if is_settled else ""
@@ -166,6 +169,7 @@ class _Replay:
         self._process = 0
         self._wants: dict[str, set[str]] = {}
         self._ended = set[str]()
+        self._killed = set[int]()
         self._unnamed = dict[str, int]()
         self._purchases = dict[int, str]()
         self._says_charge = history.script.used is not None
@@ -185,6 +189,12 @@ class _Replay:
         ]
         return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
 
+    @property
+    def has_guesses(self) -> bool:
+        """Whether a purchase holds what the pool guesses, as nobody has named a price of its class."""
+        open_ones = self._view.held.keys() & self._unnamed.keys() & self._ended
+        return any(self._unnamed[purchase] not in self._view.named for purchase in open_ones)
+
     def open_unpriced(self, price_class: int) -> int:
         """Return how many purchases of a class have ended, or are in doubt, without a named price."""
         return sum(self._unnamed[purchase] == price_class for purchase in self._unnamed.keys() & self._ended)
@@ -195,6 +205,7 @@ class _Replay:
         if isinstance(entry, Acted) and entry.text.startswith("Crash"):
             # Nobody waits any more for what a process has accepted that was killed.
             self._wants.clear()
+            self._killed.add(entry.process)
         match entry:
             case Posted():
                 if entry.process != self._process and not self._is_shared:
@@ -205,7 +216,7 @@ class _Replay:
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
                 self._purchases[entry.number] = entry.purchase
                 self._unnamed[entry.purchase] = self._classes.get(entry.job, 0)
-            case Answered() if entry.word in DOUBTS and (entry.word == "409" or not self._is_resent):
+            case Answered() if entry.word in LASTING_DOUBTS or (entry.word in DOUBTS and not self._is_resent):
                 # Only a person can free what a doubt holds.
                 self._ended.add(self._purchases[entry.number])
             case Answered() if entry.task in self._tasks and entry.named is not None:
@@ -223,7 +234,7 @@ class _Replay:
                     self._unnamed.pop(task.purchase, None)
                 if task.purchase in held:
                     held[task.purchase] = task.charged
-            case Wanted():
+            case Wanted() if entry.process not in self._killed:
                 self._wants.setdefault(entry.job, set()).add(entry.call)
             case Released() if not entry.only_buying:
                 for job in [entry.job] if entry.job else list(self._wants):

@@ -240,6 +240,13 @@ def _runs(history: History) -> list[str]:
 
 def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
     """Tell whether a task was polled when the time of a call was up, or shortly before, or had not ended by then."""
+    is_out = any(
+        step.reads and step.at <= told.at <= step.at + step.seconds
+        for step in history.script.steps
+        if isinstance(step, steps.Outage)
+    )
+    if is_out or history.script.poll_trouble:
+        return True  # the service fails, or has asked to wait
     waited = float(told.text.partition("within ")[2].partition(" s")[0])
     wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]
     began = max((at for at in wanted if at <= told.at), default=0.0)
