@@ -24,6 +24,7 @@ __all__ = (
     "KeyRestored",
     "KeySuspended",
     "Observer",
+    "PollingTrouble",
     "StatusAnswered",
     "SubmitAnswered",
     "SubmitsHalted",
@@ -264,6 +265,19 @@ class SubmitsResumed:
     at: float
 
 
+@attrs.frozen(kw_only=True)
+class PollingTrouble:
+    """Polls do not go as usual: the service does not answer them, or says something that no page names.
+
+    Attributes:
+        at: Unix seconds.
+        reason: What is wrong, as a sentence. It may hold a task id and a text of the service.
+    """
+
+    at: float
+    reason: str
+
+
 # A union, not a base class, so that a type checker finds a `match` that leaves an event out.
 Event: TypeAlias = (
     JobStarted
@@ -280,6 +294,7 @@ Event: TypeAlias = (
     | SubmitsHalted
     | SubmitsResumed
     | BatchReadsOff
+    | PollingTrouble
 )
 
 

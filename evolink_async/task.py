@@ -40,6 +40,8 @@ class TaskState(StrEnum):
 # The published list of states has no `cancelled`, but the service's own clients treat it as final.
 FINAL_STATES = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
+_DOCUMENTED = frozenset(TaskState)
+
 
 @attrs.frozen(kw_only=True)
 class TaskFailure:
@@ -99,6 +101,11 @@ class Snapshot:
     def is_final(self) -> bool:
         """Whether the task is completed, failed or cancelled."""
         return self.state in FINAL_STATES
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the pages name the state."""
+        return self.state in _DOCUMENTED
 
     @property
     def credits(self) -> float | None:

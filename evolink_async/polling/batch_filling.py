@@ -6,6 +6,7 @@ Whether the batch route may be used at all is decided in `batch_route`.
 from __future__ import annotations
 
 from ..settings import Cadence
+from ..task import Snapshot
 from .batch_route import MAX_BATCH, BatchRoute
 from .timing_wheel import TimingWheel
 from .watched_task import WatchedTask
@@ -33,3 +34,12 @@ def take_batch_mates(
     for entry in left:
         wheel.put(entry, entry.due)
     return mates
+
+
+def check_batch_claims(route: BatchRoute, entry: WatchedTask, seen: Snapshot) -> None:
+    """Compare a snapshot with the end that a batch answer reported, or with a batch answer that missed the task."""
+    if entry.reported_end is not None:
+        route.confirm(entry.reported_end, seen.state)
+        entry.reported_end = None
+    if entry.missing_rows == 1:
+        entry.missing_rows = 2

@@ -6,9 +6,11 @@ Plain decisions: the clock is an argument, nothing waits and nothing is sent.
     a final state, with links if completed      the end
     any other state                             a poll when the schedule says
     completed, without a link                   3 more polls, then a ReplyError
+    a word that no page names, and links        one more poll that shows the same, then the end, as completed
+    such a word, and an error                   3 equal polls over a minute, then a ReplyError
     404, 410 of the service                     more polls for `not_found_grace`, at least 3, then the error
     401, 403 of the service                     3 more polls over `max_interval`, then the error
-    any other error                             a poll after a back-off, without end
+    any other error                             a poll after a back-off; after 24 hours of nothing else, a ReplyError
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ..errors import (
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .outage_backoff import MAX_RETRY_AFTER
+from .poll_trouble import OddWord, PollTrouble
 from .schedule import Schedule
 from .watched_task import WatchedTask
 
@@ -39,6 +42,11 @@ LEAST_MISSING = 3
 """Polls that the service answers with "no such task" before that is believed."""
 SEEN_FACTOR = 5
 """By how much longer the grace of a task is that an earlier poll has shown."""
+
+UNUSABLE_SECONDS = 24 * 3600.0
+"""Seconds without a usable answer after which a task is given up; it stays unfinished."""
+ODD_POLLS, ODD_SECONDS = 3, 60.0
+"""Equal polls, and the seconds between the first and the last, after which an odd word with an error is believed."""
 
 _REFUSALS = (AuthenticationError, AccessDeniedError, TaskNotFoundError)
 
@@ -106,14 +114,16 @@ def next_poll(
         retry_early: Whether a failed poll may be repeated before the schedule would poll the task again.
     """
     if isinstance(seen, Snapshot):
-        entry.failures = entry.refusals = entry.times_missing = 0
-        entry.first_missing_at = 0.0
         return _after_snapshot(entry, seen, now, pacing, fill)
+    if entry.trouble is None:
+        entry.trouble = PollTrouble(since=now)
     if is_service_error(seen):
-        delay = _backoff(entry, pacing.cadence)
+        if now - entry.trouble.since >= UNUSABLE_SECONDS:
+            return _unusable(entry, seen)
+        delay = _backoff(entry.trouble, pacing.cadence)
         if not retry_early:
             delay = max(delay, pacing.interval(entry, now, fill=fill))
-    elif (refusal_delay := _after_refusal(entry, seen, now, pacing.cadence)) is None:
+    elif (refusal_delay := _after_refusal(entry, entry.trouble, seen, now, pacing.cadence)) is None:
         return seen
     else:
         delay = refusal_delay
@@ -121,46 +131,81 @@ def next_poll(
     return PollAgain(max(delay, min(asked or 0.0, MAX_RETRY_AFTER)))
 
 
+def _unusable(entry: WatchedTask, last: EvolinkError) -> ReplyError:
+    hours = UNUSABLE_SECONDS / 3600
+    return ReplyError(
+        f"no usable answer about task {entry.task_id} for {hours:g} h; last: {last}", task_id=entry.task_id
+    )
+
+
 def is_service_error(seen: EvolinkError) -> bool:
     """Whether an error is due to the service or the network, and not to the task or the key."""
     return not isinstance(seen, _REFUSALS) or seen.is_foreign
 
 
-def _after_refusal(entry: WatchedTask, seen: EvolinkError, now: float, cadence: Cadence) -> float | None:
+def _after_refusal(
+    entry: WatchedTask, trouble: PollTrouble, seen: EvolinkError, now: float, cadence: Cadence
+) -> float | None:
     """Return the seconds until the next poll; None when the refusal ends the watching."""
     if isinstance(seen, TaskNotFoundError):
         # A task that was seen alive is believed longer: a service that restarts may not know it for a while.
         grace = cadence.not_found_grace * (SEEN_FACTOR if entry.was_seen else 1)
-        entry.first_missing_at = entry.first_missing_at or now
-        entry.times_missing += 1
-        left = entry.first_missing_at + grace - now
-        if left <= 0 and entry.times_missing >= LEAST_MISSING:
+        trouble.first_missing_at = trouble.first_missing_at or now
+        trouble.times_missing += 1
+        left = trouble.first_missing_at + grace - now
+        if left <= 0 and trouble.times_missing >= LEAST_MISSING:
             return None
-        return min(_backoff(entry, cadence), max(left, cadence.min_interval))
+        return min(_backoff(trouble, cadence), max(left, cadence.min_interval))
     # A key may be refused for a moment only, and the task, which is paid for, goes on.
-    entry.refusals += 1
-    return cadence.max_interval / REFUSAL_RETRIES if entry.refusals <= REFUSAL_RETRIES else None
+    trouble.refusals += 1
+    return cadence.max_interval / REFUSAL_RETRIES if trouble.refusals <= REFUSAL_RETRIES else None
 
 
 def _after_snapshot(
     entry: WatchedTask, seen: Snapshot, now: float, pacing: Pacing, fill: float
 ) -> PollAgain | Snapshot | EvolinkError:
-    cadence = pacing.cadence
-    if not seen.is_final:
-        new_progress = seen.progress_percent if seen.progress_percent != entry.progress else None
-        entry.progress, entry.last_running_at = seen.progress_percent, now
-        entry.estimated = seen.estimated_seconds or entry.estimated
-        return PollAgain(pacing.interval(entry, now, new_progress=new_progress, fill=fill), is_planned=True)
+    trouble, entry.trouble = entry.trouble, None
     if seen.state == TaskState.COMPLETED and not seen.urls:
-        entry.missing_links += 1
-        if entry.missing_links <= MISSING_LINK_RETRIES:
-            return PollAgain(min(cadence.min_interval * 2**entry.missing_links, cadence.max_interval))
-        return ReplyError(f"task {entry.task_id} is completed, but has no result link", task_id=entry.task_id)
-    entry.end_seen_at = now
-    return seen
+        return _after_missing_link(entry, trouble or PollTrouble(since=now), pacing.cadence)
+    if seen.is_final:
+        entry.end_seen_at = now
+        return seen
+    if not seen.is_documented and (seen.urls or seen.fault is not None):
+        before = trouble.word if trouble is not None else None
+        return _after_odd_word(entry, before, seen, now, pacing.cadence)
+    new_progress = seen.progress_percent if seen.progress_percent != entry.progress else None
+    entry.progress, entry.last_running_at = seen.progress_percent, now
+    entry.estimated = seen.estimated_seconds or entry.estimated
+    return PollAgain(pacing.interval(entry, now, new_progress=new_progress, fill=fill), is_planned=True)
 
 
-def _backoff(entry: WatchedTask, cadence: Cadence) -> float:
+def _after_missing_link(entry: WatchedTask, trouble: PollTrouble, cadence: Cadence) -> PollAgain | ReplyError:
+    entry.trouble = trouble
+    trouble.missing_links += 1
+    if trouble.missing_links <= MISSING_LINK_RETRIES:
+        return PollAgain(min(cadence.min_interval * 2**trouble.missing_links, cadence.max_interval))
+    return ReplyError(f"task {entry.task_id} is completed, but has no result link", task_id=entry.task_id)
+
+
+def _after_odd_word(
+    entry: WatchedTask, before: OddWord | None, seen: Snapshot, now: float, cadence: Cadence
+) -> PollAgain | Snapshot | ReplyError:
+    """A word that no page names, but with links or an error: it is believed when it is said again."""
+    is_same = before is not None and before.is_same(seen)
+    word = attrs.evolve(before, polls=before.polls + 1) if before is not None and is_same else OddWord(seen, 1, now)
+    if seen.urls and word.polls > 1:
+        entry.end_seen_at = now
+        return attrs.evolve(seen, state=TaskState.COMPLETED)
+    if not seen.urls and word.polls >= ODD_POLLS and now - word.since >= ODD_SECONDS:
+        reason = seen.fault.message if seen.fault is not None else None
+        text = f"task {entry.task_id} is {seen.state!r}, which no page explains, with an error: {reason or 'no text'}"
+        return ReplyError(text, task_id=entry.task_id)
+    entry.trouble = PollTrouble(since=now, word=word)
+    entry.last_running_at = now
+    return PollAgain(cadence.min_interval if seen.urls else max(cadence.min_interval, ODD_SECONDS / ODD_POLLS))
+
+
+def _backoff(trouble: PollTrouble, cadence: Cadence) -> float:
     """Count a failure; return twice `min_interval`, doubled for each failure before it, up to `max_interval`."""
-    entry.failures += 1
-    return min(cadence.min_interval * 2.0 ** min(entry.failures, 30), cadence.max_interval)
+    trouble.failures += 1
+    return min(cadence.min_interval * 2.0 ** min(trouble.failures, 30), cadence.max_interval)

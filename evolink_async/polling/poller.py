@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from ..concurrency import Limiter
 from ..errors import EvolinkError, StatusError
-from ..events import BatchReadsOff, Emit, StatusAnswered
+from ..events import BatchReadsOff, Emit, PollingTrouble, StatusAnswered
 from ..settings import Cadence
 from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
@@ -64,6 +64,7 @@ class Poller:
         self.requests_sent: int = 0
         self.faults: int = 0
         self.refused: int = 0
+        self.tasks.reports.report = self._report
         self._per_second = cadence.polls_per_second
         self._requests = requests
         self._emit = emit
@@ -153,10 +154,12 @@ class Poller:
         # In an outage the whole queue has waited for this probe, without a due time that would wake the leader.
         if queue.outage.is_outage:
             self._woken.set()
-        was_off = queue.route.off
+        was_off, was_out = queue.route.off, queue.outage.is_outage
         self.tasks.apply_answer(queue, entries, seen)
         if queue.route.off != was_off:
             self._report_batches_off(str(queue.route.off))
+        if queue.outage.is_outage and not was_out:
+            self._report(f"status requests fail, so one at a time is sent until one is answered; last: {seen}")
         if self.tasks.update_pressure():
             self._must_replan.set()
 
@@ -169,6 +172,12 @@ class Poller:
         if len(entries) == 1 or account.poll_many is None:
             return await account.poll(entries[0].task_id)
         return await account.poll_many([entry.task_id for entry in entries])
+
+    def _report(self, reason: str) -> None:
+        if self._emit is not None:
+            self._emit(PollingTrouble(at=time.time(), reason=reason))
+        else:
+            _log.warning("%s", reason)
 
     def _report_batches_off(self, reason: str) -> None:
         # With an observer, the application decides what is logged.

@@ -12,6 +12,7 @@ import attrs
 
 from ..errors import EvolinkError
 from ..task import Snapshot
+from .poll_trouble import PollTrouble
 
 Watcher: TypeAlias = "Callable[[WatchedTask, Snapshot | EvolinkError], None]"
 PollMany: TypeAlias = "Callable[[Sequence[str]], Awaitable[Mapping[str, Snapshot] | EvolinkError]]"
@@ -49,11 +50,7 @@ class WatchedTask:
         last_running_at: Monotonic seconds of the last poll that found it running; 0 before that.
         end_seen_at: Monotonic seconds of the poll that found it ended; 0 before that.
         polls: Polls sent.
-        failures: Polls in a row that failed because of the service or the network.
-        refusals: Polls in a row that the service refused because of the key.
-        times_missing: Polls in a row that the service answered with "no such task".
-        first_missing_at: Monotonic seconds of the first of them; 0 without one.
-        missing_links: Polls that found it completed, without a result link.
+        trouble: What did not go as usual since the last usual snapshot; None for nearly all tasks.
         progress: Percent done at the last poll.
         missing_rows: Batch answers that did not contain it.
         reported_end: The final state in a batch answer that is not confirmed yet.
@@ -73,11 +70,7 @@ class WatchedTask:
     last_running_at: float = 0.0
     end_seen_at: float = 0.0
     polls: int = 0
-    failures: int = 0
-    refusals: int = 0
-    times_missing: int = 0
-    first_missing_at: float = 0.0
-    missing_links: int = 0
+    trouble: PollTrouble | None = None
     progress: int | None = None
     missing_rows: int = 0
     reported_end: str | None = None
@@ -88,7 +81,7 @@ class WatchedTask:
     @property
     def was_seen(self) -> bool:
         """Whether a poll has shown the task."""
-        return self.last_running_at > 0 or self.missing_links > 0
+        return self.last_running_at > 0 or (self.trouble is not None and self.trouble.missing_links > 0)
 
     @property
     def known_running_at(self) -> float:

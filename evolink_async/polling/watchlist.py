@@ -13,9 +13,12 @@ from ..errors import EvolinkError
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .account_queue import AccountQueue, PollAnswer
+from .batch_filling import check_batch_claims
+from .last_looks import LastLooks
 from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
+from .trouble_reports import TroubleReports
 from .watched_task import Account, WatchedTask, Watcher
 
 # Pressure follows every answer; a factor near 1 would plan 100,000 tasks again and again.
@@ -38,6 +41,7 @@ class Watchlist:
 
     Attributes:
         on_empty: Called when nothing is watched any more.
+        reports: Tells when polls of a task do not go as usual.
         lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
     """
 
@@ -45,6 +49,7 @@ class Watchlist:
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
         self.on_empty: Callable[[], None] = lambda: None
+        self.reports = TroubleReports()
         self.lags: Quantiles = Quantiles()
         self._cadence = cadence
         self._pacing = Pacing(cadence, schedule)
@@ -54,8 +59,8 @@ class Watchlist:
         self._queues: dict[Account | None, AccountQueue] = {}
         self._planned_pressure = 1.0
         self._last_watchers: tuple[Watcher, ...] = ()
-        # With the number of polls sent before: an answer to one of those is older than the wish.
-        self._looks: dict[WatchedTask, list[tuple[int, Callable[[PollResult], None]]]] = {}
+        self._hinted: set[WatchedTask] = set()
+        self._looks = LastLooks()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -136,8 +141,11 @@ class Watchlist:
             Whether the task is watched.
         """
         entry = self._entries.get(task_id)
+        if entry is not None and entry.bucket is None:
+            # A poll is under way that may have begun before the news: the hint counts for the next one.
+            self._hinted.add(entry)
         # A task whose polls fail keeps its back-off, and a refused one its remaining polls: hints must not use them up.
-        if entry is not None and entry.bucket is not None and not (entry.failures or entry.refusals):
+        if entry is not None and entry.bucket is not None and entry.trouble is None:
             soon = max(0.0, entry.known_running_at + self._cadence.min_interval - self._clock())
             if self._clock() + soon < entry.due:
                 self._put(entry, soon)
@@ -153,14 +161,10 @@ class Watchlist:
         is_fresh = now - entry.last_running_at < self._cadence.min_interval
         if is_fresh or outage.is_outage or outage.asked_until > now or entry.task_id not in self._entries:
             return False
-        self._looks.setdefault(entry, []).append((entry.polls, then))
-        self._hurry(entry)
-        return True
-
-    def _hurry(self, entry: WatchedTask) -> None:
-        # While a poll is under way, the next one is planned when its answer comes.
+        self._looks.add(entry, then)
         if entry.bucket is not None:
-            self._put(entry, min(0.0, entry.due - self._clock()))
+            self._put_first(entry)
+        return True
 
     def _queue_of(self, entry: WatchedTask) -> AccountQueue:
         """Return the queue of the task's account; tasks whose account is unknown share one queue without batches."""
@@ -182,7 +186,8 @@ class Watchlist:
     def _forget(self, entry: WatchedTask) -> None:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
-            self._looks.pop(entry, None)
+            self._looks.drop(entry)
+            self._hinted.discard(entry)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
             if not self._entries:
@@ -257,23 +262,30 @@ class Watchlist:
         if not entry.watchers:
             return
         if isinstance(seen, Snapshot):
-            _check_batch_claims(queue, entry, seen)
-        looks = self._looks.pop(entry, [])
+            check_batch_claims(queue.route, entry, seen)
+        self.reports.note(entry, seen, now)
         step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
-        if not isinstance(step, PollAgain):
-            self._end(entry, step)
-            self._call_watchers(entry, step)
-        else:
+        is_end = not isinstance(step, PollAgain)
+        looks = self._looks.take(entry, is_end=is_end)
+        if isinstance(step, PollAgain):
             self._put(entry, step.delay, is_planned=step.is_planned)
             # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
             if isinstance(seen, Snapshot) and not seen.is_final:
                 self._call_watchers(entry, seen)
-            if later := [look for look in looks if look[0] >= entry.polls]:
-                self._looks[entry] = later
-                self._hurry(entry)
-        for polls, then in looks:
-            if polls < entry.polls or not isinstance(step, PollAgain):
-                then(seen)
+            self._hurry_on(entry)
+        else:
+            self._end(entry, step)
+            self._call_watchers(entry, step)
+        for then in looks:
+            then(seen)
+
+    def _hurry_on(self, entry: WatchedTask) -> None:
+        """Poll again what was wanted while the last poll was under way."""
+        if entry in self._hinted:
+            self._hinted.discard(entry)
+            self.hint(entry.task_id)
+        if entry in self._looks:
+            self._put_first(entry)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:
         if isinstance(last, Snapshot):
@@ -287,12 +299,3 @@ class Watchlist:
     def _call_watchers(self, entry: WatchedTask, seen: PollResult) -> None:
         for watcher in entry.watchers:
             watcher(entry, seen)
-
-
-def _check_batch_claims(queue: AccountQueue, entry: WatchedTask, seen: Snapshot) -> None:
-    """Compare a snapshot with the end that a batch answer reported, or with a batch answer that missed the task."""
-    if entry.reported_end is not None:
-        queue.route.confirm(entry.reported_end, seen.state)
-        entry.reported_end = None
-    if entry.missing_rows == 1:
-        entry.missing_rows = 2

@@ -26,7 +26,11 @@ def conclude(key: str, entry: WatchedTask, last: Snapshot | EvolinkError) -> Com
         entry: The task.
         last: The final snapshot, or the error that ended the watching.
     """
-    timing = Timing(accepted_at=entry.accepted_at, finished_at=time.time(), looks=entry.polls, lag=entry.lag)
+    now, lag = time.time(), entry.lag
+    if entry.accepted_at is not None and not entry.last_running_at:
+        # No poll saw it running: it may have ended at any time since it was accepted, perhaps by an earlier process.
+        lag = max(lag, now - entry.accepted_at)
+    timing = Timing(accepted_at=entry.accepted_at, finished_at=now, looks=entry.polls, lag=lag)
     return outcome_of(key, entry.task_id, last, timing)
 
 

@@ -152,7 +152,8 @@ class Engine:
             task_id,
             self.account(task_id),
             watcher,
-            duration_class=duration_class,
+            # How long a task still runs when it is taken up says nothing of how long it runs in all.
+            duration_class=duration_class if is_new else (duration_class, "taken up"),
             age=age if is_new else 0.0,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,

@@ -22,6 +22,7 @@ from ..events import (
     JobStarted,
     KeyRestored,
     KeySuspended,
+    PollingTrouble,
     StatusAnswered,
     SubmitAnswered,
     SubmitsHalted,
@@ -60,7 +61,7 @@ def level_of(event: Event) -> int:
         # Money may be lost, or nothing more is submitted with this key, until a person acts.
         case JobEnded(outcome=Unknown()) | KeySuspended():
             return logging.ERROR
-        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind() | SubmitsHalted():
+        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind() | SubmitsHalted() | PollingTrouble():
             return logging.WARNING
         case Uploaded(error=EvolinkError()) | Downloaded(error=EvolinkError()):
             return logging.WARNING
@@ -94,6 +95,8 @@ def line_of(event: Event, redactor: Redactor) -> Line:
             return _ended(event, redactor)
         case KeySuspended():
             return _suspended(event, redactor)
+        case PollingTrouble():
+            return Line("polls do not go as usual%s", (redactor.reason(event.reason),), {})
         case KeyRestored():
             text = "API key %s seems well again; one job tries it"
             return Line(text, (event.session,), {"session": event.session})

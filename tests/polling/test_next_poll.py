@@ -21,8 +21,9 @@ from evolink_async.errors import (
 from evolink_async.polling import Schedule, WatchedTask
 from evolink_async.polling.next_poll import MISSING_LINK_RETRIES, REFUSAL_RETRIES, Pacing, PollAgain, next_poll
 from evolink_async.polling.outage_backoff import MAX_RETRY_AFTER
+from evolink_async.polling.poll_trouble import PollTrouble
 from evolink_async.settings import Cadence
-from evolink_async.task import Snapshot
+from evolink_async.task import Snapshot, TaskFailure
 
 CADENCE = Cadence()
 PACING = Pacing(CADENCE, Schedule(CADENCE))
@@ -74,11 +75,11 @@ def test_a_completed_task_with_a_link_is_an_end(entry):
 @pytest.mark.parametrize("state", ["pending", "processing", "queued", "expired?", "COMPLETED", "Failed"])
 def test_any_other_word_means_still_going(entry, state):
     """By the schedule, and faults of the past are forgiven."""
-    entry.failures = entry.refusals = 2
+    entry.trouble = PollTrouble(since=0.0, failures=2, refusals=2)
     step = poll(entry, seen(state))
     assert isinstance(step, PollAgain)
     assert CADENCE.min_interval <= step.delay <= CADENCE.first_look
-    assert (entry.failures, entry.refusals, entry.last_running_at) == (0, 0, 1010.0)
+    assert (entry.trouble, entry.last_running_at) == (None, 1010.0)
 
 
 def test_a_new_estimate_is_taken_a_missing_one_keeps_the_old(entry):
@@ -104,6 +105,60 @@ def test_a_completed_task_without_a_link_is_looked_at_again_a_few_times(entry):
     assert isinstance(last, ReplyError)
     assert last.task_id == "t"
     assert not last.may_resubmit
+
+
+def test_an_odd_word_with_links_is_completed_when_it_is_said_again(entry):
+    """One poll may show a state between two others; two that show the same links show a film."""
+    odd = seen("wrapped", urls=("https://a/b.mp4",))
+    assert poll(entry, odd).delay == CADENCE.min_interval
+    last = poll(entry, odd, 1011.0)
+    assert (last.state, last.urls, entry.end_seen_at) == ("completed", odd.urls, 1011.0)
+
+
+def test_other_links_under_an_odd_word_are_news(entry):
+    """What still changes is no end."""
+    poll(entry, seen("wrapped", urls=("https://a/b.mp4",)))
+    assert isinstance(poll(entry, seen("wrapped", urls=("https://a/b.mp4", "https://a/c.mp4"))), PollAgain)
+
+
+def test_an_odd_word_with_an_error_is_believed_after_three_equal_polls_over_a_minute(entry):
+    """Then it is an answer that we do not understand: the job is not bought again, and what it holds stays held."""
+    odd = seen("blown", fault=TaskFailure(message="out of film"))
+    times = [1000.0, 1020.0, 1040.0]
+    assert all(isinstance(poll(entry, odd, at), PollAgain) for at in times)
+    last = poll(entry, odd, 1060.0)
+    assert isinstance(last, ReplyError)
+    assert (last.task_id, last.may_resubmit) == ("t", False)
+    assert "'blown'" in str(last)
+    assert "out of film" in str(last)
+
+
+@pytest.mark.parametrize("news", [seen("blown", progress_percent=40), seen("processing"), seen("bloated")])
+def test_news_about_an_odd_word_begin_the_count_anew(entry, news):
+    """Progress, a known word and another odd word all say that the task still lives."""
+    odd = seen("blown", fault=TaskFailure(message="out of film"))
+    for at in (1000.0, 1030.0):
+        poll(entry, odd, at)
+    poll(entry, news, 1050.0)
+    assert isinstance(poll(entry, odd, 1061.0), PollAgain)
+
+
+def test_after_a_day_without_a_usable_answer_a_task_is_given_up(entry):
+    """Its job stays unfinished, and a later run takes it up."""
+    error, day = ServerError(500, "no"), 24 * 3600.0
+    assert isinstance(poll(entry, error, 1000.0), PollAgain)
+    assert isinstance(poll(entry, error, 1000.0 + day - 1), PollAgain)
+    last = poll(entry, error, 1000.0 + day)
+    assert isinstance(last, ReplyError)
+    assert not last.may_resubmit
+
+
+def test_a_usable_answer_begins_the_day_anew(entry):
+    """Also a late one."""
+    error, day = ServerError(500, "no"), 24 * 3600.0
+    poll(entry, error, 1000.0)
+    poll(entry, seen("processing"), 1000.0 + day / 2)
+    assert isinstance(poll(entry, error, 1000.0 + day), PollAgain)
 
 
 @pytest.mark.parametrize("error_class", [AuthenticationError, AccessDeniedError])

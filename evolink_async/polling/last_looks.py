@@ -1,0 +1,41 @@
+"""Polls that somebody wants besides the planned ones, because his time is up or because there may be news.
+
+When they are sent is decided in `watchlist`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ..errors import EvolinkError
+from ..task import Snapshot
+from .watched_task import WatchedTask
+
+Then: TypeAlias = "Callable[[Snapshot | EvolinkError], None]"
+
+
+class LastLooks:
+    """Who wants to know what the next poll of a task shows, whatever it shows."""
+
+    def __init__(self) -> None:
+        # With the number of polls sent before: an answer to one of those is older than the wish.
+        self._wanted: dict[WatchedTask, list[tuple[int, Then]]] = {}
+
+    def __contains__(self, entry: WatchedTask) -> bool:
+        return entry in self._wanted
+
+    def add(self, entry: WatchedTask, then: Then) -> None:
+        """Let `then` know of the next poll that is sent."""
+        self._wanted.setdefault(entry, []).append((entry.polls, then))
+
+    def take(self, entry: WatchedTask, *, is_end: bool) -> list[Then]:
+        """Remove and return who is to know of the answer that has come; all, if it is the last."""
+        looks = self._wanted.pop(entry, [])
+        if not is_end and (later := [look for look in looks if look[0] >= entry.polls]):
+            self._wanted[entry] = later
+        return [then for polls, then in looks if is_end or polls < entry.polls]
+
+    def drop(self, entry: WatchedTask) -> None:
+        """Forget a task."""
+        self._wanted.pop(entry, None)
