@@ -198,6 +198,8 @@ class Engine:
             return waiter.result() if waiter.done() else None
         finally:
             del self._waiters[waiter]
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()  # closing told it, and the last poll too
             self.tasks.unwatch(entry, heard)
 
     async def last_poll(self, entry: WatchedTask) -> None:
@@ -250,7 +252,8 @@ class Engine:
             seen = await self.account(task_id).poll(task_id)
         if self.emit is not None:
             self.emit(status_answered(at, time.time() - at, [task_id], seen))
-        if isinstance(seen, Snapshot) and seen.is_final:
+        # When the pool was closed meanwhile, so was the journal: the end is found again by the next one.
+        if isinstance(seen, Snapshot) and seen.is_final and not self._closed:
             await self.noticed(seen)
         return seen
 

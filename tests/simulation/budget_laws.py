@@ -18,7 +18,7 @@ from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, Task
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
-LASTING_DOUBTS = ("409", "broken")
+LASTING_DOUBTS = ("409", "broken", "timeout")
 """Replies after which no policy sends a job again."""
 OPEN_LEARNERS = 3
 """Purchases of an unknown price that a class may have open."""
@@ -151,7 +151,8 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             needed = view.named.get(jobs[entry.job], dearest)
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
-            elif needed <= may_fit:
+            # With less room than jobs, a job that waits for credits may stand before one that would free some.
+            elif needed <= may_fit and history.script.in_flight >= len(jobs):
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
@@ -172,6 +173,7 @@ class _Replay:
         self._killed = set[int]()
         self._unnamed = dict[str, int]()
         self._purchases = dict[int, str]()
+        self._jobs = dict[int, str]()
         self._says_charge = history.script.used is not None
         self._is_resent = history.script.resubmit == "same_key"
 
@@ -214,7 +216,7 @@ class _Replay:
                 self._process = entry.process
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
-                self._purchases[entry.number] = entry.purchase
+                self._purchases[entry.number], self._jobs[entry.number] = entry.purchase, entry.job
                 self._unnamed[entry.purchase] = self._classes.get(entry.job, 0)
             case Answered() if entry.word in LASTING_DOUBTS or (entry.word in DOUBTS and not self._is_resent):
                 # Only a person can free what a doubt holds.
@@ -234,6 +236,10 @@ class _Replay:
                     self._unnamed.pop(task.purchase, None)
                 if task.purchase in held:
                     held[task.purchase] = task.charged
+            case Said() if entry.kind == "unknown":
+                self._ended |= {
+                    self._purchases[number] for number in self._purchases if self._jobs[number] == entry.job
+                }
             case Wanted() if entry.process not in self._killed:
                 self._wants.setdefault(entry.job, set()).add(entry.call)
             case Released() if not entry.only_buying:

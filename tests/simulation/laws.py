@@ -245,7 +245,7 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
         for step in history.script.steps
         if isinstance(step, steps.Outage)
     )
-    if is_out or history.script.poll_trouble:
+    if is_out or history.script.poll_trouble or traffic_laws.is_revoked(history, task.session):
         return True  # the service fails, or has asked to wait
     waited = float(told.text.partition("within ")[2].partition(" s")[0])
     wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]

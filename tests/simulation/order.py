@@ -32,7 +32,7 @@ class Order:
     @classmethod
     def of(cls, history: History) -> Order:
         """Read the trace."""
-        order, crashed = cls(), dict[int, int]()
+        order, crashed, begun = cls(), dict[int, int](), dict[str, int]()
         for place, entry in enumerate(history.trace.entries):
             match entry:
                 case Posted():
@@ -42,8 +42,11 @@ class Order:
                     order.processes[entry.number] = entry.process
                 case Told() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
                     order.ends.setdefault(entry.task, place)
+                case Acted() if entry.text.startswith("Settle"):
+                    begun[entry.text.partition("job='")[2].partition("'")[0]] = place
                 case Settled() if entry.how in ("resubmit", "abandon"):
-                    order.settled[entry.purchase] = place
+                    # It holds from the moment it is asked for, or a little later.
+                    order.settled[entry.purchase] = begun.get(entry.job, place)
                 case Acted() if entry.text.startswith("Crash"):
                     order.crashes.append(place)
                     crashed[entry.process] = place

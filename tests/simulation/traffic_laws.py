@@ -124,11 +124,14 @@ def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
     # A key that asks for a longer wait than patience is no key that another job may go to.
     if any("429_400" in wish.sends for wish in history.script.wishes):
         return
-    closing = set[int]()
+    closing, drained = set[int](), set[str]()
     for entry in history.trace.entries:
         if isinstance(entry, Acted) and entry.text.startswith("ClosePool"):
             closing.add(entry.process)  # nothing is sent any more, with no key
-        told = entry if isinstance(entry, Told) and entry.process not in closing else None
+        if isinstance(entry, Released) and entry.only_buying:
+            drained.add(entry.call)  # nothing is sent again
+        is_told = isinstance(entry, Told) and entry.process not in closing and entry.call not in drained
+        told = entry if isinstance(entry, Told) and is_told else None
         if told is not None and (
             told.error in ("AuthenticationError", "InsufficientCreditsError", "AccessDeniedError")
             and "the vendor" in told.text
