@@ -73,6 +73,47 @@ async def test_ctrl_c_twice(frozen, tmp_path):
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGHUP"])
+async def test_what_a_service_manager_sends_stops_as_a_second_ctrl_c(frozen, tmp_path, ending):
+    """The accepted tasks are named, and the same command goes on with them."""
+    jobs, log = write_jobs(tmp_path, *map(dance, range(1, 4))), tmp_path / "log"
+    words = ("run", jobs, "--out", tmp_path, *QUICK)
+    with log.open("w") as errors:
+        process = spawn(*words, env=environment(frozen), stderr=errors)
+        await until(lambda: len([one for one in frozen.received if one.kind in ("poll", "batch")]) >= 3)
+        process.send_signal(getattr(signal, ending))
+        ran = finish(process)
+    assert (ran.code, ran.out) == (130, "")
+    assert [task for task in frozen.tasks if task not in log.read_text()] == []
+    again = spawn(*words, env=environment(frozen))
+    await until(lambda: len([one for one in frozen.received if one.kind in ("poll", "batch")]) >= 6)
+    frozen.clock.advance(3600)
+    assert finish(again).code == 0
+    assert len(frozen.tasks) == 3
+
+
+@pytest.mark.anyio
+async def test_an_outage_ends_the_run_and_the_same_command_goes_on(tmp_path):
+    """One sentence for all jobs that were not sent; the doubts are named; run again, the rest is bought."""
+    jobs, log = write_jobs(tmp_path, *map(dance, range(1, 30))), tmp_path / "log"
+    words = ("run", jobs, "--out", tmp_path, "--patience", "0.5", *QUICK)
+    with Emulator(speed=150).in_thread() as emulator, log.open("w") as errors:
+        emulator.faults.on("submit", range(3, 1000), faults.error(502))
+        ran = finish(spawn(*words, env=environment(emulator), stderr=errors))
+        said = log.read_text()
+        assert ran.code == exit_codes.IN_DOUBT
+        assert said.count("no paid request was accepted") == 1
+        assert "stopped by the outage" in said
+        assert len(emulator.tasks) == 2
+        emulator.faults.clear()
+        ran = finish(spawn(*words, env=environment(emulator)))
+    assert ran.code == exit_codes.IN_DOUBT  # the doubts of the outage are still open
+    states = [line["status"] for line in ran.lines]
+    assert states.count("unknown") <= 16
+    assert states.count("completed") == 29 - states.count("unknown")
+
+
+@pytest.mark.anyio
 async def test_ctrl_c_while_a_submit_is_on_its_way(frozen, tmp_path):
     """A submit whose answer is late is waited for, so that its id is named too."""
     frozen.faults.on("submit", 1, faults.delay(1.0))

@@ -35,6 +35,7 @@ class Service:
         allow_private_results: Fetch results from plain http and private addresses too.
         in_flight: Most tasks alive at the service at once.
         resubmit: When a submit may be sent again; see RetryPolicy.
+        patience: Seconds to wait for the end of an outage before the run stops; the same command then goes on.
         look_every: Seconds between polls of a task, for services faster than EvoLink, as an emulator.
     """
 
@@ -45,6 +46,7 @@ class Service:
     allow_private_results: PrivateResults = False
     in_flight: Count = 1000
     resubmit: Resubmit = "if_undelivered"
+    patience: Positive = 300.0
     look_every: Positive | None = None
 
     @property
@@ -84,7 +86,7 @@ class Service:
             files_url=self.files_url,
             limits=Limits(in_flight=self.in_flight),
             cadence=self.cadence,
-            retry=RetryPolicy(resubmit=self.resubmit),
+            retry=RetryPolicy(resubmit=self.resubmit, patience=self.patience),
             journal=journal,
             budget=budget,
             observer=observer,

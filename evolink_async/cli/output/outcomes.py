@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ...errors import BudgetError, ConfigurationError, EvolinkError, JournalConflictError, SubmissionUnknownError
+from ...errors import (
+    BudgetError,
+    ConfigurationError,
+    EvolinkError,
+    JournalConflictError,
+    OutageError,
+    SubmissionUnknownError,
+)
 from ...jobs import Completed, Failed, Outcome, Unknown
 from .numbers import clock, number
 
@@ -49,6 +56,11 @@ def error_object(error: EvolinkError) -> dict[str, object]:
 def status_of(outcome: Outcome) -> str:
     """Return "completed", "failed", "not sent" or "unknown"."""
     return "not sent" if is_unaffordable(outcome) else type(outcome).__name__.lower()
+
+
+def is_of_outage(outcome: Outcome) -> bool:
+    """Whether a job was not sent because the service accepts none: all such jobs are told in one sentence."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, OutageError)
 
 
 def is_unaffordable(outcome: Outcome) -> bool:

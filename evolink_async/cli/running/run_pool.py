@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext, suppress
 
-from ...errors import JournalError
+from ...errors import JournalError, OutageError
 from ...jobs import Accepted, Outcome, Unknown
 from ...pool import OutcomeStream, SessionPool
-from ..output.outcomes import is_withdrawn
+from ..output.outcomes import is_of_outage, is_withdrawn
 from ..output.progress_display import ProgressDisplay
 from ..output.run_report import report_problem
 from ..output.terminal import Terminal
@@ -27,22 +27,24 @@ REFRESH_SECONDS = 0.2
 async def run_pool(
     pool: SessionPool, plan: RunPlan, terminal: Terminal, write: Callable[[Outcome], None] = lambda _: None
 ) -> RunResult:
-    """Run the jobs of a plan until all have ended, or Ctrl-C, a closed output or a disk error stops the run.
+    """Run the jobs of a plan until all have ended, or Ctrl-C, a closed output, a disk error or an outage stops the run.
 
     The pool is closed afterwards. The first Ctrl-C sends no more jobs and waits for those in flight, if their tasks
-    outlive the command; the second one, or the first of a run with its own emulator, stops at once.
+    outlive the command; the second one, SIGTERM, SIGHUP, or the first of a run with its own emulator, stops at once.
 
     Args:
         pool: A pool that is not open yet.
         plan: What to run.
         terminal: Shows progress on standard error, and problems.
-        write: Called with every outcome as soon as its job ends; not with jobs that Ctrl-C kept from being sent.
+        write: Called with every outcome as soon as its job ends; not with jobs that Ctrl-C or an outage kept from being
+            sent.
 
     Raises:
         EvolinkError: The run could not begin; nothing was sent.
     """
     outcomes: list[Outcome] = []
     stopped_by: BaseException | None = None
+    has_outage = False
     drain = _Drain(terminal)
     with ProgressDisplay(terminal, len(plan.jobs)) as display:
         try:
@@ -55,13 +57,14 @@ async def run_pool(
                 # Tasks of an embedded emulator end with the command, so there is nothing to wait for.
                 with on_first_ctrl_c(lambda: drain.begin(stream)) if plan.tasks_outlive_run else nullcontext():
                     async for outcome in _announcing_stop(stream, terminal):
-                        if drain.has_begun and is_withdrawn(outcome):
+                        has_outage = has_outage or is_of_outage(outcome)
+                        if is_of_outage(outcome) or ((drain.has_begun or has_outage) and is_withdrawn(outcome)):
                             continue
                         outcomes.append(outcome)
                         report_problem(outcome, plan, terminal)
                         write(outcome)
         # Not raised again: this is the outermost coroutine, and what stopped the run is part of its result.
-        except (asyncio.CancelledError, OSError) as error:
+        except (asyncio.CancelledError, OSError, OutageError) as error:
             stopped_by = error
     # A job in doubt stays unfinished in the journal, though it was reported.
     reported = {outcome.key for outcome in outcomes}
