@@ -147,12 +147,14 @@ class RetryPolicy:
             body; the service's own clients rely on that header, but its documentation does not promise it. "never"
             sends every submit once.
         attempts: Most sends of one submit, with the first.
-        patience: Seconds after the first send in which a submit can be repeated. If an outage lasts longer, each job
-            fails after one send.
+        patience: Seconds for which jobs wait. In an outage of the service, counted from when paid requests were
+            stopped: then waiting jobs fail with `OutageError`, and runs end with it. For one job in trouble, from its
+            first send. For a key that is refused for load (429), while no task of that key is running. An address at
+            which the service itself never answered gets 30 s at most.
         base: Seconds of back-off before the second send; doubled for each further one, with full jitter.
         cap: Longest back-off, in seconds. A longer Retry-After is obeyed too, within `patience`.
-        refusals: Equal refusals in a row, of any jobs, after which a model is not submitted for `patience` seconds;
-            its jobs fail without a request.
+        refusals: Equal refusals in a row of one key for one model, after which it is not asked for that model for
+            `patience` seconds.
         grace: Seconds for which a submit that is on its way can still return its task id after the caller was
             cancelled or the pool was closed.
 

@@ -244,9 +244,9 @@ class SendLoop:
             return await self.doubt(submission, submission.doubt)
         self.release_credits(submission)
         self._facts.note_given_up(session, submission, error)
-        refusal = self.queue.refusal(submission)
-        # Of an outage all jobs are told in the same words.
-        return Failed(submission.job.key, refusal if isinstance(refusal, OutageError) else error)
+        outage = self.queue.refusal(submission) if may_send_again(error, "if_undelivered") else None
+        # Of an outage all jobs that it kept from being sent are told in the same words.
+        return Failed(submission.job.key, outage if isinstance(outage, OutageError) else error)
 
     async def _leave(self, submission: Submission, error: EvolinkError) -> Failed | Unknown:
         """End unsent: the job stays planned, or in the doubt that an earlier run left it in."""
