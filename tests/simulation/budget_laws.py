@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import inf
 
 import attrs
 
@@ -99,6 +100,7 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
     says_charge = history.script.used is not None
+    bound = [] if history.script.most_per_job is None else [history.script.most_per_job]
     ceilings: dict[str, float | None] = {}
     named = defaultdict[int, list[tuple[float, float]]](list)
     for entry in history.trace.entries:
@@ -106,7 +108,7 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
             # Only the first POST of a purchase waits for an admission.
             for task in of_purchase.get((entry.process, entry.purchase), []):
                 prices = [price for at, price in named[task.price_class] if at <= entry.at - slack]
-                ceilings.setdefault(task.task_id, max(prices, default=None))
+                ceilings.setdefault(task.task_id, max(prices + bound, default=None))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
         elif isinstance(entry, Said) and entry.task in of_id and entry.kind == "completed" and says_charge:
@@ -148,7 +150,9 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             fits, may_fit = (min(pair) for pair in zip(before, replay.left(limit), strict=True))
             is_settled = any(isinstance(other, Settled) for other in history.trace.of(Settled))
             after = ", after a settle" if is_settled else ""
-            needed = view.named.get(jobs[entry.job], dearest)
+            named, bound = view.named.get(jobs[entry.job]), history.script.most_per_job
+            # A price above the bound stops its class.
+            needed = inf if bound and named and named > bound else bound or named or dearest
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
             # With less room than jobs, a job that waits for credits may stand before one that would free some.
@@ -175,6 +179,7 @@ class _Replay:
         self._purchases = dict[int, str]()
         self._jobs = dict[int, str]()
         self._says_charge = history.script.used is not None
+        self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
 
     def left(self, limit: float) -> tuple[float, float]:
@@ -182,7 +187,8 @@ class _Replay:
         held = self._view.held.copy()
         for purchase in held.keys() & self._unnamed.keys():
             # What has no price of its own holds the highest one named for its class.
-            held[purchase] = max(held[purchase], self._view.named.get(self._unnamed[purchase], 0.0))
+            named = self._view.named.get(self._unnamed[purchase], 0.0)
+            held[purchase] = max(held[purchase], named, self._bound)
         left = limit - sum(held.values())
         open_tasks = [
             task
@@ -194,6 +200,8 @@ class _Replay:
     @property
     def has_guesses(self) -> bool:
         """Whether a purchase holds what the pool guesses, as nobody has named a price of its class."""
+        if self._bound:
+            return False
         open_ones = self._view.held.keys() & self._unnamed.keys() & self._ended
         return any(self._unnamed[purchase] not in self._view.named for purchase in open_ones)
 

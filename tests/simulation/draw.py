@@ -57,6 +57,7 @@ class _Drawing:
             journal="file" if self._has("file") else "memory",
             slow_disk=self._has("slow disk"),
             budget=budget,
+            most_per_job=dice.choice((30.0, 100.0)) if budget is not None and self._has("most per job", 0.3) else None,
             resubmit="same_key" if self._has("same key", 0.2) else "if_undelivered",
             submits=dice.choice((1, 2, 4, 8)),
             in_flight=dice.choice((1, 2, 4, 100)),

@@ -260,6 +260,7 @@ class Script:
         journal: "memory" or "file".
         slow_disk: Whether a journal takes its time.
         budget: Credits, or None for no budget.
+        most_per_job: Credits held for a job of unknown price; None to learn prices.
         resubmit: As of `RetryPolicy`.
         submits: As of `Limits`.
         in_flight: As of `Limits`.
@@ -278,6 +279,7 @@ class Script:
     journal: str = "memory"
     slow_disk: bool = False
     budget: float | None = None
+    most_per_job: float | None = None
     resubmit: str = "if_undelivered"
     submits: int = 4
     in_flight: int = 100

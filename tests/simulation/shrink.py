@@ -51,6 +51,7 @@ def _smaller(script: Script) -> Iterator[Script]:
     for name in (
         "salt",
         "slow_disk",
+        "most_per_job",
         "budget",
         "poll_trouble",
         "observer_calls_back",

@@ -95,7 +95,7 @@ class World:
             limits=Limits(requests=REQUESTS, submits=script.submits, in_flight=script.in_flight),
             retry=RetryPolicy(resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered"),
             journal=self._journal(),
-            budget=Budget(credits=script.budget) if script.budget is not None else None,
+            budget=None if script.budget is None else Budget(credits=script.budget, most_per_job=script.most_per_job),
             observer=observer,
         )
 
