@@ -44,18 +44,19 @@ class OutageBrake:
         policy: `base` and `cap` bound the time between two tries; `patience` is how long jobs wait for the end of an
             outage, from its first closing since the last acceptance.
         trials: Acceptances in a row that end an outage.
+        has_answered: Whether the service itself is known to answer at its address.
 
     Attributes:
         is_open: Whether no outage is known.
         has_accepted: Whether the service has ever accepted a paid request.
     """
 
-    def __init__(self, policy: RetryPolicy, trials: int) -> None:
+    def __init__(self, policy: RetryPolicy, trials: int, *, has_answered: bool = False) -> None:
         self.is_open = True
         self.has_accepted = False
         self._policy = policy
         self._trials = trials
-        self._has_answered = False
+        self._has_answered = has_answered
         self._is_half_open = False
         self._in_trouble: set[str] = set()
         self._last_trouble: EvolinkError | None = None

@@ -78,7 +78,8 @@ class Session:
     ) -> None:
         self.fingerprint = fingerprint
         self.health = KeyHealth(policy)
-        self.brake = OutageBrake(policy, 1)
+        # Whether the address is right is for the brake of all keys to say.
+        self.brake = OutageBrake(policy, 1, has_answered=True)
         self.busy = 0
         self.submitting = 0
         self._transport = transport
@@ -233,10 +234,6 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
     raise ConfigurationError("the pool has no session")
 
 
-# Not the account of the task, as far as the answer tells.
-_NO_ACCESS = frozenset({400, 401, 403, 404, 410})
-
-
 class AnySession:
     """All accounts of a pool, for a task of which the journal does not know the account.
 
@@ -261,7 +258,7 @@ class AnySession:
             verdict = await session.poll(task_id)
             if isinstance(verdict, Snapshot):
                 self._sessions = (session,)
-            if not isinstance(verdict, StatusError) or verdict.is_foreign or verdict.status not in _NO_ACCESS:
+            if not isinstance(verdict, StatusError) or verdict.is_foreign or verdict.status >= 500:
                 return verdict
             if refusal is None or isinstance(refusal, TaskNotFoundError):
                 refusal = verdict

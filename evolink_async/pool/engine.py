@@ -284,6 +284,8 @@ class Engine:
         """Begin nothing new, from this moment on."""
         self._closed = True
         self.send_loop.is_closing = True
+        for run in list(self.runs):
+            run.shut(closed())
 
     async def aclose(self) -> None:
         """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""

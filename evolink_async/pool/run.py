@@ -276,8 +276,8 @@ class Run:
         for submission in list(self._submitting.values()):
             self._engine.submitter.release(submission, self)
 
-    async def aclose(self, error: BaseException | None = None) -> None:
-        """Read and submit nothing more, forget what was not taken; accepted tasks go on, known by their ids.
+    def shut(self, error: BaseException | None = None) -> None:
+        """Read and submit nothing more, from this step on.
 
         Args:
             error: What a caller gets who still reads.
@@ -288,6 +288,10 @@ class Run:
             self._engine.submitter.release(submission, self)
         for entry in self._watched:
             self._unwatch(entry)
+
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Shut, and forget what was not taken; accepted tasks go on, known by their ids."""
+        self.shut(error)
         pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
         for task in pending:
             if not self._engine.ends.is_writing(task):  # an end is written down as a whole

@@ -31,6 +31,10 @@ class Work(Protocol):
         """Come to an end, with `error` if there is one."""
         ...
 
+    def shut(self, error: BaseException | None = None) -> None:
+        """Begin nothing more; who still reads gets `error`, if there is one."""
+        ...
+
     async def aclose(self, error: BaseException | None = None) -> None:
         """Stop, and wait until nothing is under way; who still reads gets `error`, if there is one."""
         ...

@@ -20,7 +20,7 @@ import attrs
 
 from ..client import Move, OutageBrake, Session
 from ..concurrency import Limiter
-from ..errors import EvolinkError
+from ..errors import EvolinkError, OutageError
 from ..wire import is_refused_for_load
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
@@ -222,8 +222,7 @@ class SubmitQueue:
         refusals = [self._refusal_of(session, submission, now) for session in sessions]
         is_hopeful = any(self._probes.is_checking(session) or session.health.is_check_due(now) for session in sessions)
         if None not in refusals and not is_hopeful:
-            # One that passes by itself is told before one that a person has to mend.
-            return copy.copy(next((one for one in refusals if one and is_refused_for_load(one)), refusals[0]))
+            return copy.copy(min(filter(None, refusals), key=_urgency))
         if self._brake.move(now) is not Move.GIVE_UP:
             return None
         return self._own_error(submission) or self._brake.error(now)
@@ -289,9 +288,14 @@ class SubmitQueue:
         self.reconsider()
 
     async def aclose(self) -> None:
-        """Stop what is being found out. Nobody waits any more."""
+        """Stop what is being found out, as nobody waits any more."""
         self._plan(self._now())
         await self._probes.aclose()
+
+
+# An outage is told before a refusal that passes by itself, and that before what a person has to mend.
+def _urgency(refusal: EvolinkError) -> int:
+    return 0 if isinstance(refusal, OutageError) else 1 if is_refused_for_load(refusal) else 2
 
 
 def _load(session: Session) -> int:
