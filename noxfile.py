@@ -205,9 +205,46 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
-def soak(session: nox.Session) -> None:
-    """Run the tests of full size, and the laws with many more examples."""
+def simulate(session: nox.Session) -> None:
+    """Play drawn histories against the laws of money; `-- --seed N --histories N`."""
     install(session, "test", extras=EXTRAS)
-    session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
+    session.run("python", "-m", "tests.simulation", *session.posargs)
+
+
+@nox.session(python=OLDEST, name="soak-simulate")
+def soak_simulate(session: nox.Session) -> None:
+    """Play 50,000 histories; it goes on with `-- --seed N` where it was stopped."""
+    install(session, "test", extras=EXTRAS)
+    session.run("python", "-m", "tests.simulation", "--seed=1001", "--histories=50000", *session.posargs)
+
+
+@nox.session(python=OLDEST, name="soak-kills")
+def soak_kills(session: nox.Session) -> None:
+    """Kill processes a thousand times, in the middle of everything."""
+    soak_tests(session, "tests/soak/test_kills.py")
+
+
+@nox.session(python=OLDEST, name="soak-storms")
+def soak_storms(session: nox.Session) -> None:
+    """Run the other tests of full size: storms, outages and downloads."""
+    soak_tests(session, "--ignore=tests/soak/test_kills.py")
+
+
+@nox.session(python=OLDEST, name="soak-laws")
+def soak_laws(session: nox.Session) -> None:
+    """Run the property tests with many more examples."""
+    install(session, "test", extras=EXTRAS)
     session.run(*PYTEST, "--hypothesis-profile=soak", "--timeout=1800", "tests/laws")
-    session.run("python", "-m", "tests.simulation", "--seed=1001", "--histories=20000")
+
+
+@nox.session(python=OLDEST)
+def soak(session: nox.Session) -> None:
+    """Run all soak sessions."""
+    for name in ("soak-kills", "soak-storms", "soak-laws", "soak-simulate"):
+        session.notify(name)
+
+
+def soak_tests(session: nox.Session, *words: str) -> None:
+    """Run tests of full size."""
+    install(session, "test", extras=EXTRAS)
+    session.run("pytest", "-m", "soak", "--timeout=3600", *words, *session.posargs)
