@@ -1,4 +1,4 @@
-"""Checks of URLs: whether a text is a web address, and whether its host is public.
+"""Checks of URLs: whether a text is a web address, whether its host is public, and what in it must be quoted.
 
 Only the text is checked. Names are not resolved here; `client` and `downloads` do that.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 __all__ = (
     "foreign_sign",
     "is_public_host",
+    "quoted",
     "web_host",
 )
 
@@ -115,3 +116,33 @@ def _number(text: str) -> int | None:
     if found["hex"] is not None:
         return int(found["hex"] or "0", 16)
     return int(found["octal"] or "0", 8) if found["octal"] is not None else int(found["decimal"])
+
+
+# What may stand in a path, a query or a fragment (RFC 3986, sections 2.2 and 2.3), and the sign of what is quoted.
+_ALLOWED = "/?#[]@!$&'()*+,;=:-._~%"
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def quoted(link: str) -> str:
+    """Return a link, or the path of one, in which every character is quoted that a request cannot hold, and no other.
+
+    What is quoted already stays as it is, to the letter: a signature covers it. A host name in another script becomes
+    its ASCII form.
+
+    Raises:
+        ValueError: The host has no ASCII form.
+    """
+    scheme, separator, rest = link.strip().partition("://")
+    if not separator or not scheme.isalpha():
+        return _quoted_path(link.strip())
+    end = next((place for place, sign in enumerate(rest) if sign in "/?#"), len(rest))
+    authority, path = rest[:end], rest[end:]
+    if not authority.isascii():
+        user, sign, host = authority.rpartition("@")
+        name, colon, port = host.partition(":")
+        authority = f"{user}{sign}{name.encode('idna').decode()}{colon}{port}"
+    return f"{scheme}{separator}{authority}{_quoted_path(path)}"
+
+
+def _quoted_path(path: str) -> str:
+    return quote(_STRAY_PERCENT.sub("%25", path), safe=_ALLOWED)

@@ -125,8 +125,9 @@ class BudgetQueue:
 
     def _heads(self) -> list[_Waiter]:
         """The first waiting job of each class, in order of arrival. Who was cancelled in this turn waits no more."""
-        for waiter in [waiter for queue in self._queues.values() for waiter in queue if waiter.answer.done()]:
-            self._remove(waiter)
+        for queue in list(self._queues.values()):
+            while queue and queue[0].answer.done():
+                self._remove(queue[0])
         return sorted((queue[0] for queue in self._queues.values()), key=lambda waiter: waiter.ordinal)
 
     def _grant_one(self, account: BudgetAccount) -> _Waiter | None:

@@ -4,9 +4,11 @@ What is in a request and what an answer means is in `wire`; loops over many requ
 """
 
 from .api_key import ApiKey
+from .connections import open_session
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
 from .outage_brake import Move, OutageBrake
+from .proxies import Proxies
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure
@@ -19,6 +21,7 @@ __all__ = (
     "KeyHealth",
     "Move",
     "OutageBrake",
+    "Proxies",
     "Resend",
     "Session",
     "Transport",
@@ -27,5 +30,6 @@ __all__ = (
     "delays",
     "describe_failure",
     "is_loopback",
+    "open_session",
     "suspension_error",
 )

@@ -52,7 +52,8 @@ class HttpOptions:
         download_read_timeout: Between two pieces of a result file; a whole download has no time limit.
         max_body_bytes: Largest API answer that is read, in bytes after decompression.
         max_download_bytes: Largest result file that is saved, in bytes.
-        trust_env: Whether to use HTTP_PROXY, HTTPS_PROXY and .netrc, as aiohttp does.
+        trust_env: Whether to use the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name, or those of the
+            operating system. Passwords of a .netrc file are never used.
         proxy: URL of an HTTP proxy for the API and for downloads.
         user_agent: Name of your application; sent before the User-Agent of the library.
         session: An aiohttp session of your own for API calls; it is not closed and not changed. Its connections may be

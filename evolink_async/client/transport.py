@@ -14,10 +14,12 @@ from typing import Any, Protocol
 import aiohttp
 from yarl import URL
 
-from ..errors import NotDeliveredError, TransportError
+from ..errors import NotDeliveredError, TransportError, UnsendableError
 from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
+from .connections import open_session
 from .options import HttpOptions
+from .proxies import Proxies
 
 # Raised before a byte of the request is sent. Only these narrow classes are certain: ConnectionTimeoutError shares its
 # parent with SocketTimeoutError, and the parent of ClientConnectorError, ClientOSError, is raised at any time.
@@ -75,6 +77,9 @@ class AiohttpTransport:
         origin: The address that paths are appended to.
         key: Sent in the Authorization header.
         options: Time-outs, limits, proxy, or an aiohttp session to use instead of new ones.
+
+    Raises:
+        ConfigurationError: The environment names a proxy that cannot be used.
     """
 
     def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions) -> None:
@@ -86,6 +91,7 @@ class AiohttpTransport:
             "User-Agent": options.agent,
             "Accept": "application/json",
         }
+        self._proxy = Proxies.of(options).for_url(origin)
         self._timeouts = {kind: options.timeout(kind) for kind in REQUEST_KINDS}
         self._own: list[aiohttp.ClientSession] = []
         if options.session is not None:
@@ -94,18 +100,9 @@ class AiohttpTransport:
             # No limit on connections: `Limits` counts the calls already, and a second limit would hide a queue.
             # No keep-alive for submits: on a connection that the service has just closed, a paid request would end in
             # doubt. A new connection costs 0.3 ms, 1.6 ms with TLS, once per paid job.
-            self._submits = self._open(aiohttp.TCPConnector(limit=0, force_close=True), _tracing())
-            self._reads = self._open(aiohttp.TCPConnector(limit=0))
-
-    def _open(self, connector: aiohttp.TCPConnector, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._options.trust_env,
-            trace_configs=list(traces),
-        )
-        self._own.append(session)
-        return session
+            self._submits = open_session(keeps_alive=False, traces=[_tracing()])
+            self._reads = open_session()
+            self._own += [self._submits, self._reads]
 
     async def send(self, request: Request) -> Response:
         """Send a request once; see `Transport.send`."""
@@ -123,7 +120,7 @@ class AiohttpTransport:
                 data=request.body if request.pieces is None else request.pieces,
                 headers={**self._headers, **request.headers},
                 timeout=self._timeouts[request.kind],
-                proxy=self._options.proxy,
+                proxy=self._proxy,
                 # A 307 or 308 would repeat a paid POST, and send the key to another host.
                 allow_redirects=False,
                 trace_request_ctx=progress,
@@ -134,13 +131,16 @@ class AiohttpTransport:
                     body=self._key.scrub(await self._read(reply)),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error, _NOT_DELIVERED) or not progress.sent:
-                raise NotDeliveredError(
-                    f"no connection to {self._prefix}: {describe_failure(error)}", kind=request.kind
-                ) from None
-            raise TransportError(
-                f"no complete answer from {self._prefix}: {describe_failure(error)}", kind=request.kind
-            ) from None
+            raise self._failure(error, request, is_sent=progress.sent) from None
+
+    def _failure(self, error: Exception, request: Request, *, is_sent: bool) -> TransportError:
+        reason = describe_failure(error)
+        if isinstance(error, aiohttp.ClientSSLError) or (isinstance(error, ValueError) and not is_sent):
+            # Certificates, and requests that aiohttp refuses to build: the same request fails in the same way again.
+            return UnsendableError(f"no request to {self._prefix} can be made: {reason}", kind=request.kind)
+        if isinstance(error, _NOT_DELIVERED) or not is_sent:
+            return NotDeliveredError(f"no connection to {self._prefix}: {reason}", kind=request.kind)
+        return TransportError(f"no complete answer from {self._prefix}: {reason}", kind=request.kind)
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read the body, up to `max_body_bytes` after decompression."""
@@ -175,6 +175,7 @@ def describe_failure(error: BaseException) -> str:
         return str(error.os_error) or type(error.os_error).__name__
     if isinstance(error, TimeoutError):
         return "timed out"
-    if isinstance(error, aiohttp.ClientPayloadError | OSError):
+    # aiohttp's own ValueErrors quote at most the address.
+    if isinstance(error, aiohttp.ClientPayloadError | OSError | ValueError):
         return str(error) or type(error).__name__
     return type(error).__name__

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from urllib.request import getproxies
 
 import aiohttp
 from yarl import URL
 
-from ..client import HttpOptions, describe_failure
+from ..client import HttpOptions, Proxies, describe_failure, open_session
 from ..errors import DownloadError
+from ..urls import quoted
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
 from .remote_file import InterruptedDownloadError, RemoteFile, ResumePoint, status_error, version_of, whole_size
 
@@ -31,10 +31,14 @@ class ResultReader:
 
     Args:
         options: Timeouts, proxy, and whether private addresses are allowed.
+
+    Raises:
+        ConfigurationError: The environment names a proxy that cannot be used.
     """
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
+        self._proxies = Proxies.of(options)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -62,12 +66,14 @@ class ResultReader:
 
     async def _get(self, url: str, after: ResumePoint | None) -> aiohttp.ClientResponse:
         # aiohttp would follow redirects without checking their addresses.
-        target = URL(url, encoded=True)
+        target = URL(quoted(url), encoded=True)
         headers = {} if after is None else after.headers
         for _ in range(REDIRECTS + 1):
             if (refusal := refusal_of(target, allows_private=self._options.allow_private_results)) is not None:
                 raise DownloadError(refusal, url=url)
-            reply = await self._open_session().get(target, headers=headers, allow_redirects=False)
+            reply = await self._open_session().get(
+                target, headers=headers, allow_redirects=False, proxy=self._proxies.for_url(target)
+            )
             location = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or location is None:
                 if (error := status_error(reply.status, url, is_resumed=after is not None)) is not None:
@@ -75,26 +81,23 @@ class ResultReader:
                     raise error
                 return reply
             reply.release()
-            target = target.join(URL(location, encoded=True))
+            target = target.join(URL(quoted(location), encoded=True))
         raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             options = self._options
             # Behind a proxy every socket leads to the proxy, and only the proxy knows what a name resolves to.
-            has_proxy = options.proxy is not None or (options.trust_env and bool(getproxies()))
-            guard = None if options.allow_private_results or has_proxy else guarded_socket
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=guard),
-                cookie_jar=aiohttp.DummyCookieJar(),
+            guard = None if options.allow_private_results or self._proxies else guarded_socket
+            self._session = open_session(
+                socket_factory=guard,
+                limit=100,
                 # Videos do not compress, and a compressed response could be resumed only with the same compression.
                 headers={"User-Agent": options.agent, "Accept-Encoding": "identity"},
                 # No total: a large file may take hours, as long as bytes arrive.
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=options.connect_timeout, sock_read=options.download_read_timeout
                 ),
-                trust_env=options.trust_env,
-                proxy=options.proxy,
                 read_bufsize=BUFFER_BYTES,
             )
         return self._session

@@ -32,6 +32,15 @@ class NotDeliveredError(TransportError):
     advice: str = "Check the network, then run the job again; the service accepted nothing."
 
 
+class UnsendableError(NotDeliveredError):
+    """No such request can be made from here: a certificate is refused, or the proxy or a header is invalid.
+
+    It is not tried again.
+    """
+
+    advice: str = "Mend what the message names, then run the job again; nothing was sent."
+
+
 class SubmissionUnknownError(TransportError):
     """A paid submit has no readable answer: the job may have been accepted and charged.
 

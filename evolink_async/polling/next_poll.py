@@ -9,7 +9,8 @@ Plain decisions: the clock is an argument, nothing waits and nothing is sent.
     a word that no page names, and links        one more poll that shows the same, then the end, as completed
     such a word, and an error                   3 equal polls over a minute, then a ReplyError
     404, 410 of the service                     more polls for `not_found_grace`, at least 3, then the error
-    401, 403 of the service                     3 more polls over `max_interval`, then the error
+    401, 403 of the service; a certificate that
+    is refused, and the like                    3 more polls over `max_interval`, then the error
     any other error                             a poll after a back-off; after 24 hours of nothing else, a ReplyError
 """
 
@@ -24,6 +25,7 @@ from ..errors import (
     ReplyError,
     StatusError,
     TaskNotFoundError,
+    UnsendableError,
 )
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
@@ -140,6 +142,8 @@ def _unusable(entry: WatchedTask, last: EvolinkError) -> ReplyError:
 
 def is_service_error(seen: EvolinkError) -> bool:
     """Whether an error is due to the service or the network, and not to the task or the key."""
+    if isinstance(seen, UnsendableError):
+        return False
     return not isinstance(seen, _REFUSALS) or seen.is_foreign
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from html import unescape
 
 from ..errors import (
     AccessDeniedError,
@@ -28,6 +29,11 @@ SERVICE_ID_HEADER = "x-oneapi-request-id"
 """The header in which the service, and nothing before it, names the request. `x-request-id` comes from proxies too."""
 INTERCEPTED = frozenset({401, 403, 404, 405, 407, 410, 421, 426, 451})
 """Statuses with which a proxy does not pass a request on, for a reason that is not in the request."""
+PAGE_WORDS = 80
+"""Characters of a web page that a message holds."""
+_PAGE = re.compile(r"<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>?", re.IGNORECASE | re.DOTALL)
 LONGEST_WAIT = 1e12
 """Seconds; a longer Retry-After is cut to this."""
 ERRORS_BY_STATUS: dict[int, type[StatusError]] = {
@@ -52,7 +58,7 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
     if not isinstance(message, str) or not message:
         # A redirect is never followed: it could carry the API key to another host, or repeat a paid request.
         location = response.headers.get("location")
-        message = f"redirected to {location!r}, which is never followed" if location else response.excerpt.strip()
+        message = f"redirected to {location!r}, which is never followed" if location else text_of(response)
     default = ServerError if status >= 500 else InvalidRequestError if status >= 400 else StatusError
     param, request_id = error.get("param"), error.get("request_id")
     kind = ERRORS_BY_STATUS.get(status, default)
@@ -72,6 +78,16 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         task_id=asked,
         is_foreign=is_of_proxy,
     )
+
+
+def text_of(response: Response) -> str:
+    """Return what a reply without a message says: its title, or its first words, if it is a page."""
+    text = response.excerpt.strip()
+    if not _PAGE.match(text):
+        return text
+    title = _TITLE.search(text)
+    words = " ".join(_TAG.sub(" ", title[1] if title else text).split())
+    return f"a web page answered: {unescape(words)[:PAGE_WORDS] or 'without a title'}"
 
 
 def vendor_error(response: Response) -> dict[str, Json] | None:

@@ -54,6 +54,7 @@ from ..errors import (
     TaskFailedError,
     TaskNotFoundError,
     TransportError,
+    UnsendableError,
 )
 from ..media import Upload
 from ..settings import Resubmit
@@ -157,7 +158,7 @@ def _in_doubt(response: Response, reason: str, now: float) -> SubmissionUnknownE
 
 def may_send_again(error: EvolinkError, resubmit: Resubmit) -> bool:
     """Whether the policy `resubmit` allows another send of a submit that ended with `error`."""
-    if resubmit == "never":
+    if resubmit == "never" or isinstance(error, UnsendableError):
         return False
     if isinstance(error, SubmissionUnknownError):
         # After `idempotency_conflict` the service has another body under this key, and will not take this one.
@@ -253,7 +254,7 @@ def may_upload_again(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
         return error.status in (408, 425, 429) or error.status >= 500 or isinstance(error, InterceptedError)
-    return isinstance(error, TransportError | ReplyError)
+    return isinstance(error, TransportError | ReplyError) and not isinstance(error, UnsendableError)
 
 
 def denies(error: EvolinkError) -> bool:
