@@ -242,7 +242,7 @@ class _Replay:
                 self._ended.add(task.purchase)
                 if self._says_charge or entry.kind != "completed":
                     self._unnamed.pop(task.purchase, None)
-                if self._says_charge and entry.kind == "completed":
+                if self._says_charge and entry.kind == "completed" and task.purchase in held:
                     named = self._view.named
                     named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
                 if task.purchase in held:

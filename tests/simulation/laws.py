@@ -91,7 +91,9 @@ def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterato
     if told.error == "TaskNotFoundError" and not task.is_forgotten and told.call not in _polls(history):
         yield Violation(law, "not found, but the vendor knows it", f"{told}")
     is_denial = told.error in ("AuthenticationError", "AccessDeniedError", "InsufficientCreditsError")
-    if is_denial and told.call not in _polls(history) and not traffic_laws.is_revoked(history, task.session):
+    # Of a task whose key is not known, every key may say so.
+    revoked = any(traffic_laws.is_revoked(history, number) for number in range(history.script.sessions))
+    if is_denial and told.call not in _polls(history) and not revoked:
         yield Violation(law, "a page's refusal taken for the vendor's", f"{told}")
 
 
