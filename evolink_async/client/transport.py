@@ -8,6 +8,7 @@ the key.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -29,6 +30,10 @@ _NOT_DELIVERED = (
     aiohttp.ClientProxyConnectionError,
     aiohttp.ClientHttpProxyError,
 )
+
+
+# Not the other errors of TLS, as a handshake that is cut short.
+_CERTIFICATE = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)
 
 
 class _Progress:
@@ -135,7 +140,7 @@ class AiohttpTransport:
 
     def _failure(self, error: Exception, request: Request, *, is_sent: bool) -> TransportError:
         reason = describe_failure(error)
-        if isinstance(error, aiohttp.ClientSSLError) or (isinstance(error, ValueError) and not is_sent):
+        if isinstance(error, _CERTIFICATE) or (isinstance(error, ValueError) and not is_sent):
             # Certificates, and requests that aiohttp refuses to build: the same request fails in the same way again.
             return UnsendableError(f"no request to {self._prefix} can be made: {reason}", kind=request.kind)
         if isinstance(error, _NOT_DELIVERED) or not is_sent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolink_async.urls import foreign_sign, is_public_host, web_host
+from evolink_async.urls import foreign_sign, is_public_host, quoted, web_host
 
 HOSTS = {
     "https://example.com": "example.com",
@@ -78,3 +78,25 @@ def test_public_hosts(host):
 def test_hosts_that_are_not_public(host):
     """No spelling of an address that the internet cannot reach passes, nor what is neither name nor address."""
     assert not is_public_host(host)
+
+
+@pytest.mark.parametrize(
+    ("link", "sent"),
+    [
+        ("https://h/a.mp4?sig=a%2Fb%7E+c=", "https://h/a.mp4?sig=a%2Fb%7E+c="),
+        ("https://h/a b.mp4?sig=x", "https://h/a%20b.mp4?sig=x"),
+        ("https://h/视频.mp4?sig=x", "https://h/%E8%A7%86%E9%A2%91.mp4?sig=x"),
+        ("https://h/100%.mp4?a=50%&b=%41", "https://h/100%25.mp4?a=50%25&b=%41"),
+        ('https://h/"a"<b>.mp4?x={1}|^`\\', "https://h/%22a%22%3Cb%3E.mp4?x=%7B1%7D%7C%5E%60%5C"),
+        ("https://h/a;b,c=d:e@f!$&'()*+~.mp4", "https://h/a;b,c=d:e@f!$&'()*+~.mp4"),
+        ("https://bücher.example:8443/é", "https://xn--bcher-kva.example:8443/%C3%A9"),
+        (" https://h/a.mp4\n", "https://h/a.mp4"),
+        ("https://h?x=y z", "https://h?x=y%20z"),
+        ("/films/a b.mp4?next=https://h/", "/films/a%20b.mp4?next=https://h/"),
+        ("films/ü.mp4", "films/%C3%BC.mp4"),
+    ],
+)
+def test_links_are_quoted_where_a_request_demands_it_and_nowhere_else(link, sent):
+    """What is quoted already stays as it is: a signature covers it. Quoting twice changes nothing."""
+    assert quoted(link) == sent
+    assert quoted(sent) == sent

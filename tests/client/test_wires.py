@@ -1,0 +1,143 @@
+"""Nothing of the machine changes what is sent or received, unless the user has asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from yarl import URL
+
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, Proxies, base_url
+from evolink_async.errors import ConfigurationError, NotDeliveredError, UnsendableError
+from evolink_async.wire import Request, Response
+from tests.servers import reply, serving
+
+pytestmark = pytest.mark.anyio
+
+POLL = Request(kind="poll", method="GET", path="/v1/tasks/t")
+SUBMIT = Request(kind="submit", method="POST", path="/v1/x", body=b"{}")
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that runs the tests may have proxies of its own."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+async def send(url: str, options: HttpOptions = HttpOptions(), request: Request = POLL) -> Response:  # noqa: B008
+    """Send once over a transport made for it."""
+    transport = AiohttpTransport(base_url(url), ApiKey("sk-a"), options=options)
+    try:
+        return await transport.send(request)
+    finally:
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("size", [9_000, 30_000, 65_000])
+async def test_long_headers_are_read(size):
+    """Gateways send headers that are longer than aiohttp's own limit."""
+    async with serving(reply(**{"X-Policy": "p" * size})) as server:
+        assert (await send(server.url)).status == 200
+
+
+async def test_a_long_status_line_is_read():
+    """So is a reason of ten thousand characters."""
+    async with serving(b"HTTP/1.1 200 " + b"o" * 10_000 + b"\r\nContent-Length: 2\r\n\r\n{}") as server:
+        assert (await send(server.url)).body == b"{}"
+
+
+@pytest.mark.parametrize("trust_env", [False, True])
+@pytest.mark.parametrize("entry", ["default login me password secret", "machine 127.0.0.1 login me password secret"])
+async def test_a_netrc_file_is_never_read(tmp_path, monkeypatch, trust_env, entry):
+    """Its passwords go neither to the API nor in the place of the key."""
+    netrc = Path(tmp_path, "netrc")
+    netrc.write_text(entry)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with serving(reply()) as server:
+        assert (await send(server.url, HttpOptions(trust_env=trust_env))).status == 200
+        [request] = server.heads
+    assert b"Bearer sk-a" in request
+    assert b"Basic" not in request
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ("proxy.example:3128", "http://"),
+        ("proxy.example", "http://"),
+        ("socks5://proxy.example:1080", "socks5"),
+        ("socks5h://me:secret@proxy.example", "socks5h"),
+        ("http://", "http://"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_told_at_opening(monkeypatch, name, value, word):
+    """The message names the way out, and no password."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=word) as caught:
+        Proxies.of(HttpOptions(trust_env=True))
+    assert "secret" not in str(caught.value)
+    assert not Proxies.of(HttpOptions())
+
+
+def test_proxies_of_the_environment_by_scheme_and_host(monkeypatch):
+    """As other programs read these variables."""
+    monkeypatch.setenv("https_proxy", "http://secure.example:1")
+    monkeypatch.setenv("all_proxy", "http://rest.example:2")
+    monkeypatch.setenv("no_proxy", "films.example,.inside.example")
+    proxies = Proxies.of(HttpOptions(trust_env=True))
+    assert proxies.for_url(URL("https://api.example/")) == "http://secure.example:1"
+    assert proxies.for_url(URL("http://api.example/")) == "http://rest.example:2"
+    assert proxies.for_url(URL("https://films.example/a.mp4")) is None
+    assert proxies.for_url(URL("https://a.inside.example/")) is None
+
+
+def test_the_proxy_of_the_options_wins(monkeypatch):
+    """It is for everything, and the environment is not looked at."""
+    monkeypatch.setenv("https_proxy", "broken")
+    proxies = Proxies.of(HttpOptions(proxy="http://mine.example:3", trust_env=True))
+    assert proxies.for_url(URL("https://api.example/")) == "http://mine.example:3"
+    assert "mine" not in repr(proxies)
+
+
+async def test_requests_go_through_the_proxy_of_the_environment(monkeypatch):
+    """A plain proxy is asked with the whole address."""
+    async with serving(reply()) as proxy, serving(reply()) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert (await send(server.url, HttpOptions(trust_env=True))).status == 200
+        assert not server.heads
+        assert proxy.heads[0].startswith(f"GET {server.url}/v1/tasks/t ".encode())
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "other.example"])
+async def test_a_refused_certificate_is_final(name):
+    """Of an unknown authority, or for another host: a second try would end in the same way."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert(name).configure_cert(context)
+    async with tls_server(context) as port:
+        with pytest.raises(UnsendableError, match="certificate") as caught:
+            await send(f"https://127.0.0.1:{port}", request=SUBMIT)
+    assert isinstance(caught.value, NotDeliveredError)
+    assert caught.value.may_resubmit
+
+
+@asynccontextmanager
+async def tls_server(context: ssl.SSLContext) -> AsyncIterator[int]:
+    """A server with a certificate; gives its port."""
+
+    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
