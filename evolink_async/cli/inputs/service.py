@@ -17,7 +17,7 @@ from ...errors import ConfigurationError
 from ...events import Observer
 from ...pool import SessionPool
 from ...settings import Budget, Cadence, Limits, Resubmit, RetryPolicy
-from .option_types import BaseUrl, Count, Positive, PrivateResults
+from .option_types import BaseUrl, Count, Flag, Positive, PrivateResults
 
 _LOCAL_POLLS_PER_SECOND = 100.0
 
@@ -33,6 +33,8 @@ class Service:
         files_url: Address of its file service; EVOLINK_FILES_BASE_URL when None.
         api_key: The API key; EVOLINK_API_KEY when None.
         allow_private_results: Fetch results from plain http and private addresses too.
+        proxy: URL of an HTTP proxy for everything.
+        trust_env: Use the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name.
         in_flight: Most tasks alive at the service at once.
         resubmit: When a submit may be sent again; see RetryPolicy.
         patience: Seconds to wait for the end of an outage before the run stops; the same command then goes on.
@@ -44,6 +46,8 @@ class Service:
     files_url: Annotated[str | None, Parameter(parse=False)] = None
     api_key: Annotated[str | None, Parameter(parse=False)] = None
     allow_private_results: PrivateResults = False
+    proxy: str | None = None
+    trust_env: Flag = False
     in_flight: Count = 1000
     resubmit: Resubmit = "if_undelivered"
     patience: Positive = 300.0
@@ -90,5 +94,7 @@ class Service:
             journal=journal,
             budget=budget,
             observer=observer,
-            http=HttpOptions(allow_private_results=self.allow_private_results),
+            http=HttpOptions(
+                allow_private_results=self.allow_private_results, proxy=self.proxy, trust_env=self.trust_env
+            ),
         )
