@@ -58,7 +58,7 @@ class OutageBrake:
         self._trials = trials
         self._has_answered = has_answered
         self._is_half_open = False
-        self._in_trouble: set[str] = set()
+        self._in_trouble: dict[str, float] = {}
         self._last_trouble: EvolinkError | None = None
         self._began: float | None = None
         self._closed_until = 0.0
@@ -131,9 +131,9 @@ class OutageBrake:
         self._is_half_open = self._unanswered_probes >= PROBES and not self._is_past_patience(now)
         self._close(now)
 
-    def accepted(self, now: float) -> None:
-        """The service accepted a paid request."""
-        self._in_trouble.clear()
+    def accepted(self, now: float, sent_at: float = math.inf) -> None:
+        """The service accepted a request that was sent at `sent_at`: so it was well when that one arrived."""
+        self._in_trouble = {key: at for key, at in self._in_trouble.items() if at > sent_at}
         self._has_answered = self.has_accepted = True
         if self.is_open:
             return
@@ -148,7 +148,15 @@ class OutageBrake:
         self._has_answered = True
 
     def troubled(
-        self, key: str, error: EvolinkError, now: float, *, is_trial: bool, is_new_doubt: bool, asked: float | None
+        self,
+        key: str,
+        error: EvolinkError,
+        now: float,
+        *,
+        is_trial: bool,
+        is_new_doubt: bool,
+        asked: float | None,
+        sent_at: float = 0.0,
     ) -> None:
         """A paid request was in trouble.
 
@@ -159,9 +167,10 @@ class OutageBrake:
             is_trial: Whether it was sent as a trial. Others were under way when the brake closed, and are no news.
             is_new_doubt: Whether it leaves open whether the job was paid for, for the first time.
             asked: Seconds of a `Retry-After`.
+            sent_at: When it was sent.
         """
         self._last_trouble = error
-        self._in_trouble.add(key)
+        self._in_trouble[key] = sent_at
         if not is_trial and (not self.is_open or len(self._in_trouble) < JOBS_IN_TROUBLE):
             return
         self._doubts += is_trial and is_new_doubt

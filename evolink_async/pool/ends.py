@@ -43,6 +43,7 @@ class Ends:
         self._send_loop = send_loop
         self._emit = emit
         self._writing: set[asyncio.Task[Any] | None] = set()
+        self._concluding: set[asyncio.Task[None]] = set()
         self._jobs = KeySet()
         self._tasks = KeySet()
 
@@ -92,7 +93,15 @@ class Ends:
             if await self.settle(outcome, last):
                 self.say(outcome)
 
-        await wait_shielded(asyncio.create_task(whole()))
+        task = asyncio.create_task(whole())
+        self._concluding.add(task)
+        task.add_done_callback(self._concluding.discard)
+        await wait_shielded(task)
+
+    async def aclose(self) -> None:
+        """Wait until the ends that somebody has seen are written down."""
+        if self._concluding:
+            await asyncio.wait(list(self._concluding))
 
     async def save(self, completed: Completed, save: Save, *, is_first: bool) -> Completed:
         """Fetch the files of a job. Cancelled, the observer learns of an end that the caller never takes."""

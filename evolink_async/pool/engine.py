@@ -252,13 +252,14 @@ class Engine:
             seen = await self.account(task_id).poll(task_id)
         if self.emit is not None:
             self.emit(status_answered(at, time.time() - at, [task_id], seen))
-        # When the pool was closed meanwhile, so was the journal: the end is found again by the next one.
-        if isinstance(seen, Snapshot) and seen.is_final and not self._closed:
+        if isinstance(seen, Snapshot) and seen.is_final:
             await self.noticed(seen)
         return seen
 
     async def noticed(self, seen: Snapshot) -> None:
         """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
+        if self._closed:  # and so is the journal: the next pool finds the end again
+            return
         owner = self.journal.owner(seen.task_id)
         if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
             return
@@ -299,6 +300,7 @@ class Engine:
         for session in self.sessions:
             await session.aclose()
         await self.result_reader.aclose()
+        await self.ends.aclose()
         await self.journal.aclose()
         if not self._background.cancelled() and (crash := self._background.exception()) is not None:
             raise crash

@@ -54,26 +54,28 @@ class ServiceFacts:
         has_new_limit = False
         if isinstance(verdict, Snapshot):
             self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
-            has_new_limit = self._note_accepted(session, submission, now)
+            has_new_limit = self._note_accepted(session, submission, now, sent_at)
         elif is_refused_for_load(verdict) and isinstance(verdict, StatusError):
             session.health.refused_for_load(verdict, sent_at, now)
             has_new_limit = self._limits.refused(session, sent_at, now)
         elif is_trouble(verdict, is_repeated=submission.doubt is not None):
-            self._note_trouble(submission, turn, verdict, now)
+            self._note_trouble(submission, turn, verdict, now, sent_at)
         elif isinstance(verdict, StatusError):
             self._brake.answered()
             if bars_model(verdict):
                 session.health.bar(submission.model, verdict)
         self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
 
-    def _note_accepted(self, session: Session, submission: Submission, now: float) -> bool:
+    def _note_accepted(self, session: Session, submission: Submission, now: float, sent_at: float) -> bool:
         session.health.accepted()
         for brake in (self._brake, session.brake):
-            brake.accepted(now)
+            brake.accepted(now, sent_at)
         self._circuits.took(session, submission.model)
         return self._limits.took(session)
 
-    def _note_trouble(self, submission: Submission, turn: Turn, error: EvolinkError, now: float) -> None:
+    def _note_trouble(
+        self, submission: Submission, turn: Turn, error: EvolinkError, now: float, sent_at: float
+    ) -> None:
         in_doubt = isinstance(error, SubmissionUnknownError)
         asked = error.retry_after if isinstance(error, StatusError | SubmissionUnknownError) else None
         for brake in (self._brake, turn.session.brake):
@@ -84,6 +86,7 @@ class ServiceFacts:
                 is_trial=brake in turn.trials,
                 is_new_doubt=in_doubt and submission.doubt is None,
                 asked=asked,
+                sent_at=sent_at,
             )
 
     def note_given_up(self, session: Session, submission: Submission, error: EvolinkError) -> None:

@@ -14,7 +14,7 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Told, Wanted
+from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted
 from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, Task
 from tests.simulation.violation import Violation
 
@@ -235,7 +235,7 @@ class _Replay:
                 self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
             case Settled() if entry.how in ("abandon", "resubmit"):
                 held.pop(entry.purchase, None)
-            case Told() | Said() if entry.task in self._tasks and (
+            case Said() if entry.task in self._tasks and (
                 entry.kind in ("completed", "final") or entry.error in TASK_ERRORS
             ):
                 task = self._tasks[entry.task]
@@ -247,6 +247,9 @@ class _Replay:
                     named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
                 if task.purchase in held:
                     held[task.purchase] = task.charged
+            case Said() if entry.error == "DeadlineError":
+                # The run that has given it up waits for it no more, though its caller has not heard of that.
+                self._wants.pop(entry.job, None)
             case Said() if entry.kind == "unknown":
                 self._ended |= {
                     self._purchases[number] for number in self._purchases if self._jobs[number] == entry.job

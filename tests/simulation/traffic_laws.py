@@ -123,7 +123,8 @@ def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
     if not healthy or len(healthy) == history.script.sessions:
         return
     # A key that asks for a longer wait than patience is no key that another job may go to.
-    if any("429_400" in wish.sends for wish in history.script.wishes):
+    # A run that an unexpected exception has stopped sends nothing again.
+    if any({"429_400", "broken"} & set(wish.sends) for wish in history.script.wishes):
         return
     closing, drained = set[int](), set[str]()
     for entry in history.trace.entries:
