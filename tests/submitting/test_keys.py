@@ -17,6 +17,7 @@ from evolink_async.errors import (
 )
 from evolink_async.events import Event, KeyRestored, KeySuspended
 from evolink_async.journal import Intent, MemoryJournal
+from evolink_async.models import Wan26TextToVideo
 from evolink_async.settings import Budget
 from tests.kit import as_failed, dance, error_of, jobs, turns, until
 from tests.servers import reset
@@ -60,7 +61,6 @@ async def test_a_key_comes_back_by_itself_after_a_top_up(monkeypatch):
             await asyncio.sleep(0.001)
     told = [type(event) for event in events if isinstance(event, KeySuspended | KeyRestored)]
     assert told == [KeySuspended, KeyRestored]
-    assert vendor.paid_twice == []
 
 
 async def test_a_key_without_credits_is_not_tried(monkeypatch):
@@ -144,15 +144,17 @@ async def test_retry_keys_of_healthy_keys_asks_nothing():
     assert vendor.reads == []
 
 
-async def test_jobs_that_wait_for_a_busy_key_find_out_whether_the_other_is_back(monkeypatch):
-    """A suspended key is tried while there is more to do than the other keys can take."""
-    monkeypatch.setattr(key_health, "CHECK_SECONDS", 0.01)
+async def test_a_key_comes_back_while_another_one_works(monkeypatch):
+    """A suspended key is tried although its jobs have another key to go to."""
+    monkeypatch.setattr(key_health, "CHECK_SECONDS", 0.001)
     async with small_vendor() as vendor, pool_of(vendor, keys=2, submits=2) as pool:
         empty_account(vendor)
         await outcomes_of(pool, 4)
         vendor.credits_left[FIRST] = 100.0
-        assert are_completed(await outcomes_of(pool, 30))
-    assert len(vendor.with_key(FIRST)) > 2
+        vendor.posts.clear()
+        for _ in range(10):
+            assert are_completed(await outcomes_of(pool, 10))
+    assert vendor.with_key(FIRST)
 
 
 # --- one key, and the others
@@ -216,7 +218,7 @@ async def test_a_straggler_does_not_make_jobs_sit_out_a_day(status):
         task = asyncio.create_task(outcomes_of(pool, 10))
         await until(lambda: pool.stats().faults == 1)
         refused.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(2):
             outcomes = await task
     assert len(outcomes) == 10
 
@@ -227,7 +229,7 @@ async def test_a_bar_on_one_model_leaves_the_key_its_other_models():
         vendor.on_post = lambda post: NO_MODEL if post.key == FIRST and post.take < 100 else None
         assert are_completed(await outcomes_of(pool, 20))
         assert len(vendor.with_key(FIRST)) <= 2
-        other = ev.Wan26TextToVideo(prompt="A person dancing, take 100")
+        other = Wan26TextToVideo(prompt="A person dancing, take 100")
         await asyncio.gather(*(pool.submit(other, key=f"other-{number}") for number in range(4)))
     assert 100 in vendor.with_key(FIRST)
 
@@ -251,7 +253,7 @@ async def test_no_credits_under_any_status_suspend_the_key(status):
         vendor.on_post = lambda _: refusal(status, "insufficient_quota")
         outcomes = await outcomes_of(pool, 10)
         assert len(vendor.posts) == 1
-        assert [type(outcome) for outcome in outcomes].count(ev.Unknown) == (status == 500)
+        assert [type(outcome) for outcome in outcomes].count(ev.Unknown) == (status >= 500)
         assert len(outcomes) == 10
 
 
