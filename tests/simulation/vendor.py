@@ -104,7 +104,19 @@ REPLIES = {
 }
 """By name. The status 0 is an answer that never comes."""
 
-_NOT_PAID = ("reset", "408", "409", "500", "502_page", "503_page", "504_page", "524_page", "302_page", "200_page", "silent")
+_NOT_PAID = (
+    "reset",
+    "408",
+    "409",
+    "500",
+    "502_page",
+    "503_page",
+    "504_page",
+    "524_page",
+    "302_page",
+    "200_page",
+    "silent",
+)
 DOUBTS = tuple(
     name
     for name, reply in REPLIES.items()

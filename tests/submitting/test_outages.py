@@ -214,7 +214,10 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
 async def test_a_firewall_that_dislikes_three_prompts_stops_these_alone():
     """They close the brake now and then, but the others are accepted as trials."""
     disliked = {3, 7, 11, 12, 13}
-    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=attrs.evolve(QUICK, patience=0.3)) as pool:
+    async with (
+        small_vendor() as vendor,
+        pool_of(vendor, submits=SUBMITS, retry=attrs.evolve(QUICK, patience=0.3)) as pool,
+    ):
         vendor.on_post = lambda post: page(403) if post.take in disliked else None
         outcomes, error = await run(pool)
     assert error is None
