@@ -84,13 +84,11 @@ def test_all_keys_together_have_no_more_than_the_total():
 
 def test_there_is_room_until_the_total_is_used():
     """Whatever the keys would bear."""
-    limits = KeyLimits(sessions(3), 2)
-    limits.used = 1
-    assert limits.has_room
-    limits.used = 2
-    assert not limits.has_room
+    limits, has_room = KeyLimits(sessions(3), 2), list[bool]()
+    for limits.used in (0, 1, 2):
+        has_room.append(limits.has_room)
     limits.retune(3)
-    assert limits.has_room
+    assert [*has_room, limits.has_room] == [True, True, False, True]
 
 
 def test_the_limit_of_a_key_rises_when_all_of_its_own_are_out():
