@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..errors import OutageError
 from ..jobs import Outcome, Unknown
 from .output.outcomes import problem_of
 from .running.run_result import RunResult
@@ -37,9 +38,12 @@ def of_outcomes(outcomes: Iterable[Outcome], *, bad_lines: int = 0) -> int:
 def _of_early_end(result: RunResult) -> int:
     # 1) The reader closed the pipe: a shell expects 141, whatever else happened.
     # 2) Another OSError, as a full disk: a failure, unless money may have been spent without an answer.
-    # 3) Ctrl-C, once with jobs left or twice: 130.
+    # 3) An outage: as the outcomes say; jobs that were not sent have failed.
+    # 4) Ctrl-C, once with jobs left or twice: 130.
     if isinstance(result.stopped_by, BrokenPipeError):
         return READER_GONE
     if isinstance(result.stopped_by, OSError):
         return IN_DOUBT if result.in_doubt else FAILED
+    if isinstance(result.stopped_by, OutageError):
+        return IN_DOUBT if result.in_doubt else max(FAILED, of_outcomes(result.outcomes))
     return INTERRUPTED

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from ...errors import BudgetError, TaskError
+from ...errors import BudgetError, OutageError, TaskError
 from ...jobs import Failed, Outcome, Unknown
 from ..running.run_plan import RunPlan
 from ..running.run_result import RunResult
@@ -56,6 +56,8 @@ def _report_early_end(result: RunResult, terminal: Terminal) -> None:
         cause = "the reader of the output has closed it"
     elif isinstance(reason, OSError):
         cause = f"a file could not be written: {reason.strerror or reason}"
+    elif isinstance(reason, OutageError):
+        cause = "the service is out"
     else:
         cause = "stopped by Ctrl-C"
     terminal.note(f"{cause}; jobs that had ended: {len(result.outcomes)}; not sent: {result.unsent}.")

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext, suppress
 
-from ...errors import JournalError
+from ...errors import JournalError, OutageError
 from ...jobs import Accepted, Outcome, Unknown
 from ...pool import OutcomeStream, SessionPool
 from ..output.outcomes import is_withdrawn
@@ -61,7 +61,7 @@ async def run_pool(
                         report_problem(outcome, plan, terminal)
                         write(outcome)
         # Not raised again: this is the outermost coroutine, and what stopped the run is part of its result.
-        except (asyncio.CancelledError, OSError) as error:
+        except (asyncio.CancelledError, OSError, OutageError) as error:
             stopped_by = error
     # A job in doubt stays unfinished in the journal, though it was reported.
     reported = {outcome.key for outcome in outcomes}

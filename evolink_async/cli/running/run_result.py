@@ -21,7 +21,8 @@ class RunResult:
         plan: What the run was given.
         outcomes: The outcomes reported, in the order the jobs ended.
         seconds: How long the run took.
-        stopped_by: The exception that ended the run early: `asyncio.CancelledError` after Ctrl-C, or an `OSError`.
+        stopped_by: The exception that ended the run early: `asyncio.CancelledError` after Ctrl-C, an
+            `OSError`, or an `OutageError`.
         drained: Whether a first Ctrl-C kept jobs from being sent.
         open_tasks: Task ids by key: accepted, paid for, and without an outcome yet.
         in_doubt: Submits that may have been paid for, and were not reported as outcomes.
