@@ -11,7 +11,7 @@ import evolink_async as ev
 from evolink_async.errors import InterceptedError, NotDeliveredError, OutageError, SubmissionUnknownError
 from evolink_async.events import Event, SubmitsHalted, SubmitsResumed
 from evolink_async.journal import MemoryJournal
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import dance, jobs, open_pool, own_tasks, turns, until
 from tests.servers import free_port, hang, reset
 from tests.submitting.small_vendor import Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
 
@@ -211,13 +211,11 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
     assert not [event for event in events if isinstance(event, SubmitsHalted)]
 
 
-async def test_a_firewall_that_dislikes_three_prompts_stops_these_alone():
-    """They close the brake now and then, but the others are accepted as trials."""
-    disliked = {3, 7, 11, 12, 13}
-    async with (
-        small_vendor() as vendor,
-        pool_of(vendor, submits=SUBMITS, retry=attrs.evolve(QUICK, patience=0.3)) as pool,
-    ):
+async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
+    """They close the brake now and then. As others are accepted all the time, it is no outage, and no run ends early."""
+    disliked = set(range(3, JOBS, 3))
+    policy = attrs.evolve(QUICK, patience=0.5)
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
         vendor.on_post = lambda post: page(403) if post.take in disliked else None
         outcomes, error = await run(pool)
     assert error is None
@@ -225,6 +223,8 @@ async def test_a_firewall_that_dislikes_three_prompts_stops_these_alone():
     assert {outcome.key for outcome in failed} == {f"shot-{take}" for take in disliked}
     assert {type(outcome.error) for outcome in failed if isinstance(outcome, ev.Failed)} == {InterceptedError}
     assert len(of_kind(outcomes, ev.Completed)) == JOBS - len(disliked)
+    # Three meetings each, and some more while the others are accepted.
+    assert max(vendor.takes.count(take) for take in disliked) <= 6
 
 
 async def test_a_doubt_is_sent_again_as_a_trial_with_the_same_key():
@@ -280,3 +280,32 @@ async def test_a_doubt_names_its_own_job():
         assert isinstance(outcome, ev.Unknown)
         assert isinstance(outcome.error, SubmissionUnknownError)
         assert (outcome.error.key, outcome.error.idempotency_key) == (outcome.key, purchases[outcome.key])
+
+
+async def test_closing_in_an_outage_leaves_nothing_running():
+    """Neither a probe under way nor a timer for the next try outlives the pool."""
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=QUICK) as pool:
+        vendor.on_post, vendor.on_read = (lambda _: page(404)), (lambda _: hang)
+        task = asyncio.create_task(run(pool))
+        await until(lambda: vendor.reads)
+        await pool.aclose()
+        with pytest.raises(ev.ConfigurationError):
+            await task
+        assert own_tasks() == set()
+        assert pool.stats().requests == 0
+    sent = len(vendor.posts), len(vendor.reads)
+    await turns(100)
+    assert (len(vendor.posts), len(vendor.reads)) == sent
+
+
+async def test_a_trial_that_is_withdrawn_hands_its_place_on():
+    """Its caller has gone; the next job finds out in its stead."""
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=QUICK) as pool:
+        outage = Outage(vendor, page(404), after=0)
+        calls = [asyncio.create_task(pool.submit(dance(number), key=f"shot-{number}")) for number in range(8)]
+        await until(lambda: len(outage.met) >= SUBMITS + 1)
+        for call in calls[:-1]:
+            call.cancel()
+        await asyncio.wait(calls[:-1])
+        outage.is_on = False
+        assert (await calls[-1]).task_id
