@@ -99,29 +99,6 @@ async def test_a_cancelled_job_leaves_the_budget_as_it_was():
     assert await asyncio.wait_for(queue.afford("next", CLIP), 5) == Admitted(10.0)
 
 
-async def test_while_a_learner_is_under_way_nothing_else_begins():
-    """Other sends wait for the answer to the learner, because it names the price."""
-    queue, order, answered = queue_of(100, film=1.0), [], asyncio.Event()
-
-    async def send(key: str, *, is_learner: bool) -> None:
-        async with queue.turn(key, is_learner=is_learner):
-            order.append(key)
-            if is_learner:
-                await answered.wait()
-                order.append(f"{key} answered")
-
-    tasks = [asyncio.create_task(send("learner", is_learner=True))]
-    await turns()
-    tasks += [asyncio.create_task(send(key, is_learner=False)) for key in "ab"]
-    tasks += [asyncio.create_task(send("second", is_learner=True))]
-    await turns()
-    assert order == ["learner"]
-    answered.set()
-    await asyncio.gather(*tasks)
-    assert order[:2] == ["learner", "learner answered"]
-    assert sorted(order[2:]) == ["a", "b", "second", "second answered"]
-
-
 async def test_two_thousand_who_wait_are_cheap():
     """Each wake tries only the first job of each class: fewer than 5 calls of `admit` per job."""
     account = BudgetAccount(10, Ledger(prices={str(CLIP): 10.0}))

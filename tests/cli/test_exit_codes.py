@@ -12,7 +12,7 @@ from evolink_async import Completed, Failed, Job, Unknown
 from evolink_async.cli import exit_codes
 from evolink_async.cli.running.run_plan import RunPlan
 from evolink_async.cli.running.run_result import RunResult
-from evolink_async.errors import DownloadError, SubmissionUnknownError, TransportError
+from evolink_async.errors import DownloadError, OutageError, SubmissionUnknownError, TransportError
 from evolink_async.jobs import Timing
 from evolink_async.task import Snapshot
 from tests.kit import dance
@@ -54,6 +54,8 @@ def test_of_a_whole_run(outcomes, bad_lines, code):
         ({"stopped_by": BrokenPipeError(), "in_doubt": (DOUBT,)}, 141),
         ({"stopped_by": OSError("disk full")}, 1),
         ({"stopped_by": OSError("disk full"), "in_doubt": (DOUBT,)}, 3),
+        ({"stopped_by": OutageError("out")}, 1),
+        ({"stopped_by": OutageError("out"), "in_doubt": (DOUBT,)}, 3),
         ({"drained": True}, 130),
         ({"drained": True, "open_tasks": {"b": "task-2"}}, 0),
     ],

@@ -58,18 +58,18 @@ def test_delays_have_full_jitter():
 def test_attempts_end_it(error):
     """As many sends as allowed, the first included."""
     policy = RetryPolicy(attempts=3, base=0.1)
-    assert sent(policy, 1).after(error, 100.0) == 0.1
-    assert sent(policy, 2).after(error, 100.0) is not None
-    assert sent(policy, 3).after(error, 100.0) is None
+    assert sent(policy, 1).pause(error, 100.0) == 0.1
+    assert sent(policy, 2).pause(error, 100.0) is not None
+    assert sent(policy, 3).pause(error, 100.0) is None
 
 
 def test_patience_ends_it():
     """Counted from the first send, and a wait that would end beyond it is not begun."""
     policy = RetryPolicy(patience=10, base=4, cap=4)
-    assert sent(policy, 1).after(NotDeliveredError("x"), 106.0) == 4
-    assert sent(policy, 1).after(NotDeliveredError("x"), 106.1) is None
-    assert sent(policy, 1).after(NotDeliveredError("x"), 100.0, outage=6.0) == 4
-    assert sent(policy, 1).after(NotDeliveredError("x"), 100.0, outage=6.1) is None
+    assert sent(policy, 1).pause(NotDeliveredError("x"), 106.0) == 4
+    assert sent(policy, 1).pause(NotDeliveredError("x"), 106.1) is None
+    assert sent(policy, 1).pause(NotDeliveredError("x"), 101.0, patience=5.0) == 4
+    assert sent(policy, 1).pause(NotDeliveredError("x"), 101.1, patience=5.0) is None
 
 
 def test_patience_counts_from_the_first_send():
@@ -78,7 +78,7 @@ def test_patience_counts_from_the_first_send():
     resend.sent(100.0)
     resend.sent(105.0)
     assert (resend.started, resend.sends) == (100.0, 2)
-    assert resend.after(NotDeliveredError("x"), 107.0) is None
+    assert resend.pause(NotDeliveredError("x"), 107.0) is None
 
 
 @pytest.mark.parametrize("jitter", [longest, shortest, backoff.full_jitter])
@@ -87,7 +87,7 @@ def test_patience_counts_from_the_first_send():
 def test_retry_after_is_never_undercut(error_class, asked, jitter):
     """Whatever the jitter and the cap; a little is added, never taken."""
     policy = RetryPolicy(base=0.5, cap=1)
-    delay = sent(policy, 1, jitter).after(error_class(429, "x", retry_after=asked), 100.0)
+    delay = sent(policy, 1, jitter).pause(error_class(429, "x", retry_after=asked), 100.0)
     assert delay is not None
     assert asked <= delay <= asked + policy.base
 
@@ -95,33 +95,29 @@ def test_retry_after_is_never_undercut(error_class, asked, jitter):
 def test_retry_after_beyond_patience_ends_it():
     """It is not obeyed in part: sending earlier than asked is worse than not sending."""
     policy = RetryPolicy(patience=60)
-    assert sent(policy, 1).after(RateLimitError(429, "x", retry_after=61), 100.0) is None
-    assert sent(policy, 1).after(RateLimitError(429, "x", retry_after=1e12), 100.0) is None
-
-
-@pytest.mark.parametrize(
-    ("resubmit", "error", "again"),
-    [
-        ("if_undelivered", NotDeliveredError("x"), True),
-        ("if_undelivered", SubmissionUnknownError("x"), False),
-        ("if_undelivered", AuthenticationError(401, "x", retry_after=1.0), False),
-        ("same_key", SubmissionUnknownError("x"), True),
-        ("same_key", SubmissionUnknownError("x", code="idempotency_conflict"), False),
-        ("never", NotDeliveredError("x"), False),
-        ("never", RateLimitError(429, "x", retry_after=0.0), False),
-    ],
-)
-def test_the_policy_decides_what_is_sent_again(resubmit, error: EvolinkError, again):
-    """By the table in `verdict`."""
-    assert (sent(RetryPolicy(resubmit=resubmit), 1).after(error, 100.0) is not None) is again
+    assert sent(policy, 1).pause(RateLimitError(429, "x", retry_after=61), 100.0) is None
+    assert sent(policy, 1).pause(RateLimitError(429, "x", retry_after=1e12), 100.0) is None
 
 
 @pytest.mark.parametrize("error", [EvolinkError("x"), SubmissionUnknownError("x"), AuthenticationError(401, "x")])
-def test_what_may_always_be_repeated_knows_no_last_word(error):
-    """Only attempts and patience end it, whatever the policy says of submits."""
+def test_what_may_be_repeated_is_decided_elsewhere(error):
+    """Only attempts and patience count here; which errors may be sent again is decided in `wire.verdict`."""
     policy = RetryPolicy(resubmit="never", attempts=3, patience=10, base=4, cap=4)
-    assert sent(policy, 1).after(error, 100.0) is None
     assert sent(policy, 1).pause(error, 100.0) == 4
     assert sent(policy, 1).pause(error, 106.1) is None
     assert sent(policy, 3).pause(error, 100.0) is None
     assert sent(policy, 1).pause(RateLimitError(429, "x", retry_after=5.0), 100.0) == 9
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimitError(429, "x", retry_after=5.0), SubmissionUnknownError("x", retry_after=5.0)]
+)
+def test_a_retry_after_counts_in_a_doubt_too(error):
+    """A 503 that leaves a doubt may ask for time as well as one that does not."""
+    assert sent(RetryPolicy(base=1), 1).pause(error, 100.0) == 6
+
+
+def test_a_submit_knows_when_it_is_exhausted():
+    """After as many sends as the policy allows."""
+    policy = RetryPolicy(attempts=3)
+    assert [sent(policy, times).is_exhausted for times in range(5)] == [False, False, False, True, True]

@@ -34,7 +34,7 @@ HOME = {
         "pool.assembly",
         "pool.arguments",
     },
-    "backoff": {"client.retry"},
+    "backoff": {"client.retry", "client.key_health"},
     "cattrs": {"wire.account"},
     "av": {"media.probe.sounds"},
     "PIL": {"media.probe.images"},

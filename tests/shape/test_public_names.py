@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 import evolink_async
-from evolink_async import HttpOptions, Job, SessionPool, Wan26ReferenceVideo
-from evolink_async.client import ApiKey, OutageGate, Session
+from evolink_async import HttpOptions, Job, RetryPolicy, SessionPool, Wan26ReferenceVideo
+from evolink_async.client import ApiKey, Session
 from evolink_async.errors import EvolinkError
 from tests.kit import dance
 from tests.shape.house import EDGES, MODULES, PACKAGE, ROOT, Module
@@ -198,7 +198,7 @@ def test_values_and_errors_are_found_again_by_pickle(module):
 
 @pytest.mark.parametrize(
     "thing",
-    [SessionPool("sk-x"), Session(NO_TRANSPORT, "fingerpr", gate=OutageGate(1)), ApiKey("sk-x")],
+    [SessionPool("sk-x"), Session(NO_TRANSPORT, "fingerpr", policy=RetryPolicy()), ApiKey("sk-x")],
     ids=lambda thing: type(thing).__name__,
 )
 @pytest.mark.parametrize("take_out", [pickle.dumps, copy.copy, copy.deepcopy])

@@ -15,8 +15,6 @@ from tests.simulation.script import (
     Crash,
     Forget,
     Generate,
-    Outage,
-    Revoke,
     Run,
     Script,
     Settle,
@@ -54,30 +52,6 @@ KNOWN = (
         ),
     ),
     Known(
-        pattern="10 outages bounded: an outage leaves many in doubt",
-        why="After a doubt one job at a time takes the same risk, with no end.",
-        script=Script(
-            wishes=tuple(Wish(key=f"j{number}") for number in range(13)),
-            steps=(
-                Outage(at=0.0, seconds=1000.0, reply="502_page"),
-                Run(at=1.0, name="run", jobs=tuple(f"j{number}" for number in range(13))),
-            ),
-        ),
-    ),
-    Known(
-        pattern="10 outages bounded: a refused key is asked again and again",
-        why="With `same_key` every call sends a doubt again to the key it was sent with, also when that is suspended.",
-        script=Script(
-            resubmit="same_key",
-            wishes=(Wish(key="a", sends=("silent_paid",)),),
-            steps=(
-                RUN_A,
-                Revoke(at=30.0, session=0, seconds=1000.0),
-                *(Run(at=100.0 + number, name=f"again{number}", jobs=("a",)) for number in range(9)),
-            ),
-        ),
-    ),
-    Known(
         pattern="1 one outcome: a deadline passed without a last poll",
         why="`wait(timeout)` sends no second poll while its first is unanswered, here for more than the time-out.",
         script=Script(
@@ -87,16 +61,6 @@ KNOWN = (
                 Run(at=0.0, name="run0", jobs=("j40",)),
                 Wait(at=1.0, name="wait2", job="j40", timeout=20.0),
             ),
-        ),
-    ),
-    Known(
-        pattern="1 one outcome: a page's refusal of a POST taken for the vendor's",
-        why="A balancer's 403 page is sent again within patience. A job that nobody wants any more, or that has no"
-        " patience left, is told the page's refusal under the name of the vendor's.",
-        script=Script(
-            salt=7,
-            wishes=(Wish(key="j0", sends=("broken",)), Wish(key="j2", sends=("undelivered", "403_page", "403_page"))),
-            steps=(Run(at=0.0, name="run0", jobs=("j2", "j0"), gap=5.0),),
         ),
     ),
     Known(
@@ -163,35 +127,6 @@ KNOWN = (
                 Generate(at=14.0, name="generate0", job="j0"),
                 Run(at=150.0, name="retry1", jobs=("j3", "j4", "j0")),
                 Wait(at=275.0, name="wait2", job="j0"),
-            ),
-        ),
-    ),
-    Known(
-        pattern="6 no unwanted POST: a POST before the time asked for",
-        why="What a service has asked is not remembered over a crash, and the first jobs of the next process go out"
-        " together.",
-        script=Script(
-            salt=5,
-            slow_disk=True,
-            wishes=(Wish(key="j6", sends=("499_paid", "429_400")), Wish(key="j8")),
-            steps=(
-                Run(at=0.0, name="run2", jobs=("j6",)),
-                Crash(at=221.0),
-                Run(at=365.0, name="rerun", jobs=("j6", "j8")),
-            ),
-        ),
-    ),
-    Known(
-        pattern="10 outages bounded: one key's refusal fails a job that another key may buy",
-        why="A key that has asked for a long wait is out for that time; when the other key is revoked meanwhile, the"
-        " job is refused and not kept until the first comes back.",
-        script=Script(
-            sessions=2,
-            wishes=(Wish(key="j8"), Wish(key="j12"), Wish(key="j14", sends=("429_400",))),
-            steps=(
-                Run(at=10.0, name="retry4", jobs=("j12", "j14")),
-                Revoke(at=52.0, session=0, seconds=20.0),
-                Submit(at=53.0, name="submit1", job="j8"),
             ),
         ),
     ),

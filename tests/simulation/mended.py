@@ -410,6 +410,58 @@ OUTAGES = (
     ),
 )
 
+BRAKE = (
+    Known(
+        pattern="10 outages bounded: an outage leaves many in doubt",
+        why="After a doubt one job at a time takes the same risk, with no end.",
+        script=Script(
+            wishes=tuple(Wish(key=f"j{number}") for number in range(13)),
+            steps=(
+                Outage(at=0.0, seconds=1000.0, reply="502_page"),
+                Run(at=1.0, name="run", jobs=tuple(f"j{number}" for number in range(13))),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: a refused key is asked again and again",
+        why="With `same_key` every call sends a doubt again to the key it was sent with, also when that is suspended.",
+        script=Script(
+            resubmit="same_key",
+            wishes=(Wish(key="a", sends=("silent_paid",)),),
+            steps=(
+                RUN_A,
+                Revoke(at=30.0, session=0, seconds=1000.0),
+                *(Run(at=100.0 + number, name=f"again{number}", jobs=("a",)) for number in range(9)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: a page's refusal of a POST taken for the vendor's",
+        why="A balancer's 403 page is sent again within patience. A job that nobody wants any more, or that has no"
+        " patience left, is told the page's refusal under the name of the vendor's.",
+        script=Script(
+            salt=7,
+            wishes=(Wish(key="j0", sends=("broken",)), Wish(key="j2", sends=("undelivered", "403_page", "403_page"))),
+            steps=(Run(at=0.0, name="run0", jobs=("j2", "j0"), gap=5.0),),
+        ),
+    ),
+    Known(
+        pattern="6 no unwanted POST: a POST before the time asked for",
+        why="What a service has asked is not remembered over a crash, and the first jobs of the next process go out"
+        " together.",
+        script=Script(
+            salt=5,
+            slow_disk=True,
+            wishes=(Wish(key="j6", sends=("499_paid", "429_400")), Wish(key="j8")),
+            steps=(
+                Run(at=0.0, name="run2", jobs=("j6",)),
+                Crash(at=221.0),
+                Run(at=365.0, name="rerun", jobs=("j6", "j8")),
+            ),
+        ),
+    ),
+)
+
 CASCADES = (
     Known(
         pattern="3 nothing lost: *, with two pools",
@@ -443,4 +495,4 @@ CASCADES = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *CASCADES)
+MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES)

@@ -64,13 +64,13 @@ class Network:
         self._nth[what] += 1
         return self._nth[what]
 
-    async def exchange(self, name: tuple[object, ...], kind: str, arrives: Callable[[], Reply | None]) -> Reply:
+    async def exchange(self, name: tuple[object, ...], kind: str, arrives: Callable[[], Reply]) -> Reply:
         """Let a request arrive, and wait for the reply.
 
         Args:
             name: Of its delays.
             kind: Of request.
-            arrives: Called when it arrives; returns the reply, or None for one that never comes.
+            arrives: Called when it arrives; returns the reply. One with the status 0 never comes.
 
         Raises:
             TransportError: The connection was reset, or the time-out passed.
@@ -85,7 +85,7 @@ class Network:
             if self._on_the_way.pop(number, None) is None:
                 return  # It has arrived already, when its process crashed.
             reply = arrives()
-            if reply is not None and not loop.is_closed():
+            if reply.status != 0 and not loop.is_closed():
                 self.dice.delay("back", *name).then(loop, lambda: _resolve(answered, reply))
 
         self._on_the_way[number] = arrive
@@ -169,10 +169,10 @@ class MemoryTransport:
         made: list[Task | None] = [None]
         word = "timeout"
 
-        def arrives() -> Reply | None:
+        def arrives() -> Reply:
             nonlocal word
             word, reply, made[0] = network.vendor.submit(number, body, purchase, session)
-            return reply if reply.status != 0 else None
+            return reply
 
         try:
             reply = await network.exchange(name, "submit", arrives)

@@ -84,6 +84,12 @@ REPLIES = {
     "409": Reply(409, _error("idempotency_conflict")),
     "500": Reply(500, _error("internal_error")),
     "502_page": Reply(502, PAGE),
+    "503_page": Reply(503, PAGE),
+    "504_page": Reply(504, PAGE),
+    "524_page": Reply(524, PAGE),
+    "302_page": Reply(302, PAGE),
+    "200_page": Reply(200, PAGE),
+    "silent": Reply(0),
     # In doubt, and paid.
     "reset_paid": Reply(None, is_paid=True),
     "silent_paid": Reply(0, is_paid=True),
@@ -98,10 +104,23 @@ REPLIES = {
 }
 """By name. The status 0 is an answer that never comes."""
 
+_NOT_PAID = (
+    "reset",
+    "408",
+    "409",
+    "500",
+    "502_page",
+    "503_page",
+    "504_page",
+    "524_page",
+    "302_page",
+    "200_page",
+    "silent",
+)
 DOUBTS = tuple(
     name
     for name, reply in REPLIES.items()
-    if reply.is_delivered and name != "accept" and (reply.is_paid or name in ("reset", "408", "409", "500", "502_page"))
+    if reply.is_delivered and name != "accept" and (reply.is_paid or name in _NOT_PAID)
 )
 """Replies that leave open whether there is a task."""
 

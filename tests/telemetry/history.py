@@ -21,10 +21,13 @@ from evolink_async.events import (
     Event,
     JobEnded,
     JobStarted,
+    KeyRestored,
     KeySuspended,
     StatusAnswered,
     SubmitAnswered,
+    SubmitsHalted,
     SubmitsLimited,
+    SubmitsResumed,
     Uploaded,
     Uploading,
 )
@@ -164,10 +167,13 @@ def everything() -> Iterator[Event]:
         yield downloaded(key, path=None, error=error)
         yield failed(error, key)
         yield KeySuspended(at=NOON, session=SESSION, error=error)
+        yield SubmitsHalted(at=NOON, error=error)
         if isinstance(error, SubmissionUnknownError):
             yield JobEnded(at=NOON, outcome=Unknown(key, error))
     yield uploading()
     yield uploaded()
+    yield KeyRestored(at=NOON, session=SESSION)
+    yield SubmitsResumed(at=NOON)
     yield SubmitsLimited(at=NOON, limit=4)
     yield DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0)
     yield BatchReadsOff(at=NOON, reason=f"{PROMPT} {LINK}")

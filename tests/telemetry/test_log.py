@@ -16,7 +16,15 @@ from evolink_async.errors import (
     TransportError,
     UploadError,
 )
-from evolink_async.events import BatchReadsOff, DownloadsBehind, KeySuspended, SubmitsLimited
+from evolink_async.events import (
+    BatchReadsOff,
+    DownloadsBehind,
+    KeyRestored,
+    KeySuspended,
+    SubmitsHalted,
+    SubmitsLimited,
+    SubmitsResumed,
+)
 from evolink_async.task import Snapshot, TaskFailure
 from evolink_async.telemetry import LogObserver
 from tests.telemetry.history import (
@@ -122,6 +130,18 @@ LINES = {
         "API key f1a9e4b2 is suspended: InsufficientCreditsError (HTTP 402, code no_credits). "
         + InsufficientCreditsError.advice,
     ),
+    "restored": (
+        KeyRestored(at=NOON, session=SESSION),
+        "INFO",
+        "API key f1a9e4b2 seems well again; one job tries it",
+    ),
+    "halted": (
+        SubmitsHalted(at=NOON, error=SubmissionUnknownError(PROMPT, status=502, request_id="req-1")),
+        "WARNING",
+        "no paid requests for now, but one at a time to see if the service is back: "
+        "SubmissionUnknownError (HTTP 502, request req-1)",
+    ),
+    "resumed submits": (SubmitsResumed(at=NOON), "INFO", "the service accepts paid requests again"),
     "limited": (SubmitsLimited(at=NOON, limit=4), "INFO", "at most 4 submits at once from now on"),
     "behind": (
         DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0),

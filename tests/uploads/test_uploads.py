@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, OutageGate, Session, base_url
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, Session, base_url
 from evolink_async.concurrency import Limiter
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.rendering.canvas import Title, png
@@ -75,7 +75,7 @@ async def house(
     """Uploads to a file service; closed at the end."""
     keys = [ApiKey(CANARY), ApiKey(SPARE)]
     transports = {key.fingerprint: AiohttpTransport(base_url(url), key, options=HASTY) for key in keys}
-    session, spare = (Session(transports[key.fingerprint], key.fingerprint, gate=OutageGate(1)) for key in keys)
+    session, spare = (Session(transports[key.fingerprint], key.fingerprint, policy=policy) for key in keys)
     clock, events = Clock(), list[Event]()
     uploads = Uploads(
         transports, journal or MemoryJournal(), Limiter(limiter), policy=policy, emit=events.append, clock=clock
@@ -349,8 +349,8 @@ async def test_any_key_will_do(film, picky):
     """The refused one is suspended."""
     async with house(picky.url) as here:
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), film.path)).url == LINK
-        assert here.session.suspended is not None
-        assert (here.session.suspended.status, here.spare.suspended) == (401, None)
+        assert here.session.health.suspended is not None
+        assert (here.session.health.suspended.status, here.spare.health.suspended) == (401, None)
         assert (await here.uploads.upload_with_any_key((here.session, here.spare), b"more")).url == LINK
     assert len(picky.taken) == 3
 
@@ -369,7 +369,7 @@ async def test_a_refusal_that_is_not_about_the_key_suspends_none(film):
     async with file_service(refusal(403, "File quota exhausted")) as service, house(service.url) as here:
         with pytest.raises(ev.AccessDeniedError, match="quota"):
             await here.uploads.upload_with_any_key((here.session, here.spare), film.path)
-        assert (here.session.suspended, here.spare.suspended, len(service.taken)) == (None, None, 2)
+        assert (here.session.health.suspended, here.spare.health.suspended, len(service.taken)) == (None, None, 2)
 
 
 # --- files that change

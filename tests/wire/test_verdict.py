@@ -8,6 +8,7 @@ from evolink_async.errors import (
     AccessDeniedError,
     AuthenticationError,
     InsufficientCreditsError,
+    InterceptedError,
     InvalidRequestError,
     NotDeliveredError,
     RateLimitError,
@@ -21,7 +22,16 @@ from evolink_async.errors import (
     TransportError,
 )
 from evolink_async.task import Snapshot, TaskFailure
-from evolink_async.wire import bars_model, may_send_again, on_poll, on_submit, suspends_key, task_error
+from evolink_async.wire import (
+    bars_model,
+    is_refused_for_load,
+    is_trouble,
+    may_send_again,
+    on_poll,
+    on_submit,
+    suspends_key,
+    task_error,
+)
 from tests.vendor_samples import TASK_ID, answer, body, names
 
 OWN_WORDS = body("error-new-500")
@@ -43,13 +53,16 @@ AUTHORS = {
     "nothing": (b"", {"x-request-id": "r"}),
 }
 """Authors of an answer: the first two are the service, the others are foreign."""
-NOT_PASSED_ON = {400, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451}
+INTERCEPTED = {401, 403, 404, 405, 407, 410, 421, 426, 451}
+NOT_PASSED_ON = INTERCEPTED | {400, 401, 403, 404, 405, 407, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451}
 
 
 def submit_class(status: int, author: str) -> type:
     """Return the class of the verdict by the submit table."""
     if status in (408, 409, 425, 499) or not 400 <= status < 500:
         return SubmissionUnknownError
+    if not author.startswith("own") and status in INTERCEPTED:
+        return InterceptedError
     if author.startswith("own") or status == 429 or status in NOT_PASSED_ON:
         return BY_STATUS.get(status, InvalidRequestError)
     return SubmissionUnknownError
@@ -107,7 +120,10 @@ def test_trouble_on_the_way_is_sent_again_and_a_refusal_on_the_way_is_not(status
     """A balancer may have a backend a second later; a body that is too long stays too long."""
     verdict = on_submit(answer(PAGE, status), now=0)
     assert isinstance(verdict, StatusError)
-    assert may_send_again(verdict, "if_undelivered") is (status in (401, 403, 404, 405, 407, 410, 421, 426, 451))
+    assert isinstance(verdict, InterceptedError) is (status in INTERCEPTED)
+    assert may_send_again(verdict, "if_undelivered") is (status in INTERCEPTED)
+    assert is_trouble(verdict, is_repeated=False) is (status in INTERCEPTED)
+    assert not is_refused_for_load(verdict)
     assert not may_send_again(verdict, "never")
     assert not suspends_key(verdict)
     assert not bars_model(verdict)
@@ -159,6 +175,7 @@ def test_a_conflict_keeps_its_code(code):
         (NotDeliveredError("x"), True),
         (RateLimitError(429, "x"), True),
         (ServerError(503, "x"), True),
+        (InterceptedError(404, "x", is_foreign=True), True),
         (AuthenticationError(401, "x"), False),
         (InsufficientCreditsError(402, "x"), False),
         (AccessDeniedError(403, "x"), False),
@@ -193,7 +210,10 @@ def test_poll(author):
         verdict = on_poll(answer(content, status, headers), task_id="t", now=0)
         default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
         is_gone = status == 410 and author.startswith("own")
-        assert type(verdict) is (TaskNotFoundError if is_gone else POLL_CLASSES.get(status, default)), status
+        expected = TaskNotFoundError if is_gone else POLL_CLASSES.get(status, default)
+        if not author.startswith("own") and status in INTERCEPTED:
+            expected = InterceptedError
+        assert type(verdict) is expected, status
         assert verdict.task_id == "t"
         assert verdict.is_foreign is not author.startswith("own")
 
@@ -239,12 +259,75 @@ def test_a_poll_answered_with_the_task_is_a_snapshot(name):
         (400, "key_disabled", False),
         (404, None, False),
         (429, None, False),
+        (429, "insufficient_quota", True),
         (500, None, False),
+        (500, "insufficient_quota", True),
+        (503, "insufficient_quota", True),
     ],
 )
 def test_what_suspends_a_key(status, code, expected):
-    """401, 402 and the 403 codes about the key itself suspend it."""
+    """401, 402, the 403 codes about the key itself, and `insufficient_quota` under any status suspend it."""
     assert suspends_key(StatusError(status, "x", code=code)) is expected
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 500])
+def test_what_stands_before_the_service_suspends_no_key(status):
+    """Whatever its answer looks like."""
+    assert suspends_key(StatusError(status, "x", code="insufficient_quota", is_foreign=True)) is False
+
+
+@pytest.mark.parametrize(
+    ("error", "is_for_load"),
+    [
+        (RateLimitError(429, "x"), True),
+        (RateLimitError(429, "a page", is_foreign=True), True),
+        (ServerError(503, "x", code="no_available_channel"), True),
+        (RateLimitError(429, "x", code="insufficient_quota"), False),
+        (ServerError(503, "x", code="insufficient_quota"), False),
+        (InterceptedError(404, "x", is_foreign=True), False),
+        (InsufficientCreditsError(402, "x"), False),
+        (NotDeliveredError("x"), False),
+        (SubmissionUnknownError("x", status=503), False),
+    ],
+)
+def test_what_is_refused_for_load(error, is_for_load):
+    """429 and the 503 of the service's own words; not what means that there are no credits."""
+    assert is_refused_for_load(error) is is_for_load
+    assert not (is_for_load and is_trouble(error, is_repeated=False))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_trouble_at_first", "is_trouble_when_repeated"),
+    [
+        (NotDeliveredError("x"), True, True),
+        (InterceptedError(403, "x", is_foreign=True), True, True),
+        (SubmissionUnknownError("reset"), True, True),
+        (SubmissionUnknownError("x", status=200), True, True),
+        (SubmissionUnknownError("x", status=302), True, True),
+        (SubmissionUnknownError("x", status=408), True, True),
+        (SubmissionUnknownError("x", status=425), True, True),
+        (SubmissionUnknownError("x", status=499), True, True),
+        (SubmissionUnknownError("x", status=500), True, True),
+        (SubmissionUnknownError("x", status=502), True, True),
+        # A word about the earlier send of the same purchase: the service is there.
+        (SubmissionUnknownError("x", status=409), True, False),
+        (SubmissionUnknownError("x", status=409, code="idempotency_conflict"), True, False),
+        (SubmissionUnknownError("x", status=409, code="paid_outcome_unknown"), True, False),
+        (SubmissionUnknownError("x", status=400, code="idempotency_conflict"), True, False),
+        (SubmissionUnknownError("x", status=500, code="paid_outcome_unknown"), True, True),
+        (RateLimitError(429, "x"), False, False),
+        (ServerError(503, "x"), False, False),
+        (InvalidRequestError(400, "x"), False, False),
+        (InvalidRequestError(413, "x", is_foreign=True), False, False),
+        (AuthenticationError(401, "x"), False, False),
+        (InsufficientCreditsError(402, "x"), False, False),
+        (AccessDeniedError(403, "x"), False, False),
+    ],
+)
+def test_what_is_trouble(error, is_trouble_at_first, is_trouble_when_repeated):
+    """No connection, trouble on the way, and every doubt, but for a word about an earlier send of the purchase."""
+    assert is_trouble(error, is_repeated=False) is is_trouble_at_first
+    assert is_trouble(error, is_repeated=True) is is_trouble_when_repeated
 
 
 @pytest.mark.parametrize("error", [TransportError("x"), ReplyError("x"), SubmissionUnknownError("x", status=401)])

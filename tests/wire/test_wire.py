@@ -11,6 +11,7 @@ from evolink_async.errors import (
     AccessDeniedError,
     AuthenticationError,
     InsufficientCreditsError,
+    InterceptedError,
     InvalidRequestError,
     ParamsError,
     RateLimitError,
@@ -295,11 +296,23 @@ def test_other_formats_of_errors_are_read():
 
 def test_every_status_has_a_class():
     """Also for a page in place of JSON, whose beginning becomes the message."""
+    own_header = {"x-oneapi-request-id": "req-1"}
     for status in range(300, 600):
-        error = decode_error(answer(b"<html>nginx</html>", status), now=0, asked="task-1")
+        error = decode_error(answer(b"<html>nginx</html>", status, own_header), now=0, asked="task-1")
         default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
         assert type(error) is CLASSES.get(status, default), status
         assert (error.status, error.message, error.code) == (status, "<html>nginx</html>", None)
+
+
+@pytest.mark.parametrize("content", [b"<html>nginx</html>", b"", b'{"error": "upstream_timeout"}', b'{"detail": "x"}'])
+def test_what_stands_before_the_service_speaks_neither_of_keys_nor_of_tasks(content):
+    """A page with 401, 403 or 404 is no word about the key or the task; every other class follows from the status."""
+    intercepted = {401, 403, 404, 405, 407, 410, 421, 426, 451}
+    for status in range(300, 600):
+        error = decode_error(answer(content, status), now=0, asked="task-1")
+        default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
+        assert type(error) is (InterceptedError if status in intercepted else CLASSES.get(status, default)), status
+        assert error.is_foreign
 
 
 def test_a_redirect_names_where_it_led():

@@ -1,0 +1,285 @@
+"""Whether a key may submit: decided on numbers alone, without waiting."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolink_async.client.key_health import CHECK_SECONDS, LONGEST_CHECK_SECONDS, KeyHealth
+from evolink_async.errors import AccessDeniedError, InsufficientCreditsError, RateLimitError, ServerError, StatusError
+from evolink_async.settings import RetryPolicy
+
+POLICY = RetryPolicy(base=1, cap=16, patience=300)
+EMPTY = InsufficientCreditsError(402, "no credits", code="insufficient_quota")
+DENIED = AccessDeniedError(403, "not this model", code="model_access_denied")
+
+
+def longest(bound: float) -> float:
+    """Jitter that takes nothing off."""
+    return bound
+
+
+def shortest(_bound: float) -> float:
+    """Jitter that leaves nothing."""
+    return 0.0
+
+
+def healthy_key(policy: RetryPolicy = POLICY) -> KeyHealth:
+    """A key of which nothing bad is known."""
+    return KeyHealth(policy, longest)
+
+
+def too_many(asked: float | None = None) -> RateLimitError:
+    """A refusal for load."""
+    return RateLimitError(429, "slow down", retry_after=asked)
+
+
+# --- suspended
+
+
+def test_a_suspended_key_refuses_every_model():
+    """With the refusal that suspended it."""
+    key = healthy_key()
+    assert key.refusal("m", 0.0, is_idle=True) is None
+    assert key.suspend(EMPTY, 0.0)
+    assert key.refusal("m", 0.0, is_idle=True) is EMPTY
+    assert key.refusal("other", 1e9, is_idle=False) is EMPTY
+
+
+def test_a_second_refusal_is_no_news():
+    """Jobs under way meet the same refusal; the first one decides when the key is tried again."""
+    key = healthy_key()
+    key.suspend(EMPTY, 0.0)
+    assert not key.suspend(EMPTY, 59.0)
+    assert key.is_check_due(CHECK_SECONDS)
+
+
+def test_it_is_checked_after_a_minute():
+    """Not before, and never while it may submit."""
+    key = healthy_key()
+    assert not key.is_check_due(1e9)
+    key.suspend(EMPTY, 100.0)
+    assert not key.is_check_due(100.0 + CHECK_SECONDS - 0.01)
+    assert key.is_check_due(100.0 + CHECK_SECONDS)
+
+
+def test_a_check_puts_the_next_one_off():
+    """A key that stays suspended is checked once a minute."""
+    key = healthy_key()
+    key.suspend(EMPTY, 0.0)
+    key.put_off_check(60.0)
+    assert not key.is_check_due(119.0)
+    assert key.is_check_due(120.0)
+
+
+def test_each_relapse_doubles_the_time_up_to_an_hour():
+    """A key that seems well, and is refused again when a job tries it, is left alone for longer."""
+    key, now, waits = healthy_key(), 0.0, list[float]()
+    for _ in range(9):
+        key.suspend(EMPTY, now)
+        wait = next(second for second in range(4000) if key.is_check_due(now + second))
+        waits.append(wait)
+        now += wait
+        key.lift()
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert LONGEST_CHECK_SECONDS == 3600
+
+
+def test_an_acceptance_forgets_relapses():
+    """The key was well in between."""
+    key = healthy_key()
+    for now in (0.0, 100.0, 300.0):
+        key.suspend(EMPTY, now)
+        key.lift()
+    key.accepted()
+    key.suspend(EMPTY, 1000.0)
+    assert key.is_check_due(1000.0 + CHECK_SECONDS)
+
+
+def test_a_lifted_key_is_on_trial_until_a_job_is_accepted():
+    """One job finds out whether it is well again."""
+    key = healthy_key()
+    key.suspend(EMPTY, 0.0)
+    key.lift()
+    assert key.refusal("m", 0.0, is_idle=True) is None
+    assert key.is_on_trial
+    key.accepted()
+    assert not key.is_on_trial
+
+
+def test_a_key_that_was_not_suspended_is_never_on_trial():
+    """`retry_keys` costs a healthy key nothing."""
+    key = healthy_key()
+    key.lift()
+    assert not key.is_on_trial
+
+
+# --- barred
+
+
+def test_a_bar_is_for_one_model():
+    """The key submits jobs of other models."""
+    key = healthy_key()
+    key.bar("m", DENIED)
+    assert key.refusal("m", 1e9, is_idle=False) is DENIED
+    assert key.refusal("other", 0.0, is_idle=False) is None
+    assert key.suspended is None
+
+
+def test_bars_are_forgotten_on_request():
+    """The account may have been given the model meanwhile."""
+    key = healthy_key()
+    key.bar("m", DENIED)
+    key.forget_bars()
+    assert key.refusal("m", 0.0, is_idle=True) is None
+
+
+# --- refused for load
+
+
+def test_a_refusal_for_load_closes_the_key_for_its_own_back_off():
+    """It is no refusal of the jobs that wait."""
+    key = healthy_key()
+    key.refused_for_load(too_many(), sent_at=0.0, now=10.0)
+    assert key.opens_at == 11.0
+    assert key.refusal("m", 10.0, is_idle=True) is None
+
+
+def test_a_burst_counts_once():
+    """What was sent before the key was closed is one reason to wait, not ten."""
+    key = healthy_key()
+    for number in range(10):
+        key.refused_for_load(too_many(), sent_at=number / 100, now=1.0 + number / 100)
+    assert key.opens_at == 2.0
+
+
+def test_each_burst_doubles_the_back_off_up_to_the_cap():
+    """A request sent after the closing, and refused too, is another burst."""
+    key, now, waits = healthy_key(), 0.0, list[float]()
+    for _ in range(7):
+        key.refused_for_load(ServerError(503, "busy"), sent_at=now, now=now)
+        waits.append(key.opens_at - now)
+        now = key.opens_at + 0.5
+    assert waits == [1, 2, 4, 8, 16, 16, 16]
+
+
+def test_an_acceptance_begins_the_back_off_anew():
+    """The next burst waits for the base."""
+    key = healthy_key()
+    key.refused_for_load(too_many(), sent_at=0.0, now=0.0)
+    key.refused_for_load(too_many(), sent_at=2.0, now=2.0)
+    key.accepted()
+    key.refused_for_load(too_many(), sent_at=10.0, now=10.0)
+    assert key.opens_at == 11.0
+
+
+@pytest.mark.parametrize("jitter", [longest, shortest])
+@pytest.mark.parametrize("asked", [0.001, 1.0, 59.0, 299.0])
+def test_a_retry_after_is_never_undercut(asked, jitter):
+    """A little is added, so that many processes do not return at the same moment."""
+    key = KeyHealth(POLICY, jitter)
+    key.refused_for_load(too_many(asked), sent_at=0.0, now=0.0)
+    assert asked <= key.opens_at <= asked + POLICY.base
+
+
+@pytest.mark.parametrize("asked", [0.0, None])
+def test_a_retry_after_of_nothing_leaves_the_own_back_off(asked):
+    """0, which a date in the past gives too, does not speed us up."""
+    key = healthy_key()
+    for now in (0.0, 20.0, 40.0):
+        key.refused_for_load(too_many(asked), sent_at=now, now=now)
+    assert key.opens_at == 44.0
+
+
+def test_each_refusal_of_a_burst_may_ask_for_longer():
+    """The longest time asked for holds."""
+    key = healthy_key()
+    for number, asked in enumerate((5.0, 50.0, 20.0)):
+        key.refused_for_load(too_many(asked), sent_at=0.0, now=1.0 + number / 100)
+    assert key.opens_at == pytest.approx(1.01 + 50.0 + POLICY.base)
+
+
+def test_an_acceptance_does_not_shorten_what_was_asked():
+    """A straggler of before the refusal says nothing of the time after it."""
+    key = healthy_key()
+    key.refused_for_load(too_many(60.0), sent_at=0.0, now=1.0)
+    key.accepted()
+    assert key.opens_at >= 61.0
+
+
+# --- when nobody waits for it
+
+
+@pytest.mark.parametrize("is_idle", [True, False])
+def test_a_key_that_asks_for_more_than_patience_leaves_the_choice(is_idle):
+    """Jobs go to other keys, or come back; the last part within patience is waited for."""
+    key, refusal = healthy_key(), too_many(1000.0)
+    key.refused_for_load(refusal, sent_at=0.0, now=0.0)
+    assert key.refusal("m", 0.0, is_idle=is_idle) is refusal
+    assert key.refusal("m", 750.0, is_idle=False) is None
+    assert key.refusal("m", 1001.0, is_idle=is_idle) is None
+
+
+def test_a_straggler_accepted_does_not_bring_back_a_key_that_asks_for_too_long():
+    """A wait of a day is a wait of a day: jobs are not to sit it out."""
+    key, refusal = healthy_key(), too_many(86400.0)
+    key.refused_for_load(refusal, sent_at=0.5, now=1.0)
+    key.accepted()
+    assert key.refusal("m", 2.0, is_idle=False) is not None
+
+
+def test_patience_runs_out_only_while_no_task_is_running():
+    """The end of a running task makes room, so while one runs there is something to wait for."""
+    key, now = healthy_key(), 0.0
+    while now <= POLICY.patience:
+        key.refused_for_load(too_many(), sent_at=now, now=now)
+        now = key.opens_at
+    key.refused_for_load(too_many(), sent_at=now, now=now)
+    assert key.refusal("m", now, is_idle=False) is None
+    assert isinstance(key.refusal("m", now, is_idle=True), RateLimitError)
+
+
+def test_patience_counts_since_the_last_acceptance():
+    """A service that is full most of the time takes a job now and then."""
+    key, now = healthy_key(), 0.0
+    while now <= 2 * POLICY.patience:
+        key.refused_for_load(too_many(), sent_at=now, now=now)
+        now = key.opens_at
+        key.accepted()
+    key.refused_for_load(too_many(), sent_at=now, now=now)
+    assert key.refusal("m", now, is_idle=True) is None
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(("suspend", "lift", "load", "accept", "bar", "wait")),
+            st.floats(0, 400),
+            st.none() | st.floats(0, 1e6),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_happens_what_was_asked_is_obeyed(steps):
+    """A key is never open before a time that the service has asked for, and a refusal is one that it has given."""
+    key, now, least, given_by_service = healthy_key(), 0.0, 0.0, list[StatusError]([EMPTY, DENIED])
+    for what, wait, asked in steps:
+        now += wait
+        match what:
+            case "suspend":
+                key.suspend(EMPTY, now)
+            case "lift":
+                key.lift()
+            case "load":
+                given_by_service.append(too_many(asked))
+                key.refused_for_load(too_many(asked), sent_at=now, now=now)
+                least = max(least, now + (asked or 0.0))
+            case "accept":
+                key.accepted()
+            case "bar":
+                key.bar("m", DENIED)
+        assert key.opens_at >= least
+        refusal = key.refusal("m", now, is_idle=True)
+        assert refusal is None or type(refusal) in {type(one) for one in given_by_service}
+        assert not (key.suspended and key.is_on_trial)
