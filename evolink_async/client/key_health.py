@@ -41,7 +41,7 @@ class KeyHealth:
         self._check_at = 0.0
         self._relapses = 0
         self._load: StatusError | None = None
-        self._load_began = 0.0
+        self._load_began: float | None = None
         self._closed_at = float("-inf")
         self._bursts = 0
 
@@ -78,8 +78,7 @@ class KeyHealth:
 
         What was sent before the key was closed is of the same burst: one reason to wait, not ten.
         """
-        if self._load is None:
-            self._load_began = now
+        self._load_began = now if self._load_began is None else self._load_began
         self._load = error
         pause = 0.0
         if sent_at > self._closed_at:
@@ -95,7 +94,7 @@ class KeyHealth:
     def accepted(self) -> None:
         """The service accepted a job. A delay that it has asked for still holds."""
         self.is_on_trial = False
-        self._load, self._bursts, self._relapses = None, 0, 0
+        self._load_began, self._bursts, self._relapses = None, 0, 0
 
     # --- what follows
 
@@ -113,7 +112,8 @@ class KeyHealth:
         if self._load is None or now >= self.opens_at:
             return None
         is_asked_too_long = self.opens_at - now > self._policy.patience
-        is_out_of_patience = is_idle and self.opens_at - self._load_began > self._policy.patience
+        began = self.opens_at if self._load_began is None else self._load_began
+        is_out_of_patience = is_idle and self.opens_at - began > self._policy.patience
         return self._load if is_asked_too_long or is_out_of_patience else None
 
     def is_check_due(self, now: float) -> bool:

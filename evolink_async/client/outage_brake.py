@@ -23,6 +23,8 @@ PROBES = 3
 """Free probes without an answer after which a paid request is tried all the same."""
 DOUBTS = 5
 """Trials in doubt after which an outage is past patience."""
+LONGEST_PAUSE = 3600.0
+"""Most seconds that a doubt keeps the brake closed."""
 STRANGER_PATIENCE = 30.0
 """Seconds of patience with an address at which the service itself has never answered: it may be the wrong one."""
 
@@ -48,18 +50,17 @@ class OutageBrake:
 
     Attributes:
         is_open: Whether no outage is known.
-        has_accepted: Whether the service has ever accepted a paid request.
     """
 
     def __init__(self, policy: RetryPolicy, trials: int, *, has_answered: bool = False) -> None:
         self.is_open = True
-        self.has_accepted = False
         self._policy = policy
         self._trials = trials
         self._has_answered = has_answered
         self._is_half_open = False
         self._in_trouble: dict[str, float] = {}
         self._last_trouble: EvolinkError | None = None
+        self._troubled_at = -math.inf
         self._began: float | None = None
         self._closed_until = 0.0
         self._tries = 0
@@ -71,6 +72,11 @@ class OutageBrake:
     def retune(self, trials: int) -> None:
         """Change how many acceptances in a row end an outage."""
         self._trials = trials
+
+    @property
+    def troubled_at(self) -> float:
+        """Monotonic seconds of the last trouble; minus infinity if there was none since the last acceptance."""
+        return self._troubled_at if self._in_trouble else -math.inf
 
     @property
     def patience(self) -> float:
@@ -134,7 +140,7 @@ class OutageBrake:
     def accepted(self, now: float, sent_at: float = math.inf) -> None:
         """The service accepted a request that was sent at `sent_at`: so it was well when that one arrived."""
         self._in_trouble = {key: at for key, at in self._in_trouble.items() if at > sent_at}
-        self._has_answered = self.has_accepted = True
+        self._has_answered = True
         if self.is_open:
             return
         self._accepted_in_a_row += 1
@@ -169,7 +175,7 @@ class OutageBrake:
             asked: Seconds of a `Retry-After`.
             sent_at: When it was sent.
         """
-        self._last_trouble = error
+        self._last_trouble, self._troubled_at = error, now
         self._in_trouble[key] = sent_at
         if not is_trial and (not self.is_open or len(self._in_trouble) < JOBS_IN_TROUBLE):
             return
@@ -179,7 +185,7 @@ class OutageBrake:
         self.is_open = self._is_half_open = False
         # A further doubt costs more than a later start.
         pause = self._policy.patience / 3.0 ** (DOUBTS - self._doubts) if is_trial and is_new_doubt else 0.0
-        self._close(now, max(pause, min(asked or 0.0, self._policy.cap)))
+        self._close(now, max(min(pause, LONGEST_PAUSE), min(asked or 0.0, self._policy.cap)))
 
     def _close(self, now: float, least: float = 0.0) -> None:
         pause = min(self._policy.base * 2.0 ** min(self._tries, 50), self._policy.cap)

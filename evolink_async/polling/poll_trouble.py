@@ -11,7 +11,7 @@ import attrs
 from ..task import Snapshot
 
 
-@attrs.define
+@attrs.frozen
 class OddWord:
     """A state that no page names, as the last polls showed it.
 

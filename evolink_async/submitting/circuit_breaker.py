@@ -9,7 +9,7 @@ import copy
 
 from ..client import Session
 from ..errors import StatusError
-from ..wire import is_refused_for_load
+from ..wire import is_refused_for_load, suspends_key
 
 PARAMETER_FAULTS = frozenset({400, 413, 422})
 """Refusals of one request, not of the model: the next one may be well made."""
@@ -45,9 +45,15 @@ class CircuitBreakers:
         """The service accepted a job."""
         self._streaks.pop((session, model), None)
 
+    def forget(self) -> None:
+        """Let jobs of every model try again."""
+        self._streaks.clear()
+
     def refused(self, session: Session, model: str, error: StatusError, now: float) -> bool:
         """Count a refusal; tells whether this is the one that opens the circuit."""
-        if error.status in PARAMETER_FAULTS or error.is_foreign or is_refused_for_load(error):
+        # What is about the key, or about the load, has a place of its own.
+        is_of_key = suspends_key(error) or is_refused_for_load(error)
+        if error.status in PARAMETER_FAULTS or error.is_foreign or is_of_key:
             return False
         last, count, _ = self._streaks.get((session, model), (None, 0, 0.0))
         is_equal = last is not None and (last.status, last.code) == (error.status, error.code)

@@ -32,9 +32,10 @@ from ..uploads import LocalFiles
 from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
+from .key_choice import Turn
 from .service_facts import ServiceFacts
 from .submission_state import Submission, Submitted, withdrawn
-from .submit_queue import SubmitQueue, Turn
+from .submit_queue import SubmitQueue
 
 
 class SendLoop:
@@ -169,7 +170,7 @@ class SendLoop:
         except JournalError as error:
             return error  # what the journal does not hold is not sent
         # While the journal wrote, its owners may have let go, or the service may have refused others.
-        may_go = self.queue.is_still_given(turn, submission) and self._has_credits(submission)
+        may_go = self.queue.holds(turn, submission) and self._has_credits(submission)
         if not self._is_wanted(submission) or not may_go:
             if submission.doubt is None:
                 await self.record(self._journal.refused(submission.job.key))
@@ -228,10 +229,11 @@ class SendLoop:
             return None if is_refused or submission.doubt is not None else 0.0
         if is_refused or submission.resend.is_exhausted or not may_send_again(error, self._policy.resubmit):
             return None
+        if submission.is_disliked and self._facts.accepted_sent_at > submission.disliked_at:
+            self.queue.has_dislikes = True
+            return None
         if is_refused_for_load(error) or not self._brake.is_open:
             return 0.0  # the key, or the brake, knows when
-        if submission.is_disliked and self._facts.accepted_sent_at > submission.disliked_at:
-            return None
         return submission.resend.pause(error, time.monotonic(), patience=self._brake.patience)
 
     def _is_wanted(self, submission: Submission) -> bool:

@@ -15,8 +15,8 @@ from ..task import Snapshot
 from ..wire import bars_model, is_refused_for_load, is_trouble
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
+from .key_choice import Turn
 from .submission_state import Submission
-from .submit_queue import Turn
 
 _log = logging.getLogger("evolink_async")
 
@@ -52,6 +52,8 @@ class ServiceFacts:
         """
         now, was_open, session = time.monotonic(), self._brake.is_open, turn.session
         has_new_limit = False
+        if isinstance(verdict, StatusError) and not verdict.is_foreign:
+            self._brake.answered()
         if isinstance(verdict, Snapshot):
             self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
             has_new_limit = self._note_accepted(session, submission, now, sent_at)
@@ -60,10 +62,8 @@ class ServiceFacts:
             has_new_limit = self._limits.refused(session, sent_at, now)
         elif is_trouble(verdict, is_repeated=submission.doubt is not None):
             self._note_trouble(submission, turn, verdict, now, sent_at)
-        elif isinstance(verdict, StatusError):
-            self._brake.answered()
-            if bars_model(verdict):
-                session.health.bar(submission.model, verdict)
+        elif isinstance(verdict, StatusError) and bars_model(verdict):
+            session.health.bar(submission.model, verdict)
         self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
 
     def _note_accepted(self, session: Session, submission: Submission, now: float, sent_at: float) -> bool:

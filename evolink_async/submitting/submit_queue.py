@@ -1,7 +1,7 @@
 """Where submissions wait for their turn to be sent.
 
-What may be sent is decided in `client.key_health`, `client.outage_brake` and `concurrency_limit`. Submissions that
-need the same wait in order of arrival; when something has changed, only the first of each kind is tried.
+Whose turn it is, and with which key, is decided in `key_choice`. Submissions that need the same wait in order of
+arrival; when something has changed, only the first of each kind is tried.
 """
 
 from __future__ import annotations
@@ -18,29 +18,16 @@ from typing import TypeAlias
 
 import attrs
 
-from ..client import Move, OutageBrake, Session
+from ..client import OutageBrake, Session
 from ..concurrency import Limiter
 from ..errors import EvolinkError, OutageError
-from ..wire import is_refused_for_load
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
+from .key_choice import KeyChoice, Turn
 from .probes import Probes
 from .submission_state import Submission
 
 _Kind: TypeAlias = tuple[str, Session | None, bool, bool]
-
-
-@attrs.frozen(eq=False)
-class Turn:
-    """The right to send one paid request now.
-
-    Attributes:
-        session: With which key.
-        trials: The brakes for which the request finds out whether an outage is over.
-    """
-
-    session: Session
-    trials: tuple[OutageBrake, ...] = ()
 
 
 @attrs.define(eq=False)
@@ -62,11 +49,14 @@ class SubmitQueue:
 
     Args:
         sessions: One per API key.
-        brake: Stops all paid requests in an outage of the service. Those of one key are stopped by its own.
+        brake: Stops all paid requests in an outage of the service.
         limits: How many submits at once each key, and all together, may have.
         circuits: Which models a key is not asked for.
         requests: Permits for HTTP calls.
         now: Returns monotonic seconds.
+
+    Attributes:
+        has_dislikes: Whether something on the way has refused jobs while it let others pass.
     """
 
     def __init__(
@@ -78,15 +68,17 @@ class SubmitQueue:
         requests: Limiter,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.has_dislikes = False
         self._sessions = sessions
         self._brake = brake
         self._limits = limits
         self._circuits = circuits
         self._now = now
+        self._probes = Probes(requests, self.reconsider, now)
+        self._choice = KeyChoice(sessions, brake, limits, circuits, self._probes.is_checking)
         self._queues: dict[_Kind, deque[_Waiter]] = {}
         self._ordinals = count()
         self._learner: Submission | None = None
-        self._probes = Probes(requests, self.reconsider, now)
         self._timer: asyncio.TimerHandle | None = None
 
     # --- a submission on its way
@@ -109,12 +101,18 @@ class SubmitQueue:
         finally:
             self._give_back(submission, answer)
 
-    def is_still_given(self, turn: Turn, submission: Submission) -> bool:
+    def holds(self, turn: Turn, submission: Submission) -> bool:
         """Whether a turn still holds, after a step that took time."""
-        now = self._now()
-        is_stopped = any(not brake.is_open and brake not in turn.trials for brake in self._brakes(turn.session))
-        is_shut = turn.session.health.opens_at > now or self._refusal_of(turn.session, submission, now) is not None
-        return not is_stopped and not is_shut
+        return self._choice.holds(turn, submission, self._now())
+
+    def refusal(self, submission: Submission) -> EvolinkError | None:
+        """Return why a submission is not to wait for a turn: every key refuses, or the outage is past patience."""
+        refusal = self._choice.refusal(submission, self._now())
+        if not (isinstance(refusal, OutageError) and self.has_dislikes and submission.is_disliked):
+            return refusal
+        # If only jobs are left that something on the way dislikes, each is told what it has met.
+        others = (waiter.submission for queue in self._queues.values() for waiter in queue)
+        return copy.copy(submission.dislike) if all(one.is_disliked for one in others) else refusal
 
     async def _wait(self, submission: Submission, *, wants_turn: bool) -> Turn | Session | EvolinkError:
         waiter = _Waiter(submission, wants_turn, next(self._ordinals), asyncio.get_running_loop().create_future())
@@ -149,11 +147,16 @@ class SubmitQueue:
     # --- who waits
 
     def reconsider(self) -> None:
-        """Answer everybody who can be answered now."""
+        """Answer everybody who can be answered now, and find out what the others wait for."""
         now = self._now()
+        for waiter in self._heads():
+            for session in self._choice.checks(waiter.submission, now):
+                self._probes.start_check(session)
         while self._answer_one(now):
             pass
-        self._find_out(now)
+        for waiter in self._heads():
+            for session, brakes in self._choice.probes(waiter.submission, now):
+                self._probes.start_probe(session, brakes)
         self._plan(now)
 
     def _heads(self) -> list[_Waiter]:
@@ -178,91 +181,21 @@ class SubmitQueue:
                 return True
         return False
 
+    def _decide(self, waiter: _Waiter, now: float) -> Turn | Session | EvolinkError | None:
+        """What a submission is told now; None while it has to wait."""
+        if (refusal := self.refusal(waiter.submission)) is not None:
+            return refusal
+        if not waiter.wants_turn:
+            return self._choice.for_upload(waiter.submission, now)
+        # While a learner is under way no other paid request begins: its price bounds what they may cost.
+        return self._choice.turn(waiter.submission, now) if self._learner is None else None
+
     def _remove(self, waiter: _Waiter) -> None:
         queue = self._queues.get(waiter.kind)
         if queue is not None and waiter in queue:
             queue.remove(waiter)
             if not queue:
                 del self._queues[waiter.kind]
-
-    def _decide(self, waiter: _Waiter, now: float) -> Turn | Session | EvolinkError | None:
-        """What a submission is told now; None while it has to wait."""
-        submission = waiter.submission
-        if (refusal := self.refusal(submission)) is not None:
-            return refusal
-        able = [s for s in self._candidates(submission) if self._refusal_of(s, submission, now) is None]
-        if self._brake.move(now) not in (Move.ANY, Move.TRIAL):
-            return None
-        if not waiter.wants_turn:
-            return min(able, key=_load, default=None)
-        if self._learner is not None or not self._limits.has_room:
-            return None
-        able = [session for session in able if self._is_open(session, now)]
-        session = min(able, key=_load, default=None)
-        if session is None:
-            return None
-        return Turn(session, tuple([brake for brake in self._brakes(session) if not brake.is_open]))
-
-    def _is_open(self, session: Session, now: float) -> bool:
-        """Whether a key may send one more request now."""
-        most = 1 if session.health.is_on_trial else self._limits.of(session)
-        moves = [brake.move(now) for brake in self._brakes(session)]
-        return (
-            session.health.opens_at <= now
-            and session.submitting < most
-            and all(move in (Move.ANY, Move.TRIAL) for move in moves)
-        )
-
-    # --- who is not to wait
-
-    def refusal(self, submission: Submission) -> EvolinkError | None:
-        """Return why a submission is not to wait for a turn: every key refuses, or the outage is past patience."""
-        now = self._now()
-        sessions = self._candidates(submission)
-        refusals = [self._refusal_of(session, submission, now) for session in sessions]
-        is_hopeful = any(self._probes.is_checking(session) or session.health.is_check_due(now) for session in sessions)
-        if None not in refusals and not is_hopeful:
-            return copy.copy(min(filter(None, refusals), key=_urgency))
-        if self._brake.move(now) is not Move.GIVE_UP:
-            return None
-        return self._own_error(submission) or self._brake.error(now)
-
-    def _own_error(self, submission: Submission) -> EvolinkError | None:
-        """What a job has met, if only jobs are left that something on the way dislikes, and others were accepted."""
-        left = [submission, *(waiter.submission for queue in self._queues.values() for waiter in queue)]
-        is_of_jobs = self._brake.has_accepted and all(one.is_disliked for one in left)
-        return copy.copy(submission.dislike) if is_of_jobs else None
-
-    def _refusal_of(self, session: Session, submission: Submission, now: float) -> EvolinkError | None:
-        refusal = session.refusal_for(submission.model) or self._circuits.refusal(session, submission.model, now)
-        if refusal is None and self._has_several_keys and session.brake.move(now) is Move.GIVE_UP:
-            return session.brake.error(now)
-        return refusal
-
-    def _candidates(self, submission: Submission) -> tuple[Session, ...]:
-        """The keys that it may go with. What is in doubt stays with the account that may have taken it."""
-        return (submission.pinned_session,) if submission.pinned_session is not None else self._sessions
-
-    @property
-    def _has_several_keys(self) -> bool:
-        return len(self._sessions) > 1
-
-    def _brakes(self, session: Session) -> tuple[OutageBrake, ...]:
-        # With one key both would see the same.
-        return (self._brake, session.brake) if self._has_several_keys else (self._brake,)
-
-    # --- what is to be found out
-
-    def _find_out(self, now: float) -> None:
-        """Start what has to be known before the first of each kind can go."""
-        for waiter in self._heads():
-            for session in self._candidates(waiter.submission):
-                if session.health.is_check_due(now) and not self._probes.is_checking(session):
-                    self._probes.start_check(session)
-                elif self._refusal_of(session, waiter.submission, now) is None:
-                    brakes = [brake for brake in self._brakes(session) if brake.move(now) is Move.PROBE]
-                    if brakes:
-                        self._probes.start_probe(session, brakes)
 
     def _plan(self, now: float) -> None:
         """Come back when something changes by itself, if anybody waits for it."""
@@ -282,6 +215,7 @@ class SubmitQueue:
 
     async def check_keys(self) -> None:
         """Find out at once whether suspended keys are well again, and let barred models be tried."""
+        self._circuits.forget()
         for session in self._sessions:
             session.health.forget_bars()
             await self._probes.check(session)
@@ -291,13 +225,3 @@ class SubmitQueue:
         """Stop what is being found out, as nobody waits any more."""
         self._plan(self._now())
         await self._probes.aclose()
-
-
-# An outage is told before a refusal that passes by itself, and that before what a person has to mend.
-def _urgency(refusal: EvolinkError) -> int:
-    return 0 if isinstance(refusal, OutageError) else 1 if is_refused_for_load(refusal) else 2
-
-
-def _load(session: Session) -> int:
-    """Jobs of a key, of which the least busy one is taken."""
-    return session.busy + session.submitting

@@ -72,16 +72,7 @@ class Sender:
     async def _send_until_accepted(self, content: Content, transport: Transport) -> Upload:
         resend = Resend(self._policy)
         while True:
-            is_trial = await self._may_send()
-            try:
-                async with self._limiter:
-                    resend.sent(self._now())
-                    result = await self._send_once(content, transport)
-                self._note(content, result, is_trial=is_trial)
-            finally:
-                if is_trial:
-                    self._brake.ended()
-                self._has_news.set()
+            result = await self._send_in_turn(content, transport, resend)
             if isinstance(result, Upload):
                 return result
             # `may_upload_again` and not `may_send_again`: the rules for paid submits would be too careful.
@@ -90,24 +81,39 @@ class Sender:
                 raise _final_error(result, content.source, resend.sends)
             await asyncio.sleep(pause)
 
-    async def _may_send(self) -> bool:
-        """Wait while the file service is out; return whether this upload finds out if it is back.
+    async def _send_in_turn(self, content: Content, transport: Transport, resend: Resend) -> Upload | EvolinkError:
+        """Send once, when there is a permit and the file service is not out.
 
         Raises:
             OutageError: The outage is past patience.
         """
-        while (move := self._brake.move(self._now())) is not Move.ANY:
+        while True:
+            async with self._limiter:
+                move = self._brake.move(self._now())
+                if move is Move.ANY:
+                    return await self._send_and_note(content, transport, resend)
+                if move in (Move.PROBE, Move.TRIAL):
+                    self._brake.skip_probe()
+                    self._brake.began()
+                    try:
+                        return await self._send_and_note(content, transport, resend, is_trial=True)
+                    finally:
+                        self._brake.ended()
+                        self._has_news.set()
             if move is Move.GIVE_UP:
                 raise self._brake.error(self._now())
-            if move in (Move.PROBE, Move.TRIAL):
-                self._brake.skip_probe()
-                self._brake.began()
-                return True
             self._has_news.clear()
-            changes_in = self._brake.changes_at(self._now()) - self._now()
-            with anyio.move_on_after(changes_in):
+            with anyio.move_on_after(self._brake.changes_at(self._now()) - self._now()):
                 await self._has_news.wait()
-        return False
+
+    async def _send_and_note(
+        self, content: Content, transport: Transport, resend: Resend, *, is_trial: bool = False
+    ) -> Upload | EvolinkError:
+        resend.sent(self._now())
+        result = await self._send_once(content, transport)
+        self._note(content, result, is_trial=is_trial)
+        self._has_news.set()
+        return result
 
     def _note(self, content: Content, result: Upload | EvolinkError, *, is_trial: bool) -> None:
         """Note for all uploads what this one met."""

@@ -25,7 +25,7 @@ from tests.shape.house import (
 CORE = [module for module in MODULES if module.room not in EDGES]
 
 HOME = {
-    "aiohttp": {"client.transport", "client.options", "downloads.result_reader"},
+    "aiohttp": {"client.transport", "client.connections", "client.options", "downloads.result_reader"},
     "yarl": {
         "client.transport",
         "client.options",

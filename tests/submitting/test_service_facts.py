@@ -24,9 +24,9 @@ from evolink_async.events import Event, SubmitsHalted, SubmitsLimited, SubmitsRe
 from evolink_async.settings import RetryPolicy
 from evolink_async.submitting.circuit_breaker import CircuitBreakers
 from evolink_async.submitting.concurrency_limit import KeyLimits
+from evolink_async.submitting.key_choice import Turn
 from evolink_async.submitting.service_facts import ServiceFacts
 from evolink_async.submitting.submission_state import Submission
-from evolink_async.submitting.submit_queue import Turn
 from evolink_async.task import Snapshot
 
 POLICY = RetryPolicy()

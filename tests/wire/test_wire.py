@@ -301,7 +301,7 @@ def test_every_status_has_a_class():
         error = decode_error(answer(b"<html>nginx</html>", status, own_header), now=0, asked="task-1")
         default = StatusError if status < 400 else InvalidRequestError if status < 500 else ServerError
         assert type(error) is CLASSES.get(status, default), status
-        assert (error.status, error.message, error.code) == (status, "<html>nginx</html>", None)
+        assert (error.status, error.message, error.code) == (status, "a web page answered: nginx", None)
 
 
 @pytest.mark.parametrize("content", [b"<html>nginx</html>", b"", b'{"error": "upstream_timeout"}', b'{"detail": "x"}'])
