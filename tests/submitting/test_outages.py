@@ -212,7 +212,7 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
 
 
 async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
-    """They close the brake now and then. As others are accepted all the time, it is no outage, and no run ends early."""
+    """They close the brake now and then. As others are accepted all the time, it is no outage: no run ends early."""
     disliked = set(range(3, JOBS, 3))
     policy = attrs.evolve(QUICK, patience=0.5)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
