@@ -212,7 +212,7 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
 
 
 async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
-    """They close the brake now and then. As others are accepted all the time, it is no outage; no run ends early."""
+    """They close the brake now and then. As others are accepted all the time, it is no outage: no run ends early."""
     disliked = set(range(3, JOBS, 3))
     policy = attrs.evolve(QUICK, patience=0.5)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
@@ -309,3 +309,15 @@ async def test_a_trial_that_is_withdrawn_hands_its_place_on():
         await asyncio.wait(calls[:-1])
         outage.is_on = False
         assert (await calls[-1]).task_id
+
+
+@pytest.mark.parametrize("count", [10, 100])
+async def test_many_calls_at_once_are_met_with_one_outage(count):
+    """Calls that are not a run wait side by side, and each is told; the service sees as few requests as from a run."""
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=SHORT) as pool:
+        outage = Outage(vendor, page(502), after=0)
+        calls = (pool.submit(dance(number), key=f"shot-{number}") for number in range(count))
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        doubts = {known.key for known in pool.unfinished()}
+    assert {type(end) for end in ends} <= {OutageError, SubmissionUnknownError}
+    assert len(outage.met) == len(doubts) <= MOST_DOUBTS
