@@ -109,7 +109,8 @@ def test_what_is_promised_is_what_is_tested():
     promise = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Compatibility")[2]
     assert {name for name in PUBLIC if name} <= set(re.findall(r"`([\w.]+)`", promise.partition("- **")[0]))
     text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    sessions = [named or name for named, name in re.findall(r'@nox\.session\((?:.*name="([\w-]+)")?.*\ndef (\w+)', text)]
+    found = re.findall(r'@nox\.session\((?:.*name="([\w-]+)")?.*\ndef (\w+)', text)
+    sessions = [named or name for named, name in found]
     table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [name for name in sessions if not re.search(rf"^\| `{name}` \|", table, re.MULTILINE)] == []
 
