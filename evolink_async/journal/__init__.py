@@ -4,11 +4,12 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Intent, Known
+from .entries import Found, Intent, Known
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "Found",
     "Intent",
     "Journal",
     "Known",

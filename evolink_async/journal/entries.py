@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..errors import SubmissionUnknownError
+from ..errors import JournalConflictError, SubmissionUnknownError
 from ..jobs import Accepted, Completed, Failed, Unknown
 
 Standing: TypeAlias = Accepted | Completed | Failed | Unknown
@@ -54,6 +54,10 @@ class Known:
 
     standing: Standing
     session: str
+
+
+Found: TypeAlias = Known | JournalConflictError
+"""What a look-up of a job gives: what is known of it, or that its key is recorded with other parameters."""
 
 
 def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  # noqa: ANN401

@@ -5,15 +5,15 @@ The journal in a file is in `sqlite`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError
-from ..jobs import Accepted, Completed, DurationClass, Job, Outcome, Unknown, digest
+from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
 from ..media import Upload
 from ..task import Snapshot, TaskState
-from .entries import Intent, Known, in_doubt
+from .entries import Found, Intent, Known, in_doubt
 
 
 class _Record(NamedTuple):
@@ -42,7 +42,9 @@ class _Record(NamedTuple):
             estimated_seconds=self.estimated_seconds,
             credits_reserved=self.credits_reserved,
         )
-        return Accepted(key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at)
+        return Accepted(
+            key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at, session=self.session
+        )
 
 
 # Records are stored as plain tuples. With 100,000 jobs, the garbage collector would walk all objects at each full
@@ -96,13 +98,16 @@ class MemoryJournal:
         """Let go of the journal. What it holds stays."""
         self._is_open = False
 
-    def known(self, job: Job) -> Known | None:
-        """Look the key up and compare the parameters."""
+    async def known(self, jobs: Sequence[Job]) -> dict[str, Found]:
+        """Look the keys up and compare the parameters."""
+        return {job.key: found for job in jobs if (found := self._find(job)) is not None}
+
+    def _find(self, job: Job) -> Found | None:
         record = self._records.get(job.key)
         if record is None:
             return None
         if record.digest != digest(job.params):
-            raise JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
+            return JournalConflictError(f"the key {job.key!r} belongs to an unfinished job with other parameters")
         # A record without a standing was about to be sent when something raised: its submit is in doubt.
         standing = record.standing(job.key) or in_doubt(job.key, idempotency_key=record.idempotency_key)
         return Known(standing, record.session)
@@ -114,7 +119,7 @@ class MemoryJournal:
         """Return an empty ledger: there was no earlier run."""
         return Ledger()
 
-    def durations(self) -> tuple[tuple[DurationClass, float], ...]:
+    async def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Return nothing: there was no earlier run."""
         return ()
 
@@ -154,7 +159,7 @@ class MemoryJournal:
         self._records[unknown.key] = self._records[unknown.key]._replace(doubt=unknown, is_sent=False)
 
     async def ended(self, outcome: Outcome) -> None:
-        """Mark the job, so that `told` drops it."""
+        """Mark the job, so that `taken` drops it."""
         record = self._records.get(outcome.key)
         if record is not None:
             self._records[outcome.key] = record._replace(has_ended=True)
@@ -173,11 +178,11 @@ class MemoryJournal:
         while (oldest := next(iter(self._uploads.values()))).expires_at <= upload.uploaded_at < upload.expires_at:
             self._uploads.pop(str(oldest.sha256))
 
-    def hosted(self, sha256: str) -> Upload | None:
-        """Look the digest up."""
-        return self._uploads.get(sha256)
+    async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
+        """Look the digests up."""
+        return {sha256: self._uploads[sha256] for sha256 in sha256s if sha256 in self._uploads}
 
-    def told(self, outcome: Outcome) -> None:
+    def taken(self, outcome: Outcome) -> None:
         """Drop the job, if it has ended. A job of which only the watching has ended stays."""
         record = self._records.get(outcome.key)
         if record is not None and record.has_ended:
@@ -201,16 +206,19 @@ class MemoryJournal:
         else:
             await self.accepted(record.doubt.found(how))
 
-    def owner(self, task_id: str) -> Known | None:
-        """Look the task id up."""
+    async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
+        """Look the task ids up."""
+        return {task_id: owner for task_id in task_ids if (owner := self._owner(task_id)) is not None}
+
+    def _owner(self, task_id: str) -> Known | None:
         key = self._keys.get(task_id, "")
         record = self._records.get(key)
         standing = record.standing(key) if record is not None else None
         return Known(standing, record.session) if record is not None and standing is not None else None
 
-    def outcome(self, task_id: str) -> None:
-        """Return None: jobs that have ended are not kept."""
-        return
+    async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
+        """Return nothing: jobs that have ended are not kept."""
+        return {}
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs in the order in which they were sent."""

@@ -12,23 +12,24 @@ A job that is `submitting` in a journal without an owner is in doubt. No state l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..budget import Ledger
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown
 from ..media import Upload
-from .entries import Intent, Known
+from .entries import Found, Intent, Known
 
 __all__ = ("Journal",)
 
 
 # The calls that write are awaited before the next step, so that the journal is never behind the service. The calls that
-# read are plain: they are made for every job, and an answer from memory or a local file needs no event loop.
+# read are awaited too, and take many keys at once, because a journal may be at the other end of a network.
 class Journal(Protocol):
     """A record of jobs. Each writing call returns when the entry is as durable as the journal makes it.
 
-    All calls raise JournalError if the journal cannot be read or written.
+    Calls that read take many keys and return a mapping with those that were found. All calls raise JournalError if the
+    journal cannot be read or written.
     """
 
     async def open(self) -> None:
@@ -36,14 +37,13 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Write pending entries and release the journal. The reading calls still work afterwards."""
+        """Write pending entries and release the journal. The calls that read still work afterwards."""
         ...
 
-    def known(self, job: Job) -> Known | None:
-        """Return what is known of a job, so that it is not paid for twice; None if it may be sent.
+    async def known(self, jobs: Sequence[Job]) -> Mapping[str, Found]:
+        """Return what is known of jobs, by their keys, so that none is paid for twice. One that is missing may be sent.
 
-        Raises:
-            JournalConflictError: The key is recorded with other parameters.
+        A job whose key is recorded with other parameters gives a JournalConflictError as its value.
         """
         ...
 
@@ -55,7 +55,7 @@ class Journal(Protocol):
         """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
 
-    def durations(self) -> Sequence[tuple[DurationClass, float]]:
+    async def durations(self) -> Sequence[tuple[DurationClass, float]]:
         """Return the duration class and the seconds of tasks that finished lately, the oldest first."""
         ...
 
@@ -96,12 +96,12 @@ class Journal(Protocol):
         """Record that the file service has a local file."""
         ...
 
-    def hosted(self, sha256: str) -> Upload | None:
-        """Return the latest upload of the content with this digest, expired or not; None if there is none."""
+    async def hosted(self, sha256s: Sequence[str]) -> Mapping[str, Upload]:
+        """Return the latest upload of the contents with these digests, expired or not."""
         ...
 
-    def told(self, outcome: Outcome) -> None:
-        """Note that the caller has received the outcome."""
+    def taken(self, outcome: Outcome) -> None:
+        """Note that the caller has received the outcome. A journal in memory forgets the job then."""
         ...
 
     async def settled(self, key: str, how: str) -> None:
@@ -116,14 +116,17 @@ class Journal(Protocol):
         """
         ...
 
-    def owner(self, task_id: str) -> Known | None:
-        """Return the unfinished job that a task was made for; None if there is none."""
+    async def owner(self, task_ids: Sequence[str]) -> Mapping[str, Known]:
+        """Return the unfinished jobs that tasks were made for, by the ids of the tasks."""
         ...
 
-    def outcome(self, task_id: str) -> Completed | Failed | None:
-        """Return how the job that a task was made for has ended; None if it has not, or is not known."""
+    async def outcome(self, task_ids: Sequence[str]) -> Mapping[str, Completed | Failed]:
+        """Return how the jobs that tasks were made for have ended, by the ids of the tasks."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Return the jobs that are accepted or in doubt, in the order in which they were sent."""
+        """Return the jobs that are accepted or in doubt, in the order in which they were sent.
+
+        This is a plain call, because it is made after closing too.
+        """
         ...

@@ -59,7 +59,13 @@ def _texts(column: str | None) -> tuple[str, ...]:
 def accepted_of(row: Row) -> Accepted:
     """Return the accepted job of a row."""
     snapshot = snapshot_of(row, TaskState.PENDING)
-    return Accepted(key=row["key"], task_id=row["task_id"], snapshot=snapshot, accepted_at=row["accepted_at"])
+    return Accepted(
+        key=row["key"],
+        task_id=row["task_id"],
+        snapshot=snapshot,
+        accepted_at=row["accepted_at"],
+        session=row["session"] or "",
+    )
 
 
 def unknown_of(row: Row) -> Unknown:

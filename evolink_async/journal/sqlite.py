@@ -5,8 +5,10 @@ The statements are in `statements`, the meaning of rows in `rows`; durable writi
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,17 +18,17 @@ from ..budget import Ledger
 from ..errors import JournalConflictError, JournalError, TaskError
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
 from ..media import Upload
-from .entries import Intent, Known
-from .reader import RowReader
-from .rows import accepted_of, column_of, doubt_of, ended_of, fault_of, standing_of, unknown_of, upload_of
+from .entries import Found, Intent, Known
+from .reader import JOBS, RowReader, rows_of
+from .rows import Row, accepted_of, column_of, doubt_of, ended_of, fault_of, standing_of, unknown_of, upload_of
 from .statements import (
     DURATIONS,
     JOB_OF_TASK,
-    OUTCOME,
-    OWNER,
+    OUTCOMES,
+    OWNERS,
     PUT_UPLOAD,
     UNFINISHED,
-    UPLOAD,
+    UPLOADS,
     columns_of,
     doubt_open_submits,
     read_ledger,
@@ -40,6 +42,8 @@ T = TypeVar("T")
 # Durations drift, so older tasks say little; the schedule remembers 150 of each class.
 LEARNED = 1000
 """Finished tasks whose durations a new run learns."""
+FEW = 16
+"""Rows that are read without another thread."""
 CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
@@ -75,13 +79,19 @@ class SqliteJournal:
         if writer is not None:
             await writer.aclose()
 
-    def known(self, job: Job) -> Known | None:
-        """Look the key up and compare the parameters. Those of a job that is only planned may change."""
-        row = self._reader.job(job.key)
+    async def known(self, jobs: Sequence[Job]) -> dict[str, Found]:
+        """Look the keys up and compare the parameters. Those of a job that is only planned may change."""
+        if len(jobs) == 1:
+            rows = {jobs[0].key: self._reader.job(jobs[0].key)}
+        else:
+            rows = {row["key"]: row for row in await self._rows(JOBS, [job.key for job in jobs])}
+        return {job.key: found for job in jobs if (found := self._find(job, rows.get(job.key))) is not None}
+
+    def _find(self, job: Job, row: Row | None) -> Found | None:
         if row is None or row["state"] == "planned":
             return None
         if row["digest"] != digest(job.params):
-            raise JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
+            return JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
         return Known(standing_of(row), row["session"] or "")
 
     async def planned(self, intent: Intent) -> None:
@@ -93,9 +103,9 @@ class SqliteJournal:
         # In the writer's thread: it reads all rows, which would block the event loop.
         return await self._write(read_ledger)
 
-    def durations(self) -> tuple[tuple[DurationClass, float], ...]:
+    async def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Read the rows that were written last."""
-        rows = self._reader.rows(DURATIONS, LEARNED)
+        rows = await self._read_elsewhere(DURATIONS, LEARNED)
         return tuple([((row["model"], row["quality"], row["duration"]), row["seconds"]) for row in reversed(rows)])
 
     async def submitting(self, intent: Intent) -> None:
@@ -164,11 +174,11 @@ class SqliteJournal:
             values = attrs.astuple(upload)
             await self._write(lambda connection: connection.execute(PUT_UPLOAD, values).rowcount)
 
-    def hosted(self, sha256: str) -> Upload | None:
-        """Look the digest up."""
-        return next(map(upload_of, self._reader.rows(UPLOAD, sha256)), None)
+    async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
+        """Look the digests up."""
+        return {row["sha256"]: upload_of(row) for row in await self._rows(UPLOADS, sha256s)}
 
-    def told(self, outcome: Outcome) -> None:
+    def taken(self, outcome: Outcome) -> None:
         """Do nothing: a later run with the same jobs returns the outcome again."""
 
     async def settled(self, key: str, how: str) -> None:
@@ -186,18 +196,30 @@ class SqliteJournal:
         if not await self._write(update(key, "in_doubt", **columns)):
             raise JournalError(f"no job {key!r} is in doubt in {self._path!r}")
 
-    def owner(self, task_id: str) -> Known | None:
-        """Look the task id up."""
-        return next((Known(accepted_of(row), row["session"] or "") for row in self._reader.rows(OWNER, task_id)), None)
+    async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
+        """Look the task ids up."""
+        rows = await self._rows(OWNERS, task_ids)
+        return {row["task_id"]: Known(accepted_of(row), row["session"] or "") for row in rows}
 
-    def outcome(self, task_id: str) -> Completed | Failed | None:
-        """Read the row, if the job has ended."""
-        return next(map(ended_of, self._reader.rows(OUTCOME, task_id)), None)
+    async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
+        """Read the rows of the jobs that have ended."""
+        return {row["task_id"]: ended_of(row) for row in await self._rows(OUTCOMES, task_ids)}
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs that are accepted or in doubt, in the order in which they were sent."""
         rows = self._reader.rows(UNFINISHED)
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
+
+    async def _rows(self, query: str, names: Sequence[str]) -> list[Row]:
+        """Read the rows with some names: a few in this thread, which takes microseconds, many in the writer's."""
+        given = json.dumps(names)
+        return self._reader.rows(query, given) if len(names) <= FEW else await self._read_elsewhere(query, given)
+
+    async def _read_elsewhere(self, query: str, *values: object) -> list[Row]:
+        """Read rows in the writer's thread, if there is one, so that the event loop goes on."""
+        if self._writer is None:
+            return self._reader.rows(query, *values)
+        return await self._writer.write(lambda connection: rows_of(connection, query, values))
 
     async def _write(self, change: Change[T]) -> T:
         if self._writer is None:

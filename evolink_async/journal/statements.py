@@ -17,9 +17,11 @@ from .writer import Change
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 UNFINISHED = f"SELECT {COLUMNS} FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at"  # noqa: S608
-OWNER = f"SELECT {COLUMNS} FROM jobs WHERE task_id = ? AND state = 'accepted'"  # noqa: S608
-OUTCOME = (
-    f"SELECT {COLUMNS} FROM jobs WHERE task_id = ?"  # noqa: S608
+GIVEN = "(SELECT value FROM json_each(?))"
+"""The names that a statement takes as one JSON array."""
+OWNERS = f"SELECT {COLUMNS} FROM jobs WHERE task_id IN {GIVEN} AND state = 'accepted'"  # noqa: S608
+OUTCOMES = (
+    f"SELECT {COLUMNS} FROM jobs WHERE task_id IN {GIVEN}"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
 )
 JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ?"
@@ -31,7 +33,7 @@ DURATIONS = """
     ORDER BY rowid DESC LIMIT ?
 """
 PUT_UPLOAD = f"INSERT OR REPLACE INTO uploads ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-UPLOAD = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 = ?"  # noqa: S608
+UPLOADS = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 IN {GIVEN}"  # noqa: S608
 
 
 def doubt_open_submits(connection: sqlite3.Connection) -> int:

@@ -207,9 +207,9 @@ async def test_the_latest_link_of_a_content_is_kept(path, kind):
     try:
         for one in (upload(), upload(day=2), upload("other", day=1), attrs.evolve(upload(), sha256=None)):
             await journal.uploaded(one)
-        assert journal.hosted("film") == upload(day=2)
-        assert journal.hosted("other") == upload("other", day=1)
-        assert journal.hosted("nothing") is None
+        kept = {"film": upload(day=2), "other": upload("other", day=1)}
+        assert await journal.hosted(["film", "other", "nothing"]) == kept
+        assert await journal.hosted(["nothing"]) == {}
     finally:
         await journal.aclose()
 
@@ -233,7 +233,7 @@ async def test_links_in_memory_are_forgotten_when_they_are_dead(path):
     journal = MemoryJournal()
     for day in range(10):
         await journal.uploaded(upload(f"film-{day}", day=day))
-    assert [day for day in range(10) if journal.hosted(f"film-{day}")] == [7, 8, 9]
+    assert list(await journal.hosted([f"film-{day}" for day in range(10)])) == ["film-7", "film-8", "film-9"]
 
 
 async def test_a_file_from_before_there_were_uploads(emulator, path):
