@@ -186,6 +186,8 @@ class Engine:
         self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
     ) -> Ended | None:
         """How the watching of a task ends. A look falls within `timeout`: who waits in small steps learns of it too."""
+        if self._closed:  # while the journal was read
+            raise closed(task_id)
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:

@@ -146,6 +146,7 @@ class SnapshotStream(Stream[Snapshot]):
     async def _begin(self) -> _SnapshotFeed:
         self._engine.check()
         account = await self._engine.account(self._task_id)
+        self._engine.check()  # it may have been closed while the journal was read
         # Another task may read the stream, and have begun meanwhile.
         if self._feed is None:
             self._feed = _SnapshotFeed(self._engine, self._task_id, account)

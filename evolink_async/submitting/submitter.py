@@ -176,6 +176,8 @@ class Submitter:
     async def aclose(self) -> None:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._loop.is_closing = True
+        while self._look_ups:  # their callers are told that nothing was sent
+            await asyncio.wait(list(self._look_ups.values()))
         for submission in list(self._submissions.values()):
             if not submission.under_way:
                 self._withdraw(submission)

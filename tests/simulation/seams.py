@@ -109,9 +109,9 @@ def memory_journal() -> Any:
     return MemoryJournal()
 
 
-def open_journal(inner: Any, trace: Trace, clock: Clock, dice: Dice | None) -> Any:
+def open_journal(inner: Any, trace: Trace, clock: Clock, dice: Dice | None, late_reads: Dice | None) -> Any:
     """Return a journal that notes in the trace what it has written."""
-    return Witness(inner, trace, clock, dice)
+    return Witness(inner, trace, clock, dice, late_reads)
 
 
 def file_journal(path: Path) -> Any:

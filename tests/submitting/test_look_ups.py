@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 import evolink_async as ev
-from evolink_async.journal import Found, MemoryJournal
+from evolink_async.journal import Found, Known, MemoryJournal
 from tests.kit import dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +53,16 @@ class Held(MemoryJournal):
         self.reading += 1
         await self.may_answer.wait()
         return found
+
+
+class LateOwner(Held):
+    """A journal that answers when it is let, to who asks for a task."""
+
+    async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
+        """Wait until the test lets it go on."""
+        self.reading += 1
+        await self.may_answer.wait()
+        return await super().owner(task_ids)
 
 
 @pytest.mark.parametrize("turns", [[3], [0, 1, 7, 40], [200, 0]])
@@ -144,13 +154,27 @@ async def test_a_run_closed_while_the_journal_is_read_ends(emulator):
     assert emulator.ledger.accepted == 0
 
 
-async def test_a_call_whose_look_up_ends_after_the_pool_is_not_sent(emulator):
-    """It is told that nothing was sent."""
+async def test_a_call_whose_look_up_ends_while_the_pool_closes_is_not_sent(emulator):
+    """Closing waits for the journal's answer, and the call is told that nothing was sent."""
     journal = Held()
     async with open_pool(emulator, journal=journal) as pool:
         call = asyncio.create_task(pool.submit(dance(), key="one"))
         await until(lambda: journal.reading == 1)
-    journal.may_answer.set()
+        asyncio.get_running_loop().call_soon(journal.may_answer.set)
+    assert call.done()
     with pytest.raises(ev.ConfigurationError, match="nothing was charged"):
         await call
     assert emulator.received == []
+
+
+async def test_who_begins_to_wait_while_the_pool_closes_is_told(emulator):
+    """`wait` and `watch` read the journal first; closed meanwhile, they raise and wait for nothing."""
+    journal = LateOwner()
+    async with open_pool(emulator, journal=journal) as pool:
+        waiting = asyncio.create_task(pool.wait("task-1"))
+        watching = asyncio.create_task(anext(pool.watch("task-1")))
+        await until(lambda: journal.reading == 2)
+    journal.may_answer.set()
+    for call in (waiting, watching):
+        with pytest.raises(ev.ConfigurationError, match="closed"):
+            await call
