@@ -4,7 +4,7 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Found, Intent, Known
+from .entries import Found, Intent, Known, Untold
 from .memory import MemoryJournal
 from .protocol import Journal
 
@@ -14,4 +14,5 @@ __all__ = (
     "Journal",
     "Known",
     "MemoryJournal",
+    "Untold",
 )

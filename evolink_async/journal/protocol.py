@@ -7,18 +7,21 @@ The kinds of journal are in `memory` and `sqlite`. A journal never talks to the 
                  v    |         |  settled by the user, or by a send with the same idempotency key
                in_doubt --------+-> abandoned
 
+An accepted job whose task the service no longer knows may be settled as if it were in doubt: it is planned again,
+abandoned, or accepted with another task.
+
 A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from ..budget import Ledger
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown
 from ..media import Upload
-from .entries import Found, Intent, Known
+from .entries import Found, Intent, Known, Untold
 
 __all__ = ("Journal",)
 
@@ -30,6 +33,11 @@ class Journal(Protocol):
 
     Calls that read take many keys and return a mapping with those that were found. All calls raise JournalError if the
     journal cannot be read or written.
+
+    Every write carries an epoch, and one with the epoch of an earlier owner is refused with a JournalError. The journal
+    object keeps the epochs of what was claimed with it and adds them to its writes. They are no arguments, because a
+    pool has one journal object and each key one claim in it: an argument could only be wrong. A journal with one owner
+    at a time, as a file or one in memory, needs no claim before a write: its epoch is the number of the opening.
     """
 
     async def open(self) -> None:
@@ -38,6 +46,26 @@ class Journal(Protocol):
 
     async def aclose(self) -> None:
         """Write pending entries and release the journal. The calls that read still work afterwards."""
+        ...
+
+    async def claim(self, keys: Sequence[str], owner: str) -> Mapping[str, int | str]:
+        """Claim jobs before anything is done for them, so that no other owner does the same.
+
+        Args:
+            keys: The jobs. They need not be in the journal yet.
+            owner: Who claims them; the same owner may claim a key again.
+
+        Returns:
+            For each key the epoch of the claim; or, as text, the owner who has it.
+        """
+        ...
+
+    async def renew(self, keys: Sequence[str], owner: str) -> Collection[str]:
+        """Keep claims from running out. Return the keys that `owner` still has; nothing may be sent for the others."""
+        ...
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Let others claim the jobs. A key that `owner` does not have is left as it is."""
         ...
 
     async def known(self, jobs: Sequence[Job]) -> Mapping[str, Found]:
@@ -74,7 +102,25 @@ class Journal(Protocol):
         ...
 
     async def accepted(self, accepted: Accepted) -> None:
-        """Record the task id that the service returned."""
+        """Record the task id that the service returned.
+
+        A task id is never thrown away: if the job is not being submitted any more, it is kept as in `late_answer`.
+        """
+        ...
+
+    async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
+        """Record the task of a purchase, whoever learned of it, as from a callback. This write needs no epoch.
+
+        While the job of this purchase is `submitting` or in doubt, it is accepted with this task. Otherwise the id is
+        kept beside the purchase, and logged as an error.
+
+        Returns:
+            Whether the task is its job's.
+        """
+        ...
+
+    async def missing(self, key: str, task_id: str) -> None:
+        """Record that the service no longer knows the task of an accepted job, so that the job may be settled."""
         ...
 
     async def doubted(self, unknown: Unknown) -> None:
@@ -84,7 +130,8 @@ class Journal(Protocol):
     async def ended(self, outcome: Outcome) -> None:
         """Record an outcome before it is returned to the caller.
 
-        If only the watching has ended, as after a refused key, the job stays accepted.
+        If only the watching has ended, as after a refused key, the job stays accepted. The end of a task that is not
+        the job's is ignored.
         """
         ...
 
@@ -101,18 +148,40 @@ class Journal(Protocol):
         ...
 
     def taken(self, outcome: Outcome) -> None:
-        """Note that the caller has received the outcome. A journal in memory forgets the job then."""
+        """Note that the caller has received the outcome. A journal in memory forgets that purchase then.
+
+        Nothing durable: a caller that lost it asks again. What a stream of all ends has handed out is in `mark_told`.
+        """
+        ...
+
+    async def untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return ends that were not marked as told, in the order in which they were recorded.
+
+        A job that a person abandoned has ended too. A journal in memory forgets ends that were `taken`.
+
+        Args:
+            after: The number of the last end that was read; 0 for the first call.
+            limit: Most ends to return.
+        """
+        ...
+
+    async def mark_told(self, keys: Sequence[str]) -> None:
+        """Record that a stream of all ends has handed these jobs out, so that no later one does.
+
+        It belongs to that stream alone: runs and waits do not call it.
+        """
         ...
 
     async def settled(self, key: str, how: str) -> None:
-        """Resolve a doubt.
+        """Resolve a doubt, or a job whose task the service no longer knows.
 
         Args:
             key: The job's key.
-            how: The id of its task; "resubmit" to send the job again in a later run; "abandon" to end it.
+            how: The id of its task; "resubmit" to send the job again in a later run, as a new purchase; "abandon" to
+                end it.
 
         Raises:
-            JournalError: No job with this key is in doubt, or the task belongs to another job.
+            JournalError: No job with this key is in doubt or has a missing task, or the task belongs to another job.
         """
         ...
 

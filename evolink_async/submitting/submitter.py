@@ -12,7 +12,7 @@ from ..budget import BudgetQueue
 from ..client import Session
 from ..errors import JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Failed, Job, Unknown
+from ..jobs import Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
@@ -115,13 +115,16 @@ class Submitter:
             return standing
         if not may_send_again(standing.error, self._policy.resubmit):
             return standing
-        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=standing.error.idempotency_key)
+        key = standing.error.idempotency_key
+        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=key, body=known.body)
         submission.session, submission.doubt = session, standing.error
         return submission
 
     def _join(self, running: Submission, job: Job, owner: object) -> Submission:
-        if running.job != job:
-            raise JournalConflictError(f"the key {job.key!r} is being submitted with other parameters")
+        if running.job != job and running.digest != digest(job.params):
+            fields = differing_fields(identity(running.job.params), identity(job.params))
+            text = f"the key {job.key!r} is being submitted with other parameters: {', '.join(fields)}"
+            raise JournalConflictError(text, fields=fields)
         running.owners.add(owner)
         return running
 

@@ -122,10 +122,12 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
 
 def _beyond_settling(law: str, history: History) -> Iterator[Violation]:
     """Find jobs whose task the vendor has forgotten, as their callers were told, and which cannot be settled."""
-    not_found = set[str]()
+    not_found, settled = dict[str, str](), set[str]()
     for entry in history.trace.entries:
-        if isinstance(entry, Told) and entry.error == "TaskNotFoundError":
-            not_found.add(entry.job)
+        if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in settled:
+            not_found[entry.job] = entry.task
+        elif isinstance(entry, Settled):
+            settled.add(not_found.pop(entry.job, ""))
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]
             forgotten = any(task.job == job and task.is_forgotten for task in history.ledger)
