@@ -13,13 +13,11 @@ import attrs
 from tests.simulation.script import (
     ClosePool,
     Crash,
-    Forget,
     Generate,
     Outage,
     Revoke,
     Run,
     Script,
-    Settle,
     Submit,
     Wait,
     Wish,
@@ -45,14 +43,6 @@ A, B = Wish(key="a"), Wish(key="b")
 RUN_A = Run(at=0.0, name="run", jobs=("a",))
 
 KNOWN = (
-    Known(
-        pattern="3 nothing lost: a job whose task is forgotten cannot be settled",
-        why="A task that the vendor has forgotten holds its credits and its key for good.",
-        script=Script(
-            wishes=(Wish(key="a", life=500.0),),
-            steps=(RUN_A, Forget(at=10.0, job="a"), Settle(at=200.0, job="a", how="abandon")),
-        ),
-    ),
     Known(
         pattern="10 outages bounded: an outage leaves many in doubt",
         why="After a doubt one job at a time takes the same risk, with no end.",
