@@ -51,6 +51,18 @@ DOUBT_OPEN_SUBMITS = (
     " doubt = json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
     f" WHERE {OPEN} AND state = 'submitting'"
 )
+SPENT = (
+    "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
+    " WHERE state IN ('completed', 'downloaded')"
+)
+PRICES = (
+    "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
+    " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
+)
+HOLDING = (
+    "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+    " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
+)
 
 
 def doubt_open_submits(connection: sqlite3.Connection) -> int:
@@ -153,24 +165,12 @@ def columns_of(completed: Completed) -> dict[str, object]:
 
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Add up what all jobs in the file spent and reserve."""
-    [spent] = connection.execute(
-        "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
-        " WHERE state IN ('completed', 'downloaded')"
-    ).fetchone()
-    prices: dict[str, float] = dict(
-        connection.execute(
-            "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
-            " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
-        ).fetchall()
-    )
+    [spent] = connection.execute(SPENT).fetchone()
+    prices: dict[str, float] = dict(connection.execute(PRICES).fetchall())
     held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
     # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
     # without a named amount cost something all the same, so it counts like a doubt.
-    open_jobs = (
-        "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
-        " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
-    )
-    for key, state, price_class, reserved in connection.execute(open_jobs):
+    for key, state, price_class, reserved in connection.execute(HOLDING):
         held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
         if reserved is None:
             unpriced[key] = price_class
