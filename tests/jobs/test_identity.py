@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evolink_async import Job, RawParams
 from evolink_async.jobs import KeyAssigner, differing_fields, digest, identity
+from evolink_async.json_text import Json
 from tests.kit import dance
 
 
@@ -25,8 +26,8 @@ def test_other_parameters_are_another_job():
 
 def test_the_fields_that_differ_are_named():
     """Those that one lacks, those with other values or other types, and those inside of objects by their path."""
-    one = {"a": 1, "b": {"x": 1, "y": [1, 2]}, "c": None, "same": "s"}
-    other = {"a": True, "b": {"x": 1, "y": [2, 1], "z": 0}, "d": 0, "same": "s"}
+    one: dict[str, Json] = {"a": 1, "b": {"x": 1, "y": [1, 2]}, "c": None, "same": "s"}
+    other: dict[str, Json] = {"a": True, "b": {"x": 1, "y": [2, 1], "z": 0}, "d": 0, "same": "s"}
     assert differing_fields(one, other) == ("a", "b.y", "b.z", "c", "d")
     assert differing_fields(one, {"same": "s", **one}) == ()
     assert differing_fields({"a": {"x": 1}}, {"a": 1}) == ("a",)

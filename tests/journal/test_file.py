@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -189,7 +190,12 @@ def row(key: str, state: str, params: ev.Params | None = None, **columns: object
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_file_of_an_earlier_version_opens(emulator, path, version):
     """Its jobs are known as before, what had ended counts as told, and what ends from now on does not."""
-    done = {"task_id": "task-1", "urls": '["https://example.com/v.mp4"]', "accepted_at": 1.0, "ended_at": 2.0}
+    done: dict[str, Any] = {
+        "task_id": "task-1",
+        "urls": '["https://example.com/v.mp4"]',
+        "accepted_at": 1.0,
+        "ended_at": 2.0,
+    }
     older(
         path,
         version,
@@ -236,7 +242,7 @@ async def test_a_job_with_local_files_of_an_earlier_version_is_known(emulator, p
     """Its body has links and its digest has the digests of files; another callback is no other job, another text is."""
     make_media("dancer.mp4", tmp_path)
 
-    def job(callback: str, **changes: object) -> ev.Job:
+    def job(callback: str, **changes: Any) -> ev.Job:
         return ev.Job("one", dance(video_urls=[tmp_path / "dancer.mp4"], callback_url=callback, **changes))
 
     async with open_pool(emulator, journal=path) as pool:
