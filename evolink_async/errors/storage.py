@@ -73,7 +73,15 @@ class JournalError(EvolinkError):
 
 
 class JournalConflictError(JournalError):
-    """The journal has a job with this key and other parameters; nothing was sent."""
+    """The journal has a job with this key and other parameters; nothing was sent.
+
+    Attributes:
+        fields: The fields of the request body that differ; empty if the journal does not keep them.
+    """
 
     may_resubmit = True
     advice: str = "Give the changed job a new key, or restore its earlier parameters."
+
+    def __init__(self, message: str, *, fields: tuple[str, ...] = ()) -> None:
+        self.fields = fields
+        super().__init__(message)

@@ -3,11 +3,12 @@
 Running a job is in `pool`, its parameters are in `params`.
 """
 
-from .job import Job, body_digest, digest, key_fault
+from .job import CALLBACK_URL, Job, body_digest, differing_fields, digest, identity, key_fault
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
 from .outcome import Accepted, Completed, Failed, Outcome, SavedFile, Timing, Unknown
 
 __all__ = (
+    "CALLBACK_URL",
     "Accepted",
     "Completed",
     "DurationClass",
@@ -21,7 +22,9 @@ __all__ = (
     "Unknown",
     "body_digest",
     "check_list",
+    "differing_fields",
     "digest",
     "duration_class",
+    "identity",
     "key_fault",
 )

@@ -6,13 +6,18 @@ Keys for parameters that come without one are made in `keys`.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from ..errors import ConfigurationError
-from ..json_text import dump
+from ..json_text import Json, dump
 from ..params import AnyParams, Params, RawParams, dump_params
+
+CALLBACK_URL = "callback_url"
+"""The field of a request body that is no part of a job."""
 
 
 def key_fault(key: object) -> str | None:
@@ -49,9 +54,31 @@ class Job:
     params: AnyParams = attrs.field(validator=_check_params)
 
 
+def identity(params: AnyParams) -> dict[str, Json]:
+    """Return what tells one job from another: the request body without `callback_url`, which changes no video."""
+    body = dump_params(params)
+    body.pop(CALLBACK_URL, None)
+    return body
+
+
 def digest(params: AnyParams) -> str:
-    """Return the digest of the request body of `params`; equal parameters have equal digests."""
-    return body_digest(dump(dump_params(params)))
+    """Return the digest of what `identity` returns; equal parameters have equal digests."""
+    return body_digest(dump(identity(params)))
+
+
+def differing_fields(one: Mapping[str, Json], other: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return the names of the fields in which two request bodies differ, as "prompt" or "model_params.shot_type"."""
+    return tuple(_differing(one, other, ""))
+
+
+def _differing(one: Mapping[str, Json], other: Mapping[str, Json], path: str) -> Iterator[str]:
+    for name in {**one, **other}:
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            yield from _differing(a, b, f"{path}{name}.")
+        # As texts, because in Python 1, 1.0 and True are equal.
+        elif (name in one) != (name in other) or json.dumps(a, sort_keys=True) != json.dumps(b, sort_keys=True):
+            yield f"{path}{name}"
 
 
 def body_digest(body: bytes) -> str:

@@ -23,12 +23,14 @@ class Accepted:
         task_id: The vendor's id.
         snapshot: The answer to the submit.
         accepted_at: Unix seconds of that answer.
+        session: Fingerprint of the API key that the job was sent with; empty if it is not known.
     """
 
     key: str
     task_id: str
     snapshot: Snapshot
     accepted_at: float
+    session: str = ""
 
     @property
     def credits_reserved(self) -> float | None:

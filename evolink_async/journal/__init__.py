@@ -4,13 +4,15 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Intent, Known
+from .entries import Found, Intent, Known, Untold
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "Found",
     "Intent",
     "Journal",
     "Known",
     "MemoryJournal",
+    "Untold",
 )

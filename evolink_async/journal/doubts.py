@@ -1,4 +1,4 @@
-"""Reads the jobs in doubt of a journal file, and settles one, without a pool.
+"""Reads the jobs of a journal file that a person may settle, and settles one, without a pool.
 
 How a file is laid out is in `schema`; what a row means is in `rows`. Import this module by its own path: it needs
 SQLite, which the package's `__init__` does not load.
@@ -14,9 +14,11 @@ from pathlib import Path
 import attrs
 
 from ..errors import ConfigurationError, JournalError, SubmissionUnknownError
+from .file import check_is_whole, has_log
 from .rows import Row, unknown_of
-from .schema import check
+from .schema import MISSING_SINCE
 from .sqlite import SqliteJournal
+from .statements import OPEN
 
 __all__ = ("Doubt", "read_doubts", "settle_doubt")
 
@@ -26,7 +28,7 @@ _LOCK_TIMEOUT = 5
 
 @attrs.frozen(kw_only=True)
 class Doubt:
-    """A job whose submit may have been paid for, as the journal recorded it.
+    """A job that a person may settle: its submit may have been paid for, or the service no longer knows its task.
 
     Attributes:
         key: The job's key.
@@ -34,6 +36,7 @@ class Doubt:
         prompt: The prompt that was sent; empty if the request had none.
         session: Fingerprint of the API key that the submit was sent with.
         error: What is known of the submit: time, idempotency key, HTTP status, request id.
+        task_id: The task that the service no longer knows; None for a job in doubt.
     """
 
     key: str
@@ -41,10 +44,11 @@ class Doubt:
     prompt: str
     session: str
     error: SubmissionUnknownError
+    task_id: str | None = None
 
 
 def read_doubts(path: Path) -> list[Doubt]:
-    """Return the jobs in doubt, in the order they were sent.
+    """Return the jobs in doubt and those whose task the service no longer knows, in the order they were sent.
 
     The file is not changed, and a run may be using it: a submit that this run is waiting for is not in doubt yet.
     Blocks the calling thread.
@@ -62,10 +66,13 @@ def read_doubts(path: Path) -> list[Doubt]:
         raise ConfigurationError(f"{str(path)!r} is empty, so it is no journal")
     # A process that died left its submits in the state 'submitting': without a process they are in doubt.
     states = "('in_doubt')" if _is_in_use(path) else "('in_doubt', 'submitting')"
-    query = f"SELECT * FROM jobs WHERE state IN {states} ORDER BY sent_at, key"  # noqa: S608  # constants
+    had_log = has_log(str(path.resolve()))
     try:
         with closing(_connect(path)) as connection:
-            check(connection, str(path))
+            version = check_is_whole(connection, str(path), had_log=had_log)
+            # A file that no run has opened since there is this column has no such jobs.
+            missing = "OR missing_at IS NOT NULL AND state = 'accepted'" if version >= MISSING_SINCE else ""
+            query = f"SELECT * FROM jobs WHERE {OPEN} AND (state IN {states} {missing}) ORDER BY sent_at, key"  # noqa: S608
             connection.row_factory = sqlite3.Row
             return [_doubt_of(row) for row in connection.execute(query)]
     except sqlite3.Error as error:
@@ -77,7 +84,7 @@ async def settle_doubt(path: Path, key: str, how: str) -> None:
 
     Args:
         path: The journal file; no other process may have it open.
-        key: The key of a job in doubt, as `read_doubts` returns it.
+        key: The key of a job, as `read_doubts` returns it.
         how: The id of the job's task, "resubmit" or "abandon"; see `Journal.settled`.
 
     Raises:
@@ -117,5 +124,15 @@ def _doubt_of(row: Row) -> Doubt:
         model=row["model"],
         prompt=prompt if isinstance(prompt, str) else "",
         session=row["session"] or "",
-        error=unknown_of(row).error,
+        error=unknown_of(row).error if row["state"] != "accepted" else _error_of_missing(row),
+        task_id=row["task_id"],
+    )
+
+
+def _error_of_missing(row: Row) -> SubmissionUnknownError:
+    return SubmissionUnknownError(
+        f"the service no longer knows the task {row['task_id']}",
+        key=row["key"],
+        idempotency_key=row["idempotency_key"],
+        sent_at=row["sent_at"],
     )

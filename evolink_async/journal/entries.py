@@ -5,12 +5,15 @@ How a journal stores them is in `memory`, and in `rows` for a file.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, TypeAlias
 
 import attrs
 
-from ..errors import SubmissionUnknownError
-from ..jobs import Accepted, Completed, Failed, Unknown
+from ..errors import JournalConflictError, SubmissionUnknownError, TaskError
+from ..jobs import Accepted, Completed, Failed, Outcome, Unknown
+
+_log = logging.getLogger("evolink_async")
 
 Standing: TypeAlias = Accepted | Completed | Failed | Unknown
 
@@ -27,7 +30,8 @@ class Intent:
         model: The vendor's name of the model.
         path: Path of the request.
         body: Body of the request, byte for byte.
-        digest: Identifies the parameters: the same for equal parameters, whatever URLs their local files get.
+        digest: Identifies the parameters: the same for equal parameters, whatever URLs their local files get and
+            whatever `callback_url` they have.
         idempotency_key: Identifies the purchase at the service; empty for a job that is only planned.
         session: Fingerprint of the API key; empty for a job that is only planned.
         price_class: The group of jobs with the same price; see `budget.PriceClass`.
@@ -50,10 +54,29 @@ class Known:
     Attributes:
         standing: The last recorded state.
         session: Fingerprint of the API key that the job was sent with.
+        body: Of a job in doubt, the body as it was sent, so that it can be sent again byte for byte.
     """
 
     standing: Standing
     session: str
+    body: bytes | None = None
+
+
+@attrs.frozen
+class Untold:
+    """An end that no stream of all ends has handed out.
+
+    Attributes:
+        number: Its place among the ends of the journal; later ones have higher numbers.
+        outcome: How the job ended.
+    """
+
+    number: int
+    outcome: Completed | Failed
+
+
+Found: TypeAlias = Known | JournalConflictError
+"""What a look-up of a job gives: what is known of it, or that its key is recorded with other parameters."""
 
 
 def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  # noqa: ANN401
@@ -65,3 +88,14 @@ def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  #
         facts: Fields of the SubmissionUnknownError that help to find the task.
     """
     return Unknown(key, SubmissionUnknownError(message, key=key, **facts))
+
+
+def end_of(outcome: Outcome) -> Completed | Failed | None:
+    """Return an outcome that is the end of a task; None if only our watching has ended, or the job is in doubt."""
+    is_end = isinstance(outcome, Completed) or (isinstance(outcome, Failed) and isinstance(outcome.error, TaskError))
+    return outcome if is_end and not isinstance(outcome, Unknown) else None
+
+
+def log_late(task_id: str, where: str) -> None:
+    """Report a paid task that no job has, because its answer came when nobody waited for it any more."""
+    _log.error("the task %s was paid for, and is not that of a job any more; it was an answer to %s", task_id, where)

@@ -7,28 +7,37 @@ The kinds of journal are in `memory` and `sqlite`. A journal never talks to the 
                  v    |         |  settled by the user, or by a send with the same idempotency key
                in_doubt --------+-> abandoned
 
+An accepted job whose task the service no longer knows may be settled as if it were in doubt: it is planned again,
+abandoned, or accepted with another task.
+
 A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from ..budget import Ledger
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown
 from ..media import Upload
-from .entries import Intent, Known
+from .entries import Found, Intent, Known, Untold
 
 __all__ = ("Journal",)
 
 
 # The calls that write are awaited before the next step, so that the journal is never behind the service. The calls that
-# read are plain: they are made for every job, and an answer from memory or a local file needs no event loop.
+# read are awaited too, and take many keys at once, because a journal may be at the other end of a network.
 class Journal(Protocol):
     """A record of jobs. Each writing call returns when the entry is as durable as the journal makes it.
 
-    All calls raise JournalError if the journal cannot be read or written.
+    Calls that read take many keys and return a mapping with those that were found. All calls raise JournalError if the
+    journal cannot be read or written.
+
+    Every write carries an epoch, and one with the epoch of an earlier owner is refused with a JournalError. The journal
+    object keeps the epochs of what was claimed with it and adds them to its writes. They are no arguments, because a
+    pool has one journal object and each key one claim in it: an argument could only be wrong. A journal with one owner
+    at a time, as a file or one in memory, needs no claim before a write: its epoch is the number of the opening.
     """
 
     async def open(self) -> None:
@@ -36,14 +45,33 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Write pending entries and release the journal. The reading calls still work afterwards."""
+        """Write pending entries and release the journal. The calls that read still work afterwards."""
         ...
 
-    def known(self, job: Job) -> Known | None:
-        """Return what is known of a job, so that it is not paid for twice; None if it may be sent.
+    async def claim(self, keys: Sequence[str], owner: str) -> Mapping[str, int | str]:
+        """Claim jobs before anything is done for them, so that no other owner does the same.
 
-        Raises:
-            JournalConflictError: The key is recorded with other parameters.
+        Args:
+            keys: The jobs. They need not be in the journal yet.
+            owner: Who claims them; the same owner may claim a key again.
+
+        Returns:
+            For each key the epoch of the claim; or, as text, the owner who has it.
+        """
+        ...
+
+    async def renew(self, keys: Sequence[str], owner: str) -> Collection[str]:
+        """Keep claims from running out. Return the keys that `owner` still has; nothing may be sent for the others."""
+        ...
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Let others claim the jobs. A key that `owner` does not have is left as it is."""
+        ...
+
+    async def known(self, jobs: Sequence[Job]) -> Mapping[str, Found]:
+        """Return what is known of jobs, by their keys, so that none is paid for twice. One that is missing may be sent.
+
+        A job whose key is recorded with other parameters gives a JournalConflictError as its value.
         """
         ...
 
@@ -55,7 +83,7 @@ class Journal(Protocol):
         """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
 
-    def durations(self) -> Sequence[tuple[DurationClass, float]]:
+    async def durations(self) -> Sequence[tuple[DurationClass, float]]:
         """Return the duration class and the seconds of tasks that finished lately, the oldest first."""
         ...
 
@@ -74,7 +102,25 @@ class Journal(Protocol):
         ...
 
     async def accepted(self, accepted: Accepted) -> None:
-        """Record the task id that the service returned."""
+        """Record the task id that the service returned.
+
+        A task id is never thrown away: if the job is not being submitted any more, it is kept as in `late_answer`.
+        """
+        ...
+
+    async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
+        """Record the task of a purchase, whoever learned of it, as from a callback. This write needs no epoch.
+
+        While the job of this purchase is `submitting` or in doubt, it is accepted with this task. Otherwise the id is
+        kept beside the purchase, and logged as an error.
+
+        Returns:
+            Whether the task is its job's.
+        """
+        ...
+
+    async def missing(self, key: str, task_id: str) -> None:
+        """Record that the service no longer knows the task of an accepted job, so that the job may be settled."""
         ...
 
     async def doubted(self, unknown: Unknown) -> None:
@@ -84,7 +130,8 @@ class Journal(Protocol):
     async def ended(self, outcome: Outcome) -> None:
         """Record an outcome before it is returned to the caller.
 
-        If only the watching has ended, as after a refused key, the job stays accepted.
+        If only the watching has ended, as after a refused key, the job stays accepted. The end of a task that is not
+        the job's is ignored.
         """
         ...
 
@@ -96,34 +143,59 @@ class Journal(Protocol):
         """Record that the file service has a local file."""
         ...
 
-    def hosted(self, sha256: str) -> Upload | None:
-        """Return the latest upload of the content with this digest, expired or not; None if there is none."""
+    async def hosted(self, sha256s: Sequence[str]) -> Mapping[str, Upload]:
+        """Return the latest upload of the contents with these digests, expired or not."""
         ...
 
-    def told(self, outcome: Outcome) -> None:
-        """Note that the caller has received the outcome."""
-        ...
+    def taken(self, outcome: Outcome) -> None:
+        """Note that the caller has received the outcome. A journal in memory forgets that purchase then.
 
-    async def settled(self, key: str, how: str) -> None:
-        """Resolve a doubt.
-
-        Args:
-            key: The job's key.
-            how: The id of its task; "resubmit" to send the job again in a later run; "abandon" to end it.
-
-        Raises:
-            JournalError: No job with this key is in doubt, or the task belongs to another job.
+        Nothing durable: a caller that lost it asks again. What a stream of all ends has handed out is in `mark_told`.
         """
         ...
 
-    def owner(self, task_id: str) -> Known | None:
-        """Return the unfinished job that a task was made for; None if there is none."""
+    async def untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return ends that were not marked as told, in the order in which they were recorded.
+
+        A job that a person abandoned has ended too. A journal in memory forgets ends that were `taken`.
+
+        Args:
+            after: The number of the last end that was read; 0 for the first call.
+            limit: Most ends to return.
+        """
         ...
 
-    def outcome(self, task_id: str) -> Completed | Failed | None:
-        """Return how the job that a task was made for has ended; None if it has not, or is not known."""
+    async def mark_told(self, keys: Sequence[str]) -> None:
+        """Record that a stream of all ends has handed these jobs out, so that no later one does.
+
+        It belongs to that stream alone: runs and waits do not call it.
+        """
+        ...
+
+    async def settled(self, key: str, how: str) -> None:
+        """Resolve a doubt, or a job whose task the service no longer knows.
+
+        Args:
+            key: The job's key.
+            how: The id of its task; "resubmit" to send the job again in a later run, as a new purchase; "abandon" to
+                end it.
+
+        Raises:
+            JournalError: No job with this key is in doubt or has a missing task, or the task belongs to another job.
+        """
+        ...
+
+    async def owner(self, task_ids: Sequence[str]) -> Mapping[str, Known]:
+        """Return the unfinished jobs that tasks were made for, by the ids of the tasks."""
+        ...
+
+    async def outcome(self, task_ids: Sequence[str]) -> Mapping[str, Completed | Failed]:
+        """Return how the jobs that tasks were made for have ended, by the ids of the tasks."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Return the jobs that are accepted or in doubt, in the order in which they were sent."""
+        """Return the jobs that are accepted or in doubt, in the order in which they were sent.
+
+        This is a plain call, because it is made after closing too.
+        """
         ...

@@ -6,6 +6,7 @@ What a row means is in `rows`; writes are in `writer`.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import JournalError
@@ -21,10 +22,19 @@ NEAR = 16
 
 # S608: the columns are constants of this package, not input.
 ONE = f"SELECT rowid, {COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
+JOBS = f"SELECT {COLUMNS} FROM jobs WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608
 NEXT = (
     f"SELECT rowid, {COLUMNS} FROM jobs WHERE rowid > ? AND rowid <= ?"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
 )
+
+
+def rows_of(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Row]:
+    """Run a query and return its rows, with access by column name."""
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows: list[Row] = cursor.execute(query, values).fetchall()
+    return rows
 
 
 class RowReader:
@@ -83,7 +93,7 @@ class RowReader:
             return []
         try:
             self._connection = self._connection or self._connect()
-            rows: list[Row] = self._connection.execute(query, values).fetchall()
+            rows = rows_of(self._connection, query, values)
         except sqlite3.Error as error:
             self._drop()
             raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
@@ -94,9 +104,7 @@ class RowReader:
     def _connect(self) -> sqlite3.Connection:
         # Nothing is written in either mode. "rw" without a writer, so that closing removes `-wal` and `-shm`.
         mode = "ro" if self._has_writer else "rw"
-        connection = sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
-        connection.row_factory = sqlite3.Row
-        return connection
+        return sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..errors import SubmissionUnknownError
+from ..errors import SubmissionUnknownError, TaskNotFoundError
 from ..jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
 from ..media import Upload
 from ..task import Snapshot, TaskFailure, TaskState
@@ -29,7 +29,7 @@ class Row(Protocol):
 # Without `body` and `path`: the caller has the parameters, and they are most of a row's bytes.
 COLUMNS = (
     "key, state, digest, session, model, task_id, urls, files, accepted_at, ended_at, expires_at, looks, lag,"
-    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at"
+    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at, missing_at"
 )
 """The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
@@ -59,7 +59,13 @@ def _texts(column: str | None) -> tuple[str, ...]:
 def accepted_of(row: Row) -> Accepted:
     """Return the accepted job of a row."""
     snapshot = snapshot_of(row, TaskState.PENDING)
-    return Accepted(key=row["key"], task_id=row["task_id"], snapshot=snapshot, accepted_at=row["accepted_at"])
+    return Accepted(
+        key=row["key"],
+        task_id=row["task_id"],
+        snapshot=snapshot,
+        accepted_at=row["accepted_at"],
+        session=row["session"] or "",
+    )
 
 
 def unknown_of(row: Row) -> Unknown:
@@ -100,9 +106,19 @@ def standing_of(row: Row) -> Standing:
         return accepted_of(row)
     if row["state"] in ("in_doubt", "submitting"):
         return unknown_of(row)
-    if row["state"] == "abandoned":
+    return final_of(row)
+
+
+def final_of(row: Row) -> Completed | Failed:
+    """Return the outcome of a row that has ended: its task did, or a person gave it up."""
+    return _abandoned_of(row) if row["state"] == "abandoned" else ended_of(row)
+
+
+def _abandoned_of(row: Row) -> Failed:
+    if row["missing_at"] is None:
         return Failed(row["key"], unknown_of(row).error)
-    return ended_of(row)
+    message = "the service no longer knew the task, and the job was given up"
+    return Failed(row["key"], TaskNotFoundError(404, message, task_id=row["task_id"]), row["task_id"])
 
 
 def files_of(column: str | None) -> tuple[SavedFile, ...]:

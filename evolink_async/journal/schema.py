@@ -13,7 +13,9 @@ from ..errors import JournalError
 # "EVLK" in ASCII.
 APPLICATION_ID = 0x45564C4B
 """Distinguishes a journal from other SQLite files."""
-# The column `shape` holds the price class: its name is older.
+# The column `shape` holds the price class: its name is older. `opening` has one row: the number of the last opening and
+# the process that made it, and how many ends were recorded. A job that had ended before there was `told_at` counts as
+# told.
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -64,8 +66,25 @@ MIGRATIONS = (
         expires_at REAL NOT NULL
     );
     """,
+    """
+    CREATE TABLE opening (
+        epoch INTEGER NOT NULL,
+        process INTEGER,
+        ends INTEGER NOT NULL
+    );
+    INSERT INTO opening VALUES (0, NULL, 0);
+    ALTER TABLE jobs ADD COLUMN end_number INTEGER;
+    ALTER TABLE jobs ADD COLUMN told_at REAL;
+    ALTER TABLE jobs ADD COLUMN missing_at REAL;
+    ALTER TABLE purchases ADD COLUMN late_task_ids TEXT;
+    UPDATE jobs SET told_at = coalesce(ended_at, 0)
+        WHERE state IN ('completed', 'failed', 'cancelled', 'downloaded', 'abandoned');
+    CREATE INDEX jobs_untold ON jobs (end_number) WHERE end_number IS NOT NULL AND told_at IS NULL;
+    """,
 )
 """Each entry takes a file to the next version. Entries that were released must not be changed."""
+MISSING_SINCE = 3
+"""The version that brought the column `missing_at`."""
 
 
 def check(connection: sqlite3.Connection, path: str) -> int:

@@ -5,41 +5,67 @@ The statements are in `statements`, the meaning of rows in `rows`; durable writi
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sqlite3
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from ..budget import Ledger
-from ..errors import JournalConflictError, JournalError, TaskError
+from ..errors import JournalError, TaskError
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
 from ..media import Upload
-from .entries import Intent, Known
-from .reader import RowReader
-from .rows import accepted_of, column_of, doubt_of, ended_of, fault_of, standing_of, unknown_of, upload_of
+from .claims import Claims
+from .conflicts import conflict, is_same_job
+from .entries import Found, Intent, Known, Untold, log_late
+from .file import BUSY_TIMEOUT, Change, journal_error
+from .reader import JOBS, RowReader, rows_of
+from .rows import (
+    Row,
+    accepted_of,
+    column_of,
+    doubt_of,
+    ended_of,
+    fault_of,
+    final_of,
+    standing_of,
+    unknown_of,
+    upload_of,
+)
+from .settling import WORDS, accept, late_answer, missing, settle
 from .statements import (
+    BODY,
     DURATIONS,
-    JOB_OF_TASK,
-    OUTCOME,
-    OWNER,
+    OUTCOMES,
+    OWNERS,
+    PUT_PURCHASE,
     PUT_UPLOAD,
     UNFINISHED,
-    UPLOAD,
+    UNTOLD,
+    UPLOADS,
     columns_of,
     doubt_open_submits,
+    end,
+    mark_told,
     read_ledger,
     update,
     upsert,
 )
-from .writer import Change, Writer
+from .writer import Writer
 
 T = TypeVar("T")
 
 # Durations drift, so older tasks say little; the schedule remembers 150 of each class.
 LEARNED = 1000
 """Finished tasks whose durations a new run learns."""
+FEW = 16
+"""Rows that are read without another thread."""
+NOTHING_TO_SETTLE = "Call pool.unfinished(), or `evolink-async doubts FILE`, to see which jobs can be settled."
 CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
@@ -52,8 +78,10 @@ class SqliteJournal:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path = str(path)
+        # Once: the process may change its folder while the journal is open.
+        self._path = str(Path(path).absolute())
         self._writer: Writer | None = None
+        self._claims: Claims | None = None
         self._reader = RowReader(self._path)
 
     async def open(self) -> None:
@@ -65,7 +93,7 @@ class SqliteJournal:
         except BaseException:
             await writer.aclose()
             raise
-        self._writer = writer
+        self._writer, self._claims = writer, Claims(writer.epoch)
         self._reader.open()
 
     async def aclose(self) -> None:
@@ -75,14 +103,24 @@ class SqliteJournal:
         if writer is not None:
             await writer.aclose()
 
-    def known(self, job: Job) -> Known | None:
-        """Look the key up and compare the parameters. Those of a job that is only planned may change."""
-        row = self._reader.job(job.key)
+    async def known(self, jobs: Sequence[Job]) -> dict[str, Found]:
+        """Look the keys up and compare the parameters. Those of a job that is only planned may change."""
+        if len(jobs) == 1:
+            rows = {jobs[0].key: self._reader.job(jobs[0].key)}
+        else:
+            rows = {row["key"]: row for row in await self._rows(JOBS, [job.key for job in jobs])}
+        return {job.key: found for job in jobs if (found := self._find(job, rows.get(job.key))) is not None}
+
+    def _find(self, job: Job, row: Row | None) -> Found | None:
         if row is None or row["state"] == "planned":
             return None
-        if row["digest"] != digest(job.params):
-            raise JournalConflictError(f"the key {job.key!r} stands in the journal with other parameters")
-        return Known(standing_of(row), row["session"] or "")
+        body: bytes | None = None
+        is_other = row["digest"] != digest(job.params)
+        if is_other or row["state"] in ("submitting", "in_doubt"):
+            body = self._reader.rows(BODY, job.key)[0]["body"].encode()
+        if is_other and body is not None and not is_same_job(row["digest"], body, job.params):
+            return conflict(job.key, body, job.params)
+        return Known(standing_of(row), row["session"] or "", body)
 
     async def planned(self, intent: Intent) -> None:
         """Write the job, so that the file shows what is left to do."""
@@ -93,9 +131,9 @@ class SqliteJournal:
         # In the writer's thread: it reads all rows, which would block the event loop.
         return await self._write(read_ledger)
 
-    def durations(self) -> tuple[tuple[DurationClass, float], ...]:
+    async def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Read the rows that were written last."""
-        rows = self._reader.rows(DURATIONS, LEARNED)
+        rows = await self._read_elsewhere(DURATIONS, LEARNED)
         return tuple([((row["model"], row["quality"], row["duration"]), row["seconds"]) for row in reversed(rows)])
 
     async def submitting(self, intent: Intent) -> None:
@@ -107,8 +145,7 @@ class SqliteJournal:
             if not write_job(connection):
                 return 0
             # A send with the same idempotency key belongs to the same purchase: its first row stays.
-            purchase = (intent.idempotency_key, intent.key, intent.session, now)
-            connection.execute("INSERT OR IGNORE INTO purchases VALUES (?, ?, ?, ?)", purchase)
+            connection.execute(PUT_PURCHASE, (intent.idempotency_key, intent.key, intent.session, now))
             return 1
 
         if not await self._write(change):
@@ -120,18 +157,23 @@ class SqliteJournal:
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
-        snapshot = accepted.snapshot
-        columns: dict[str, object] = {
-            "state": "accepted",
-            "task_id": accepted.task_id,
-            "accepted_at": accepted.accepted_at,
-            "estimated_seconds": snapshot.estimated_seconds,
-            "doubt": None,
-        }
-        # If the service names no credits, the price that the budget reserved stays.
-        if snapshot.credits_reserved is not None:
-            columns["credits_reserved"] = snapshot.credits_reserved
-        await self._write(update(accepted.key, "submitting", **columns))
+        if not await self._write(accept(accepted)):
+            log_late(accepted.task_id, f"the job {accepted.key!r}")
+
+    async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
+        """Write the task id over a connection of its own, so that this file need not be open, nor be ours."""
+        try:
+            is_taken = await asyncio.to_thread(_write_late_answer, self._path, idempotency_key, task_id)
+        except JournalError:
+            log_late(task_id, f"the purchase {idempotency_key!r}")
+            raise
+        if not is_taken:
+            log_late(task_id, f"the purchase {idempotency_key!r}")
+        return is_taken
+
+    async def missing(self, key: str, task_id: str) -> None:
+        """Write that the service does not know the task."""
+        await self._write(missing(key, task_id, time.time()))
 
     async def doubted(self, unknown: Unknown) -> None:
         """Write what is known of the doubt."""
@@ -147,7 +189,7 @@ class SqliteJournal:
         # Only the watching has ended: the task stays accepted, and the next run polls it again.
         else:
             return
-        await self._write(update(outcome.key, "accepted", **columns))
+        await self._write(end(outcome.key, outcome.task_id, columns))
 
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""
@@ -164,42 +206,86 @@ class SqliteJournal:
             values = attrs.astuple(upload)
             await self._write(lambda connection: connection.execute(PUT_UPLOAD, values).rowcount)
 
-    def hosted(self, sha256: str) -> Upload | None:
-        """Look the digest up."""
-        return next(map(upload_of, self._reader.rows(UPLOAD, sha256)), None)
+    async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
+        """Look the digests up."""
+        return {row["sha256"]: upload_of(row) for row in await self._rows(UPLOADS, sha256s)}
 
-    def told(self, outcome: Outcome) -> None:
+    def taken(self, outcome: Outcome) -> None:
         """Do nothing: a later run with the same jobs returns the outcome again."""
+
+    async def untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
+        """Read rows in the order of their ends."""
+        rows = await self._read_elsewhere(UNTOLD, after, limit)
+        return [Untold(row["end_number"], final_of(row)) for row in rows]
+
+    async def mark_told(self, keys: Sequence[str]) -> None:
+        """Write the time."""
+        await self._write(mark_told(keys, time.time()))
 
     async def settled(self, key: str, how: str) -> None:
         """Set the job to accepted, planned or abandoned."""
-        columns: dict[str, Any] = {"state": "accepted", "task_id": how, "doubt": None}
-        if how == "resubmit":
-            # A new idempotency key: this is a new purchase.
-            columns = {"state": "planned", "idempotency_key": None, "doubt": None}
-        elif how == "abandon":
-            columns = {"state": "abandoned", "ended_at": time.time()}
-        elif self._reader.rows(JOB_OF_TASK, how):
-            raise JournalError(f"the task {how} belongs to another job in {self._path!r}", advice=CHECK_ID)
-        else:
-            columns["accepted_at"] = time.time()
-        if not await self._write(update(key, "in_doubt", **columns)):
-            raise JournalError(f"no job {key!r} is in doubt in {self._path!r}")
+        refusal = await self._write(settle(key, how, time.time()))
+        if refusal is not None:
+            advice = NOTHING_TO_SETTLE if how in WORDS else CHECK_ID
+            raise JournalError(f"{refusal} in {self._path!r}", advice=advice)
 
-    def owner(self, task_id: str) -> Known | None:
-        """Look the task id up."""
-        return next((Known(accepted_of(row), row["session"] or "") for row in self._reader.rows(OWNER, task_id)), None)
+    async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
+        """Claim keys; every claim has the epoch of this opening, which each commit compares with the file's."""
+        return self._claims_of_opening().claim(keys, owner)
 
-    def outcome(self, task_id: str) -> Completed | Failed | None:
-        """Read the row, if the job has ended."""
-        return next(map(ended_of, self._reader.rows(OUTCOME, task_id)), None)
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Return the keys that are still claimed; claims do not run out."""
+        return self._claims_of_opening().renew(keys, owner)
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Let go of keys."""
+        self._claims_of_opening().release(keys, owner)
+
+    async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
+        """Look the task ids up."""
+        rows = await self._rows(OWNERS, task_ids)
+        return {row["task_id"]: Known(accepted_of(row), row["session"] or "") for row in rows}
+
+    async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
+        """Read the rows of the jobs that have ended."""
+        return {row["task_id"]: ended_of(row) for row in await self._rows(OUTCOMES, task_ids)}
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs that are accepted or in doubt, in the order in which they were sent."""
         rows = self._reader.rows(UNFINISHED)
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
 
+    def _claims_of_opening(self) -> Claims:
+        if self._writer is None or self._claims is None:
+            raise JournalError(f"the journal {self._path!r} is not open")
+        return self._claims
+
+    async def _rows(self, query: str, names: Sequence[str]) -> list[Row]:
+        """Read the rows with some names: a few in this thread, which takes microseconds, many in the writer's."""
+        given = json.dumps(names)
+        return self._reader.rows(query, given) if len(names) <= FEW else await self._read_elsewhere(query, given)
+
+    async def _read_elsewhere(self, query: str, *values: object) -> list[Row]:
+        """Read rows in the writer's thread, if there is one, so that the event loop goes on."""
+        if self._writer is None:
+            return self._reader.rows(query, *values)
+        return await self._writer.write(lambda connection: rows_of(connection, query, values))
+
     async def _write(self, change: Change[T]) -> T:
         if self._writer is None:
             raise JournalError(f"the journal {self._path!r} is not open")
         return await self._writer.write(change)
+
+
+def _write_late_answer(path: str, idempotency_key: str, task_id: str) -> bool:
+    change = late_answer(idempotency_key, task_id, time.time())
+    try:
+        with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT)) as connection:
+            connection.isolation_level = None
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            is_taken = change(connection)
+            connection.execute("COMMIT")
+            return is_taken
+    except sqlite3.Error as error:
+        raise journal_error(error, path) from None

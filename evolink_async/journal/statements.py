@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from functools import cache
 
 from ..budget import Ledger
 from ..jobs import Completed
 from .entries import Intent
+from .file import Change
 from .rows import COLUMNS, UPLOAD_COLUMNS
-from .writer import Change
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
-UNFINISHED = f"SELECT {COLUMNS} FROM jobs WHERE state IN ('accepted', 'in_doubt', 'submitting') ORDER BY sent_at"  # noqa: S608
-OWNER = f"SELECT {COLUMNS} FROM jobs WHERE task_id = ? AND state = 'accepted'"  # noqa: S608
-OUTCOME = (
-    f"SELECT {COLUMNS} FROM jobs WHERE task_id = ?"  # noqa: S608
+# SQLite uses a partial index only for a statement that repeats the index's own condition.
+OPEN = "state IN ('planned', 'submitting', 'accepted', 'in_doubt')"
+"""The condition of the index `jobs_open`."""
+UNFINISHED = f"SELECT {COLUMNS} FROM jobs WHERE {OPEN} AND state <> 'planned' ORDER BY sent_at"  # noqa: S608
+GIVEN = "(SELECT value FROM json_each(?))"
+"""The names that a statement takes as one JSON array."""
+OWNERS = f"SELECT {COLUMNS} FROM jobs WHERE task_id IN {GIVEN} AND state = 'accepted'"  # noqa: S608
+OUTCOMES = (
+    f"SELECT {COLUMNS} FROM jobs WHERE task_id IN {GIVEN}"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
 )
-JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ?"
+BODY = "SELECT body FROM jobs WHERE key = ?"
+UNTOLD = (
+    f"SELECT end_number, {COLUMNS} FROM jobs"  # noqa: S608
+    " WHERE end_number > ? AND told_at IS NULL ORDER BY end_number LIMIT ?"
+)
+MARK_TOLD = "UPDATE jobs SET told_at = ? WHERE key = ? AND end_number IS NOT NULL AND told_at IS NULL"
+NEXT_END = "(SELECT ends + 1 FROM opening)"
+"""The number of an end that is being written; `count_end` follows."""
+PUT_PURCHASE = "INSERT OR IGNORE INTO purchases (idempotency_key, key, session, sent_at) VALUES (?, ?, ?, ?)"
 # The middle of the interval in which a task ended; see `Schedule.observe`. Without polls there was no interval.
 DURATIONS = """
     SELECT model, json_extract(body, '$.quality') AS quality, json_extract(body, '$.duration') AS duration,
@@ -31,15 +45,29 @@ DURATIONS = """
     ORDER BY rowid DESC LIMIT ?
 """
 PUT_UPLOAD = f"INSERT OR REPLACE INTO uploads ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-UPLOAD = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 = ?"  # noqa: S608
+UPLOADS = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 IN {GIVEN}"  # noqa: S608
+DOUBT_OPEN_SUBMITS = (
+    "UPDATE jobs SET state = 'in_doubt',"  # noqa: S608
+    " doubt = json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
+    f" WHERE {OPEN} AND state = 'submitting'"
+)
+SPENT = (
+    "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
+    " WHERE state IN ('completed', 'downloaded')"
+)
+PRICES = (
+    "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
+    " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
+)
+HOLDING = (
+    "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
+    " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
+)
 
 
 def doubt_open_submits(connection: sqlite3.Connection) -> int:
     """Set jobs in `submitting` to in doubt; return their number."""
-    doubt = "json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
-    return connection.execute(
-        f"UPDATE jobs SET state = 'in_doubt', doubt = {doubt} WHERE state = 'submitting'"  # noqa: S608
-    ).rowcount
+    return connection.execute(DOUBT_OPEN_SUBMITS).rowcount
 
 
 def upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: float | None) -> Change[int]:
@@ -83,6 +111,43 @@ def _update_query(columns: tuple[str, ...]) -> str:
     return f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608
 
 
+def end(key: str, task_id: str | None, columns: dict[str, object]) -> Change[int]:
+    """Make a change that writes the end of a task; it gives 0 if the job is not accepted with this task."""
+    query = _end_query(tuple(columns))
+    values = (*columns.values(), key, task_id)
+
+    def change(connection: sqlite3.Connection) -> int:
+        ended = connection.execute(query, values).rowcount
+        if ended:
+            count_end(connection)
+        return ended
+
+    return change
+
+
+@cache
+def _end_query(columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    return (
+        f"UPDATE jobs SET {assignments}, missing_at = NULL, end_number = {NEXT_END}"  # noqa: S608
+        " WHERE key = ? AND task_id = ? AND state = 'accepted'"
+    )
+
+
+def count_end(connection: sqlite3.Connection) -> None:
+    """Count an end that was written with `NEXT_END`."""
+    connection.execute("UPDATE opening SET ends = ends + 1")
+
+
+def mark_told(keys: Sequence[str], now: float) -> Change[None]:
+    """Make a change that marks ends as handed out."""
+
+    def change(connection: sqlite3.Connection) -> None:
+        connection.executemany(MARK_TOLD, [(now, key) for key in keys])
+
+    return change
+
+
 def columns_of(completed: Completed) -> dict[str, object]:
     """Return the columns that change when a task has completed."""
     timing = completed.timing
@@ -100,24 +165,12 @@ def columns_of(completed: Completed) -> dict[str, object]:
 
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Add up what all jobs in the file spent and reserve."""
-    [spent] = connection.execute(
-        "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
-        " WHERE state IN ('completed', 'downloaded')"
-    ).fetchone()
-    prices: dict[str, float] = dict(
-        connection.execute(
-            "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
-            " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
-        ).fetchall()
-    )
+    [spent] = connection.execute(SPENT).fetchone()
+    prices: dict[str, float] = dict(connection.execute(PRICES).fetchall())
     held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
     # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
     # without a named amount cost something all the same, so it counts like a doubt.
-    open_jobs = (
-        "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
-        " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
-    )
-    for key, state, price_class, reserved in connection.execute(open_jobs):
+    for key, state, price_class, reserved in connection.execute(HOLDING):
         held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
         if reserved is None:
             unpriced[key] = price_class

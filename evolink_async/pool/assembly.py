@@ -52,7 +52,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     emit = SafeObserver(settings.observer) if settings.observer is not None else None
     sessions = tuple(_session(key, settings, emit) for key in settings.keys)
     requests = Limiter(limits.requests)
-    schedule = Schedule(settings.cadence, journal.durations())
+    schedule = Schedule(settings.cadence, await journal.durations())
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
     # Whoever waits for credits waits in vain then.

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any
 
 from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
-from ..errors import EvolinkError
+from ..errors import EvolinkError, TaskNotFoundError
 from ..events import Emit, JobEnded
 from ..jobs import Completed, Failed, KeySet, Outcome
 from ..journal import Journal
@@ -62,6 +63,8 @@ class Ends:
         if not isinstance(last, Snapshot):
             self.tally(outcome)
             self._budget_queue.settled(outcome)
+            if isinstance(last, TaskNotFoundError) and outcome.task_id is not None:
+                await self._write(self._journal.missing(outcome.key, outcome.task_id))
             return True
         is_first_of_task = self._tasks.add(last.task_id)
         # Who waits for a bare task id, after its job was told and forgotten, brings no new end.
@@ -70,17 +73,22 @@ class Ends:
             return False
         self.tally(outcome, is_charged=is_first_of_task)
         self._budget_queue.settled(outcome)
+        await self._write(self._journal.ended(outcome))
+        return True
+
+    async def _write(self, entry: Awaitable[None]) -> None:
         task = asyncio.current_task()
         self._writing.add(task)
         try:
-            await self._send_loop.record(self._journal.ended(outcome))
+            await self._send_loop.record(entry)
         finally:
             self._writing.discard(task)
-        return True
 
-    def recorded(self, last: Snapshot | EvolinkError, task_id: str) -> Completed | Failed | None:
+    async def recorded(self, last: Snapshot | EvolinkError, task_id: str) -> Completed | Failed | None:
         """Return the end of a task that the journal has, when a watcher has only an error of its own."""
-        return self._journal.outcome(task_id) if isinstance(last, EvolinkError) else None
+        if isinstance(last, Snapshot):
+            return None
+        return (await self._journal.outcome((task_id,))).get(task_id)
 
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""

@@ -21,7 +21,7 @@ from ..downloads import ResultReader
 from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing, Unknown
-from ..journal import Journal
+from ..journal import Journal, Known
 from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
 from ..settings import Cadence, Limits
 from ..submitting import SendLoop, Submitter
@@ -125,14 +125,21 @@ class Engine:
         if here is not self._loop:
             raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
 
-    def account(self, task_id: str) -> Account:
+    def _account(self, accepted: Accepted | None) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
-        try:
-            known = self.journal.owner(task_id)
-        except JournalError:
-            known = None  # looking is worth more than knowing where
-        owner = next((s for s in self.sessions if known and s.fingerprint == known.session), None)
+        owner = next((s for s in self.sessions if accepted and s.fingerprint == accepted.session), None)
         return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
+
+    async def account(self, task_id: str) -> Account:
+        """The session that made a task, as the journal knows it."""
+        try:
+            owner = await self._owner(task_id)
+        except JournalError:
+            owner = None  # looking is worth more than knowing where
+        return self._account(_accepted(owner))
+
+    async def _owner(self, task_id: str) -> Known | None:
+        return (await self.journal.owner((task_id,))).get(task_id)
 
     def follow(
         self,
@@ -141,6 +148,7 @@ class Engine:
         *,
         duration_class: Hashable = None,
         accepted: Accepted | None = None,
+        account: Account | None = None,
     ) -> WatchedTask:
         """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
 
@@ -150,7 +158,7 @@ class Engine:
         is_new = age < self.cadence.first_look
         return self.tasks.watch(
             task_id,
-            self.account(task_id),
+            account or self._account(accepted),
             watcher,
             # How long a task still runs when it is taken up says nothing of how long it runs in all.
             duration_class=duration_class if is_new else (duration_class, "taken up"),
@@ -163,26 +171,30 @@ class Engine:
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
         """How a task ends, from the journal or by polls; None when `timeout` seconds were not enough."""
-        owner = self.journal.owner(task_id)
-        if owner is None and (ended_before := self.journal.outcome(task_id)) is not None:
+        owner = await self._owner(task_id)
+        if owner is None and (ended_before := (await self.journal.outcome((task_id,))).get(task_id)) is not None:
             return ended_before
-        accepted = owner.standing if owner and isinstance(owner.standing, Accepted) else None
+        accepted = _accepted(owner)
         if duration_class is None and accepted is not None:
             duration_class = (accepted.snapshot.model, None, None)
         ended = await self._end_of(task_id, accepted, timeout, duration_class)
         if ended is None:
             return None
         # Asked again: the reply to its submit may have come after us.
-        owner = self.journal.owner(task_id) or owner
-        outcome = self.ends.recorded(ended[1], task_id) or conclude(owner.standing.key if owner else task_id, *ended)
+        owner = await self._owner(task_id) or owner
+        outcome = await self.ends.recorded(ended[1], task_id) or conclude(
+            owner.standing.key if owner else task_id, *ended
+        )
         await self.ends.conclude(outcome, ended[1])
-        self.journal.told(outcome)
+        self.journal.taken(outcome)
         return outcome
 
     async def _end_of(
         self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
     ) -> Ended | None:
         """How the watching of a task ends; None when time was up, and the task still running at a last poll."""
+        if self._closed:  # while the journal was read
+            raise closed(task_id)
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
@@ -249,7 +261,7 @@ class Engine:
         """Look at a task once, now."""
         at = time.time()
         async with self.requests:
-            seen = await self.account(task_id).poll(task_id)
+            seen = await (await self.account(task_id)).poll(task_id)
         if self.emit is not None:
             self.emit(status_answered(at, time.time() - at, [task_id], seen))
         if isinstance(seen, Snapshot) and seen.is_final:
@@ -260,14 +272,15 @@ class Engine:
         """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
         if self._closed:  # and so is the journal: the next pool finds the end again
             return
-        owner = self.journal.owner(seen.task_id)
+        owner = await self._owner(seen.task_id)
         if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
             return
-        accepted_at = owner.standing.accepted_at if isinstance(owner.standing, Accepted) else None
+        accepted = _accepted(owner)
+        accepted_at = accepted.accepted_at if accepted is not None else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
         await self.ends.conclude(outcome, seen)
-        self.journal.told(outcome)
+        self.journal.taken(outcome)
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""
@@ -304,3 +317,7 @@ class Engine:
         await self.journal.aclose()
         if not self._background.cancelled() and (crash := self._background.exception()) is not None:
             raise crash
+
+
+def _accepted(owner: Known | None) -> Accepted | None:
+    return owner.standing if owner is not None and isinstance(owner.standing, Accepted) else None

@@ -81,12 +81,12 @@ class ExistingTasks(Lifetime):
         """Resolve a doubt, after a person has looked in the dashboard.
 
         Args:
-            key: The key of a job whose outcome was `Unknown`.
+            key: The key of a job whose outcome was `Unknown`, or a `Failed` with a `TaskNotFoundError`.
             how: The id of its task, if the dashboard shows one: the next run waits for it. "resubmit" if it shows none:
                 the next run buys the job again, under a new idempotency key. "abandon" to give the job up.
 
         Raises:
-            JournalError: No job of this key is in doubt.
+            JournalError: No job of this key is in doubt, or has a task that the service no longer knows.
             ParamsError: `how` is neither a task id nor one of these words.
             ConfigurationError: The pool is not open in this event loop.
         """

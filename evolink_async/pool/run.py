@@ -80,7 +80,7 @@ class Run:
         """The next outcome; StopAsyncIteration after the last."""
         outcome = await self.outcomes.get()
         self._room.release()
-        self._engine.journal.told(outcome)
+        self._engine.journal.taken(outcome)
         return outcome
 
     async def _feed(self) -> None:
@@ -111,28 +111,28 @@ class Run:
         await self._read_ahead.acquire()
 
     async def _begin(self, keys: KeyAssigner, item: Job | AnyParams) -> None:
-        fault: EvolinkError | None = None
         try:
             try:
                 item = await self._engine.local_files.with_digests(item)
-            except PreflightError as error:
-                fault = error
+            except PreflightError:
+                item = keys.job(item)
+                raise
             item = job = keys.job(item)
-            if fault is None:
-                await self._engine.in_flight.acquire()
+            await self._engine.in_flight.acquire()
         except asyncio.CancelledError:
-            self._refuse_drained(item)
+            self._conclude(self._refuse_drained(item))
             raise
-        except ConfigurationError as error:
+        except (ConfigurationError, PreflightError) as error:
             self._refuse(getattr(item, "key", "?"), error)
             return
-        if fault is not None:
-            self._refuse(job.key, fault)
-            return
         try:
-            submission = self._engine.submitter.start(job, self)
+            submission = await self._engine.submitter.start(job, self)
         except EvolinkError as error:
             submission = Failed(job.key, error)
+        except asyncio.CancelledError:
+            self._engine.in_flight.release()
+            self._conclude(self._refuse_drained(job))
+            raise
         if isinstance(submission, Submission) and submission.task is not None:
             self._submitting[submission.task] = submission
             submission.task.add_done_callback(self._submitted)
@@ -144,9 +144,9 @@ class Run:
         self._read_ahead.release()
         self._tell(Failed(key, error))
 
-    def _refuse_drained(self, item: Job | AnyParams) -> None:
+    async def _refuse_drained(self, item: Job | AnyParams) -> None:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
-        is_taken = isinstance(item, Job) and self._engine.submitter.is_taken(item)
+        is_taken = isinstance(item, Job) and await self._engine.submitter.is_taken(item)
         if not self._closed:
             self._refuse(getattr(item, "key", "?"), drained(is_taken=is_taken))
 
@@ -219,7 +219,7 @@ class Run:
         task.add_done_callback(self._delivered)
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        recorded = self._engine.ends.recorded(last, outcome.task_id or "")
+        recorded = await self._engine.ends.recorded(last, outcome.task_id or "")
         if recorded is not None:
             self._tell(recorded)
             return

@@ -15,7 +15,7 @@ from typing import Generic, Self, TypeVar
 from ..concurrency import Channel
 from ..errors import EvolinkError
 from ..jobs import Completed, Outcome
-from ..polling import WatchedTask
+from ..polling import Account, WatchedTask
 from ..task import Snapshot
 from .engine import Engine
 from .run import Run
@@ -137,13 +137,20 @@ class SnapshotStream(Stream[Snapshot]):
         self._loop = asyncio.get_running_loop()
 
     async def __anext__(self) -> Snapshot:
-        if self._feed is None:
-            self._engine.check()
-            self._feed = _SnapshotFeed(self._engine, self._task_id)
-        seen = await self._feed.news.get()
+        feed = self._feed or await self._begin()
+        seen = await feed.news.get()
         if seen.is_final:
             await self._engine.noticed(seen)
         return seen
+
+    async def _begin(self) -> _SnapshotFeed:
+        self._engine.check()
+        account = await self._engine.account(self._task_id)
+        self._engine.check()  # it may have been closed while the journal was read
+        # Another task may read the stream, and have begun meanwhile.
+        if self._feed is None:
+            self._feed = _SnapshotFeed(self._engine, self._task_id, account)
+        return self._feed
 
     async def aclose(self) -> None:
         """Stop watching the task."""
@@ -160,11 +167,11 @@ class SnapshotStream(Stream[Snapshot]):
 class _SnapshotFeed:
     """What the watched task calls. It does not know its stream, so that a stream nobody holds is collected."""
 
-    def __init__(self, engine: Engine, task_id: str) -> None:
+    def __init__(self, engine: Engine, task_id: str, account: Account) -> None:
         self.news: Channel[Snapshot] = Channel()
         self._engine = engine
         self._last: tuple[str, int | None] | None = None
-        self._entry = engine.follow(task_id, self._polled)
+        self._entry = engine.follow(task_id, self._polled, account=account)
         engine.channels.add(self.news)
 
     def _polled(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:

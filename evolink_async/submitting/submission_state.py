@@ -17,7 +17,7 @@ from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
 from ..errors import ConfigurationError, EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
-from ..jobs import Accepted, Completed, Failed, Job, Unknown, body_digest
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest
 from ..journal import Intent, Known
 from ..params import AnyParams, dump_params, local_media
 from ..settings import RetryPolicy
@@ -91,14 +91,18 @@ class Submission:
         local_files: LocalFiles,
         *,
         idempotency_key: str | None = None,
+        body: bytes | None = None,
     ) -> Submission:
-        """A purchase of `job`: a new one, or, with the key of an earlier send, the same one again."""
+        """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{uuid.uuid4().hex}"
         request, priced = encode_submit(job.params, key), price_class_of(dump_params(job.params))
         lacks_files = bool(local_media(job.params))
         if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
             priced = priced.with_input_seconds(billed)
-        return cls(job, request, key, priced, Resend(policy), body_digest(request.body or b""), lacks_files)
+        if body is not None:
+            # Whatever the links of its files, or its `callback_url`, would be today.
+            request, lacks_files = attrs.evolve(request, body=body), False
+        return cls(job, request, key, priced, Resend(policy), digest(job.params), lacks_files)
 
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""

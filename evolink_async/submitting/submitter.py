@@ -12,7 +12,7 @@ from ..budget import BudgetQueue
 from ..client import Session
 from ..errors import JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Failed, Job, Unknown
+from ..jobs import Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
@@ -54,9 +54,12 @@ class Submitter:
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
         self._by_key: dict[str, Submission] = {}
+        self._look_ups: dict[str, asyncio.Future[None]] = {}
 
-    def start(self, job: Job, owner: object) -> Submission | Submitted:
+    async def start(self, job: Job, owner: object) -> Submission | Submitted:
         """Begin to submit `job` for `owner`, unless the journal knows what became of it; join it if it is under way.
+
+        Cancelled while the journal is read, it has begun nothing and `owner` owns nothing.
 
         Returns:
             What became of the job; or its submission, whose task always ends. Give it up with `release`.
@@ -65,12 +68,18 @@ class Submitter:
             JournalConflictError: The key belongs to a job with other parameters.
             JournalError: The journal cannot be read.
         """
+        # One look-up of a key at a time: no purchase can begin and end while the journal is read, and an answer that is
+        # older than a purchase never starts a second one. From the answer to the registration there is no await.
+        while (look_up := self._look_ups.get(job.key)) is not None:
+            await asyncio.wait([look_up])
         running = self._by_key.get(job.key)
         if running is not None:
             return self._join(running, job, owner)
-        known = self._journal.known(job)
+        known = await self._look_up(job)
         if self._emit is not None:
             self._emit(started(job, known))
+        if self._loop.is_closing:  # it may have begun to while the journal was read
+            return withdrawn(job) if known is None else known.standing
         submission = Submission.of(job, self._policy, self._local_files) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
@@ -80,11 +89,22 @@ class Submitter:
         submission.task.add_done_callback(self._ended)
         return submission
 
-    def is_taken(self, job: Job) -> bool:
+    async def _look_up(self, job: Job) -> Known | None:
+        look_up = self._look_ups[job.key] = asyncio.get_running_loop().create_future()
+        try:
+            found = (await self._journal.known((job,))).get(job.key)
+        finally:
+            del self._look_ups[job.key]
+            look_up.set_result(None)
+        if isinstance(found, JournalConflictError):
+            raise found
+        return found
+
+    async def is_taken(self, job: Job) -> bool:
         """Whether the job is being submitted, or the journal knows what became of it."""
         try:
-            return job.key in self._by_key or self._journal.known(job) is not None
-        except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
+            return job.key in self._by_key or job.key in await self._journal.known((job,))
+        except JournalError:  # a file that cannot be read: not certainly unsent
             return True
 
     def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
@@ -95,13 +115,16 @@ class Submitter:
             return standing
         if not may_send_again(standing.error, self._policy.resubmit):
             return standing
-        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=standing.error.idempotency_key)
+        key = standing.error.idempotency_key
+        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=key, body=known.body)
         submission.session, submission.doubt = session, standing.error
         return submission
 
     def _join(self, running: Submission, job: Job, owner: object) -> Submission:
-        if running.job != job:
-            raise JournalConflictError(f"the key {job.key!r} is being submitted with other parameters")
+        if running.job != job and running.digest != digest(job.params):
+            fields = differing_fields(identity(running.job.params), identity(job.params))
+            text = f"the key {job.key!r} is being submitted with other parameters: {', '.join(fields)}"
+            raise JournalConflictError(text, fields=fields)
         running.owners.add(owner)
         return running
 
@@ -141,7 +164,7 @@ class Submitter:
             Exception: One that no rule expects; the job is in doubt if a request had begun.
         """
         owner = object()
-        submission = self.start(job, owner)
+        submission = await self.start(job, owner)
         if not isinstance(submission, Submission):
             return submission
         assert submission.task is not None  # noqa: S101  # `start` made it
@@ -156,6 +179,8 @@ class Submitter:
     async def aclose(self) -> None:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._loop.is_closing = True
+        while self._look_ups:  # their callers are told that nothing was sent
+            await asyncio.wait(list(self._look_ups.values()))
         for submission in list(self._submissions.values()):
             if not submission.under_way:
                 self._withdraw(submission)

@@ -154,7 +154,7 @@ class Uploads:
         # 2. The link of an upload in progress. If that fails in a way that depends on its caller, look again.
         # 3. A new upload.
         while True:
-            known = self._journal.hosted(key)
+            known = (await self._journal.hosted((key,))).get(key)
             if known is not None and known.expires_at - LEASE_MARGIN > self._clock():
                 return known
             starter, shared = self._in_progress.join_or_start(key, caller, start)

@@ -14,7 +14,7 @@ from tests.cli.conftest import QUICK, dance, submits, videos, write_jobs
 from tests.cli.test_terminal import in_terminal
 
 FIELDS = ["custom_id", "model", "prompt", "sent_at", "window", "idempotency_key", "request_id", "http_status"]
-FIELDS += ["api_key", "message", "check"]
+FIELDS += ["api_key", "message", "task_id", "check"]
 
 
 @pytest.fixture

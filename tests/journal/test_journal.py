@@ -28,6 +28,7 @@ from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
 from evolink_async.media import Upload
 from tests import servers
+from tests.journal.test_file import older, row
 from tests.kit import as_completed, dance, error_of, jobs, open_pool, soak, until
 
 pytestmark = pytest.mark.anyio
@@ -207,9 +208,9 @@ async def test_the_latest_link_of_a_content_is_kept(path, kind):
     try:
         for one in (upload(), upload(day=2), upload("other", day=1), attrs.evolve(upload(), sha256=None)):
             await journal.uploaded(one)
-        assert journal.hosted("film") == upload(day=2)
-        assert journal.hosted("other") == upload("other", day=1)
-        assert journal.hosted("nothing") is None
+        kept = {"film": upload(day=2), "other": upload("other", day=1)}
+        assert await journal.hosted(["film", "other", "nothing"]) == kept
+        assert await journal.hosted(["nothing"]) == {}
     finally:
         await journal.aclose()
 
@@ -233,19 +234,17 @@ async def test_links_in_memory_are_forgotten_when_they_are_dead(path):
     journal = MemoryJournal()
     for day in range(10):
         await journal.uploaded(upload(f"film-{day}", day=day))
-    assert [day for day in range(10) if journal.hosted(f"film-{day}")] == [7, 8, 9]
+    assert list(await journal.hosted([f"film-{day}" for day in range(10)])) == ["film-7", "film-8", "film-9"]
 
 
 async def test_a_file_from_before_there_were_uploads(emulator, path):
     """It gets their table; its jobs stay as they are."""
-    await run(emulator, path)
+    older(path, 1, row("done", "completed", task_id="task-1"), row("planned", "planned"))
     before = rows(path)
-    with opened(path) as connection:
-        connection.executescript("DROP TABLE uploads; PRAGMA user_version = 1;")
     async with open_pool(emulator, journal=path) as pool:
         (path.parent / "clip.mp4").write_bytes(b"film")
         assert await pool.upload(path.parent / "clip.mp4") == await pool.upload(path.parent / "clip.mp4")
-    assert rows(path) == before
+    assert {key: {**kept, **before[key]} for key, kept in rows(path).items()} == rows(path)
     with opened(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
@@ -579,7 +578,7 @@ async def test_a_page_overwritten(emulator, path, page):
 
 async def nothing_is_sent(emulator: Emulator, path: Path) -> None:
     """Every job of a damaged journal comes back, or fails by a JournalError: none is bought again."""
-    before = path.read_bytes()
+    before = pages(path)
     try:
         outcomes = await run(emulator, path, 200)
     except JournalError as error:
@@ -589,7 +588,17 @@ async def nothing_is_sent(emulator: Emulator, path: Path) -> None:
         lost = [outcome for outcome in outcomes if not isinstance(outcome, ev.Completed)]
         assert all(isinstance(outcome.error, JournalError) for outcome in lost)
     assert [request.kind for request in emulator.received if request.kind == "submit"] == []
-    assert path.read_bytes() == before
+    after = pages(path)
+    changed = [number for number, page in enumerate(before) if after[number] != page]
+    # Opening a file that can be opened counts the opening: one row of its own, and the counter in the file's head.
+    assert len(changed) <= 2
+    assert [number for number in changed if number and b"shot-" in before[number]] == []
+
+
+def pages(path: Path) -> list[bytes]:
+    """The file, in pages."""
+    content = path.read_bytes()
+    return [content[start : start + 4096] for start in range(0, len(content), 4096)]
 
 
 async def test_the_files_are_what_they_are_said_to_be(emulator, path):

@@ -120,7 +120,7 @@ async def test_a_second_run_begins_with_what_the_first_learned(emulator, tmp_pat
     async with open_pool(emulator, journal=path) as pool:
         outcomes = [outcome async for outcome in pool.run(ev.Job(f"a-{n}", dance(n, duration=5)) for n in range(8))]
     journal = SqliteJournal(path)
-    learned = journal.durations()
+    learned = await journal.durations()
     assert {shape for shape, _ in learned} == {("wan2.6-reference-video", "720p", 5)}
     by_finish = sorted(outcomes, key=lambda outcome: int(outcome.key[2:]))
     timings = [as_completed(outcome).timing for outcome in by_finish]

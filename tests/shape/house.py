@@ -30,7 +30,7 @@ DOORS = {
     "wire": "errors frozen json_text media params settings task urls",
     "client": "errors events settings task version wire",
     "budget": "errors jobs json_text",
-    "journal": "budget errors jobs json_text media task wire",
+    "journal": "budget errors jobs json_text media params task wire",
     "polling": "concurrency errors events settings task",
     "downloads": "client concurrency errors events jobs journal regular_file settings task urls",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",

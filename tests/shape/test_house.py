@@ -26,7 +26,8 @@ CORE = [module for module in MODULES if module.room not in EDGES]
 
 HOME = {
     "aiohttp": {"client.transport", "client.connections", "client.options", "downloads.result_reader"},
-    "yarl": {"client.proxies", 
+    "yarl": {
+        "client.proxies",
         "client.transport",
         "client.options",
         "downloads.result_reader",

@@ -15,6 +15,9 @@ from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.trace import Trace, Written
 
+READS = ("known", "owner", "outcome", "hosted", "durations", "ledger", "untold")
+"""The calls that change nothing."""
+
 Commit = Callable[[], None]
 
 
@@ -26,20 +29,33 @@ class Witness:
         trace: What happened.
         clock: Its clock.
         dice: Draws how long writes take; None for as long as the journal itself takes.
+        late_reads: Draws how late the answers to reads come; None for at once.
     """
 
-    def __init__(self, journal: Any, trace: Trace, clock: Clock, dice: Dice | None) -> None:
+    def __init__(
+        self, journal: Any, trace: Trace, clock: Clock, dice: Dice | None, late_reads: Dice | None = None
+    ) -> None:
         self._journal = journal
         self._trace = trace
         self._clock = clock
         self._dice = dice
+        self._late_reads = late_reads
         self._process = trace.process
         self._count = 0
+        self._reads = 0
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._journal, name)
         if name.startswith("_") or not inspect.iscoroutinefunction(member):
             return member
+
+        async def read(*args: Any, **kwargs: Any) -> Any:
+            result = await member(*args, **kwargs)
+            # The answer was true when it was asked for, and comes late.
+            if self._late_reads is not None:
+                self._reads += 1
+                await self._late_reads.delay("journal read", name, self._reads, longest=5.0).wait()
+            return result
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             result = await member(*args, **kwargs)
@@ -51,8 +67,8 @@ class Witness:
             self._note(name, _key_of(args))
             return result
 
-        self.__dict__[name] = call
-        return call
+        self.__dict__[name] = found = read if name in READS else call
+        return found
 
     def _note(self, method: str, key: str) -> None:
         if self._process == self._trace.process:

@@ -13,11 +13,9 @@ import attrs
 from tests.simulation.script import (
     ClosePool,
     Crash,
-    Forget,
     Generate,
     Run,
     Script,
-    Settle,
     Submit,
     Wait,
     Wish,
@@ -43,14 +41,6 @@ A, B = Wish(key="a"), Wish(key="b")
 RUN_A = Run(at=0.0, name="run", jobs=("a",))
 
 KNOWN = (
-    Known(
-        pattern="3 nothing lost: a job whose task is forgotten cannot be settled",
-        why="A task that the vendor has forgotten holds its credits and its key for good.",
-        script=Script(
-            wishes=(Wish(key="a", life=500.0),),
-            steps=(RUN_A, Forget(at=10.0, job="a"), Settle(at=200.0, job="a", how="abandon")),
-        ),
-    ),
     Known(
         pattern="1 one outcome: a deadline passed without a last poll",
         why="`wait(timeout)` sends no second poll while its first is unanswered, here for more than the time-out.",

@@ -493,6 +493,32 @@ CASCADES = (
             ),
         ),
     ),
+    Known(
+        pattern="3 nothing lost: a job whose task is forgotten cannot be settled",
+        why="A task that the vendor has forgotten holds its credits and its key for good.",
+        script=Script(
+            wishes=(Wish(key="a", life=500.0),),
+            steps=(RUN_A, Forget(at=10.0, job="a"), Settle(at=200.0, job="a", how="abandon")),
+        ),
+    ),
+    Known(
+        pattern="8 every call ends: watch never ends",
+        why="A watch reads the journal first. If the pool closed meanwhile, it waited for news of a closed pool.",
+        script=Script(
+            salt=525407,
+            journal="file",
+            slow_disk=True,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Generate(at=12.0, name="generate1", job="j0"),
+                Wait(at=12.0, name="wait0", job="j0"),
+                Wait(at=20.0, name="wait2", job="j0"),
+                Watch(at=20.0, name="watch0", job="j0"),
+                ClosePool(at=24.0),
+            ),
+        ),
+    ),
 )
 
 MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES)

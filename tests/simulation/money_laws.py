@@ -83,7 +83,7 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             cause += ", with two pools" if _has_twin(history, task.job) else ""
             yield Violation(law, f"a paid task that no caller knows of{cause}", f"{task.task_id}")
     yield from _told_as_unsent(law, history, order)
-    yield from _beyond_settling(law, history)
+    yield from _beyond_settling(law, history, order)
 
 
 def _after(*tasks: Task) -> str:
@@ -120,12 +120,15 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
                 yield Violation(law, situation, f"{entry}\n    paid: {task.task_id}")
 
 
-def _beyond_settling(law: str, history: History) -> Iterator[Violation]:
+def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Violation]:
     """Find jobs whose task the vendor has forgotten, as their callers were told, and which cannot be settled."""
-    not_found = set[str]()
+    # What was settled, or has ended, leaves nothing to settle.
+    not_found, over = dict[str, str](), set(order.ends)
     for entry in history.trace.entries:
-        if isinstance(entry, Told) and entry.error == "TaskNotFoundError":
-            not_found.add(entry.job)
+        if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in over:
+            not_found[entry.job] = entry.task
+        elif isinstance(entry, Settled):
+            over.add(not_found.pop(entry.job, ""))
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]
             forgotten = any(task.job == job and task.is_forgotten for task in history.ledger)

@@ -360,11 +360,14 @@ class Process:
             await asyncio.sleep(step.gap)
 
     async def _settle(self, step: steps.Settle) -> None:
-        doubts = {known.key: known for known in self._pool.unfinished() if isinstance(known, Unknown)}
-        doubt, how = doubts.get(step.job), step.how
-        purchase = (doubt.error.idempotency_key if doubt is not None else None) or ""
+        known, how, purchase = {known.key: known for known in self._pool.unfinished()}.get(step.job), step.how, ""
+        ledger = self._world.vendor.ledger
+        if isinstance(known, Unknown):
+            purchase = known.error.idempotency_key or ""
+        elif known is not None:
+            purchase = next((task.purchase for task in ledger if task.task_id == known.task_id), "")
         if how == "dashboard":
-            found = next((task for task in self._world.vendor.ledger if task.purchase == purchase), None)
+            found = next((task for task in ledger if task.purchase == purchase and not task.is_forgotten), None)
             how = found.task_id if found is not None else "resubmit"
         await self._pool.settle(step.job, how)
         self._note(Settled(self._now(), self._id(), step.job, how, purchase))

@@ -23,7 +23,7 @@ from evolink_async.client import ApiKey, HttpOptions, Transport
 from evolink_async.concurrency import Channel
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal, sqlite
-from evolink_async.journal import writer as journal_writer
+from evolink_async.journal.file import JournalFile, journal_error
 from evolink_async.pool import assembly
 from evolink_async.pool.run import Run
 from evolink_async.wire import Request, Response
@@ -109,9 +109,9 @@ def memory_journal() -> Any:
     return MemoryJournal()
 
 
-def open_journal(inner: Any, trace: Trace, clock: Clock, dice: Dice | None) -> Any:
+def open_journal(inner: Any, trace: Trace, clock: Clock, dice: Dice | None, late_reads: Dice | None) -> Any:
     """Return a journal that notes in the trace what it has written."""
-    return Witness(inner, trace, clock, dice)
+    return Witness(inner, trace, clock, dice, late_reads)
 
 
 def file_journal(path: Path) -> Any:
@@ -135,28 +135,32 @@ class _Writer:
     def __init__(self, path: str, disk: Disk) -> None:
         self._path = path
         self._disk = disk
-        self._connections: tuple[Any, ...] = ()
+        self._file: JournalFile | None = None
+        self.epoch = 0
 
     async def open(self) -> None:
-        lock, connection = journal_writer._open(self._path)
+        self._file = JournalFile.open(self._path)
+        self.epoch = self._file.epoch
         # The file is in memory; the journal's promise to wait for the disk is kept by `Disk`.
-        connection.execute("PRAGMA synchronous = OFF")
-        self._connections = (lock, connection)
+        self._file._connection.execute("PRAGMA synchronous = OFF")
         self._disk.on_unplugged(self._close)
 
     async def write(self, change: Callable[[Any], T]) -> T:
-        if self._disk.is_dead or not self._connections:
+        file = self._file
+        if self._disk.is_dead or file is None:
             raise JournalError(f"the journal {self._path!r} is closed")
         made: list[T] = []
-        failed: list[str | None] = [None]
+        failed: list[JournalError] = []
 
         def commit() -> None:
-            results, failed[0] = journal_writer._commit(self._connections[1], [change], None, self._path)
-            made.extend(results)
+            try:
+                made.extend(file.commit([change]))
+            except Exception as error:  # noqa: BLE001  # as the writer does
+                failed.append(journal_error(error, self._path))
 
         await self._disk.write(commit)
-        if failed[0] is not None:
-            raise JournalError(failed[0])
+        if failed:
+            raise failed[0]
         return made[0]
 
     async def aclose(self) -> None:
@@ -164,9 +168,9 @@ class _Writer:
         self._close()
 
     def _close(self) -> None:
-        connections, self._connections = self._connections, ()
-        for connection in connections:
-            connection.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 async def _run_inline(act: Callable[..., T], *args: Any, **_: Any) -> T:

@@ -174,11 +174,11 @@ class Said:
 
 @attrs.frozen
 class Settled:
-    """The user has settled a doubt.
+    """The user has settled a doubt, or a job whose task the vendor has forgotten.
 
     Attributes:
         how: A task id, "resubmit" or "abandon".
-        purchase: The idempotency key of what was in doubt.
+        purchase: The idempotency key of what was settled.
     """
 
     at: float

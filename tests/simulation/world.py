@@ -103,9 +103,9 @@ class World:
         slow = self.dice if self.script.slow_disk else None
         if self.script.journal == "memory" or self._folder is None:
             self.memory_journal = self.memory_journal or seams.memory_journal()
-            return seams.open_journal(self.memory_journal, self.trace, self.clock, slow)
+            return seams.open_journal(self.memory_journal, self.trace, self.clock, slow, slow)
         self.disk = Disk(slow)
-        return seams.open_journal(seams.file_journal(self._folder / "jobs.db"), self.trace, self.clock, None)
+        return seams.open_journal(seams.file_journal(self._folder / "jobs.db"), self.trace, self.clock, None, slow)
 
     def asked(self, key: str) -> None:
         """Remember that a job was asked for."""

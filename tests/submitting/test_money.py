@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from typing import NoReturn
 
 import attrs
 import pytest
@@ -256,7 +258,7 @@ async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
 class Blind(MemoryJournal):
     """A journal that cannot read the owner of a task."""
 
-    def owner(self, task_id: str) -> None:
+    async def owner(self, task_ids: Sequence[str]) -> NoReturn:
         raise JournalError("the disk is gone")
 
 

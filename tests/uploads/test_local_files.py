@@ -16,7 +16,7 @@ from PIL import Image
 from evolink_async import Budget, Completed, Job, Unknown, Wan26ImageToVideoFlash
 from evolink_async import Wan27ReferenceVideo as Wan27
 from evolink_async.cli.demo_material.media import make_media
-from evolink_async.emulator import Emulator, HandClock, faults
+from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import AuthenticationError, BudgetError, JournalConflictError, PreflightError, UploadError
 from evolink_async.media import LocalMedia
 from tests.kit import KEY, PATIENT, dance, error_of, open_pool, own_tasks, task_ids, until
@@ -260,16 +260,17 @@ async def test_a_doubt_is_presented_again_with_the_same_bytes(emulator, media, t
     assert count(emulator, "upload") == 1
 
 
-async def test_a_doubt_stays_one_when_its_file_cannot_be_uploaded_again(media, tmp_path):
-    """Nothing about the upload says whether the task exists."""
+async def test_a_doubt_is_presented_again_without_uploading_its_file_again(emulator, media, tmp_path):
+    """Other links would be another request under the same key: the bytes of the first send go again, links and all."""
     journal = tmp_path / "jobs.db"
     policy = attrs.evolve(PATIENT, resubmit="same_key")
-    async with Emulator(clock=HandClock()) as emulator:
-        emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
-        await ran(emulator, clip_jobs(media, 1), journal=journal)
-        with closing(sqlite3.connect(journal)) as connection, connection:
-            connection.execute("UPDATE uploads SET expires_at = uploaded_at")  # days have gone by
-        emulator.faults.on("upload", faults.ALWAYS, REFUSAL)
-        outcomes = await ran(emulator, clip_jobs(media, 1), journal=journal, retry=policy)
-        assert isinstance(outcomes["shot-1"], Unknown)
-        assert count(emulator, "submit") == emulator.ledger.accepted == 1
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    await ran(emulator, clip_jobs(media, 1), journal=journal)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE uploads SET expires_at = uploaded_at")  # days have gone by
+    emulator.faults.on("upload", faults.ALWAYS, REFUSAL)
+    outcomes = await ran(emulator, clip_jobs(media, 1), journal=journal, retry=policy)
+    assert isinstance(outcomes["shot-1"], Completed)
+    first, second = (request for request in emulator.received if request.kind == "submit")
+    assert first.body == second.body
+    assert (emulator.ledger.accepted, count(emulator, "upload")) == (1, 1)

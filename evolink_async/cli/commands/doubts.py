@@ -1,4 +1,6 @@
-"""The command `doubts`: shows the jobs that may have been paid for, and how to find their tasks in the dashboard.
+"""The command `doubts`: shows the jobs that a person may settle, and what to look for in the dashboard.
+
+They may have been paid for without a known task, or the service no longer knows their task.
 
 The service is not asked. What was found is recorded by the command `settle`.
 """
@@ -64,6 +66,7 @@ def doubt_object(doubt: Doubt) -> dict[str, object]:
         "http_status": error.status,
         "api_key": doubt.session,
         "message": str(error),
+        "task_id": doubt.task_id,
         "check": what_to_check(doubt),
     }
 
@@ -71,6 +74,12 @@ def doubt_object(doubt: Doubt) -> dict[str, object]:
 def what_to_check(doubt: Doubt) -> str:
     """Return one sentence on what to look for in the dashboard."""
     begin, end = _window(doubt)
+    if doubt.task_id is not None:
+        return (
+            f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, whether the task "
+            f"{doubt.task_id} was charged, and whether there is another one of {doubt.model} with "
+            f"this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
+        )
     return (
         f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, for a task of {doubt.model} "
         f"with this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
@@ -97,8 +106,14 @@ def _card(doubt: Doubt) -> Table:
         "prompt": doubt.prompt[:_PROMPT_LENGTH],
         "sent": f"{_local_time(doubt):%Y-%m-%d %H:%M:%S %Z}",
         "idempotency key": error.idempotency_key or "",
-        "request id": error.request_id or "none was sent",
-        "HTTP status": str(error.status or "none arrived"),
+        **(
+            {"task": doubt.task_id}
+            if doubt.task_id is not None
+            else {
+                "request id": error.request_id or "none was sent",
+                "HTTP status": str(error.status or "none arrived"),
+            }
+        ),
         "API key": doubt.session,
         "why": str(error),
         "what to do": what_to_check(doubt),

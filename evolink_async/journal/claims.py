@@ -1,0 +1,34 @@
+"""Claims in a journal that one process owns at a time: whoever has opened it holds every key.
+
+A journal that many processes share keeps its claims beside its rows. What a claim means is in `protocol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Claims:
+    """Who has claimed which keys since the journal was opened.
+
+    Args:
+        epoch: The number of this opening, which is the epoch of every claim.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._owners: dict[str, str] = {}
+
+    def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
+        """Return the epoch for each key that `owner` has now, and for each other one who has it."""
+        holders = {key: self._owners.setdefault(key, owner) for key in keys}
+        return {key: self._epoch if holder == owner else holder for key, holder in holders.items()}
+
+    def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Return the keys that `owner` still has. They are kept until they are released."""
+        return frozenset(key for key in keys if self._owners.get(key) == owner)
+
+    def release(self, keys: Sequence[str], owner: str) -> None:
+        """Free those of the keys that `owner` has."""
+        for key in self.renew(keys, owner):
+            del self._owners[key]

@@ -1,0 +1,98 @@
+"""What a journal in memory keeps of each job, in little space.
+
+When a record changes is decided in `memory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..jobs import Accepted, Unknown
+from ..task import Snapshot, TaskState
+from .entries import in_doubt
+
+
+class Record(NamedTuple):
+    """What is kept of a job.
+
+    Attributes:
+        digest: Identifies the parameters.
+        session: Fingerprint of the API key.
+        idempotency_key: Identifies the purchase; empty once the task is known.
+        model: The service's name of the model.
+        body: The body as it was sent, until the task is known.
+        doubt: Why a task may exist, as an earlier send left it.
+        task_id: The task, once it is known.
+        accepted_at, estimated_seconds, credits_reserved: From the answer to the submit.
+        has_ended: Whether the task has ended.
+        is_sent: Whether an answer is awaited.
+    """
+
+    digest: str
+    session: str
+    idempotency_key: str
+    model: str | None
+    body: bytes | None
+    doubt: Unknown | None = None
+    task_id: str | None = None
+    accepted_at: float = 0.0
+    estimated_seconds: float | None = None
+    credits_reserved: float | None = None
+    has_ended: bool = False
+    is_sent: bool = False
+
+    def standing(self, key: str) -> Accepted | Unknown | None:
+        """Return the state of the job; None while its first answer is awaited."""
+        if self.task_id is None:
+            return self.doubt
+        snapshot = Snapshot(
+            task_id=self.task_id,
+            state=TaskState.PENDING,
+            model=self.model,
+            estimated_seconds=self.estimated_seconds,
+            credits_reserved=self.credits_reserved,
+        )
+        return Accepted(
+            key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at, session=self.session
+        )
+
+    def known(self, key: str) -> Accepted | Unknown:
+        """Return the state of the job. One whose first answer is awaited by nobody any more is in doubt."""
+        return self.standing(key) or in_doubt(key, idempotency_key=self.idempotency_key)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody awaits an answer, and a task may exist that is not known."""
+        return self.doubt is not None and self.task_id is None and not self.is_sent
+
+    def is_unanswered(self, idempotency_key: str) -> bool:
+        """Whether it is this purchase, and its task is not known."""
+        return self.task_id is None and self.idempotency_key == idempotency_key
+
+
+# Records are stored as plain tuples. With 100,000 jobs, the garbage collector would walk all objects at each full
+# collection; a tuple of strings and numbers it stops tracking, a NamedTuple it does not.
+class Records:
+    """The records by key."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, ...]] = {}
+
+    def __getitem__(self, key: str) -> Record:
+        return Record._make(self._kept[key])
+
+    def get(self, key: str) -> Record | None:
+        """Return the record of a job, if there is one."""
+        return self[key] if key in self._kept else None
+
+    def __setitem__(self, key: str, record: Record) -> None:
+        self._kept[key] = tuple(record)
+
+    def pop(self, key: str) -> Record | None:
+        """Remove the record of a job and return it, if there is one."""
+        kept = self._kept.pop(key, None)
+        return None if kept is None else Record._make(kept)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)

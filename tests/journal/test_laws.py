@@ -1,0 +1,457 @@
+"""What every journal keeps to: the same laws for the one in memory and the one in a file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from evolink_async import Accepted, Completed, Failed, Job, RawParams, Snapshot, SubmissionUnknownError, Unknown
+from evolink_async.errors import JournalConflictError, JournalError, TaskNotFoundError
+from evolink_async.jobs import Timing, digest
+from evolink_async.journal import Found, Intent, Journal, Known, MemoryJournal
+from evolink_async.journal.sqlite import SqliteJournal
+from evolink_async.media import Upload
+from evolink_async.params import AnyParams
+from evolink_async.task import TaskState
+from evolink_async.wire import encode_submit, task_error
+from tests.kit import dance
+
+pytestmark = pytest.mark.anyio
+
+SESSION = "5e551019"
+
+
+@pytest.fixture(params=[MemoryJournal, SqliteJournal])
+async def journal(request, tmp_path: Path) -> AsyncIterator[Journal]:
+    """An open journal of each kind."""
+    one = MemoryJournal() if request.param is MemoryJournal else SqliteJournal(tmp_path / "run.db")
+    await one.open()
+    yield one
+    await one.aclose()
+
+
+def intent(key: str, params: AnyParams | None = None, *, purchase: str = "", body: bytes | None = None) -> Intent:
+    """What the submitter would write."""
+    params = params or dance()
+    return Intent(
+        key=key,
+        model=params.model,
+        path=params.path,
+        body=body or encode_submit(params, "").body or b"",
+        digest=digest(params),
+        idempotency_key=purchase or f"ev-{key}",
+        session=SESSION,
+        price_class="any",
+    )
+
+
+def accepted(key: str, task_id: str = "") -> Accepted:
+    """The answer to a submit."""
+    snapshot = Snapshot(task_id=task_id or f"task-{key}", state=TaskState.PENDING)
+    return Accepted(key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=1e9, session=SESSION)
+
+
+def completed(key: str, task_id: str = "") -> Completed:
+    """A good end."""
+    snapshot = Snapshot(
+        task_id=task_id or f"task-{key}", state=TaskState.COMPLETED, urls=("https://example.com/v.mp4",)
+    )
+    timing = Timing(accepted_at=1e9, finished_at=1e9 + 60, looks=2, lag=1.0)
+    return Completed(
+        key=key, task_id=snapshot.task_id, urls=snapshot.urls, expires_at=2e9, snapshot=snapshot, timing=timing
+    )
+
+
+def failed(key: str) -> Failed:
+    """A bad end."""
+    snapshot = Snapshot(task_id=f"task-{key}", state=TaskState.FAILED)
+    return Failed(key, task_error(snapshot), snapshot.task_id)
+
+
+def doubt(key: str, *, purchase: str = "") -> Unknown:
+    """A submit without a readable answer."""
+    error = SubmissionUnknownError("lost", key=key, idempotency_key=purchase or f"ev-{key}", sent_at=1e9)
+    return Unknown(key, error)
+
+
+async def buy(journal: Journal, *keys: str) -> None:
+    """Submit jobs and have them accepted."""
+    for key in keys:
+        await journal.submitting(intent(key))
+        await journal.accepted(accepted(key))
+
+
+async def lose(journal: Journal, key: str, **settings: Any) -> None:
+    """Submit a job whose answer is lost."""
+    await journal.submitting(intent(key, **settings))
+    await journal.doubted(doubt(key))
+
+
+async def found(journal: Journal, key: str, params: AnyParams | None = None) -> Found | None:
+    """What the journal knows of a job."""
+    return (await journal.known([Job(key, params or dance())])).get(key)
+
+
+async def standing(journal: Journal, key: str) -> object:
+    """The state of a job; None if it may be sent."""
+    known = await found(journal, key)
+    return known.standing if isinstance(known, Known) else known
+
+
+# --- reads
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+async def test_many_keys_are_looked_up_at_once(journal, count):
+    """The mapping holds those that are known; a conflict is a value among the others."""
+    keys = [f"shot-{number}" for number in range(count)]
+    await buy(journal, *keys[::2])
+    await lose(journal, "lost")
+    asked = [Job(key, dance()) for key in [*keys, "nothing"]] + [Job("lost", dance(2))]
+    known = await journal.known(asked)
+    assert known.keys() == {*keys[::2], "lost"}
+    assert isinstance(known.pop("lost"), JournalConflictError)
+    assert all(isinstance(one, Known) and isinstance(one.standing, Accepted) for one in known.values())
+    owners = await journal.owner([f"task-{key}" for key in [*keys, "nothing"]])
+    assert {task_id: owner.standing.key for task_id, owner in owners.items()} == {
+        f"task-{key}": key for key in keys[::2]
+    }
+    assert {owner.session for owner in owners.values()} == {SESSION}
+    assert await journal.known([]) == await journal.owner([]) == await journal.hosted([]) == {}
+
+
+@pytest.mark.parametrize("count", [2, 40])
+async def test_many_contents_are_looked_up_at_once(journal, count):
+    """The mapping holds those that were uploaded."""
+    uploads = [
+        Upload(
+            file_id=None,
+            url=f"https://example.com/{number}",
+            sha256=f"digest-{number}",
+            size_bytes=1,
+            mime_type=None,
+            uploaded_at=1.0,
+            expires_at=2e9,
+        )
+        for number in range(count)
+    ]
+    for upload in uploads:
+        await journal.uploaded(upload)
+    asked = [f"digest-{number}" for number in range(count + 1)]
+    assert await journal.hosted(asked) == {upload.sha256: upload for upload in uploads}
+
+
+async def test_reads_work_after_closing(journal):
+    """`unfinished` too, which is a plain call."""
+    await buy(journal, "one")
+    await lose(journal, "lost")
+    await journal.aclose()
+    assert [type(job) for job in journal.unfinished()] == [Accepted, Unknown]
+    assert isinstance(await standing(journal, "one"), Accepted)
+    assert (await journal.known([Job(f"job-{n}", dance()) for n in range(40)])) == {}
+    await journal.open()
+
+
+# --- claims and epochs
+
+
+async def test_a_key_is_claimed_by_one_owner(journal):
+    """Its owner gets an epoch, everybody else the owner's name, until it is released."""
+    mine = await journal.claim(["a", "b"], "me")
+    assert set(map(type, mine.values())) == {int}
+    assert await journal.claim(["b", "c"], "other") == {"b": "me", "c": mine["a"]}
+    assert await journal.claim(["a"], "me") == {"a": mine["a"]}
+    assert set(await journal.renew(["a", "b", "c", "d"], "me")) == {"a", "b"}
+    await journal.release(["a", "c"], "me")
+    assert set(await journal.renew(["a", "b", "c"], "me")) == {"b"}
+    assert await journal.claim(["a", "c"], "other") == {"a": mine["a"], "c": mine["a"]}
+
+
+async def test_every_opening_has_a_higher_epoch(journal):
+    """And earlier claims are over."""
+    first = (await journal.claim(["a"], "me"))["a"]
+    await journal.aclose()
+    await journal.open()
+    second = (await journal.claim(["a"], "other"))["a"]
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    assert second > first
+
+
+async def test_who_has_closed_the_journal_writes_nothing(journal):
+    """Every write about a job is refused, and changes nothing."""
+    await buy(journal, "one")
+    await lose(journal, "lost")
+    before = [repr(job) for job in journal.unfinished()]
+    await journal.aclose()
+    for write in (
+        journal.submitting(intent("next")),
+        journal.refused("lost"),
+        journal.doubted(doubt("lost")),
+        journal.ended(completed("one")),
+        journal.missing("one", "task-one"),
+        journal.settled("lost", "abandon"),
+        journal.mark_told(["one"]),
+        journal.claim(["next"], "me"),
+        journal.renew(["next"], "me"),
+        journal.release(["next"], "me"),
+    ):
+        with pytest.raises(JournalError, match="not open"):
+            await write
+    assert [repr(job) for job in journal.unfinished()] == before
+    await journal.open()
+
+
+# --- ends, taken and told
+
+
+async def test_ends_are_read_in_their_order_until_they_are_told(journal):
+    """In batches; what was told does not come again, and nothing else marks it."""
+    keys = ["c", "a", "d", "b"]
+    await buy(journal, *sorted(keys))
+    for key in keys:
+        await journal.ended(failed(key) if key == "d" else completed(key))
+    first = await journal.untold(limit=3)
+    rest = await journal.untold(after=first[-1].number, limit=3)
+    assert [end.outcome.key for end in first] == ["c", "a", "d"]
+    assert [end.outcome.key for end in rest] == ["b"]
+    assert [type(end.outcome) for end in [*first, *rest]] == [Completed, Completed, Failed, Completed]
+    await journal.mark_told(["c", "d", "nothing"])
+    assert [end.outcome.key for end in await journal.untold()] == ["a", "b"]
+    await journal.mark_told(["c", "a", "b"])
+    assert await journal.untold() == []
+    await buy(journal, "later")
+    await journal.ended(completed("later"))
+    [later] = await journal.untold(after=rest[-1].number)
+    assert later.outcome.key == "later"
+
+
+async def test_an_end_is_recorded_once(journal):
+    """A second end of the same task does not come as another one."""
+    await buy(journal, "one")
+    for _ in range(2):
+        await journal.ended(completed("one"))
+    await journal.ended(Failed("one", JournalError("not an end"), "task-one"))
+    assert len(await journal.untold()) == 1
+
+
+async def test_the_end_of_another_task_is_not_the_jobs(journal):
+    """A job that was bought again is not ended, nor forgotten, by the end of what was bought before."""
+    await buy(journal, "one")
+    await journal.missing("one", "task-one")
+    await journal.settled("one", "resubmit")
+    await journal.submitting(intent("one", purchase="ev-second"))
+    await journal.accepted(accepted("one", "task-second"))
+    await journal.ended(completed("one"))
+    journal.taken(completed("one"))
+    state = await standing(journal, "one")
+    assert isinstance(state, Accepted)
+    assert state.task_id == "task-second"
+    assert await journal.untold() == []
+    await journal.ended(completed("one", "task-second"))
+    assert len(await journal.untold()) == 1
+
+
+# --- bodies and conflicts
+
+
+async def test_the_body_as_sent_comes_with_a_doubt(journal):
+    """Whatever the parameters would give today; an accepted job needs none."""
+    sent = b'{"model": "wan2.6-reference-video", "note": "as it was sent"}'
+    await journal.submitting(intent("one", body=sent))
+    known = await found(journal, "one")
+    assert isinstance(known, Known)
+    assert known.body == sent
+    await journal.doubted(doubt("one"))
+    known = await found(journal, "one")
+    assert isinstance(known, Known)
+    assert known.body == sent
+    await journal.settled("one", "task-one")
+    known = await found(journal, "one")
+    assert isinstance(known, Known)
+    assert known.body is None
+
+
+async def test_a_callback_is_no_part_of_a_job(journal):
+    """Another one, or none, is the same job."""
+    params = [dance(), dance(callback_url="https://example.com/a"), dance(callback_url="https://example.com/b")]
+    assert len({digest(one) for one in params}) == 1
+    await journal.submitting(intent("one", params[1]))
+    for one in params:
+        assert isinstance(await found(journal, "one", one), Known)
+    raw = [
+        RawParams("new-model", {"prompt": "x"}),
+        RawParams("new-model", {"prompt": "x", "callback_url": "https://a.b"}),
+    ]
+    assert len({digest(one) for one in raw}) == 1
+
+
+async def test_a_conflict_names_what_differs(journal):
+    """In the message and as `fields`; `callback_url` is not among them."""
+    await journal.submitting(intent("one", dance(callback_url="https://example.com/a")))
+    error = await found(journal, "one", dance(prompt="another", duration=10, callback_url="https://example.com/b"))
+    assert isinstance(error, JournalConflictError)
+    assert set(error.fields) == {"prompt", "duration"}
+    assert "prompt, duration" in str(error) or "duration, prompt" in str(error)
+
+
+async def test_a_conflict_with_an_accepted_job(journal):
+    """A file still names what differs; a journal in memory says that it does not keep it."""
+    await buy(journal, "one")
+    error = await found(journal, "one", dance(2))
+    assert isinstance(error, JournalConflictError)
+    assert error.fields == (() if isinstance(journal, MemoryJournal) else ("prompt",))
+    assert ("does not keep which" in str(error)) == isinstance(journal, MemoryJournal)
+
+
+# --- late answers
+
+
+@pytest.mark.parametrize("state", ["submitting", "in doubt"])
+async def test_a_late_answer_is_taken_while_none_is_known(journal, state):
+    """The job is accepted with that task, as if it had been answered in time."""
+    await journal.submitting(intent("one"))
+    if state == "in doubt":
+        await journal.doubted(doubt("one"))
+    assert await journal.late_answer("ev-one", "task-late")
+    job = await standing(journal, "one")
+    assert isinstance(job, Accepted)
+    assert job.task_id == "task-late"
+    assert job.accepted_at > 0
+    assert await journal.late_answer("ev-one", "task-late")
+    with pytest.raises(JournalError, match="not sent again"):
+        await journal.submitting(intent("one"))
+
+
+async def test_a_late_answer_that_nobody_needs_is_kept(journal, caplog):
+    """A second task of one purchase, one of an earlier purchase, one of an unknown purchase: each is an ERROR."""
+    await buy(journal, "one")
+    await lose(journal, "again")
+    await journal.settled("again", "resubmit")
+    await journal.submitting(intent("again", purchase="ev-second"))
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        for purchase, task_id in (("ev-one", "task-2"), ("ev-again", "task-3"), ("ev-nobody", "task-4")):
+            caplog.clear()
+            assert not await journal.late_answer(purchase, task_id)
+            assert task_id in caplog.text
+    job = await standing(journal, "one")
+    assert isinstance(job, Accepted)
+    assert job.task_id == "task-one"
+    assert isinstance(await standing(journal, "again"), Unknown)
+
+
+async def test_a_late_answer_with_the_task_of_another_job(journal, caplog):
+    """Two jobs never share a task."""
+    await buy(journal, "one")
+    await lose(journal, "lost")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        assert not await journal.late_answer("ev-lost", "task-one")
+    assert "task-one" in caplog.text
+    assert isinstance(await standing(journal, "lost"), Unknown)
+
+
+async def test_an_answer_that_comes_too_late_is_not_thrown_away(journal, caplog):
+    """A job that was settled meanwhile stays as it is; the task id of its answer is an ERROR."""
+    await lose(journal, "one")
+    await journal.settled("one", "task-found")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        await journal.accepted(accepted("one"))
+        await journal.accepted(accepted("nobody"))
+    assert "task-one" in caplog.text
+    job = await standing(journal, "one")
+    assert isinstance(job, Accepted)
+    assert job.task_id == "task-found"
+
+
+async def test_answers_to_unknown_jobs_change_nothing(journal):
+    """No exception either: the submitter has nobody to tell."""
+    await journal.accepted(accepted("nobody"))
+    await journal.doubted(doubt("nobody"))
+    await journal.refused("nobody")
+    await journal.ended(completed("nobody"))
+    await journal.missing("nobody", "task-nobody")
+    assert journal.unfinished() == ()
+    assert await standing(journal, "nobody") is None
+
+
+# --- settling
+
+
+@pytest.mark.parametrize("how", ["abandon", "resubmit", "task-other", "task-one"])
+async def test_a_job_whose_task_is_missing_is_settled(journal, how):
+    """Given up, bought again, or another task; before the note it cannot be."""
+    await buy(journal, "one")
+    with pytest.raises(JournalError, match="in doubt"):
+        await journal.settled("one", how)
+    await journal.missing("one", "task-else")
+    with pytest.raises(JournalError, match="no longer knows"):
+        await journal.settled("one", how)
+    await journal.missing("one", "task-one")
+    await journal.settled("one", how)
+    state = await standing(journal, "one")
+    if how in ("task-other", "task-one"):
+        assert isinstance(state, Accepted)
+        assert state.task_id == how
+        assert list(await journal.owner(["task-one", "task-other"])) == [how]
+    elif how == "resubmit" or isinstance(journal, MemoryJournal):
+        assert state is None
+        await journal.submitting(intent("one", purchase="ev-second"))
+    else:
+        assert isinstance(state, Failed)
+        assert isinstance(state.error, TaskNotFoundError)
+        assert not state.error.may_resubmit
+        assert state.task_id == "task-one"
+        [end] = await journal.untold()
+        assert isinstance(end.outcome, Failed)
+    with pytest.raises(JournalError):
+        await journal.settled("one", "abandon")
+
+
+async def test_a_missing_task_that_comes_back_is_ended(journal):
+    """The note is over with the end."""
+    await buy(journal, "one")
+    await journal.missing("one", "task-one")
+    await journal.ended(completed("one"))
+    with pytest.raises(JournalError):
+        await journal.settled("one", "resubmit")
+
+
+async def test_a_task_settles_one_job(journal):
+    """The id of another job's task is refused."""
+    await buy(journal, "one")
+    await lose(journal, "lost")
+    with pytest.raises(JournalError, match="belongs to"):
+        await journal.settled("lost", "task-one")
+    assert isinstance(await standing(journal, "lost"), Unknown)
+
+
+async def test_a_doubt_settled_with_its_task_was_accepted_when_it_was_sent(journal):
+    """Not when the person settled it, which may be days later."""
+    await lose(journal, "one")
+    sent_at = 1e9 if isinstance(journal, MemoryJournal) else journal._reader.rows("SELECT sent_at FROM jobs")[0][0]
+    await journal.settled("one", "task-one")
+    job = await standing(journal, "one")
+    assert isinstance(job, Accepted)
+    assert job.accepted_at == sent_at
+
+
+async def test_a_submit_under_way_is_not_settled(journal):
+    """Its answer may still come."""
+    await journal.submitting(intent("one"))
+    for how in ("abandon", "resubmit", "task-found"):
+        with pytest.raises(JournalError, match="in doubt"):
+            await journal.settled("one", how)
+
+
+def test_a_conflict_is_picklable_with_its_fields():
+    """As every error."""
+    import pickle
+
+    error = JournalConflictError("other parameters", fields=("prompt",))
+    assert pickle.loads(pickle.dumps(error)).fields == ("prompt",)
+    assert attrs.evolve(accepted("one"), session="").session == ""
