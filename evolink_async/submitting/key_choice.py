@@ -7,7 +7,7 @@ outage in `client.outage_brake`; who waits is in `submit_queue`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -116,13 +116,12 @@ class KeyChoice:
         due = [session for session in self._candidates(submission) if session.health.is_check_due(now)]
         return [session for session in due if not self._is_checking(session)]
 
-    def probes(self, submission: Submission, now: float) -> list[tuple[Session, list[OutageBrake]]]:
-        """Return with which keys to find out if an outage is over, and for which brakes."""
-        due = [
-            (session, [brake for brake in self._brakes(session) if brake.move(now) is Move.PROBE])
-            for session in self._able(submission, now)
-        ]
-        return [(session, brakes) for session, brakes in due if brakes]
+    def probes(self, submission: Submission, now: float) -> Iterator[tuple[Session, list[OutageBrake]]]:
+        """Yield with which keys to find out if an outage is over, and for which brakes; start each before the next."""
+        for session in self._able(submission, now):
+            # Not for all keys at once: the brake of all keys needs one probe.
+            if brakes := [brake for brake in self._brakes(session) if brake.move(now) is Move.PROBE]:
+                yield session, brakes
 
     def _candidates(self, submission: Submission) -> tuple[Session, ...]:
         """The keys that it may go with. What is in doubt stays with the account that may have taken it."""
