@@ -23,6 +23,7 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
+from evolink_async.purchases import diagram
 from evolink_async.params import ParamField, Params, fields_of, registered_models
 
 if TYPE_CHECKING:
@@ -294,6 +295,11 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def transitions() -> str:
+    """Return the table of what happens to a job, and in which states."""
+    return f"```text\n{diagram()}\n```"
+
+
 _WRITERS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "doors": doors,
@@ -309,5 +315,6 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "speed_missed": speed.missed,
     "speed_table": speed_table,
     "task_codes": task_codes,
+    "transitions": transitions,
     "waiting": waiting,
 }

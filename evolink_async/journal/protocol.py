@@ -1,14 +1,9 @@
-"""The calls that every journal supports, and the states of a job.
+"""The calls that every journal supports.
 
 The kinds of journal are in `memory` and `sqlite`. A journal never talks to the service.
 
-    planned -> submitting -> accepted -> completed (-> downloaded) | failed | cancelled
-                 |    ^         ^
-                 v    |         |  settled by the user, or by a send with the same idempotency key
-               in_doubt --------+-> abandoned
-
-An accepted job whose task the service no longer knows may be settled as if it were in doubt: it is planned again,
-abandoned, or accepted with another task.
+The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
+`docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
 
 A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
 """

@@ -20,6 +20,7 @@ from ..budget import Ledger
 from ..errors import JournalError, TaskError
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
 from ..media import Upload
+from ..purchases import Event, State, sources
 from .claims import Claims
 from .conflicts import conflict, is_same_job
 from .entries import Found, Intent, Known, Untold, log_late
@@ -124,7 +125,7 @@ class SqliteJournal:
 
     async def planned(self, intent: Intent) -> None:
         """Write the job, so that the file shows what is left to do."""
-        await self._write(upsert(intent, "planned", ("planned",), sent_at=None))
+        await self._write(upsert(intent, State.PLANNED, sources(Event.PUT_OFF), sent_at=None))
 
     async def ledger(self) -> Ledger:
         """Add up the rows."""
@@ -139,7 +140,7 @@ class SqliteJournal:
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to."""
         now = time.time()
-        write_job = upsert(intent, "submitting", ("planned", "submitting", "in_doubt"), sent_at=now)
+        write_job = upsert(intent, State.SUBMITTING, sources(Event.SENT), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
             if not write_job(connection):
@@ -153,7 +154,7 @@ class SqliteJournal:
 
     async def refused(self, key: str) -> None:
         """Set the job back to planned."""
-        await self._write(update(key, "submitting", state="planned"))
+        await self._write(update(key, sources(Event.REFUSED), state=State.PLANNED))
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
@@ -177,7 +178,7 @@ class SqliteJournal:
 
     async def doubted(self, unknown: Unknown) -> None:
         """Write what is known of the doubt."""
-        await self._write(update(unknown.key, "submitting", state="in_doubt", doubt=doubt_of(unknown.error)))
+        await self._write(update(unknown.key, sources(Event.LOST), state=State.IN_DOUBT, doubt=doubt_of(unknown.error)))
 
     async def ended(self, outcome: Outcome) -> None:
         """Write how the task ended."""
@@ -195,9 +196,7 @@ class SqliteJournal:
         """Write where the files are."""
         files = column_of(completed.saved)
         self._reader.forget(completed.key)
-        # "downloaded" too, because a later run may save the files again.
-        for before in ("completed", "downloaded"):
-            await self._write(update(completed.key, before, state="downloaded", files=files))
+        await self._write(update(completed.key, sources(Event.SAVED), state=State.DOWNLOADED, files=files))
 
     async def uploaded(self, upload: Upload) -> None:
         """Write the upload in place of an older one."""

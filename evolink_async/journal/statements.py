@@ -98,17 +98,17 @@ def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
     )
 
 
-def update(key: str, before: str, **columns: object) -> Change[int]:
-    """Make a change that sets columns of a job in state `before`; it gives 0 if the job is in another state."""
-    query = _update_query(tuple(columns))
-    values = (*columns.values(), key, before)
+def update(key: str, before: tuple[str, ...], **columns: object) -> Change[int]:
+    """Make a change that sets columns of a job in a state of `before`; it gives 0 if the job is in another state."""
+    query = _update_query(tuple(columns), before)
+    values = (*columns.values(), key)
     return lambda connection: connection.execute(query, values).rowcount
 
 
 @cache
-def _update_query(columns: tuple[str, ...]) -> str:
-    assignments = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE jobs SET {assignments} WHERE key = ? AND state = ?"  # noqa: S608
+def _update_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
+    assignments, states = ", ".join(f"{name} = ?" for name in columns), ", ".join(f"'{state}'" for state in before)
+    return f"UPDATE jobs SET {assignments} WHERE key = ? AND state IN ({states})"  # noqa: S608
 
 
 def end(key: str, task_id: str | None, columns: dict[str, object]) -> Change[int]:

@@ -118,8 +118,8 @@ class Watchlist:
         return entry
 
     def _only(self, watcher: Watcher) -> tuple[Watcher, ...]:
-        """Return a tuple of one watcher: the same one for tasks in a row, as 100,000 tuples would take megabytes."""
-        if not self._last_watchers or self._last_watchers[0] is not watcher:
+        # The same tuple for tasks in a row, as 100,000 would take megabytes.
+        if self._last_watchers[:1] != (watcher,):
             self._last_watchers = (watcher,)
         return self._last_watchers
 
@@ -133,18 +133,15 @@ class Watchlist:
             self._forget(entry)
 
     def hint(self, task_id: str) -> bool:
-        """Poll a task as soon as `min_interval` allows, because its state may have changed.
+        """Poll a task as soon as `min_interval` allows, because there may be news; return whether it is watched.
 
         Repeated hints send no additional polls.
-
-        Returns:
-            Whether the task is watched.
         """
         entry = self._entries.get(task_id)
         if entry is not None and entry.bucket is None:
             # A poll is under way that may have begun before the news: the hint counts for the next one.
             self._hinted.add(entry)
-        # A task whose polls fail keeps its back-off, and a refused one its remaining polls: hints must not use them up.
+        # A task whose polls fail keeps its back-off, and a refused one its remaining polls.
         if entry is not None and entry.bucket is not None and entry.trouble is None:
             soon = max(0.0, entry.known_running_at + self._cadence.min_interval - self._clock())
             if self._clock() + soon < entry.due:

@@ -15,12 +15,14 @@ from ..downloads import ResultReader
 from ..events import Emit, Observer
 from ..journal import Journal
 from ..polling import Poller, Schedule
+from ..purchases import Book
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import SendLoop, Submitter
+from ..submitting import SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
+from .task_waits import TaskWaits
 
 
 @attrs.frozen(kw_only=True)
@@ -48,13 +50,19 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     Raises:
         JournalError: The journal cannot be read.
     """
-    limits, retry, http = settings.limits, settings.retry, settings.http
-    emit = SafeObserver(settings.observer) if settings.observer is not None else None
+    # The journal is read before anything is made that would have to be closed if that failed.
+    account = await _account(settings.budget, journal)
+    schedule = Schedule(settings.cadence, await journal.durations())
+    return _build(settings, journal, account, schedule)
+
+
+def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, schedule: Schedule) -> Engine:
+    limits, retry = settings.limits, settings.retry
+    emit = None if settings.observer is None else SafeObserver(settings.observer)
     sessions = tuple(_session(key, settings, emit) for key in settings.keys)
     requests = Limiter(limits.requests)
-    schedule = Schedule(settings.cadence, await journal.durations())
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
-    budget_queue = BudgetQueue(await _account(settings.budget, journal), is_watching=lambda: len(poller.tasks) > 0)
+    budget_queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
     # Whoever waits for credits waits in vain then.
     poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
@@ -69,24 +77,25 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
         local_files=local_files,
         emit=emit,
     )
-    submitter = Submitter(sessions, retry, journal, budget_queue, local_files, send_loop, emit=emit)
+    book: Book[Submission] = Book()
+    ends = Ends(journal, book, budget_queue, send_loop, emit)
     return Engine(
         sessions=sessions,
-        result_reader=ResultReader(http),
+        result_reader=ResultReader(settings.http),
         uploads=uploads,
         local_files=local_files,
         journal=journal,
         limits=limits,
-        cadence=settings.cadence,
         requests=requests,
         in_flight=Limiter(limits.in_flight),
         downloads=Limiter(limits.downloads),
         poller=poller,
         budget_queue=budget_queue,
         send_loop=send_loop,
-        submitter=submitter,
+        submitter=Submitter(sessions, retry, journal, budget_queue, local_files, send_loop, book, emit=emit),
         emit=emit,
-        ends=Ends(journal, budget_queue, send_loop, emit),
+        ends=ends,
+        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
     )
 
 

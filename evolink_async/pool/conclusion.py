@@ -61,10 +61,14 @@ def _about_paid_task(error: EvolinkError) -> EvolinkError:
     return own
 
 
-def closed(task_id: str | None = None) -> ConfigurationError:
+class PoolClosedError(ConfigurationError):
+    """What somebody waited for, or wanted to begin, when the pool was closed."""
+
+
+def closed(task_id: str | None = None) -> PoolClosedError:
     """Return the error for who waits, for a task or for outcomes, while the pool is closed."""
     about = f"task {task_id} goes on" if task_id else "tasks already accepted go on"
-    error = ConfigurationError(f"the pool is closed; {about} at the service")
+    error = PoolClosedError(f"the pool is closed; {about} at the service")
     error.may_resubmit = False
     error.advice = "Open a pool with the same journal and run the jobs again: it waits for what was accepted."
     if task_id:
@@ -72,12 +76,13 @@ def closed(task_id: str | None = None) -> ConfigurationError:
     return error
 
 
-def drained(*, is_taken: bool) -> ConfigurationError:
-    """Return the error for a job that a drained run has read and not taken up; another call may have sent it."""
-    if not is_taken:
-        return ConfigurationError("withdrawn before it was sent; nothing was charged")
-    error = ConfigurationError("the run was drained before it took this job up; another call has sent it")
+def died(crash: BaseException | None) -> ConfigurationError:
+    """Return the error of a pool whose poller has died; None as its cause means that it was cancelled."""
+    reason = "it was cancelled from outside" if crash is None else f"{type(crash).__name__}: {crash}"
+    error = ConfigurationError(f"the poller of this pool has died ({reason}); accepted tasks go on at the service")
     error.may_resubmit = False
+    error.advice = "Open a new pool with the same journal and run the jobs again: it waits for what was accepted."
+    error.__cause__ = crash
     return error
 
 

@@ -15,9 +15,10 @@ from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
 from ..errors import EvolinkError, TaskNotFoundError
 from ..events import Emit, JobEnded
-from ..jobs import Completed, Failed, KeySet, Outcome
+from ..jobs import Completed, Failed, Outcome
 from ..journal import Journal
-from ..submitting import SendLoop
+from ..purchases import Book
+from ..submitting import SendLoop, Submission
 from ..task import Snapshot
 from .work import Save
 
@@ -27,6 +28,7 @@ class Ends:
 
     Args:
         journal: Told before the observer and the caller.
+        book: Knows which ends are new.
         budget_queue: Told what a job has cost.
         send_loop: Writes to the journal.
         emit: Told of each outcome.
@@ -36,17 +38,23 @@ class Ends:
         credits_used: Credits charged for the jobs of this pool.
     """
 
-    def __init__(self, journal: Journal, budget_queue: BudgetQueue, send_loop: SendLoop, emit: Emit | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        book: Book[Submission],
+        budget_queue: BudgetQueue,
+        send_loop: SendLoop,
+        emit: Emit | None,
+    ) -> None:
         self.counts: Counter[type[Outcome]] = Counter()
         self.credits_used: float = 0.0
         self._journal = journal
+        self._book = book
         self._budget_queue = budget_queue
         self._send_loop = send_loop
         self._emit = emit
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._concluding: set[asyncio.Task[None]] = set()
-        self._jobs = KeySet()
-        self._tasks = KeySet()
 
     def tally(self, outcome: Outcome, *, is_charged: bool = True) -> None:
         """Count an outcome."""
@@ -66,12 +74,10 @@ class Ends:
             if isinstance(last, TaskNotFoundError) and outcome.task_id is not None:
                 await self._write(self._journal.missing(outcome.key, outcome.task_id))
             return True
-        is_first_of_task = self._tasks.add(last.task_id)
-        # Who waits for a bare task id, after its job was told and forgotten, brings no new end.
-        is_bare = outcome.key == last.task_id
-        if not self._jobs.add(f"{outcome.key}\0{last.task_id}") or (is_bare and not is_first_of_task):
+        end = self._book.ended(outcome.key, last.task_id)
+        if not end.is_new:
             return False
-        self.tally(outcome, is_charged=is_first_of_task)
+        self.tally(outcome, is_charged=end.is_charged)
         self._budget_queue.settled(outcome)
         await self._write(self._journal.ended(outcome))
         return True

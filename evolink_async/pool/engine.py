@@ -7,32 +7,28 @@ nothing of it is tied to the caller's cancel scopes.
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from collections.abc import Hashable
-from typing import TypeAlias
+import copy
 
 import attrs
 
 from ..budget import BudgetQueue
-from ..client import AnySession, Session
+from ..client import Session
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
-from ..errors import ConfigurationError, EvolinkError, JournalError
+from ..errors import ConfigurationError
 from ..events import Emit
-from ..jobs import Accepted, Completed, Failed, Timing, Unknown
-from ..journal import Journal, Known
-from ..polling import Account, Poller, WatchedTask, Watcher, Watchlist, status_answered
-from ..settings import Cadence, Limits
+from ..jobs import Completed, Failed, Unknown
+from ..journal import Journal
+from ..polling import Poller, Watchlist
+from ..settings import Limits
 from ..submitting import SendLoop, Submitter
-from ..task import Snapshot, TaskState
+from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
-from .conclusion import closed, conclude, outcome_of
+from .conclusion import closed, died
 from .ends import Ends
 from .stats import Stats
+from .task_waits import TaskWaits
 from .work import Work
-
-Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -46,7 +42,6 @@ class Engine:
         local_files: Measures and uploads the files that jobs name.
         journal: Where jobs are written down.
         limits: How much may go on at once.
-        cadence: How often tasks are polled.
         requests: Permits for HTTP calls to the API.
         in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
@@ -55,6 +50,7 @@ class Engine:
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
+        task_waits: Everybody who waits for a task by its id.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
     """
@@ -65,7 +61,6 @@ class Engine:
     local_files: LocalFiles
     journal: Journal
     limits: Limits
-    cadence: Cadence
     requests: Limiter
     in_flight: Limiter
     downloads: Limiter
@@ -75,11 +70,12 @@ class Engine:
     submitter: Submitter
     emit: Emit | None
     ends: Ends
+    task_waits: TaskWaits
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
-    _waiters: dict[asyncio.Future[Ended], str] = attrs.field(init=False, factory=dict[asyncio.Future[Ended], str])
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
     _closed: bool = attrs.field(init=False, default=False)
+    _death: ConfigurationError | None = attrs.field(init=False, default=None)
     _background: asyncio.Task[None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -110,7 +106,7 @@ class Engine:
         """
         self.check_loop()
         if self._closed:
-            raise closed()
+            raise copy.copy(self._death) if self._death is not None else closed()
 
     def check_loop(self) -> None:
         """Refuse to be used from another event loop than the one that opened it.
@@ -124,111 +120,6 @@ class Engine:
             here = None
         if here is not self._loop:
             raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
-
-    def _account(self, accepted: Accepted | None) -> Account:
-        """The session that made a task, or all of them in turn when nobody remembers."""
-        owner = next((s for s in self.sessions if accepted and s.fingerprint == accepted.session), None)
-        return owner or (self.sessions[0] if len(self.sessions) == 1 else AnySession(self.sessions))
-
-    async def account(self, task_id: str) -> Account:
-        """The session that made a task, as the journal knows it."""
-        try:
-            owner = await self._owner(task_id)
-        except JournalError:
-            owner = None  # looking is worth more than knowing where
-        return self._account(_accepted(owner))
-
-    async def _owner(self, task_id: str) -> Known | None:
-        return (await self.journal.owner((task_id,))).get(task_id)
-
-    def follow(
-        self,
-        task_id: str,
-        watcher: Watcher,
-        *,
-        duration_class: Hashable = None,
-        accepted: Accepted | None = None,
-        account: Account | None = None,
-    ) -> WatchedTask:
-        """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
-
-        What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
-        """
-        age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
-        is_new = age < self.cadence.first_look
-        return self.tasks.watch(
-            task_id,
-            account or self._account(accepted),
-            watcher,
-            # How long a task still runs when it is taken up says nothing of how long it runs in all.
-            duration_class=duration_class if is_new else (duration_class, "taken up"),
-            age=age if is_new else 0.0,
-            accepted_at=accepted.accepted_at if accepted else None,
-            estimated=accepted.snapshot.estimated_seconds if accepted else None,
-            credits_reserved=accepted.credits_reserved if accepted else None,
-            within=None if is_new else 0.0,
-        )
-
-    async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
-        """How a task ends, from the journal or by polls; None when `timeout` seconds were not enough."""
-        owner = await self._owner(task_id)
-        if owner is None and (ended_before := (await self.journal.outcome((task_id,))).get(task_id)) is not None:
-            return ended_before
-        accepted = _accepted(owner)
-        if duration_class is None and accepted is not None:
-            duration_class = (accepted.snapshot.model, None, None)
-        ended = await self._end_of(task_id, accepted, timeout, duration_class)
-        if ended is None:
-            return None
-        # Asked again: the reply to its submit may have come after us.
-        owner = await self._owner(task_id) or owner
-        outcome = await self.ends.recorded(ended[1], task_id) or conclude(
-            owner.standing.key if owner else task_id, *ended
-        )
-        await self.ends.conclude(outcome, ended[1])
-        self.journal.taken(outcome)
-        return outcome
-
-    async def _end_of(
-        self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
-    ) -> Ended | None:
-        """How the watching of a task ends; None when time was up, and the task still running at a last poll."""
-        if self._closed:  # while the journal was read
-            raise closed(task_id)
-        waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-
-        def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
-            if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
-                waiter.set_result((entry, seen))
-
-        entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted)
-        self._waiters[waiter] = task_id
-        try:
-            await asyncio.wait([waiter], timeout=timeout)
-            if not waiter.done():
-                await self.last_poll(entry)
-            return waiter.result() if waiter.done() else None
-        finally:
-            del self._waiters[waiter]
-            if waiter.done() and not waiter.cancelled():
-                waiter.exception()  # closing told it, and the last poll too
-            self.tasks.unwatch(entry, heard)
-
-    async def last_poll(self, entry: WatchedTask) -> None:
-        """Poll a task when somebody's time is up, as the last planned poll may have been long before."""
-        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-
-        def then(seen: Snapshot | EvolinkError) -> None:
-            if not answer.done():
-                answer.set_result((entry, seen))
-
-        if not self.tasks.look(entry, then):
-            return
-        self._waiters[answer] = entry.task_id
-        try:
-            await answer
-        finally:
-            del self._waiters[answer]
 
     def stats(self) -> Stats:
         """Figures of this moment."""
@@ -257,38 +148,15 @@ class Engine:
             downloading=self.downloads.used,
         )
 
-    async def poll(self, task_id: str) -> Snapshot | EvolinkError:
-        """Look at a task once, now."""
-        at = time.time()
-        async with self.requests:
-            seen = await (await self.account(task_id)).poll(task_id)
-        if self.emit is not None:
-            self.emit(status_answered(at, time.time() - at, [task_id], seen))
-        if isinstance(seen, Snapshot) and seen.is_final:
-            await self.noticed(seen)
-        return seen
-
-    async def noticed(self, seen: Snapshot) -> None:
-        """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
-        if self._closed:  # and so is the journal: the next pool finds the end again
-            return
-        owner = await self._owner(seen.task_id)
-        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
-            return
-        accepted = _accepted(owner)
-        accepted_at = accepted.accepted_at if accepted is not None else None
-        timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
-        await self.ends.conclude(outcome, seen)
-        self.journal.taken(outcome)
-
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""
         crash = None if background.cancelled() else background.exception()
-        for waiter, task_id in self._waiters.items():
-            if not waiter.done():
-                waiter.set_exception(crash or closed(task_id))
-        error = crash or closed()
+        if not self._closed:
+            # Without polls no end would ever be seen, so nothing more is bought.
+            self._death = died(crash)
+            self.stop_buying()
+        error = crash or self._death or closed()
+        self.task_waits.stop(error)
         for channel in list(self.channels):
             channel.finish(error)
         for run in list(self.runs):
@@ -298,8 +166,9 @@ class Engine:
         """Begin nothing new, from this moment on."""
         self._closed = True
         self.send_loop.is_closing = True
+        self.task_waits.shut()
         for run in list(self.runs):
-            run.shut(closed())
+            run.shut(self._death or closed())
 
     async def aclose(self) -> None:
         """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
@@ -317,7 +186,3 @@ class Engine:
         await self.journal.aclose()
         if not self._background.cancelled() and (crash := self._background.exception()) is not None:
             raise crash
-
-
-def _accepted(owner: Known | None) -> Accepted | None:
-    return owner.standing if owner is not None and isinstance(owner.standing, Accepted) else None

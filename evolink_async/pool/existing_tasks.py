@@ -45,7 +45,7 @@ class ExistingTasks(Lifetime):
         # Raises for an id that no task has, before anything is sent.
         encode_poll(task_id)
         check_timeout(timeout)
-        outcome = await engine.wait(task_id, timeout, duration_class)
+        outcome = await engine.task_waits.wait(task_id, timeout, duration_class)
         if outcome is None:
             raise deadline(task_id, timeout or 0.0)
         if isinstance(outcome, Completed):
@@ -63,7 +63,7 @@ class ExistingTasks(Lifetime):
         """
         engine = self._open_engine()
         encode_poll(task_id)
-        seen = await engine.poll(task_id)
+        seen = await engine.task_waits.poll(task_id)
         if isinstance(seen, EvolinkError):
             raise seen
         return seen

@@ -61,7 +61,7 @@ def _downloads(
         engine.downloads,
         template=template,
         policy=policy,
-        poll=engine.poll,
+        poll=engine.task_waits.poll,
         max_bytes=http.max_download_bytes,
         journal=engine.journal,
         emit=engine.emit,

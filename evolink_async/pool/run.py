@@ -15,10 +15,11 @@ from ..errors import ConfigurationError, EvolinkError, PreflightError
 from ..jobs import Accepted, Completed, Failed, Job, KeyAssigner, Outcome, duration_class
 from ..params import AnyParams
 from ..polling import WatchedTask
+from ..purchases import withdrawn
 from ..settings import Limits
 from ..submitting import Submission, Submitted
 from ..task import Snapshot
-from .conclusion import conclude, deadline, drained
+from .conclusion import conclude, deadline
 from .engine import Engine
 from .job_source import JobSource, read_jobs
 from .watched_jobs import WatchedJobs
@@ -95,14 +96,13 @@ class Run:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            # Nobody cancelled this task, so the input let a cancellation of its own out. That is no quiet end.
+            # Nobody cancelled this task: the input let a cancellation of its own out.
             self._failure = ConfigurationError("the input of the run raised CancelledError; nothing more was read")
         except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
             self._failure = error
 
     def _has_read(self, _: asyncio.Task[None] | None = None) -> None:
-        # Not in a `finally` of the feeder: a task that is cancelled before its first step runs none.
-        self._reading = False
+        self._reading = False  # not in a `finally` of the feeder: one that is cancelled before its first step runs none
         self._finish_if_done()
 
     async def _make_room(self) -> None:
@@ -140,15 +140,14 @@ class Run:
             self._go_on_with(job, submission)
 
     def _refuse(self, key: str, error: EvolinkError) -> None:
-        """Tell of a wish that is none."""
         self._read_ahead.release()
         self._tell(Failed(key, error))
 
     async def _refuse_drained(self, item: Job | AnyParams) -> None:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
-        is_taken = isinstance(item, Job) and await self._engine.submitter.is_taken(item)
+        key, is_taken = getattr(item, "key", "?"), isinstance(item, Job) and await self._engine.submitter.is_taken(item)
         if not self._closed:
-            self._refuse(getattr(item, "key", "?"), drained(is_taken=is_taken))
+            self._refuse(key, withdrawn(key, is_taken=is_taken).error)
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         submission = self._submitting.pop(future)
@@ -157,7 +156,7 @@ class Run:
             # More of the same would follow: buy no more, and raise it after the last outcome.
             self._failure = submission.stops_runs
             self.drain()
-        self._go_on_with(submission.job, submission.outcome)
+        self._go_on_with(submission.job, self._engine.submitter.outcome(submission))
         self._finish_if_done()
 
     def _go_on_with(self, job: Job, submitted: Submitted) -> None:
@@ -179,7 +178,7 @@ class Run:
             self._put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
-        entry = self._engine.follow(
+        entry = self._engine.task_waits.follow(
             accepted.task_id, self._watcher, duration_class=duration_class(job.params), accepted=accepted
         )
         if not self._watched.add(entry, job.key):
@@ -197,7 +196,7 @@ class Run:
 
     async def _poll_once_more(self, entry: WatchedTask, timeout: float) -> None:
         """Give a task up only after a poll at the deadline."""
-        await self._engine.last_poll(entry)
+        await self._engine.task_waits.last_poll(entry)
         if entry in self._watched:
             self._ended(entry, deadline(entry.task_id, timeout))
 
@@ -206,7 +205,6 @@ class Run:
             self._conclude(self._end(conclude(key, entry, last), last))
 
     def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
-        """Hear nothing more of a task; gives the jobs it was for."""
         keys = self._watched.pop(entry)
         self._engine.tasks.unwatch(entry, self._watcher)
         for _ in keys:

@@ -140,12 +140,12 @@ class SnapshotStream(Stream[Snapshot]):
         feed = self._feed or await self._begin()
         seen = await feed.news.get()
         if seen.is_final:
-            await self._engine.noticed(seen)
+            await self._engine.task_waits.noticed(seen)
         return seen
 
     async def _begin(self) -> _SnapshotFeed:
         self._engine.check()
-        account = await self._engine.account(self._task_id)
+        account = await self._engine.task_waits.account(self._task_id)
         self._engine.check()  # it may have been closed while the journal was read
         # Another task may read the stream, and have begun meanwhile.
         if self._feed is None:
@@ -171,7 +171,7 @@ class _SnapshotFeed:
         self.news: Channel[Snapshot] = Channel()
         self._engine = engine
         self._last: tuple[str, int | None] | None = None
-        self._entry = engine.follow(task_id, self._polled, account=account)
+        self._entry = engine.task_waits.follow(task_id, self._polled, account=account)
         engine.channels.add(self.news)
 
     def _polled(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:

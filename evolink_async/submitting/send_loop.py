@@ -26,6 +26,7 @@ from ..errors import (
 from ..events import Emit
 from ..jobs import Accepted, Failed, Unknown
 from ..journal import Journal
+from ..purchases import withdrawn
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles
@@ -34,7 +35,7 @@ from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
 from .service_facts import ServiceFacts
-from .submission_state import Submission, Submitted, withdrawn
+from .submission_state import Submission, Submitted
 from .submit_queue import SubmitQueue
 
 
@@ -174,7 +175,7 @@ class SendLoop:
         if not self._is_wanted(submission) or not may_go:
             if submission.doubt is None:
                 await self.record(self._journal.refused(submission.job.key))
-            return None if self._is_wanted(submission) else withdrawn(submission.job).error
+            return None if self._is_wanted(submission) else withdrawn(submission.job.key).error
         verdict = await self._post(submission, turn)
         if isinstance(verdict, Snapshot):
             return await self._take(submission, verdict)
@@ -241,7 +242,7 @@ class SendLoop:
 
     def _is_wanted(self, submission: Submission) -> bool:
         """Whether it may be sent again: somebody wants it, and the pool is not closing."""
-        return bool(submission.owners) and not self.is_closing
+        return submission.is_wanted and not self.is_closing
 
     async def _give_up(self, submission: Submission, session: Session, error: EvolinkError) -> Failed | Unknown:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""

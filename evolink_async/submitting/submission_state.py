@@ -15,11 +15,12 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import ConfigurationError, EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
+from ..errors import EvolinkError, InterceptedError, OutageError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest
 from ..journal import Intent, Known
 from ..params import AnyParams, dump_params, local_media
+from ..purchases import Purchase
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit
@@ -30,57 +31,36 @@ MAX_DISLIKES = 3
 """Refusals on the way after which a firewall may dislike the prompt, if other jobs are accepted meanwhile."""
 
 
-@attrs.define(eq=False)
-class Submission:
-    """A job, its request, and what has become of its sends.
+@attrs.define(eq=False, kw_only=True)
+class Submission(Purchase):
+    """A purchase with its request, and what has become of its sends.
 
     Attributes:
-        job: The job.
         request: The paid request, the same bytes at every send.
-        idempotency_key: What the purchase goes by at the service.
         price_class: What its price goes by.
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it was sent to last.
-        doubt: Why it may have been accepted, once a send left that open.
         dislikes: How often something on the way refused it; see `InterceptedError`.
         dislike: The last of these refusals.
         disliked_at: Monotonic seconds of the first.
-        accepted: Its task, as soon as the service has named it.
-        holds_credits: Whether the budget holds credits for it.
-        is_learner: Whether it finds out the price of its class, so that nothing else is sent meanwhile.
-        owners: Who wants it, each a value of its own; without one it is not sent, or not again.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
-        under_way: Whether it is between the first journal entry of a send and the decision that follows; it must not
-            be cut short then.
-        is_withdrawn: Whether it was taken back while it waited.
-        failure: An exception that no rule expects, if one ended it.
         task: What carries it out.
     """
 
-    job: Job
     request: Request
-    idempotency_key: str
     price_class: PriceClass
     resend: Resend
     digest: str
     lacks_files: bool = False
     session: Session | None = None
-    doubt: SubmissionUnknownError | None = None
     dislikes: int = 0
     dislike: InterceptedError | None = None
     disliked_at: float = 0.0
-    accepted: Accepted | None = None
-    holds_credits: bool = False
-    is_learner: bool = False
     sent_at: float = 0.0
     seconds: float = 0.0
-    owners: set[object] = attrs.field(factory=set[object])
-    under_way: bool = False
-    is_withdrawn: bool = False
-    failure: Exception | None = None
     task: asyncio.Task[Submitted] | None = None
 
     @classmethod
@@ -102,7 +82,15 @@ class Submission:
         if body is not None:
             # Whatever the links of its files, or its `callback_url`, would be today.
             request, lacks_files = attrs.evolve(request, body=body), False
-        return cls(job, request, key, priced, Resend(policy), digest(job.params), lacks_files)
+        return cls(
+            job=job,
+            idempotency_key=key,
+            request=request,
+            price_class=priced,
+            resend=Resend(policy),
+            digest=digest(job.params),
+            lacks_files=lacks_files,
+        )
 
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
@@ -116,11 +104,8 @@ class Submission:
     @property
     def outcome(self) -> Submitted:
         """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
-        if self.accepted is not None:
-            return self.accepted
-        if self.task is not None and self.task.done() and not self.task.cancelled():
-            return self.task.result()
-        return Unknown(self.job.key, self.doubt) if self.doubt is not None else withdrawn(self.job)
+        is_over = self.task is not None and self.task.done() and not self.task.cancelled()
+        return self.task.result() if self.task is not None and is_over and self.accepted is None else self.standing()
 
     @property
     def stops_runs(self) -> Exception | None:
@@ -182,8 +167,3 @@ def started(job: Job, known: Known | None) -> JobStarted:
     standing = known.standing if known is not None else None
     task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
-
-
-def withdrawn(job: Job) -> Failed:
-    """The outcome of a job that was given up before it was sent."""
-    return Failed(job.key, ConfigurationError("withdrawn before it was sent; nothing was charged"))

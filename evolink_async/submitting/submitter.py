@@ -14,11 +14,12 @@ from ..errors import JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
+from ..purchases import Book, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import may_send_again
 from .send_loop import SendLoop
-from .submission_state import Submission, Submitted, started, withdrawn
+from .submission_state import Submission, Submitted, started
 
 
 class Submitter:
@@ -31,6 +32,7 @@ class Submitter:
         budget_queue: Where jobs get their credits.
         local_files: Gives local files their URLs.
         loop: Carries submissions out.
+        book: The submissions under way, by the keys of their jobs.
         emit: Told what happens.
     """
 
@@ -42,6 +44,7 @@ class Submitter:
         budget_queue: BudgetQueue,
         local_files: LocalFiles,
         loop: SendLoop,
+        book: Book[Submission],
         *,
         emit: Emit | None = None,
     ) -> None:
@@ -51,9 +54,9 @@ class Submitter:
         self._budget_queue = budget_queue
         self._local_files = local_files
         self._loop = loop
+        self._book = book
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
-        self._by_key: dict[str, Submission] = {}
         self._look_ups: dict[str, asyncio.Future[None]] = {}
 
     async def start(self, job: Job, owner: object) -> Submission | Submitted:
@@ -72,20 +75,21 @@ class Submitter:
         # older than a purchase never starts a second one. From the answer to the registration there is no await.
         while (look_up := self._look_ups.get(job.key)) is not None:
             await asyncio.wait([look_up])
-        running = self._by_key.get(job.key)
+        running = self._book.find(job.key)
         if running is not None:
             return self._join(running, job, owner)
         known = await self._look_up(job)
         if self._emit is not None:
             self._emit(started(job, known))
         if self._loop.is_closing:  # it may have begun to while the journal was read
-            return withdrawn(job) if known is None else known.standing
+            return withdrawn(job.key) if known is None else known.standing
         submission = Submission.of(job, self._policy, self._local_files) if known is None else self._resumed(job, known)
         if not isinstance(submission, Submission):
             return submission
         submission.owners.add(owner)
         submission.task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
-        self._submissions[submission.task] = self._by_key[job.key] = submission
+        self._submissions[submission.task] = submission
+        self._book.enter(submission)
         submission.task.add_done_callback(self._ended)
         return submission
 
@@ -100,10 +104,21 @@ class Submitter:
             raise found
         return found
 
+    def is_under_way(self, key: str) -> bool:
+        """Whether a job is being submitted."""
+        return self._book.find(key) is not None
+
+    def outcome(self, submission: Submission) -> Submitted:
+        """Return what became of a submission that has ended, for one who has let go of it."""
+        is_unsent = submission.is_withdrawn and submission.doubt is None and submission.accepted is None
+        if is_unsent and self.is_under_way(submission.job.key):
+            return withdrawn(submission.job.key, is_taken=True)
+        return submission.outcome
+
     async def is_taken(self, job: Job) -> bool:
         """Whether the job is being submitted, or the journal knows what became of it."""
         try:
-            return job.key in self._by_key or job.key in await self._journal.known((job,))
+            return self.is_under_way(job.key) or job.key in await self._journal.known((job,))
         except JournalError:  # a file that cannot be read: not certainly unsent
             return True
 
@@ -129,12 +144,7 @@ class Submitter:
         return running
 
     def _ended(self, task: asyncio.Task[Submitted]) -> None:
-        self._forget(self._submissions.pop(task))
-
-    def _forget(self, submission: Submission) -> None:
-        """Free the key. A submission that was withdrawn may have a successor under the same key already."""
-        if self._by_key.get(submission.job.key) is submission:
-            del self._by_key[submission.job.key]
+        self._book.leave(self._submissions.pop(task))
 
     def release(self, submission: Submission, owner: object) -> None:
         """Let go of a submission; releasing twice changes nothing.
@@ -142,8 +152,7 @@ class Submitter:
         Without an owner it is withdrawn if it waits. A request under way goes on, to learn its task id, and is not sent
         again if it is refused.
         """
-        submission.owners.discard(owner)
-        if not submission.owners and not submission.under_way:
+        if submission.release(owner):
             self._withdraw(submission)
 
     def _withdraw(self, submission: Submission) -> None:
@@ -152,7 +161,7 @@ class Submitter:
         if task is None or task.done() or submission.is_withdrawn:
             return
         submission.is_withdrawn = True
-        self._forget(submission)
+        self._book.leave(submission)
         if submission.doubt is None:
             self._loop.release_credits(submission)
         task.cancel()
@@ -213,4 +222,4 @@ class Submitter:
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
         self._loop.release_credits(submission)
-        return withdrawn(submission.job)
+        return withdrawn(submission.job.key)

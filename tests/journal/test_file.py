@@ -298,7 +298,7 @@ def every_statement() -> Iterator[tuple[str, str]]:
                 yield name, value
     before = ("planned", "submitting", "in_doubt")
     yield "upsert", statements._upsert_query(("state", "model", "path", "body", "digest", "shape"), before)
-    yield "update", statements._update_query(("state",))
+    yield "update", statements._update_query(("state",), ("submitting",))
     yield "end", statements._end_query(("state",))
 
 

@@ -30,13 +30,14 @@ DOORS = {
     "wire": "errors frozen json_text media params settings task urls",
     "client": "errors events settings task version wire",
     "budget": "errors jobs json_text",
-    "journal": "budget errors jobs json_text media params task wire",
+    "purchases": "errors jobs",
+    "journal": "budget errors jobs json_text media params purchases task wire",
     "polling": "concurrency errors events settings task",
     "downloads": "client concurrency errors events jobs journal regular_file settings task urls",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",
-    "submitting": "budget client concurrency errors events jobs journal params settings task uploads wire",
-    "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling settings "
-    "submitting task uploads urls wire",
+    "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
+    "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
+    "settings submitting task uploads urls wire",
     "telemetry": "errors events jobs version",
     "emulator": "client params settings",
     "cli": "client downloads errors events jobs journal json_text media models params pool settings task uploads "

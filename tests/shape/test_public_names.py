@@ -43,6 +43,7 @@ PUBLIC = {
 """The public import paths: those that the pages name and SECURITY.md makes promises for."""
 
 MUTABLE = {
+    "Purchase": "who wants it and what is known of it changes while it is under way",
     "PollTrouble": "counts the polls of one task that do not go as usual",
     "WatchedTask": "a hundred thousand of them, changed at each look",
     "Pacing": "the one place that all of a pool's looks take their pace from",

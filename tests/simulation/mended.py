@@ -521,4 +521,175 @@ CASCADES = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES)
+LAST_WORDS = (
+    Known(
+        pattern="1 one outcome: a deadline passed without a last poll",
+        why="`wait(timeout)` sends no second poll while its first is unanswered, here for more than the time-out.",
+        script=Script(
+            salt=982836,
+            wishes=(Wish(key="j40", life=5.0),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j40",)),
+                Wait(at=1.0, name="wait2", job="j40", timeout=20.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: ConfigurationError with may_resubmit, told of a paid job",
+        why="A call that begins while the pool closes does not look whether its job is paid.",
+        script=Script(
+            salt=2,
+            in_flight=1,
+            wishes=(
+                Wish(key="j2"),
+                Wish(key="j7"),
+                Wish(key="j8", life=120.0),
+                Wish(key="j9"),
+                Wish(key="j13", life=120.0),
+                Wish(key="j18"),
+            ),
+            steps=(
+                Run(at=81.0, name="retry11", jobs=("j13", "j7", "j2", "j8", "j18", "j9")),
+                Run(at=389.0, name="retry1", jobs=("j7", "j18", "j2")),
+                Run(at=389.0, name="retry10", jobs=("j18", "j2", "j8")),
+                Submit(at=549.64, name="submit0", job="j2"),
+                ClosePool(at=549.64),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though it fits",
+        why="A job of unknown price waits for the learner of its class. If nobody waits for that one, it is refused"
+        " after a moment, although a second learner would be allowed.",
+        script=Script(
+            budget=300.0,
+            says_price=False,
+            wishes=(Wish(key="j1"), Wish(key="j9")),
+            steps=(Run(at=0.0, name="run0", jobs=("j1",)), Submit(at=0.0, name="submit0", job="j9")),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though credits may come free",
+        why="Credits held for a task of an earlier process come free only when somebody waits for that task.",
+        script=Script(
+            journal="file",
+            budget=10.0,
+            wishes=(Wish(key="j4"), Wish(key="j7")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j7",)),
+                Crash(at=2.0),
+                Run(at=310.0, name="rerun", jobs=("j4",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="5 told once: JobEnded more than once",
+        why="A job whose doubt is being sent again has no task id yet; who waits for its task by the id has no job, and"
+        " both ends are told.",
+        script=Script(
+            resubmit="same_key",
+            in_flight=1,
+            wishes=(
+                Wish(key="j0", sends=("503_code_paid", "422")),
+                Wish(key="j3"),
+                Wish(key="j4", life=120.0),
+            ),
+            steps=(
+                Generate(at=14.0, name="generate0", job="j0"),
+                Run(at=150.0, name="retry1", jobs=("j3", "j4", "j0")),
+                Wait(at=275.0, name="wait2", job="j0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: no outcome, and the stream ended because the pool was closed",
+        why="A pool closed its runs one after the other, and a run could end by itself meanwhile, its outcomes lost.",
+        script=Script(
+            in_flight=4,
+            wishes=tuple(Wish(key=key) for key in ("j2", "j4", "j8", "j9", "j10")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j4", "j8", "j2", "j10")),
+                Run(at=1.0, name="run2", jobs=("j9",)),
+                ClosePool(at=5.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: a deadline passed without a last poll",
+        why="A task whose key is not known was asked of no other key when the first had no credits.",
+        script=Script(
+            sessions=3,
+            wishes=(Wish(key="j0"), Wish(key="j1")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1",)),
+                Generate(at=0.0, name="generate0", job="j0"),
+                Watch(at=505.0, name="watch3", job="j0"),
+                Revoke(at=505.0, session=0, seconds=400.0, reply="402"),
+                Wait(at=615.0, name="wait0", job="j1", timeout=20.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's refusal fails a job that another key may buy",
+        why="Past patience, jobs were told of the key that was refused, and not of the outage that held the other.",
+        script=Script(
+            sessions=2,
+            wishes=(Wish(key="j0", sends=("499_paid",)), Wish(key="j1"), Wish(key="j4")),
+            steps=(
+                Revoke(at=0.0, session=0, seconds=400.0),
+                Submit(at=60.0, name="submit0", job="j0"),
+                Outage(at=164.0, seconds=200.0, reply="undelivered", reads=True),
+                Run(at=310.0, name="rerun", jobs=("j1", "j4")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="7 nothing left: a task is left after closing",
+        why="An end that a watch had seen was still being written when the journal was closed.",
+        script=Script(
+            salt=632745,
+            slow_disk=True,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Run(at=0.0, name="run1", jobs=("j0",), timeout=1.0),
+                Watch(at=31.0, name="watch2", job="j0"),
+                ClosePool(at=33.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: ConfigurationError with may_resubmit, told of a paid job",
+        why="A run that was drained told a job as withdrawn in the moment in which another call began to send it.",
+        script=Script(
+            wishes=(Wish(key="j0", sends=("404_page",)),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Submit(at=0.23, name="submit0", job="j0"),
+                Drain(at=0.23, run="run0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: AuthenticationError with may_resubmit, told of a paid job",
+        why="A journal in memory forgot a job whose end was not taken yet, when another run had failed to watch it.",
+        script=Script(
+            salt=5,
+            submits=2,
+            wishes=(
+                Wish(key="j0", sends=("429_400",)),
+                Wish(key="j4"),
+                Wish(key="j5"),
+                Wish(key="j6", sends=("409",)),
+                Wish(key="j7"),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j7", "j6", "j0", "j5", "j4"), pause=30.0),
+                Revoke(at=38.0, session=0, seconds=400.0),
+                Run(at=42.0, name="run1", jobs=("j7",)),
+                Run(at=97.0, name="run2", jobs=("j7",)),
+            ),
+        ),
+    ),
+)
+
+MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS)

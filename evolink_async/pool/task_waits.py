@@ -1,0 +1,204 @@
+"""Waiting for tasks by their ids, and polling one at once: for callers who hold an id, not a job.
+
+Runs watch their tasks through `follow` too. What an end changes is in `ends`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Hashable
+from typing import TypeAlias
+
+from ..client import AnySession, Session
+from ..concurrency import Limiter
+from ..errors import EvolinkError, JournalError
+from ..events import Emit
+from ..jobs import Accepted, Completed, Failed, Timing
+from ..journal import Journal, Known
+from ..polling import Account, WatchedTask, Watcher, Watchlist, status_answered
+from ..settings import Cadence
+from ..task import Snapshot, TaskState
+from .conclusion import PoolClosedError, closed, conclude, outcome_of
+from .ends import Ends
+
+Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
+
+
+class TaskWaits:
+    """Everybody who waits for a task of a pool.
+
+    Args:
+        sessions: One for each API key.
+        journal: Knows the jobs of tasks.
+        tasks: The tasks that are watched.
+        cadence: How often tasks are polled.
+        requests: Permits for HTTP calls.
+        ends: What the ends of jobs change.
+        emit: Told what happens.
+    """
+
+    def __init__(
+        self,
+        sessions: tuple[Session, ...],
+        journal: Journal,
+        tasks: Watchlist,
+        cadence: Cadence,
+        requests: Limiter,
+        ends: Ends,
+        emit: Emit | None,
+    ) -> None:
+        self._sessions = sessions
+        self._journal = journal
+        self._tasks = tasks
+        self._cadence = cadence
+        self._requests = requests
+        self._ends = ends
+        self._emit = emit
+        self._waiters: dict[asyncio.Future[Ended], str] = {}
+        self._is_closed = False
+
+    def shut(self) -> None:
+        """Write down no further ends: the journal is about to be closed."""
+        self._is_closed = True
+
+    def stop(self, error: BaseException) -> None:
+        """Tell everybody who waits that nothing will come any more; after closing, that his task goes on."""
+        for waiter, task_id in self._waiters.items():
+            if not waiter.done():
+                waiter.set_exception(closed(task_id) if isinstance(error, PoolClosedError) else error)
+
+    def _account(self, accepted: Accepted | None) -> Account:
+        """The session that made a task, or all of them in turn when nobody remembers."""
+        owner = next((s for s in self._sessions if accepted and s.fingerprint == accepted.session), None)
+        return owner or (self._sessions[0] if len(self._sessions) == 1 else AnySession(self._sessions))
+
+    async def account(self, task_id: str) -> Account:
+        """The session that made a task, as the journal knows it."""
+        try:
+            owner = await self._owner(task_id)
+        except JournalError:
+            owner = None  # looking is worth more than knowing where
+        return self._account(_accepted(owner))
+
+    async def _owner(self, task_id: str) -> Known | None:
+        return (await self._journal.owner((task_id,))).get(task_id)
+
+    def follow(
+        self,
+        task_id: str,
+        watcher: Watcher,
+        *,
+        duration_class: Hashable = None,
+        accepted: Accepted | None = None,
+        account: Account | None = None,
+    ) -> WatchedTask:
+        """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
+
+        What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
+        """
+        age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
+        is_new = age < self._cadence.first_look
+        return self._tasks.watch(
+            task_id,
+            account or self._account(accepted),
+            watcher,
+            # How long a task still runs when it is taken up says nothing of how long it runs in all.
+            duration_class=duration_class if is_new else (duration_class, "taken up"),
+            age=age if is_new else 0.0,
+            accepted_at=accepted.accepted_at if accepted else None,
+            estimated=accepted.snapshot.estimated_seconds if accepted else None,
+            credits_reserved=accepted.credits_reserved if accepted else None,
+            within=None if is_new else 0.0,
+        )
+
+    async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
+        """How a task ends, from the journal or by polls; None when `timeout` seconds were not enough."""
+        owner = await self._owner(task_id)
+        if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
+            return ended_before
+        accepted = _accepted(owner)
+        if duration_class is None and accepted is not None:
+            duration_class = (accepted.snapshot.model, None, None)
+        ended = await self._end_of(task_id, accepted, timeout, duration_class)
+        if ended is None:
+            return None
+        # Asked again: the reply to its submit may have come after us.
+        owner = await self._owner(task_id) or owner
+        outcome = await self._ends.recorded(ended[1], task_id) or conclude(
+            owner.standing.key if owner else task_id, *ended
+        )
+        await self._ends.conclude(outcome, ended[1])
+        self._journal.taken(outcome)
+        return outcome
+
+    async def _end_of(
+        self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
+    ) -> Ended | None:
+        """How the watching of a task ends; None when time was up, and the task still running at a last poll."""
+        if self._is_closed:  # while the journal was read
+            raise closed(task_id)
+        waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def heard(entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
+            if (isinstance(seen, EvolinkError) or seen.is_final) and not waiter.done():
+                waiter.set_result((entry, seen))
+
+        entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted)
+        self._waiters[waiter] = task_id
+        try:
+            await asyncio.wait([waiter], timeout=timeout)
+            if not waiter.done():
+                await self.last_poll(entry)
+            return waiter.result() if waiter.done() else None
+        finally:
+            del self._waiters[waiter]
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()  # closing told it, and the last poll too
+            self._tasks.unwatch(entry, heard)
+
+    async def last_poll(self, entry: WatchedTask) -> None:
+        """Poll a task when somebody's time is up, as the last planned poll may have been long before."""
+        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def then(seen: Snapshot | EvolinkError) -> None:
+            if not answer.done():
+                answer.set_result((entry, seen))
+
+        if not self._tasks.look(entry, then):
+            return
+        self._waiters[answer] = entry.task_id
+        try:
+            await answer
+        finally:
+            del self._waiters[answer]
+
+    async def poll(self, task_id: str) -> Snapshot | EvolinkError:
+        """Look at a task once, now."""
+        at = time.time()
+        async with self._requests:
+            seen = await (await self.account(task_id)).poll(task_id)
+        if self._emit is not None:
+            self._emit(status_answered(at, time.time() - at, [task_id], seen))
+        if isinstance(seen, Snapshot) and seen.is_final:
+            await self.noticed(seen)
+        return seen
+
+    async def noticed(self, seen: Snapshot) -> None:
+        """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
+        if self._is_closed:  # and so is the journal: the next pool finds the end again
+            return
+        owner = await self._owner(seen.task_id)
+        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+            return
+        accepted = _accepted(owner)
+        accepted_at = accepted.accepted_at if accepted is not None else None
+        timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
+        outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
+        await self._ends.conclude(outcome, seen)
+        self._journal.taken(outcome)
+
+
+def _accepted(owner: Known | None) -> Accepted | None:
+    return owner.standing if owner is not None and isinstance(owner.standing, Accepted) else None
