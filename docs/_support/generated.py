@@ -23,8 +23,8 @@ import speed
 import evolink_async as ev
 import evolink_async.models
 from evolink_async import errors
-from evolink_async.purchases import diagram
 from evolink_async.params import ParamField, Params, fields_of, registered_models
+from evolink_async.purchases import diagram
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
