@@ -203,6 +203,8 @@ def _process_of(place: str) -> str:
 
 def _process(connection: sqlite3.Connection) -> str:
     [process] = connection.execute(PROCESS).fetchone()
+    if process is None:  # it is opening the file
+        return ""
     return " (a pool of this process)" if process == os.getpid() else f" (process {process})"
 
 

@@ -107,21 +107,22 @@ class SqliteJournal:
     async def known(self, jobs: Sequence[Job]) -> dict[str, Found]:
         """Look the keys up and compare the parameters. Those of a job that is only planned may change."""
         if len(jobs) == 1:
-            rows = {jobs[0].key: self._reader.job(jobs[0].key)}
-        else:
-            rows = {row["key"]: row for row in await self._rows(JOBS, [job.key for job in jobs])}
+            [job] = jobs
+            found = self._find(job, self._reader.job(job.key))
+            return {} if found is None else {job.key: found}
+        rows = {row["key"]: row for row in await self._rows(JOBS, [job.key for job in jobs])}
         return {job.key: found for job in jobs if (found := self._find(job, rows.get(job.key))) is not None}
 
     def _find(self, job: Job, row: Row | None) -> Found | None:
         if row is None or row["state"] == "planned":
             return None
-        body: bytes | None = None
-        is_other = row["digest"] != digest(job.params)
-        if is_other or row["state"] in ("submitting", "in_doubt"):
-            body = self._reader.rows(BODY, job.key)[0]["body"].encode()
-        if is_other and body is not None and not is_same_job(row["digest"], body, job.params):
+        is_same, is_in_doubt = row["digest"] == digest(job.params), row["state"] in ("submitting", "in_doubt")
+        if is_same and not is_in_doubt:
+            return Known(standing_of(row), row["session"] or "")
+        body: bytes = self._reader.rows(BODY, job.key)[0]["body"].encode()
+        if not is_same and not is_same_job(row["digest"], body, job.params):
             return conflict(job.key, body, job.params)
-        return Known(standing_of(row), row["session"] or "", body)
+        return Known(standing_of(row), row["session"] or "", body if is_in_doubt else None)
 
     async def planned(self, intent: Intent) -> None:
         """Write the job, so that the file shows what is left to do."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from ..budget import Ledger
@@ -111,7 +111,7 @@ def _update_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
     return f"UPDATE jobs SET {assignments} WHERE key = ? AND state IN ({states})"  # noqa: S608
 
 
-def end(key: str, task_id: str | None, columns: dict[str, object]) -> Change[int]:
+def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Change[int]:
     """Make a change that writes the end of a task; it gives 0 if the job is not accepted with this task."""
     query = _end_query(tuple(columns))
     values = (*columns.values(), key, task_id)

@@ -57,7 +57,7 @@ class Submitter:
         self._book = book
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
-        self._look_ups: dict[str, asyncio.Future[None]] = {}
+        self._look_ups: dict[str, asyncio.Future[None] | None] = {}
 
     async def start(self, job: Job, owner: object) -> Submission | Submitted:
         """Begin to submit `job` for `owner`, unless the journal knows what became of it; join it if it is under way.
@@ -73,8 +73,8 @@ class Submitter:
         """
         # One look-up of a key at a time: no purchase can begin and end while the journal is read, and an answer that is
         # older than a purchase never starts a second one. From the answer to the registration there is no await.
-        while (look_up := self._look_ups.get(job.key)) is not None:
-            await asyncio.wait([look_up])
+        while job.key in self._look_ups:
+            await asyncio.wait([self._end_of_look_up(job.key)])
         running = self._book.find(job.key)
         if running is not None:
             return self._join(running, job, owner)
@@ -94,26 +94,20 @@ class Submitter:
         return submission
 
     async def _look_up(self, job: Job) -> Known | None:
-        look_up = self._look_ups[job.key] = asyncio.get_running_loop().create_future()
+        self._look_ups[job.key] = None  # nearly always nobody waits for it
         try:
             found = (await self._journal.known((job,))).get(job.key)
         finally:
-            del self._look_ups[job.key]
-            look_up.set_result(None)
+            end = self._look_ups.pop(job.key)
+            if end is not None:
+                end.set_result(None)
         if isinstance(found, JournalConflictError):
             raise found
         return found
 
-    def is_under_way(self, key: str) -> bool:
-        """Whether a job is being submitted."""
-        return self._book.find(key) is not None
-
-    def outcome(self, submission: Submission) -> Submitted:
-        """Return what became of a submission that has ended, for one who has let go of it."""
-        is_unsent = submission.is_withdrawn and submission.doubt is None and submission.accepted is None
-        if is_unsent and self.is_under_way(submission.job.key):
-            return withdrawn(submission.job.key, is_taken=True)
-        return submission.outcome
+    def _end_of_look_up(self, key: str) -> asyncio.Future[None]:
+        end = self._look_ups[key] = self._look_ups[key] or asyncio.get_running_loop().create_future()
+        return end
 
     async def is_taken(self, job: Job) -> bool:
         """Whether the job is being submitted, or the journal knows what became of it."""
@@ -189,7 +183,7 @@ class Submitter:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._loop.is_closing = True
         while self._look_ups:  # their callers are told that nothing was sent
-            await asyncio.wait(list(self._look_ups.values()))
+            await asyncio.wait([self._end_of_look_up(key) for key in self._look_ups])
         for submission in list(self._submissions.values()):
             if not submission.under_way:
                 self._withdraw(submission)

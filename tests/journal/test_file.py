@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import shutil
@@ -134,6 +135,18 @@ async def test_a_journal_copied_without_its_log_is_refused(emulator, tmp_path):
     async with open_pool(emulator, journal=whole) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1))]
     assert as_completed(outcome).resumed
+
+
+async def test_a_late_answer_for_a_file_that_is_gone_is_logged(path, caplog):
+    """There is nowhere to write it, so the log is the last place to keep a paid task id."""
+    journal = SqliteJournal(path)
+    await journal.open()
+    await journal.submitting(intent("one"))
+    path.unlink()
+    with caplog.at_level(logging.ERROR, "evolink_async"), pytest.raises(JournalError, match=r"run\.db"):
+        await journal.late_answer("ev-one", "task-one")
+    assert "task-one" in caplog.text
+    await journal.aclose()
 
 
 async def test_a_relative_path_is_meant_once(emulator, tmp_path, monkeypatch):

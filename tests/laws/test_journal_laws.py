@@ -15,7 +15,16 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from evolink_async import Accepted, Completed, Failed, Job, Snapshot, SubmissionUnknownError, Unknown
+from evolink_async import (
+    Accepted,
+    Completed,
+    Failed,
+    Job,
+    Snapshot,
+    SubmissionUnknownError,
+    TaskNotFoundError,
+    Unknown,
+)
 from evolink_async.errors import JournalConflictError, JournalError
 from evolink_async.jobs import Outcome, SavedFile, Timing, body_digest
 from evolink_async.journal import Intent, Known, MemoryJournal
@@ -41,6 +50,8 @@ class Entry:
     """Whether the purchase under way was in doubt before, and is being sent again under its key."""
     outcome: Outcome | None = None
     is_told: bool = False
+    is_missing: bool = False
+    """Whether the service no longer knows the task."""
 
     @property
     def job_params(self):
@@ -148,7 +159,27 @@ class JournalLaws(RuleBasedStateMachine):
             self.do(self.journal.doubted(Unknown(key, error)))
             entry.state = "in_doubt"
 
+    @rule(key=KEYS)
+    def answered_late(self, key: str) -> None:
+        """Somebody else learned of the task: taken while none is known, else kept aside."""
+        entry = self.jobs.get(key)
+        if entry is None or not entry.idempotency_key:
+            return
+        task_id = f"task-{uuid.uuid4().hex}"
+        is_taken = self.runner.run(self.journal.late_answer(entry.idempotency_key, task_id))
+        assert is_taken == self.in_state(key, "submitting", "in_doubt")
+        if is_taken:
+            entry.state, entry.task_id = "accepted", task_id
+
     # --- what the engine does
+
+    @rule(key=KEYS)
+    def missing(self, key: str) -> None:
+        """Said of any task; only an accepted job can miss its own."""
+        if key in self.jobs:
+            self.do(self.journal.missing(key, "task-of-nobody"))
+            self.do(self.journal.missing(key, self.jobs[key].task_id))
+            self.jobs[key].is_missing |= self.in_state(key, "accepted")
 
     @rule(key=KEYS, state=st.sampled_from(["completed", "failed", "cancelled"]))
     def ended(self, key: str, state: str) -> None:
@@ -194,8 +225,9 @@ class JournalLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS, how=st.sampled_from(["resubmit", "abandon", "task-found"]))
     def settled(self, key: str, how: str) -> None:
-        """Only a doubt can be settled; a job in any other state is left as it is."""
-        if not self.in_state(key, "in_doubt"):
+        """Only a doubt can be settled, and what is missing; a job in any other state is left as it is."""
+        is_missing = self.in_state(key, "accepted") and self.jobs[key].is_missing
+        if not self.in_state(key, "in_doubt") and not is_missing:
             with pytest.raises(JournalError, match="in doubt"):
                 self.do(self.journal.settled(key, how))
             return
@@ -203,13 +235,14 @@ class JournalLaws(RuleBasedStateMachine):
         self.do(self.journal.settled(key, how))
         entry = self.jobs[key]
         if how == "resubmit":
-            entry.state = "planned"
+            # The purchase is over, so that nothing is known of it any more.
+            entry.state, entry.task_id, entry.is_missing, entry.idempotency_key = "planned", "", False, ""
         elif how == "abandon":
             entry.state = "abandoned"
             if self.forgets:
                 del self.jobs[key]
         else:
-            entry.state, entry.task_id = "accepted", how
+            entry.state, entry.task_id, entry.is_missing = "accepted", how, False
 
     # --- what must hold
 
@@ -246,7 +279,7 @@ class JournalLaws(RuleBasedStateMachine):
                 assert standing.task_id == entry.task_id
             case "abandoned":
                 assert isinstance(standing, Failed)
-                assert isinstance(standing.error, SubmissionUnknownError)
+                assert isinstance(standing.error, TaskNotFoundError if entry.is_missing else SubmissionUnknownError)
             case _ if self.forgets:
                 assert isinstance(standing, Accepted), "not told yet: it is looked at again"
             case "completed":
