@@ -109,6 +109,17 @@ class Submitter:
         end = self._look_ups[key] = self._look_ups[key] or asyncio.get_running_loop().create_future()
         return end
 
+    def is_under_way(self, key: str) -> bool:
+        """Whether a job is being submitted."""
+        return self._book.find(key) is not None
+
+    def outcome(self, submission: Submission) -> Submitted:
+        """Return what became of a submission that has ended, for one who has let go of it."""
+        is_unsent = submission.is_withdrawn and submission.doubt is None and submission.accepted is None
+        if is_unsent and self.is_under_way(submission.job.key):
+            return withdrawn(submission.job.key, is_taken=True)
+        return submission.outcome
+
     async def is_taken(self, job: Job) -> bool:
         """Whether the job is being submitted, or the journal knows what became of it."""
         try:
