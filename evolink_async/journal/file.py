@@ -148,7 +148,11 @@ def has_log(place: str) -> bool:
 
 
 def _connect(path: str, place: str) -> sqlite3.Connection:
-    had_log = has_log(place)
+    # A process that is killed while it makes a file leaves one that looks like such a copy.
+    unfinished = Path(f"{place}-new")
+    if not Path(place).exists() or not Path(place).stat().st_size:
+        unfinished.touch()
+    had_log = has_log(place) or unfinished.exists()
     _check_read_only(place, path)
     connection = sqlite3.connect(place, isolation_level=None, timeout=5)
     try:
@@ -157,6 +161,7 @@ def _connect(path: str, place: str) -> sqlite3.Connection:
         # NORMAL could lose the last commits in a power failure, and with them the record of a paid request.
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, version)
+        unfinished.unlink(missing_ok=True)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
     except BaseException:
         connection.close()

@@ -34,7 +34,8 @@ def test_an_outage_ends_the_run_with_a_report(cli, service, tmp_path):
     assert "no paid request was accepted" in ran.err
     assert "Run the same jobs again" in ran.err
     assert "0 completed" in ran.err
-    assert ran.lines == []  # what was not sent is counted, not listed
+    # What was not sent is counted, not listed; the first ones may have run out of patience before it was an outage.
+    assert {line["status"] for line in ran.lines} <= {"failed"}
     service.faults.clear()
     ran = cli("run", jobs, "--out", tmp_path / "out", *QUICK)
     assert ran.code == 0

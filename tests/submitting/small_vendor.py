@@ -19,7 +19,7 @@ from tests.kit import PATIENT, SINGLY
 from tests.servers import Act, Listener, reply, serving
 
 FIRST, SECOND = "sk-first", "sk-second"
-HASTY = HttpOptions(submit_timeout=0.25, connect_timeout=0.25, allow_private_results=True)
+HASTY = HttpOptions(submit_timeout=0.4, connect_timeout=0.4, allow_private_results=True)
 
 
 @attrs.frozen
