@@ -47,15 +47,19 @@ class OutageBrake:
             outage, from its first closing since the last acceptance.
         trials: Acceptances in a row that end an outage.
         has_answered: Whether the service itself is known to answer at its address.
+        what: What is stopped, for messages.
 
     Attributes:
         is_open: Whether no outage is known.
     """
 
-    def __init__(self, policy: RetryPolicy, trials: int, *, has_answered: bool = False) -> None:
+    def __init__(
+        self, policy: RetryPolicy, trials: int, *, has_answered: bool = False, what: str = "paid request"
+    ) -> None:
         self.is_open = True
         self._policy = policy
         self._trials = trials
+        self._what = what
         self._has_answered = has_answered
         self._is_half_open = False
         self._in_trouble: dict[str, float] = {}
@@ -108,7 +112,7 @@ class OutageBrake:
         """Return the error for a job that is not sent because the outage is past patience."""
         waited = 0.0 if self._began is None else now - self._began
         return OutageError(
-            f"no paid request was accepted for {waited:.0f} s; last: {self._last_trouble}", trouble=self._last_trouble
+            f"no {self._what} was accepted for {waited:.0f} s; last: {self._last_trouble}", trouble=self._last_trouble
         )
 
     # --- what was learned

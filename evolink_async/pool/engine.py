@@ -93,7 +93,7 @@ class Engine:
         self.requests.resize(limits.requests)
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
-        self.uploads.limiter.resize(limits.uploads)
+        self.uploads.retune(limits.uploads)
         self.send_loop.retune(limits.submits)
         for run in self.runs:
             run.retune(limits)

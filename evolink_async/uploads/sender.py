@@ -45,12 +45,17 @@ class Sender:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limiter = limiter
-        self._brake = OutageBrake(policy, limiter.total)
+        self._brake = OutageBrake(policy, limiter.total, what="file")
         self._has_news = asyncio.Event()
         self._policy = policy
         self._emit = emit
         self._clock = clock
         self._now = now
+
+    def retune(self, uploads: int) -> None:
+        """Change how many uploads run at once."""
+        self._limiter.resize(uploads)
+        self._brake.retune(uploads)
 
     async def upload(self, content: Content, transport: Transport) -> Upload:
         """Upload a content and report it.

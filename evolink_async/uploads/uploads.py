@@ -65,6 +65,10 @@ class Uploads:
         self._sender = Sender(limiter, policy, emit=emit, clock=clock)
         self._in_progress = SharedUploads()
 
+    def retune(self, uploads: int) -> None:
+        """Change how many files are sent at once."""
+        self._sender.retune(uploads)
+
     async def host(self, local: LocalMedia, session: Session) -> Upload:
         """Return a link to a local file that works for at least `LEASE_MARGIN`: a recorded, a shared, or a new one.
 
