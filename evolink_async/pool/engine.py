@@ -150,7 +150,7 @@ class Engine:
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing will come any more."""
-        crash = None if background.cancelled() else background.exception()
+        crash = _crash_of(background)
         if not self._closed:
             # Without polls no end would ever be seen, so nothing more is bought.
             self._death = died(crash)
@@ -184,5 +184,13 @@ class Engine:
         await self.result_reader.aclose()
         await self.ends.aclose()
         await self.journal.aclose()
-        if not self._background.cancelled() and (crash := self._background.exception()) is not None:
+        if (crash := _crash_of(self._background)) is not None:
             raise crash
+
+
+def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What ended a task, without the groups that task groups put around it."""
+    crash = None if task.cancelled() else task.exception()
+    while isinstance(crash, BaseExceptionGroup) and len(crash.exceptions) == 1:
+        crash = crash.exceptions[0]
+    return crash
