@@ -105,8 +105,10 @@ class Engine:
             ConfigurationError: It is.
         """
         self.check_loop()
+        if self._death is not None:
+            raise copy.copy(self._death) from self._death.__cause__
         if self._closed:
-            raise copy.copy(self._death) if self._death is not None else closed()
+            raise closed()
 
     def check_loop(self) -> None:
         """Refuse to be used from another event loop than the one that opened it.
@@ -189,8 +191,8 @@ class Engine:
 
 
 def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
-    """What ended a task, without the groups that task groups put around it."""
+    """What first ended a task, without the groups that task groups put around it."""
     crash = None if task.cancelled() else task.exception()
-    while isinstance(crash, BaseExceptionGroup) and len(crash.exceptions) == 1:
+    while isinstance(crash, BaseExceptionGroup):
         crash = crash.exceptions[0]
     return crash
