@@ -121,10 +121,15 @@ class Submitter:
         return submission.outcome
 
     async def is_taken(self, job: Job) -> bool:
-        """Whether the job is being submitted, or the journal knows what became of it."""
+        """Whether the job is being submitted, or the journal knows what became of it.
+
+        As in `start`, no purchase of it begins while the journal is read, so the answer holds until the next await.
+        """
+        while job.key in self._look_ups:
+            await asyncio.wait([self._end_of_look_up(job.key)])
         try:
-            return self.is_under_way(job.key) or job.key in await self._journal.known((job,))
-        except JournalError:  # a file that cannot be read: not certainly unsent
+            return self.is_under_way(job.key) or await self._look_up(job) is not None
+        except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
             return True
 
     def _resumed(self, job: Job, known: Known) -> Submission | Submitted:

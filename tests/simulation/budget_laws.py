@@ -15,7 +15,7 @@ from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, Task
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES, Task
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -107,14 +107,33 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
         if isinstance(entry, Posted):
             # Only the first POST of a purchase waits for an admission.
             for task in of_purchase.get((entry.process, entry.purchase), []):
-                prices = [price for at, price in named[task.price_class] if at <= entry.at - slack]
-                ceilings.setdefault(task.task_id, max(prices + bound, default=None))
+                until = entry.at - slack
+                ceilings.setdefault(
+                    task.task_id, max([_ceiling(named, task.price_class, until), *bound], default=0.0) or None
+                )
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
         elif isinstance(entry, Said) and entry.task in of_id and entry.kind == "completed" and says_charge:
             task = of_id[entry.task]
             named[task.price_class].append((entry.at, task.charged))
     return ceilings
+
+
+def _ceiling(named: dict[int, list[tuple[float, float]]], price_class: int, until: float) -> float:
+    """Return the highest price named for a class until a moment, else the least of those of larger classes, else 0."""
+    highest = {other: max((price for at, price in named.get(other, ()) if at <= until), default=0.0) for other in named}
+    if highest.get(price_class):
+        return highest[price_class]
+    larger = [price for other, price in highest.items() if price and _is_larger(other, price_class)]
+    return min(larger, default=0.0)
+
+
+def _is_larger(one: int, other: int) -> bool:
+    """Tell whether a class is at least as large as another in both dimensions."""
+    if max(one, other) >= len(QUALITIES):
+        return False
+    (quality, seconds), (other_quality, other_seconds) = QUALITIES[one], QUALITIES[other]
+    return quality in (other_quality, "1080p") and seconds >= other_seconds
 
 
 # --- the other side: what the pool refuses
@@ -178,6 +197,7 @@ class _Replay:
         self._unnamed = dict[str, int]()
         self._purchases = dict[int, str]()
         self._jobs = dict[int, str]()
+        self._answered = set[int]()
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
@@ -212,9 +232,12 @@ class _Replay:
     def see(self, entry: object) -> None:
         """Take the next entry of the trace into account."""
         held = self._view.held
+        if isinstance(entry, Answered):
+            self._answered.add(entry.number)
         if isinstance(entry, Acted) and entry.text.startswith("Crash"):
-            # Nobody waits any more for what a process has accepted that was killed.
+            # Nobody waits any more for what a process has accepted that was killed; what was not answered is in doubt.
             self._wants.clear()
+            self._ended |= {purchase for number, purchase in self._purchases.items() if number not in self._answered}
             self._killed.add(entry.process)
         match entry:
             case Posted():
@@ -254,7 +277,8 @@ class _Replay:
                 self._ended |= {
                     self._purchases[number] for number in self._purchases if self._jobs[number] == entry.job
                 }
-            case Wanted() if entry.process not in self._killed:
+            # Who polls once has an answer at once, and waits for no end.
+            case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
                 self._wants.setdefault(entry.job, set()).add(entry.call)
             case Released() if not entry.only_buying:
                 for job in [entry.job] if entry.job else list(self._wants):

@@ -146,6 +146,10 @@ def nothing_left(history: History) -> Iterator[Violation]:
             for name in ("waiting", "submitting", "in_flight", "requests", "uploading", "downloading"):
                 if figures[name]:
                     yield Violation(law, f"stats().{name} is not 0", f"{stood}")
+        # A call of the user's own that writes to the journal may end a moment after the pool.
+        settling = [task for task in stood.tasks if task.startswith("caller settle")]
+        if settling:
+            continue
         for task in stood.tasks:
             yield Violation(law, "a task is left after closing", task)
         for timer in stood.timers:

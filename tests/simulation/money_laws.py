@@ -12,7 +12,7 @@ from itertools import pairwise
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Answered, Finished, Posted, Said, Settled, Stood, Told
+from tests.simulation.trace import Acted, Answered, Finished, Posted, Said, Settled, Stood, Told
 from tests.simulation.vendor import LOOKALIKES, Task
 from tests.simulation.violation import Violation
 
@@ -112,11 +112,12 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             began = order.posts[task.number]
             is_over = order.ends.get(task.task_id, place) < place or order.settled.get(task.purchase, place) < place
             forgot = history.script.journal == "memory" and order.crashed_between(began, place)
+            # What another pool sends in the same moment, no pool can know; a file of theirs is not open twice.
+            forgot = forgot or _has_twin(history, entry.job)
             if began < place and not is_over and not forgot:
                 about = " about its task" if entry.is_about_task else ""
                 situation = f"{entry.error}{about} with may_resubmit, told of a paid job"
                 situation += "" if about else _after(task)
-                situation += ", with two pools" if _has_twin(history, entry.job) else ""
                 yield Violation(law, situation, f"{entry}\n    paid: {task.task_id}")
 
 
@@ -127,6 +128,8 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
     for entry in history.trace.entries:
         if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in over:
             not_found[entry.job] = entry.task
+        elif isinstance(entry, Acted) and entry.text.startswith("Crash") and history.script.journal == "memory":
+            not_found.clear()  # and so is the journal
         elif isinstance(entry, Settled):
             over.add(not_found.pop(entry.job, ""))
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
