@@ -3,7 +3,7 @@
 Running a job is in `pool`, its parameters are in `params`.
 """
 
-from .job import CALLBACK_URL, Job, body_digest, differing_fields, digest, identity, key_fault
+from .job import CALLBACK_URL, Job, body_digest, differing_fields, digest, digest_of, identity, key_fault
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
 from .outcome import Accepted, Completed, Failed, Outcome, SavedFile, Timing, Unknown
 
@@ -24,6 +24,7 @@ __all__ = (
     "check_list",
     "differing_fields",
     "digest",
+    "digest_of",
     "duration_class",
     "identity",
     "key_fault",

@@ -63,7 +63,15 @@ def identity(params: AnyParams) -> dict[str, Json]:
 
 def digest(params: AnyParams) -> str:
     """Return the digest of what `identity` returns; equal parameters have equal digests."""
-    return body_digest(dump(identity(params)))
+    body = dump_params(params)
+    return digest_of(body, dump(body))
+
+
+def digest_of(body: dict[str, Json], written: bytes) -> str:
+    """Return the digest of parameters by their request body, and the same body as it is `written`."""
+    if CALLBACK_URL not in body:
+        return body_digest(written)
+    return body_digest(dump({name: value for name, value in body.items() if name != CALLBACK_URL}))
 
 
 def differing_fields(one: Mapping[str, Json], other: Mapping[str, Json]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ When they are sent is decided in `watchlist`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..errors import EvolinkError
@@ -29,8 +29,10 @@ class LastLooks:
         """Let `then` know of the next poll that is sent."""
         self._wanted.setdefault(entry, []).append((entry.polls, then))
 
-    def take(self, entry: WatchedTask, *, is_end: bool) -> list[Then]:
+    def take(self, entry: WatchedTask, *, is_end: bool) -> Sequence[Then]:
         """Remove and return who is to know of the answer that has come; all, if it is the last."""
+        if not self._wanted:  # nearly always, at every poll
+            return ()
         looks = self._wanted.pop(entry, [])
         if not is_end and (later := [look for look in looks if look[0] >= entry.polls]):
             self._wanted[entry] = later

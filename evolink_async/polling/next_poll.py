@@ -169,16 +169,17 @@ def _after_snapshot(
     entry: WatchedTask, seen: Snapshot, now: float, pacing: Pacing, fill: float
 ) -> PollAgain | Snapshot | EvolinkError:
     trouble, entry.trouble = entry.trouble, None
-    if seen.state == TaskState.COMPLETED and not seen.urls:
-        return _after_missing_link(entry, trouble or PollTrouble(since=now), pacing.cadence)
     if seen.is_final:
+        if seen.state == TaskState.COMPLETED and not seen.urls:
+            return _after_missing_link(entry, trouble or PollTrouble(since=now), pacing.cadence)
         entry.end_seen_at = now
         return seen
-    if not seen.is_documented and (seen.urls or seen.fault is not None):
+    if (seen.urls or seen.fault is not None) and not seen.is_documented:
         before = trouble.word if trouble is not None else None
         return _after_odd_word(entry, before, seen, now, pacing.cadence)
     new_progress = seen.progress_percent if seen.progress_percent != entry.progress else None
-    entry.progress, entry.last_running_at = seen.progress_percent, now
+    # The answer shows what was so when the poll was sent, and nothing newer is certain.
+    entry.progress, entry.last_running_at = seen.progress_percent, entry.polled_at
     entry.estimated = seen.estimated_seconds or entry.estimated
     return PollAgain(pacing.interval(entry, now, new_progress=new_progress, fill=fill), is_planned=True)
 
@@ -205,7 +206,7 @@ def _after_odd_word(
         text = f"task {entry.task_id} is {seen.state!r}, which no page explains, with an error: {reason or 'no text'}"
         return ReplyError(text, task_id=entry.task_id)
     entry.trouble = PollTrouble(since=now, word=word)
-    entry.last_running_at = now
+    entry.last_running_at = entry.polled_at
     return PollAgain(cadence.min_interval if seen.urls else max(cadence.min_interval, ODD_SECONDS / ODD_POLLS))
 
 

@@ -140,7 +140,7 @@ class Poller:
         """Send one status request and apply its answer."""
         at, began = time.time(), self._clock()
         try:
-            seen = await self._send(entries)
+            seen = await self._send(entries, began)
         except BaseException:
             queue.record_cancellation()
             raise
@@ -163,11 +163,12 @@ class Poller:
         if self.tasks.update_pressure():
             self._must_replan.set()
 
-    async def _send(self, entries: list[WatchedTask]) -> PollAnswer:
+    async def _send(self, entries: list[WatchedTask], now: float) -> PollAnswer:
         self.requests_sent += 1
         self.polls += len(entries)
         for entry in entries:
             entry.polls += 1
+            entry.polled_at = now
         account = entries[0].account
         if len(entries) == 1 or account.poll_many is None:
             return await account.poll(entries[0].task_id)

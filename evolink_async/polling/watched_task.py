@@ -47,9 +47,10 @@ class WatchedTask:
         accepted_at: Unix seconds of acceptance; None for a task made elsewhere.
         credits_reserved: Credits reserved for it; 0 if the service named none.
         due: Monotonic seconds of the next poll.
-        last_running_at: Monotonic seconds of the last poll that found it running; 0 before that.
+        last_running_at: Monotonic seconds at which the last poll was sent that found it running; 0 before that.
         end_seen_at: Monotonic seconds of the poll that found it ended; 0 before that.
         polls: Polls sent.
+        polled_at: Monotonic seconds at which the last poll was sent; 0 before that.
         trouble: What did not go as usual since the last usual snapshot; None for nearly all tasks.
         progress: Percent done at the last poll.
         missing_rows: Batch answers that did not contain it.
@@ -70,6 +71,7 @@ class WatchedTask:
     last_running_at: float = 0.0
     end_seen_at: float = 0.0
     polls: int = 0
+    polled_at: float = 0.0
     trouble: PollTrouble | None = None
     progress: int | None = None
     missing_rows: int = 0
@@ -85,12 +87,12 @@ class WatchedTask:
 
     @property
     def known_running_at(self) -> float:
-        """Monotonic seconds of the last poll that found it running, or of its start."""
+        """Monotonic seconds at which the last poll was sent that found it running, or of its start."""
         return max(self.last_running_at, self.started_at)
 
     @property
     def lag(self) -> float:
-        """Seconds between the last poll that found it running and the first that found it ended."""
+        """Seconds between the last poll that found it running, as it was sent, and the first that found it ended."""
         return self.end_seen_at - self.known_running_at
 
     @property

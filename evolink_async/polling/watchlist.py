@@ -269,7 +269,8 @@ class Watchlist:
             # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
             if isinstance(seen, Snapshot) and not seen.is_final:
                 self._call_watchers(entry, seen)
-            self._hurry_on(entry)
+            if self._hinted or entry in self._looks:
+                self._hurry_on(entry)
         else:
             self._end(entry, step)
             self._call_watchers(entry, step)

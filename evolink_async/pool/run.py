@@ -123,7 +123,7 @@ class Run:
             self._conclude(self._refuse_drained(item))
             raise
         except (ConfigurationError, PreflightError) as error:
-            self._refuse(getattr(item, "key", "?"), error)
+            self._refuse(Failed(getattr(item, "key", "?"), error))
             return
         try:
             submission = await self._engine.submitter.start(job, self)
@@ -139,15 +139,15 @@ class Run:
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
 
-    def _refuse(self, key: str, error: EvolinkError) -> None:
+    def _refuse(self, outcome: Failed) -> None:
         self._read_ahead.release()
-        self._tell(Failed(key, error))
+        self._tell(outcome)
 
     async def _refuse_drained(self, item: Job | AnyParams) -> None:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
-        key, is_taken = getattr(item, "key", "?"), isinstance(item, Job) and await self._engine.submitter.is_taken(item)
+        is_taken = not self._closed and isinstance(item, Job) and await self._engine.submitter.is_taken(item)
         if not self._closed:
-            self._refuse(key, withdrawn(key, is_taken=is_taken).error)
+            self._refuse(withdrawn(getattr(item, "key", "?"), is_taken=is_taken))
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         submission = self._submitting.pop(future)

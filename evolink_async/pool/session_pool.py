@@ -6,7 +6,7 @@ closed in `lifetime`.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,7 +191,7 @@ class SessionPool(ExistingTasks):
 
     async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()
-        job = await engine.local_files.with_digests(Job(key or uuid.uuid4().hex, params))
+        job = await engine.local_files.with_digests(Job(key or secrets.token_hex(16), params))
         submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted

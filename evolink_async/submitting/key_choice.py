@@ -18,6 +18,8 @@ from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .submission_state import Submission
 
+_MAY_SEND = (Move.ANY, Move.TRIAL)
+
 
 @attrs.frozen(eq=False)
 class Turn:
@@ -56,6 +58,7 @@ class KeyChoice:
         self._limits = limits
         self._circuits = circuits
         self._is_checking = is_checking
+        self._has_several_keys = len(sessions) > 1
 
     # --- now
 
@@ -81,7 +84,7 @@ class KeyChoice:
         return not is_stopped and not is_shut
 
     def _may_send(self, now: float) -> bool:
-        return self._brake.move(now) in (Move.ANY, Move.TRIAL)
+        return self._brake.move(now) in _MAY_SEND
 
     def _able(self, submission: Submission, now: float) -> list[Session]:
         return [one for one in self._candidates(submission) if self._refusal_of(one, submission, now) is None]
@@ -89,7 +92,7 @@ class KeyChoice:
     def _is_open(self, session: Session, now: float) -> bool:
         """Whether a key may send one more request now."""
         most = 1 if session.health.is_on_trial else self._limits.of(session)
-        may_send = all(brake.move(now) in (Move.ANY, Move.TRIAL) for brake in self._brakes(session))
+        may_send = all(brake.move(now) in _MAY_SEND for brake in self._brakes(session))
         return may_send and session.health.opens_at <= now and session.submitting < most
 
     # --- or not at all
@@ -98,13 +101,17 @@ class KeyChoice:
         """Return why a submission is not to wait for a key; None if one may take it now or soon."""
         sessions = self._candidates(submission)
         refusals = [self._refusal_of(session, submission, now) for session in sessions]
-        is_hopeful = any(self._is_checking(session) or session.health.is_check_due(now) for session in sessions)
-        if None not in refusals and not is_hopeful:
-            return copy.copy(min(filter(None, refusals), key=_urgency))
+        if None not in refusals:
+            is_hopeful = any(self._is_checking(session) or session.health.is_check_due(now) for session in sessions)
+            if not is_hopeful:
+                return copy.copy(min(filter(None, refusals), key=_urgency))
         return self._brake.error(now) if self._brake.move(now) is Move.GIVE_UP else None
 
     def _refusal_of(self, session: Session, submission: Submission, now: float) -> EvolinkError | None:
-        refusal = session.refusal_for(submission.model) or self._circuits.refusal(session, submission.model, now)
+        model = submission.model
+        refusal = session.health.refusal(model, now, is_idle=not session.busy) or self._circuits.refusal(
+            session, model, now
+        )
         if refusal is None and self._has_several_keys and session.brake.move(now) is Move.GIVE_UP:
             return session.brake.error(now)
         return refusal
@@ -126,10 +133,6 @@ class KeyChoice:
     def _candidates(self, submission: Submission) -> tuple[Session, ...]:
         """The keys that it may go with. What is in doubt stays with the account that may have taken it."""
         return (submission.pinned_session,) if submission.pinned_session is not None else self._sessions
-
-    @property
-    def _has_several_keys(self) -> bool:
-        return len(self._sessions) > 1
 
     def _brakes(self, session: Session) -> tuple[OutageBrake, ...]:
         # With one key both would see the same.

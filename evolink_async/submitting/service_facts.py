@@ -55,7 +55,6 @@ class ServiceFacts:
         if isinstance(verdict, StatusError) and not verdict.is_foreign:
             self._brake.answered()
         if isinstance(verdict, Snapshot):
-            self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
             has_new_limit = self._note_accepted(session, submission, now, sent_at)
         elif is_refused_for_load(verdict) and isinstance(verdict, StatusError):
             session.health.refused_for_load(verdict, sent_at, now)
@@ -67,6 +66,7 @@ class ServiceFacts:
         self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
 
     def _note_accepted(self, session: Session, submission: Submission, now: float, sent_at: float) -> bool:
+        self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
         session.health.accepted()
         for brake in (self._brake, session.brake):
             brake.accepted(now, sent_at)

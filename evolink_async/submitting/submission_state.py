@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import secrets
 import time
-import uuid
 from typing import TypeAlias
 
 import attrs
@@ -17,7 +17,7 @@ from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
 from ..errors import EvolinkError, InterceptedError, OutageError
 from ..events import JobStarted, SubmitAnswered
-from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
 from ..params import AnyParams, dump_params, local_media
 from ..purchases import Purchase
@@ -74,8 +74,10 @@ class Submission(Purchase):
         body: bytes | None = None,
     ) -> Submission:
         """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again."""
-        key = idempotency_key or f"ev-{uuid.uuid4().hex}"
-        request, priced = encode_submit(job.params, key), price_class_of(dump_params(job.params))
+        key = idempotency_key or f"ev-{secrets.token_hex(16)}"
+        plain = dump_params(job.params)
+        request, priced = encode_submit(job.params, key, plain), price_class_of(plain)
+        digest = digest_of(plain, request.body or b"")
         lacks_files = bool(local_media(job.params))
         if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
             priced = priced.with_input_seconds(billed)
@@ -88,7 +90,7 @@ class Submission(Purchase):
             request=request,
             price_class=priced,
             resend=Resend(policy),
-            digest=digest(job.params),
+            digest=digest,
             lacks_files=lacks_files,
         )
 

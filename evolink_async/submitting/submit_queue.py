@@ -115,9 +115,13 @@ class SubmitQueue:
         return copy.copy(submission.dislike) if all(one.is_disliked for one in others) else refusal
 
     async def _wait(self, submission: Submission, *, wants_turn: bool) -> Turn | Session | EvolinkError:
+        if not self._queues and (answer := self._answer_newcomer(submission, wants_turn=wants_turn)) is not None:
+            return answer
         waiter = _Waiter(submission, wants_turn, next(self._ordinals), asyncio.get_running_loop().create_future())
-        self._queues.setdefault(waiter.kind, deque()).append(waiter)
-        self.reconsider()
+        queue = self._queues.setdefault(waiter.kind, deque())
+        queue.append(waiter)
+        if len(queue) == 1:  # behind others of its kind there is nothing new to decide
+            self.reconsider()
         try:
             return await waiter.answer
         except asyncio.CancelledError:
@@ -126,6 +130,19 @@ class SubmitQueue:
                 # The turn came in the same step as the cancellation, so nobody will use it.
                 self._give_back(submission, turn)
             raise
+
+    def _answer_newcomer(self, submission: Submission, *, wants_turn: bool) -> Turn | Session | EvolinkError | None:
+        """What somebody is told who comes when nobody waits; None if it has to wait."""
+        now = self._now()
+        self._start_checks(submission, now)
+        answer = self._decide(submission, now, wants_turn=wants_turn)
+        if isinstance(answer, Turn):
+            self._take(submission, answer)
+        return answer
+
+    def _start_checks(self, submission: Submission, now: float) -> None:
+        for session in self._choice.checks(submission, now):
+            self._probes.start_check(session)
 
     def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
@@ -149,19 +166,24 @@ class SubmitQueue:
     def reconsider(self) -> None:
         """Answer everybody who can be answered now, and find out what the others wait for."""
         now = self._now()
+        if self._queues:
+            self._answer_all(now)
+        self._plan(now)
+
+    def _answer_all(self, now: float) -> None:
         for waiter in self._heads():
-            for session in self._choice.checks(waiter.submission, now):
-                self._probes.start_check(session)
-        while self._answer_one(now):
+            self._start_checks(waiter.submission, now)
+        while self._queues and self._answer_one(now):
             pass
         for waiter in self._heads():
             for session, brakes in self._choice.probes(waiter.submission, now):
                 self._probes.start_probe(session, brakes)
-        self._plan(now)
 
     def _heads(self) -> list[_Waiter]:
         """The first of each kind, the most urgent before the others."""
         heads = [queue[0] for queue in self._queues.values()]
+        if len(heads) < 2:
+            return heads
         if self._brake.is_open:
             return sorted(heads, key=lambda waiter: waiter.ordinal)
         # What is in doubt already risks nothing new, and a price that is not known is better learned in good times.
@@ -172,7 +194,7 @@ class SubmitQueue:
             if waiter.answer.done():  # cancelled in this turn of the loop
                 self._remove(waiter)
                 return True
-            answer = self._decide(waiter, now)
+            answer = self._decide(waiter.submission, now, wants_turn=waiter.wants_turn)
             if answer is not None:
                 self._remove(waiter)
                 waiter.answer.set_result(answer)
@@ -181,14 +203,16 @@ class SubmitQueue:
                 return True
         return False
 
-    def _decide(self, waiter: _Waiter, now: float) -> Turn | Session | EvolinkError | None:
+    def _decide(self, submission: Submission, now: float, *, wants_turn: bool) -> Turn | Session | EvolinkError | None:
         """What a submission is told now; None while it has to wait."""
-        if (refusal := self.refusal(waiter.submission)) is not None:
-            return refusal
-        if not waiter.wants_turn:
-            return self._choice.for_upload(waiter.submission, now)
-        # While a learner is under way no other paid request begins: its price bounds what they may cost.
-        return self._choice.turn(waiter.submission, now) if self._learner is None else None
+        answer: Turn | Session | None = None
+        if not wants_turn:
+            answer = self._choice.for_upload(submission, now)
+        elif (
+            self._learner is None
+        ):  # while one is under way nothing else is bought: its price bounds what that may cost
+            answer = self._choice.turn(submission, now)
+        return answer or self.refusal(submission)
 
     def _remove(self, waiter: _Waiter) -> None:
         queue = self._queues.get(waiter.kind)

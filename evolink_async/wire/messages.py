@@ -6,11 +6,13 @@ Paths and JSON keys are in the modules that encode and decode.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 import attrs
 
 from ..errors import ReplyError
+from ..json_text import Json, parse_reply
 
 RequestKind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
 REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
@@ -54,6 +56,15 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes = attrs.field(repr=False)
+
+    @cached_property
+    def json(self) -> Json:
+        """The body read as JSON, once for all who read it.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        return parse_reply(self.body)
 
     @property
     def request_id(self) -> str | None:

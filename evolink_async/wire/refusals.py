@@ -22,7 +22,7 @@ from ..errors import (
     StatusError,
     TaskNotFoundError,
 )
-from ..json_text import Json, parse_reply
+from ..json_text import Json
 from .messages import Response
 
 SERVICE_ID_HEADER = "x-oneapi-request-id"
@@ -93,7 +93,7 @@ def text_of(response: Response) -> str:
 def vendor_error(response: Response) -> dict[str, Json] | None:
     """Return the error object of a reply in one of the service's own formats; None for any other reply."""
     try:
-        body = parse_reply(response.body)
+        body = response.json
     except ValueError:
         return None
     if not isinstance(body, dict):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from ..errors import InvalidValue, ParamsError
-from ..json_text import dump
+from ..json_text import Json, dump
 from ..params import AnyParams, dump_params
 from .messages import Request
 
@@ -18,11 +18,18 @@ from .messages import Request
 TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
 
 
-def encode_submit(params: AnyParams, idempotency_key: str) -> Request:
-    """Make the paid request. Equal arguments give equal bytes."""
+def encode_submit(params: AnyParams, idempotency_key: str, body: dict[str, Json] | None = None) -> Request:
+    """Make the paid request. Equal arguments give equal bytes.
+
+    Args:
+        params: What is asked for.
+        idempotency_key: What the purchase goes by.
+        body: What `dump_params` returns, if the caller has it.
+    """
     # The service's own clients send the header; no page documents it. A repeated submit must repeat key and body.
     headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
-    return Request(kind="submit", method="POST", path=params.path, body=dump(dump_params(params)), headers=headers)
+    written = dump(dump_params(params) if body is None else body)
+    return Request(kind="submit", method="POST", path=params.path, body=written, headers=headers)
 
 
 def encode_poll(task_id: str) -> Request:

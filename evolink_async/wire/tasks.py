@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ..frozen import FrozenMap
-from ..json_text import Json, parse_reply
+from ..json_text import Json
 from ..task import Snapshot, TaskFailure, TaskState
 from .messages import Response, unreadable
 from .requests import TASK_ID
@@ -40,7 +40,7 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
         ReplyError: The reply is not JSON, not a task, or about another task than `asked`.
     """
     try:
-        snapshot = read_task(parse_reply(response.body), request_id=response.request_id, asked=asked)
+        snapshot = read_task(response.json, request_id=response.request_id, asked=asked)
     except ValueError as error:
         raise unreadable(
             response,
@@ -65,7 +65,7 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
             about the same task as another row.
     """
     try:
-        rows = _by_id(parse_reply(response.body), response.request_id, asked)
+        rows = _by_id(response.json, response.request_id, asked)
     except ValueError as error:
         raise unreadable(
             response,

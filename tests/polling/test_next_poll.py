@@ -48,6 +48,7 @@ def entry() -> WatchedTask:
 
 def poll(entry: WatchedTask, seen, now: float = 1010.0, *, retry_early: bool = True):
     """One look's consequence."""
+    entry.polled_at = now
     return next_poll(entry, seen, now, PACING, retry_early=retry_early)
 
 
@@ -254,3 +255,11 @@ def test_the_first_poll_comes_by_first_look(entry):
     """However long the estimate."""
     entry.estimated = 86_400.0
     assert PACING.interval(entry, 1000.0) == CADENCE.first_look
+
+
+@pytest.mark.parametrize("answer", [seen("processing"), seen("expired?", urls=("https://a/b.mp4",))])
+def test_an_answer_is_as_old_as_its_poll(entry, answer):
+    """What took six seconds to arrive is no news of this moment: a deadline after it deserves a poll of its own."""
+    entry.polled_at = 1004.0
+    assert isinstance(next_poll(entry, answer, 1010.0, PACING), PollAgain)
+    assert entry.last_running_at == entry.known_running_at == 1004.0
