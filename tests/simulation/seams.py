@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import inspect
 import random
+import secrets
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -68,7 +68,7 @@ def simulated(
     replaced: list[tuple[Any, str, Any]] = [
         (time, "time", clock.wall),
         (time, "monotonic", clock.monotonic),
-        (uuid, "uuid4", lambda: uuid.UUID(int=next(ids))),
+        (secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}"),
         (anyio.to_thread, "run_sync", _run_inline),
         (assembly, "AiohttpTransport", lambda _origin, key, *, options: transport(ordinal(key))),
         (assembly, "ResultReader", NoResults),
