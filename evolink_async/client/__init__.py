@@ -4,6 +4,7 @@ What is in a request and what an answer means is in `wire`; loops over many requ
 """
 
 from .api_key import ApiKey
+from .compression import PLAIN, PlainPieces
 from .connections import open_session
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
@@ -14,6 +15,7 @@ from .session import AnySession, Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure
 
 __all__ = (
+    "PLAIN",
     "AiohttpTransport",
     "AnySession",
     "ApiKey",
@@ -21,6 +23,7 @@ __all__ = (
     "KeyHealth",
     "Move",
     "OutageBrake",
+    "PlainPieces",
     "Proxies",
     "Resend",
     "Session",

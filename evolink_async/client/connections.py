@@ -49,5 +49,7 @@ def open_session(
         trust_env=False,
         max_line_size=HEADER_BYTES,
         max_field_size=HEADER_BYTES,
+        # A wrong Content-Encoding would make aiohttp throw an answer away, even one with a paid task in it.
+        auto_decompress=False,
         **more,
     )

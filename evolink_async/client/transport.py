@@ -18,6 +18,7 @@ from yarl import URL
 from ..errors import NotDeliveredError, TransportError, UnsendableError
 from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
+from .compression import PLAIN, inflated
 from .connections import open_session
 from .options import HttpOptions
 from .proxies import Proxies
@@ -95,6 +96,7 @@ class AiohttpTransport:
             "Authorization": key.authorization(),
             "User-Agent": options.agent,
             "Accept": "application/json",
+            **PLAIN,
         }
         self._proxy = Proxies.of(options).for_url(origin)
         self._timeouts = {kind: options.timeout(kind) for kind in REQUEST_KINDS}
@@ -148,14 +150,17 @@ class AiohttpTransport:
         return TransportError(f"no complete answer from {self._prefix}: {reason}", kind=request.kind)
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
-        """Read the body, up to `max_body_bytes` after decompression."""
+        """Read the body, up to `max_body_bytes`, also after decompression."""
         # aiohttp's own `read` has no limit.
-        body = bytearray()
+        body, most = bytearray(), self._options.max_body_bytes
         async for piece in reply.content.iter_any():
             body += piece
-            if len(body) > self._options.max_body_bytes:
-                raise aiohttp.ClientPayloadError(f"longer than {self._options.max_body_bytes} bytes")
-        return bytes(body)
+            if len(body) > most:
+                break
+        plain = inflated(bytes(body), reply.headers.get("Content-Encoding", ""), most)
+        if len(plain) > most:
+            raise aiohttp.ClientPayloadError(f"longer than {most} bytes")
+        return plain
 
     def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers that `wire` reads, with the key removed."""

@@ -6,13 +6,13 @@ in `host_guard`, and where the bytes go in `transfer`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 from yarl import URL
 
-from ..client import HttpOptions, Proxies, describe_failure, open_session
+from ..client import PLAIN, HttpOptions, PlainPieces, Proxies, describe_failure, open_session
 from ..errors import DownloadError
 from ..urls import quoted
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
@@ -57,7 +57,7 @@ class ResultReader:
         """
         try:
             async with await self._get(url, after) as reply:
-                yield _remote_file(reply, url, after)
+                yield await _remote_file(reply, url, after)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if isinstance(error, DownloadError):
                 raise
@@ -93,7 +93,7 @@ class ResultReader:
                 socket_factory=guard,
                 limit=100,
                 # Videos do not compress, and a compressed response could be resumed only with the same compression.
-                headers={"User-Agent": options.agent, "Accept-Encoding": "identity"},
+                headers={"User-Agent": options.agent, **PLAIN},
                 # No total: a large file may take hours, as long as bytes arrive.
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=options.connect_timeout, sock_read=options.download_read_timeout
@@ -108,19 +108,23 @@ class ResultReader:
             await self._session.close()
 
 
-def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> RemoteFile:
+async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> RemoteFile:
     offset, size_bytes = 0, reply.content_length
+    is_plain = True
+    pieces: AsyncIterator[bytes] = aiter(reply.content.iter_any())
     if after is not None and reply.status == 206:
+        # Only a file that was plain has a resume point.
         offset, size_bytes = after.offset, whole_size(reply.headers, after, url)
-    # Some hosts compress although they were asked not to. Then Content-Length counts other bytes than those that are
-    # written, and an offset into them means nothing.
-    is_plain = reply.headers.get("Content-Encoding", "identity") == "identity"
+    elif (encoding := reply.headers.get("Content-Encoding", "identity").strip().lower()) != "identity":
+        found = await PlainPieces.of(pieces, encoding)
+        is_plain, pieces = not found.is_inflated, aiter(found)
     return RemoteFile(
         offset=offset,
+        # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.
         size_bytes=size_bytes if is_plain else None,
         content_type=reply.content_type,
         version=version_of(reply.headers) if is_plain else None,
-        pieces=reply.content.iter_any(),
+        pieces=pieces,
     )
 
 

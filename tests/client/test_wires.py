@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -141,3 +143,37 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+
+
+TAKEN = b'{"id":"task-1","status":"pending"}'
+
+
+def raw_deflate(body: bytes) -> bytes:
+    """As some servers send "deflate": without the header of zlib."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    "named", ["gzip", "deflate", "br", "zstd", "identity", "utf-8", "aws-chunked", "gzip, gzip", "?"]
+)
+async def test_an_answer_that_is_only_said_to_be_packed_is_read(named):
+    """A paid task is in it, and the header is wrong."""
+    async with serving(reply(TAKEN, Content_Encoding=named)) as server:
+        assert (await send(server.url)).body == TAKEN
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate], ids=["gzip", "zlib", "raw"])
+async def test_an_answer_that_is_packed_though_plain_bytes_were_asked_for_is_read(pack):
+    """Whatever the header calls it."""
+    async with serving(reply(pack(TAKEN), Content_Encoding="deflate")) as server:
+        assert (await send(server.url)).body == TAKEN
+        [head] = server.heads
+    assert b"accept-encoding: identity" in head.lower()
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8b no gzip", gzip.compress(TAKEN)[:-9], b"\x78\x9c", b""])
+async def test_an_answer_that_cannot_be_unpacked_is_no_error_of_the_network(body):
+    """It came whole: what it means is for `wire` to say."""
+    async with serving(reply(body, Content_Encoding="gzip")) as server:
+        assert (await send(server.url)).body == body

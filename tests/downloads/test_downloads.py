@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import resource
 import socket
 import tracemalloc
@@ -318,7 +319,10 @@ BROKEN = {
     "too long": flood(b"HTTP/1.1 200 OK\r\n\r\n", bytes(MIB), 3),
     "too long, announced": reply(bytes(3 * MIB)),
     "no HTTP": b"hello\r\n",
-    "bad gzip": reply(FILM, Content_Encoding="gzip"),
+    "gzip cut": reply(gzip.compress(FILM)[:-9], Content_Encoding="gzip"),
+    "gzip with a hole": reply(gzip.compress(FILM)[:-9] + bytes(9), Content_Encoding="gzip"),
+    "gzip in name and in its first bytes": reply(b"\x1f\x8b no gzip", Content_Encoding="gzip"),
+    "compressed with br": reply(FILM, Content_Encoding="br"),
     "expired": reply(b"", 404),
 }
 

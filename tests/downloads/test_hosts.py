@@ -94,6 +94,23 @@ async def test_a_packed_film_within_the_limit_is_whole(tmp_path):
     assert completed.files[0].read_bytes() == FILM
 
 
+@pytest.mark.parametrize("named", ["gzip", "deflate", "x-gzip", "aws-chunked", "utf-8", "GZIP ", "none"])
+async def test_a_film_that_is_only_said_to_be_packed_is_whole(tmp_path, named):
+    """Its first bytes show that it is not."""
+    async with serving(reply(FILM, Content_Encoding=named, Content_Type="video/mp4")) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=len(FILM))
+    assert completed.files[0].read_bytes() == FILM
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "zlib"])
+@pytest.mark.parametrize("named", ["gzip", "deflate"])
+async def test_a_film_packed_in_another_way_than_named_is_whole(tmp_path, pack, named):
+    """As some hosts say deflate and mean gzip."""
+    async with serving(reply(pack(FILM), Content_Encoding=named, Content_Type="video/mp4")) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=len(FILM))
+    assert completed.files[0].read_bytes() == FILM
+
+
 # --- something else
 
 
