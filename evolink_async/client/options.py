@@ -79,11 +79,9 @@ class HttpOptions:
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     allow_private_results: bool = False
 
-    def timeout(self, kind: RequestKind) -> aiohttp.ClientTimeout:
-        """Return the time-outs of an API call of this kind."""
-        total = {"submit": self.submit_timeout, "upload": self.upload_timeout}.get(kind, self.poll_timeout)
-        # Not `connect`: that also counts the wait for a free connection of the pool as a failure to connect.
-        return aiohttp.ClientTimeout(total=total, sock_connect=min(self.connect_timeout, total))
+    def timeout(self, kind: RequestKind) -> float:
+        """Return the seconds that an API call of this kind may take."""
+        return {"submit": self.submit_timeout, "upload": self.upload_timeout}.get(kind, self.poll_timeout)
 
     @property
     def agent(self) -> str:

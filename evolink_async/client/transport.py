@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import aiohttp
 from yarl import URL
 
+from ..concurrency import time_limit
 from ..errors import NotDeliveredError, TransportError, UnsendableError
 from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
@@ -99,7 +100,12 @@ class AiohttpTransport:
             **PLAIN,
         }
         self._proxy = Proxies.of(options).for_url(origin)
-        self._timeouts = {kind: options.timeout(kind) for kind in REQUEST_KINDS}
+        # Without `total`: a time-out of aiohttp's takes for silence what came while the loop stood still. Without
+        # `connect`: that counts the wait for a free connection of the pool as a failure to connect.
+        self._timeouts = {
+            kind: aiohttp.ClientTimeout(sock_connect=min(options.connect_timeout, options.timeout(kind)))
+            for kind in REQUEST_KINDS
+        }
         self._own: list[aiohttp.ClientSession] = []
         if options.session is not None:
             self._submits = self._reads = options.session
@@ -121,17 +127,20 @@ class AiohttpTransport:
         # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
         progress.sent = session is not self._submits or session not in self._own
         try:
-            async with session.request(
-                request.method,
-                URL(self._prefix + request.path, encoded=True),
-                data=request.body if request.pieces is None else request.pieces,
-                headers={**self._headers, **request.headers},
-                timeout=self._timeouts[request.kind],
-                proxy=self._proxy,
-                # A 307 or 308 would repeat a paid POST, and send the key to another host.
-                allow_redirects=False,
-                trace_request_ctx=progress,
-            ) as reply:
+            async with (
+                time_limit(self._options.timeout(request.kind)),
+                session.request(
+                    request.method,
+                    URL(self._prefix + request.path, encoded=True),
+                    data=request.body if request.pieces is None else request.pieces,
+                    headers={**self._headers, **request.headers},
+                    timeout=self._timeouts[request.kind],
+                    proxy=self._proxy,
+                    # A 307 or 308 would repeat a paid POST, and send the key to another host.
+                    allow_redirects=False,
+                    trace_request_ctx=progress,
+                ) as reply,
+            ):
                 return Response(
                     status=reply.status,
                     headers=self._readable(reply.headers),

@@ -8,11 +8,13 @@ from .disk import on_disk
 from .limiter import Limiter
 from .shared_task import SharedTask
 from .shield import wait_shielded
+from .standstill import time_limit
 
 __all__ = (
     "Channel",
     "Limiter",
     "SharedTask",
     "on_disk",
+    "time_limit",
     "wait_shielded",
 )

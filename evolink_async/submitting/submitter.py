@@ -7,9 +7,11 @@ cancellation never cuts it short; closing gives it a grace period to learn its t
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from ..budget import BudgetQueue
 from ..client import Session
+from ..concurrency import time_limit
 from ..errors import JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Failed, Job, Unknown, differing_fields, digest, identity
@@ -204,7 +206,9 @@ class Submitter:
             if not submission.under_way:
                 self._withdraw(submission)
         if self._submissions:
-            await asyncio.wait(list(self._submissions), timeout=self._policy.grace)
+            with suppress(TimeoutError):
+                async with time_limit(self._policy.grace):
+                    await asyncio.wait(list(self._submissions))
         for task in list(self._submissions):
             task.cancel()
         if self._submissions:

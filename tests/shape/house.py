@@ -28,7 +28,7 @@ DOORS = {
     "models": "errors frozen media params",
     "jobs": "errors json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
-    "client": "errors events settings task version wire",
+    "client": "concurrency errors events settings task version wire",
     "budget": "errors jobs json_text",
     "purchases": "errors jobs",
     "journal": "budget errors jobs json_text media params purchases task wire",
