@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from ..task import Snapshot
 from .base import EvolinkError
 
 
@@ -240,6 +241,8 @@ class ReplyError(EvolinkError):
         excerpt: The first 500 bytes of the body.
         request_id: The service's id of the request, if it sent one.
         task_id: The task that the request was about, if it was about one.
+        snapshot: What the last poll showed of the task, if it could be read.
+        results: What stood in `results` where no link could be found, as frozen JSON; None if it was not there.
     """
 
     advice: str = "Try again later; during an outage a proxy may answer in place of the service."
@@ -252,9 +255,12 @@ class ReplyError(EvolinkError):
         excerpt: str = "",
         request_id: str | None = None,
         task_id: str | None = None,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.status = status
         self.excerpt = excerpt
         self.request_id = request_id
         self.task_id = task_id
+        self.snapshot = snapshot
+        self.results: object = snapshot.extra.get("results") if snapshot is not None else None
         super().__init__(message)

@@ -39,6 +39,8 @@ REFUSAL_RETRIES = 3
 # The links may be written a moment after the state.
 MISSING_LINK_RETRIES = 3
 """Polls after one that found the task completed, without a result link."""
+SHOWN_RESULTS = 200
+"""Characters of unreadable results that an error message shows."""
 
 LEAST_MISSING = 3
 """Polls that the service answers with "no such task" before that is believed."""
@@ -171,7 +173,7 @@ def _after_snapshot(
     trouble, entry.trouble = entry.trouble, None
     if seen.is_final:
         if seen.state == TaskState.COMPLETED and not seen.urls:
-            return _after_missing_link(entry, trouble or PollTrouble(since=now), pacing.cadence)
+            return _after_missing_link(entry, seen, trouble or PollTrouble(since=now), pacing.cadence)
         entry.end_seen_at = now
         return seen
     if (seen.urls or seen.fault is not None) and not seen.is_documented:
@@ -184,12 +186,17 @@ def _after_snapshot(
     return PollAgain(pacing.interval(entry, now, new_progress=new_progress, fill=fill), is_planned=True)
 
 
-def _after_missing_link(entry: WatchedTask, trouble: PollTrouble, cadence: Cadence) -> PollAgain | ReplyError:
+def _after_missing_link(
+    entry: WatchedTask, seen: Snapshot, trouble: PollTrouble, cadence: Cadence
+) -> PollAgain | ReplyError:
     entry.trouble = trouble
     trouble.missing_links += 1
     if trouble.missing_links <= MISSING_LINK_RETRIES:
         return PollAgain(min(cadence.min_interval * 2**trouble.missing_links, cadence.max_interval))
-    return ReplyError(f"task {entry.task_id} is completed, but has no result link", task_id=entry.task_id)
+    results = seen.extra.get("results")
+    text = f"task {entry.task_id} is completed, but has no result link"
+    text += f"; its results: {str(results)[:SHOWN_RESULTS]}" if results else ""
+    return ReplyError(text, task_id=entry.task_id, request_id=seen.request_id, snapshot=seen)
 
 
 def _after_odd_word(
@@ -204,7 +211,7 @@ def _after_odd_word(
     if not seen.urls and word.polls >= ODD_POLLS and now - word.since >= ODD_SECONDS:
         reason = seen.fault.message if seen.fault is not None else None
         text = f"task {entry.task_id} is {seen.state!r}, which no page explains, with an error: {reason or 'no text'}"
-        return ReplyError(text, task_id=entry.task_id)
+        return ReplyError(text, task_id=entry.task_id, request_id=seen.request_id, snapshot=seen)
     entry.trouble = PollTrouble(since=now, word=word)
     entry.last_running_at = entry.polled_at
     return PollAgain(cadence.min_interval if seen.urls else max(cadence.min_interval, ODD_SECONDS / ODD_POLLS))

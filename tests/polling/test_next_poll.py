@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import attrs
 import pytest
 
@@ -18,6 +20,7 @@ from evolink_async.errors import (
     TaskNotFoundError,
     TransportError,
 )
+from evolink_async.frozen import FrozenMap
 from evolink_async.polling import Schedule, WatchedTask
 from evolink_async.polling.next_poll import MISSING_LINK_RETRIES, REFUSAL_RETRIES, Pacing, PollAgain, next_poll
 from evolink_async.polling.outage_backoff import MAX_RETRY_AFTER
@@ -263,3 +266,15 @@ def test_an_answer_is_as_old_as_its_poll(entry, answer):
     entry.polled_at = 1004.0
     assert isinstance(next_poll(entry, answer, 1010.0, PACING), PollAgain)
     assert entry.last_running_at == entry.known_running_at == 1004.0
+
+
+@pytest.mark.parametrize("results", [("",), ({"video": None},), ((),), 7, None])
+def test_an_error_about_a_missing_link_has_what_was_there(entry, results):
+    """Whoever writes to the support has the last snapshot, the request id and what stood in place of the links."""
+    last = seen("completed", request_id="req-9", extra=FrozenMap({"results": results}))
+    told = [poll(entry, last) for _ in range(4)][-1]
+    assert isinstance(told, ReplyError)
+    assert (told.snapshot, told.results, told.request_id) == (last, results, "req-9")
+    assert str(results)[:200] in str(told) or not results
+    again = pickle.loads(pickle.dumps(told))
+    assert (again.snapshot, again.results) == (last, results)
