@@ -56,10 +56,11 @@ def parse(body: bytes) -> Json:
 def parse_reply(body: bytes) -> Json:
     """Read one JSON text as `parse` does, and forgive what costs a detail only.
 
-    A byte order mark is skipped. A lone surrogate becomes U+FFFD; NaN and infinite numbers become null.
+    A byte order mark is skipped. A lone surrogate, and a byte that is not of the encoding, become U+FFFD; NaN, infinite
+    numbers and integers of thousands of digits become null. UTF-16 and UTF-32 are read too.
 
     Raises:
-        ValueError: The text is not JSON in UTF-8, or nested too deeply.
+        ValueError: The text is not JSON, or nested too deeply.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
@@ -71,7 +72,11 @@ def parse_reply(body: bytes) -> Json:
 
 def _parse_tolerantly(body: bytes) -> Json:
     try:
-        value = cast("Json", json.loads(body.decode("utf-8"), parse_constant=_as_null, parse_float=_finite_or_null))
+        text = body.decode(json.detect_encoding(body), "replace")
+        value = cast(
+            "Json",
+            json.loads(text, parse_constant=_as_null, parse_float=_finite_or_null, parse_int=_readable_or_null),
+        )
         if _depth(value) > MAX_DEPTH:
             raise ValueError("nested too deeply")
         return _without_surrogates(value)
@@ -86,6 +91,13 @@ def _as_null(_: str) -> None:
 def _finite_or_null(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
+
+
+def _readable_or_null(digits: str) -> int | None:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads no more than 4,300 digits
+        return None
 
 
 def _without_surrogates(value: Json) -> Json:

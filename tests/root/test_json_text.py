@@ -12,7 +12,7 @@ import pytest
 
 from evolink_async import json_text
 from evolink_async.frozen import FrozenMap, freeze, thaw
-from evolink_async.json_text import MAX_DEPTH, dump, parse
+from evolink_async.json_text import MAX_DEPTH, dump, parse, parse_reply
 
 
 @pytest.fixture(params=["as installed", "standard library"])
@@ -186,3 +186,9 @@ def test_a_frozen_map_cannot_change():
         del frozen["a"]  # type: ignore[attr-defined]  # what is tested
     with pytest.raises(AttributeError):
         frozen.b = 1  # type: ignore[attr-defined]  # what is tested
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_a_reply_in_another_unicode_encoding_is_read(encoding):
+    """As RFC 4627 allowed; strict reading stays with UTF-8."""
+    assert parse_reply('{"id":"grün"}'.encode(encoding)) == {"id": "grün"}

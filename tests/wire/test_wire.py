@@ -494,14 +494,29 @@ def test_one_odd_item_costs_itself(results, urls):
         b'{"id": "%s", "status": "processing", "progress": NaN}',
         b'{"id": "%s", "status": "processing", "progress": 1e999}',
         b'{"id": "%s", "status": "processing", "note": "half an emoji \\ud83d"}',
+        b'{"id": "%s", "status": "processing", "progress": ' + b"9" * 5000 + b"}",
+        b'{"id": "%s", "status": "processing", "created": -' + b"1" * 4301 + b"}",
+        b'{"id": "%s", "status": "processing", "note": "gr\xfcn"}',
+        b'{"id": "%s", "status": "processing", "note": "cut \xe2\x82"}',
+        b'{"id": "%s", "status": "processing", "note": "\xed\xa0\xbd"}',
     ],
-    ids=["a byte order mark", "NaN", "too large a number", "a lone surrogate"],
+    ids=[
+        "a byte order mark",
+        "NaN",
+        "too large a number",
+        "a lone surrogate",
+        "a number of 5,000 digits",
+        "one just beyond what Python reads",
+        "latin-1",
+        "half a character",
+        "a surrogate in UTF-8",
+    ],
 )
 def test_what_costs_a_detail_does_not_cost_the_answer(content):
     """An unreadable value is dropped or replaced, and the task is still read."""
     snapshot = decode_task(answer(content.replace(b"%s", TASK_ID.encode())), asked=TASK_ID)
     assert (snapshot.task_id, snapshot.state, snapshot.progress_percent) == (TASK_ID, "processing", None)
-    assert snapshot.extra.get("note", "half an emoji \ufffd") == "half an emoji \ufffd"
+    assert "\ufffd" in snapshot.extra.get("note", "\ufffd")
 
 
 def test_a_retry_after_date_is_read_against_the_replys_own_clock():
