@@ -172,7 +172,11 @@ async def test_an_answer_that_is_packed_though_plain_bytes_were_asked_for_is_rea
     assert b"accept-encoding: identity" in head.lower()
 
 
-@pytest.mark.parametrize("body", [b"\x1f\x8b no gzip", gzip.compress(TAKEN)[:-9], b"\x78\x9c", b""])
+@pytest.mark.parametrize(
+    "body",
+    [b"\x1f\x8b no gzip", gzip.compress(TAKEN)[:-9], b"\x78\x9c", b""],
+    ids=["no gzip", "cut off", "header alone", "empty"],
+)
 async def test_an_answer_that_cannot_be_unpacked_is_no_error_of_the_network(body):
     """It came whole: what it means is for `wire` to say."""
     async with serving(reply(body, Content_Encoding="gzip")) as server:
