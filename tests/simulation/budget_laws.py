@@ -54,7 +54,7 @@ def _overspent(history: History, order: Order, group: list[Task], limit: float) 
         if spent - limit - excess > over:
             over, now = spent - limit - excess, task.begun
     if over > ROUNDING:
-        learners = [task for task in group if ceilings[task.task_id] is None]
+        learners = [task for task in group if ceilings[task.task_id].at_admission is None]
         counts = Counter(task.price_class for task in learners)
         misread = next((task.word for task in group if task.word in LOOKALIKES), "")
         situation = "more than the limit" + (f", answered by {misread}" if misread else "")
@@ -76,22 +76,31 @@ def _accounts(history: History, order: Order) -> list[list[Task]]:
     return list(groups.values())
 
 
-def _excess(order: Order, ceilings: dict[str, float | None], begun: list[Task]) -> float:
+@attrs.frozen
+class _Ceilings:
+    """The highest price named for the class of a task, or None, at its earliest admission and at its POST."""
+
+    at_admission: float | None
+    at_post: float | None
+
+
+def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> float:
     """Return by how much tasks may be over what was known when their POSTs began."""
     excess, learners = 0.0, Counter[int]()
     for task in sorted(begun, key=lambda task: task.number):
         ceiling = ceilings[task.task_id]
         if task.purchase in order.settled:
             excess += task.price
-        elif ceiling is not None:
-            excess += max(0.0, task.price - ceiling)
-        else:
-            learners[task.price_class] += 1
-            excess += task.price if learners[task.price_class] <= OPEN_LEARNERS else 0.0
+            continue
+        learners[task.price_class] += ceiling.at_admission is None
+        if ceiling.at_admission is None and learners[task.price_class] <= OPEN_LEARNERS:
+            excess += task.price
+        elif (named := ceiling.at_admission or ceiling.at_post) is not None:
+            excess += max(0.0, task.price - named)
     return excess
 
 
-def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, float | None]:
+def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _Ceilings]:
     """Return for each task the highest price of its class that was named before its first POST began."""
     of_id = {task.task_id: task for task in group}
     of_purchase = defaultdict[tuple[int, str], list[Task]](list)
@@ -100,23 +109,26 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, fl
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
     says_charge = history.script.used is not None
-    bound = [] if history.script.most_per_job is None else [history.script.most_per_job]
-    ceilings: dict[str, float | None] = {}
+    bound = history.script.most_per_job or 0.0
+    ceilings: dict[str, _Ceilings] = {}
     named = defaultdict[int, list[tuple[float, float]]](list)
     for entry in history.trace.entries:
         if isinstance(entry, Posted):
             # Only the first POST of a purchase waits for an admission.
             for task in of_purchase.get((entry.process, entry.purchase), []):
-                until = entry.at - slack
-                ceilings.setdefault(
-                    task.task_id, max([_ceiling(named, task.price_class, until), *bound], default=0.0) or None
-                )
+                highest = (_ceiling(named, task.price_class, until) for until in (entry.at - slack, entry.at))
+                ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
-        elif isinstance(entry, Said) and entry.task in of_id and entry.kind == "completed" and says_charge:
+        elif isinstance(entry, Said) and _names_price(entry) and entry.task in of_id and says_charge:
             task = of_id[entry.task]
             named[task.price_class].append((entry.at, task.charged))
     return ceilings
+
+
+def _names_price(entry: Said) -> bool:
+    """Tell whether an end may name the price of a class: of a task that was asked for by its id, no class is known."""
+    return entry.kind == "completed" and entry.job != entry.task
 
 
 def _ceiling(named: dict[int, list[tuple[float, float]]], price_class: int, until: float) -> float:
@@ -201,6 +213,7 @@ class _Replay:
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
+        self._is_narrow = history.script.in_flight < len(history.script.wishes)
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""
@@ -222,8 +235,18 @@ class _Replay:
         """Whether a purchase holds what the pool guesses, as nobody has named a price of its class."""
         if self._bound:
             return False
-        open_ones = self._view.held.keys() & self._unnamed.keys() & self._ended
-        return any(self._unnamed[purchase] not in self._view.named for purchase in open_ones)
+        unnamed = [
+            purchase
+            for purchase in self._view.held.keys() & self._unnamed.keys()
+            if self._unnamed[purchase] not in self._view.named
+        ]
+        # While somebody waits for its end, that may still name one.
+        return any(purchase in self._ended or not self._is_wanted(purchase) for purchase in unnamed)
+
+    def _is_wanted(self, purchase: str) -> bool:
+        """Tell whether somebody is sure to wait for an end: with less room than jobs, a caller may stand behind."""
+        task = self._of_purchase.get(purchase)
+        return task is not None and bool(self._wants.get(task.job)) and not self._is_narrow
 
     def open_unpriced(self, price_class: int) -> int:
         """Return how many purchases of a class have ended, or are in doubt, without a named price."""
@@ -258,8 +281,10 @@ class _Replay:
                 self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
             case Settled() if entry.how in ("abandon", "resubmit"):
                 held.pop(entry.purchase, None)
-            case Said() if entry.task in self._tasks and (
-                entry.kind in ("completed", "final") or entry.error in TASK_ERRORS
+            case Said() if (
+                entry.task in self._tasks
+                and entry.job != entry.task
+                and (entry.kind in ("completed", "final") or entry.error in TASK_ERRORS)
             ):
                 task = self._tasks[entry.task]
                 self._ended.add(task.purchase)
@@ -270,8 +295,8 @@ class _Replay:
                     named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
                 if task.purchase in held:
                     held[task.purchase] = task.charged
-            case Said() if entry.error == "DeadlineError":
-                # The run that has given it up waits for it no more, though its caller has not heard of that.
+            case Said() if entry.kind == "failed" and entry.task:
+                # A run that has given a task up waits for it no more, though its caller has not heard of that.
                 self._wants.pop(entry.job, None)
             case Said() if entry.kind == "unknown":
                 self._ended |= {

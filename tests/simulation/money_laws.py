@@ -5,6 +5,7 @@ The law of the budget is in `budget_laws`, all others are in `laws`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
@@ -125,17 +126,25 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
     """Find jobs whose task the vendor has forgotten, as their callers were told, and which cannot be settled."""
     # What was settled, or has ended, leaves nothing to settle.
     not_found, over = dict[str, str](), set(order.ends)
+    settling = Counter[str]()
     for entry in history.trace.entries:
+        if isinstance(entry, Finished) and entry.call.startswith("settle "):
+            settling[entry.call.split()[1]] -= 1
         if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in over:
             not_found[entry.job] = entry.task
-        elif isinstance(entry, Acted) and entry.text.startswith("Crash") and history.script.journal == "memory":
-            not_found.clear()  # and so is the journal
+        elif isinstance(entry, Acted) and entry.text.startswith("Crash"):
+            settling.clear()
+            if history.script.journal == "memory":
+                not_found.clear()
         elif isinstance(entry, Settled):
             over.add(not_found.pop(entry.job, ""))
+        elif isinstance(entry, Acted) and (settle := re.match(r"Settle\(.*job='(\w+)'", entry.text)):
+            settling[settle[1]] += 1
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]
             forgotten = any(task.job == job and task.is_forgotten for task in history.ledger)
-            if job in not_found and forgotten:
+            # Of two calls at once, one settles the job, and the other one is refused.
+            if job in not_found and forgotten and not settling[job]:
                 yield Violation(law, "a job whose task is forgotten cannot be settled", f"{entry}")
 
 

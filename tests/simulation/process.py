@@ -167,7 +167,8 @@ class Process:
                 pass
 
     async def _open(self) -> None:
-        pool = self._world.new_pool(self._observe)
+        # A call that outlives its pool belongs to the process that made it.
+        pool = self._world.new_pool(partial(self._observe, self._id()))
         self._pools.append(pool)
         await pool.__aenter__()
 
@@ -411,11 +412,11 @@ class Process:
         text = self._world.scrub(entry.text)
         self._note(attrs.evolve(entry, is_about_task=entry.is_about_task or is_about_task, text=text))
 
-    def _observe(self, event: Event) -> None:
+    def _observe(self, process: int, event: Event) -> None:
         if self._is_dead:
             return
         if isinstance(event, JobEnded):
-            self._note(said(event, self._now(), self._id()))
+            self._note(said(event, self._now(), process))
         if self._world.script.observer_calls_back:
             self._pool.stats()
             with suppress(ConfigurationError):  # The pool may be closing.
