@@ -66,16 +66,9 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
     # Whoever waits for credits waits in vain then.
     poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
-    local_files = LocalFiles(Preflight(), uploads)
+    files = LocalFiles(Preflight(), uploads)
     send_loop = SendLoop(
-        sessions,
-        retry,
-        journal,
-        budget_queue,
-        submits=limits.submits,
-        requests=requests,
-        local_files=local_files,
-        emit=emit,
+        sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
     ends = Ends(journal, book, budget_queue, send_loop, emit)
@@ -83,7 +76,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         sessions=sessions,
         result_reader=ResultReader(settings.http),
         uploads=uploads,
-        local_files=local_files,
+        local_files=files,
         journal=journal,
         limits=limits,
         requests=requests,
@@ -92,7 +85,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         poller=poller,
         budget_queue=budget_queue,
         send_loop=send_loop,
-        submitter=Submitter(sessions, retry, journal, budget_queue, local_files, send_loop, book, emit=emit),
+        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, emit=emit),
         emit=emit,
         ends=ends,
         task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
