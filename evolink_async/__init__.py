@@ -32,7 +32,7 @@ from .errors import (
     UploadError,
 )
 from .events import Event, Observer
-from .jobs import Accepted, Completed, Failed, Job, Outcome, Unknown
+from .jobs import Accepted, Completed, Failed, Job, Outcome, Planned, Unknown
 from .media import Upload
 from .models import Wan26ImageToVideoFlash, Wan26ReferenceVideo, Wan26ReferenceVideoFlash, Wan27ReferenceVideo
 from .params import Params, RawParams, dump_params, load_params
@@ -68,6 +68,7 @@ __all__ = (
     "OutcomeStream",
     "Params",
     "ParamsError",
+    "Planned",
     "PreflightError",
     "RateLimitError",
     "RawParams",

@@ -8,12 +8,14 @@ from .disk import on_disk
 from .limiter import Limiter
 from .shared_task import SharedTask
 from .shield import wait_shielded
+from .signal import Signal
 from .standstill import time_limit
 
 __all__ = (
     "Channel",
     "Limiter",
     "SharedTask",
+    "Signal",
     "on_disk",
     "time_limit",
     "wait_shielded",

@@ -5,19 +5,35 @@ Running a job is in `pool`, its parameters are in `params`.
 
 from .job import CALLBACK_URL, Job, body_digest, differing_fields, digest, digest_of, identity, key_fault
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
-from .outcome import Accepted, Completed, Failed, Outcome, SavedFile, Timing, Unknown
+from .outcome import (
+    STANDINGS,
+    Accepted,
+    Completed,
+    Failed,
+    JobState,
+    Outcome,
+    Planned,
+    SavedFile,
+    Standing,
+    Timing,
+    Unknown,
+)
 
 __all__ = (
     "CALLBACK_URL",
+    "STANDINGS",
     "Accepted",
     "Completed",
     "DurationClass",
     "Failed",
     "Job",
+    "JobState",
     "KeyAssigner",
     "KeySet",
     "Outcome",
+    "Planned",
     "SavedFile",
+    "Standing",
     "Timing",
     "Unknown",
     "body_digest",

@@ -1,17 +1,32 @@
-"""The states of a job that users see: accepted, completed, failed, unknown.
+"""The states of a job that users see: planned, accepted, completed, failed, unknown.
 
 The pool makes these values; `wire.verdict` and `polling` decide when.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 import attrs
 
 from ..errors import DownloadError, EvolinkError, SubmissionUnknownError
 from ..task import Snapshot, TaskState
+
+
+@attrs.frozen
+class Planned:
+    """A job without a task: it was not sent, or its first answer is awaited.
+
+    Attributes:
+        key: The job's key.
+        is_submitting: Whether it is being submitted now: it waits for its turn, or a request for it is under way.
+    """
+
+    key: str
+    is_submitting: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +122,10 @@ class Completed:
         """The paths of the saved files, one for each link; empty if nothing was to be saved, or if saving failed."""
         return tuple(file.path for file in self.saved)
 
+    def has_expired(self, at: float) -> bool:
+        """Tell whether the links have expired at a time, in Unix seconds."""
+        return at >= self.expires_at
+
     def as_accepted(self) -> Accepted:
         """Return the same job as it was after its submit."""
         # The time of the submit is not known for a task that was attached by its id.
@@ -162,3 +181,12 @@ class Unknown:
 
 
 Outcome: TypeAlias = Completed | Failed | Unknown
+"""What a run, or a stream of all outcomes, yields for a job."""
+Standing: TypeAlias = Planned | Accepted | Completed | Failed | Unknown
+"""What a journal knows of a job."""
+JobState: TypeAlias = Literal["planned", "accepted", "completed", "failed", "unknown"]
+"""The name of a standing."""
+STANDINGS: Mapping[JobState, type[Standing]] = MappingProxyType(
+    {"planned": Planned, "accepted": Accepted, "completed": Completed, "failed": Failed, "unknown": Unknown}
+)
+"""The class of each state."""

@@ -4,7 +4,7 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Found, Intent, Known, Untold
+from .entries import Found, Intent, Known, Untold, end_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
@@ -15,4 +15,5 @@ __all__ = (
     "Known",
     "MemoryJournal",
     "Untold",
+    "end_of",
 )

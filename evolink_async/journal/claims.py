@@ -8,6 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+class OneOwner:
+    """The calls about claims of a journal that has one owner at a time."""
+
+    async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
+        """Claim keys; every claim has the epoch of this opening, with which each write is compared."""
+        return self._claims_of_opening().claim(keys, owner)
+
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Return the keys that are still claimed; claims do not run out."""
+        return self._claims_of_opening().renew(keys, owner)
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Let go of keys."""
+        self._claims_of_opening().release(keys, owner)
+
+    def _claims_of_opening(self) -> Claims:
+        """Return the claims, or raise a JournalError because the journal is not open."""
+        raise NotImplementedError
+
+
 class Claims:
     """Who has claimed which keys since the journal was opened.
 

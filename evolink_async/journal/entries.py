@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..errors import JournalConflictError, SubmissionUnknownError, TaskError
+from ..errors import JournalConflictError, SubmissionUnknownError, TaskError, TaskNotFoundError
 from ..jobs import Accepted, Completed, Failed, Outcome, Unknown
 
 _log = logging.getLogger("evolink_async")
 
-Standing: TypeAlias = Accepted | Completed | Failed | Unknown
+Sent: TypeAlias = Accepted | Completed | Failed | Unknown
+"""Where a job stands for which a paid request was sent."""
 
 NO_ANSWER = "no answer from the service is recorded; a task may have been accepted and charged"
 """Message of a doubt whose reason is not recorded, because the process or the submit broke off."""
@@ -57,22 +58,22 @@ class Known:
         body: Of a job in doubt, the body as it was sent, so that it can be sent again byte for byte.
     """
 
-    standing: Standing
+    standing: Sent
     session: str
     body: bytes | None = None
 
 
 @attrs.frozen
 class Untold:
-    """An end that no stream of all ends has handed out.
+    """An outcome that no stream of all outcomes has handed out.
 
     Attributes:
-        number: Its place among the ends of the journal; later ones have higher numbers.
-        outcome: How the job ended.
+        number: Its place among the outcomes of the journal; later ones have higher numbers.
+        outcome: How the job ended, or that it is in doubt.
     """
 
     number: int
-    outcome: Completed | Failed
+    outcome: Outcome
 
 
 Found: TypeAlias = Known | JournalConflictError
@@ -88,6 +89,14 @@ def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  #
         facts: Fields of the SubmissionUnknownError that help to find the task.
     """
     return Unknown(key, SubmissionUnknownError(message, key=key, **facts))
+
+
+def abandoned(job: Accepted | Unknown) -> Failed:
+    """Return the outcome of a job that a person gave up: one in doubt, or one whose task the service had forgotten."""
+    if isinstance(job, Unknown):
+        return Failed(job.key, job.error)
+    message = "the service no longer knew the task, and the job was given up"
+    return Failed(job.key, TaskNotFoundError(404, message, task_id=job.task_id), job.task_id)
 
 
 def end_of(outcome: Outcome) -> Completed | Failed | None:

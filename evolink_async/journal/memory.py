@@ -6,23 +6,40 @@ What is kept of each job is in `records`; the journal in a file is in `sqlite`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
+from heapq import nsmallest
 
 from ..budget import Ledger
+from ..concurrency import Signal
 from ..errors import JournalError
-from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown, digest
+from ..jobs import (
+    STANDINGS,
+    Accepted,
+    Completed,
+    DurationClass,
+    Failed,
+    Job,
+    JobState,
+    Outcome,
+    Planned,
+    Standing,
+    Unknown,
+    digest,
+)
 from ..media import Upload
-from .claims import Claims
+from .claims import Claims, OneOwner
 from .conflicts import conflict
-from .entries import Found, Intent, Known, Untold, end_of, in_doubt, log_late
+from .entries import Found, Intent, Known, Untold, abandoned, end_of, in_doubt, log_late
+from .kept_ends import KeptEnds
+from .kept_uploads import KeptUploads
 from .records import Record, Records
 
 
-class MemoryJournal:
-    """The unfinished jobs, in dictionaries. See `Journal` for what each call means.
+class MemoryJournal(OneOwner):
+    """The unfinished jobs, in dictionaries, and the last 10,000 outcomes. See `Journal` for what each call means.
 
-    A job is dropped when its outcome has been returned, so the size follows the jobs in flight.
+    A job may be bought again when its outcome has been returned; `find` and `untold` know the outcome longer. So the
+    size follows the jobs in flight.
     """
 
     def __init__(self) -> None:
@@ -32,10 +49,10 @@ class MemoryJournal:
         self._records = Records()
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
-        self._untold: dict[str, Untold] = {}
-        self._ends = 0
+        self._kept = KeptEnds()
+        self.ends = Signal()
         self._late: dict[str, list[str]] = {}
-        self._uploads: dict[str, Upload] = {}
+        self._uploads = KeptUploads()
 
     async def open(self) -> None:
         """Take hold of the journal.
@@ -53,26 +70,13 @@ class MemoryJournal:
         """Let go of the journal. What it holds stays."""
         self._is_open = False
 
-    # --- claims
-
-    async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
-        """Claim keys; every claim has the epoch of this opening."""
-        self._check_open()
-        return self._claims.claim(keys, owner)
-
-    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
-        """Return the keys that are still claimed; claims do not run out."""
-        self._check_open()
-        return self._claims.renew(keys, owner)
-
-    async def release(self, keys: Sequence[str], owner: str) -> None:
-        """Let go of keys."""
-        self._check_open()
-        self._claims.release(keys, owner)
-
     def _check_open(self) -> None:
         if not self._is_open:
             raise JournalError("this journal is not open: its pool was closed")
+
+    def _claims_of_opening(self) -> Claims:
+        self._check_open()
+        return self._claims
 
     # --- what is known
 
@@ -88,6 +92,24 @@ class MemoryJournal:
             return conflict(job.key, record.body, job.params)
         return Known(record.known(job.key), record.session, record.body)
 
+    async def find(self, keys: Sequence[str]) -> dict[str, Standing]:
+        """Look the keys up among the jobs under way, then among the outcomes."""
+        return {key: standing for key in keys if (standing := self._standing(key)) is not None}
+
+    def _standing(self, key: str) -> Standing | None:
+        record = self._records.get(key)
+        if record is None or record.has_ended:
+            return self._kept.find(key)
+        is_first = record.is_sent and record.doubt is None
+        return Planned(key, is_submitting=True) if is_first else record.known(key)
+
+    async def jobs(self, states: Collection[JobState], after: str = "", limit: int = 100) -> list[Standing]:
+        """Look through all keys at each call."""
+        kinds = tuple(STANDINGS[state] for state in states)
+        later = {key for keys in (self._records, self._kept.keys()) for key in keys if key > after}
+        wanted = (standing for key in later if isinstance(standing := self._standing(key), kinds))
+        return nsmallest(limit, wanted, key=lambda standing: standing.key)
+
     async def ledger(self) -> Ledger:
         """Return an empty ledger: there was no earlier run."""
         return Ledger()
@@ -98,7 +120,7 @@ class MemoryJournal:
 
     async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
         """Look the digests up."""
-        return {sha256: self._uploads[sha256] for sha256 in sha256s if sha256 in self._uploads}
+        return self._uploads.find(sha256s)
 
     async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
         """Look the task ids up."""
@@ -130,6 +152,7 @@ class MemoryJournal:
         before = self._records.get(intent.key)
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
+        self._kept.drop(intent.key)
         # An earlier doubt stays until the service accepts: a second send does not resolve the first.
         doubt = before.doubt if before is not None else None
         self._records[intent.key] = Record(
@@ -152,6 +175,7 @@ class MemoryJournal:
 
     def _accept(self, key: str, record: Record, accepted: Accepted) -> None:
         snapshot = accepted.snapshot
+        self._kept.drop(key)
         self._records[key] = record._replace(
             # Only a doubt needs them.
             idempotency_key="",
@@ -172,6 +196,7 @@ class MemoryJournal:
         record = self._records.get(unknown.key)
         if record is not None and record.task_id is None:
             self._records[unknown.key] = record._replace(doubt=unknown, is_sent=False)
+            self._note_end(unknown)
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Look through all jobs: late answers are rare."""
@@ -194,6 +219,10 @@ class MemoryJournal:
 
     # --- ends
 
+    def _note_end(self, outcome: Outcome) -> None:
+        self._kept.add(outcome)
+        self.ends.fire()
+
     async def missing(self, key: str, task_id: str) -> None:
         """Keep the key: its job may be settled."""
         self._check_open()
@@ -208,11 +237,15 @@ class MemoryJournal:
         if end is not None and record is not None and record.task_id == end.task_id and not record.has_ended:
             self._records[outcome.key] = record._replace(has_ended=True)
             self._missing.discard(outcome.key)
-            self._ends += 1
-            self._untold[outcome.key] = Untold(self._ends, end)
+            self._note_end(end)
 
     async def saved(self, completed: Completed) -> None:
-        """Do nothing: the job is dropped when its outcome is returned."""
+        """Keep where the files are."""
+        self._kept.replace(completed)
+
+    async def refreshed(self, completed: Completed) -> None:
+        """Keep the newer links."""
+        self._kept.replace(completed)
 
     def taken(self, outcome: Outcome) -> None:
         """Drop the job, if this purchase has ended. A job of which only the watching has ended stays."""
@@ -221,19 +254,17 @@ class MemoryJournal:
             self._forget(outcome.key)
 
     async def untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
-        """Return those of the ends that are still kept."""
-        return list(islice((end for end in self._untold.values() if end.number > after), limit))
+        """Return those of the outcomes that are still kept."""
+        return self._kept.untold(after, limit)
 
-    async def mark_told(self, keys: Sequence[str]) -> None:
-        """Drop the ends. Their jobs are kept until they are taken."""
+    async def mark_told(self, numbers: Sequence[int]) -> None:
+        """Note the numbers."""
         self._check_open()
-        for key in keys:
-            self._untold.pop(key, None)
+        self._kept.mark_told(numbers)
 
     def _forget(self, key: str) -> None:
         record = self._records.pop(key)
         self._missing.discard(key)
-        self._untold.pop(key, None)
         if record is not None and record.task_id is not None:
             self._keys.pop(record.task_id, None)
 
@@ -243,8 +274,12 @@ class MemoryJournal:
         record = self._records.get(key)
         if record is None or not (record.is_in_doubt or key in self._missing):
             raise JournalError(f"no job {key!r} is in doubt, or has a task that the service no longer knows")
+        known = record.known(key)
         if how in ("resubmit", "abandon"):
             self._forget(key)
+            self._kept.drop(key)
+            if how == "abandon":
+                self._note_end(abandoned(known))
         elif self._keys.get(how, key) != key:
             raise JournalError(f"the task {how} belongs to the job {self._keys[how]!r}")
         else:
@@ -256,12 +291,5 @@ class MemoryJournal:
     # --- uploads
 
     async def uploaded(self, upload: Upload) -> None:
-        """Keep the upload, and drop the oldest ones that have expired."""
-        if upload.sha256 is None:
-            return
-        # Removed first, so that the dictionary is in the order of the uploads.
-        self._uploads.pop(upload.sha256, None)
-        self._uploads[upload.sha256] = upload
-        # Stops at the new upload at the latest; if even that one has expired, nothing is dropped.
-        while (oldest := next(iter(self._uploads.values()))).expires_at <= upload.uploaded_at < upload.expires_at:
-            self._uploads.pop(str(oldest.sha256))
+        """Keep the upload."""
+        self._uploads.add(upload)

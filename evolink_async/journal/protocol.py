@@ -14,7 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from ..budget import Ledger
-from ..jobs import Accepted, Completed, DurationClass, Failed, Job, Outcome, Unknown
+from ..concurrency import Signal
+from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
 from .entries import Found, Intent, Known, Untold
 
@@ -33,7 +34,12 @@ class Journal(Protocol):
     object keeps the epochs of what was claimed with it and adds them to its writes. They are no arguments, because a
     pool has one journal object and each key one claim in it: an argument could only be wrong. A journal with one owner
     at a time, as a file or one in memory, needs no claim before a write: its epoch is the number of the opening.
+
+    Attributes:
+        ends: Fired when `untold` may have more to return.
     """
+
+    ends: Signal
 
     async def open(self) -> None:
         """Take ownership of the journal. Jobs that an earlier owner left in `submitting` are in doubt from now on."""
@@ -67,6 +73,20 @@ class Journal(Protocol):
         """Return what is known of jobs, by their keys, so that none is paid for twice. One that is missing may be sent.
 
         A job whose key is recorded with other parameters gives a JournalConflictError as its value.
+        """
+        ...
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, Standing]:
+        """Return where jobs stand, whatever their parameters are."""
+        ...
+
+    async def jobs(self, states: Collection[JobState], after: str = "", limit: int = 100) -> Sequence[Standing]:
+        """Return the jobs in some states, in the order of their keys.
+
+        Args:
+            states: Those that are wanted.
+            after: The last key that was read; empty for the first call.
+            limit: Most jobs to return.
         """
         ...
 
@@ -134,6 +154,10 @@ class Journal(Protocol):
         """Record that the files of a completed job are on the disk."""
         ...
 
+    async def refreshed(self, completed: Completed) -> None:
+        """Record newer links of a completed job."""
+        ...
+
     async def uploaded(self, upload: Upload) -> None:
         """Record that the file service has a local file."""
         ...
@@ -145,23 +169,24 @@ class Journal(Protocol):
     def taken(self, outcome: Outcome) -> None:
         """Note that the caller has received the outcome. A journal in memory forgets that purchase then.
 
-        Nothing durable: a caller that lost it asks again. What a stream of all ends has handed out is in `mark_told`.
+        Nothing durable: a caller that lost it asks again. What a stream of all outcomes handed out is in `mark_told`.
         """
         ...
 
     async def untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
-        """Return ends that were not marked as told, in the order in which they were recorded.
+        """Return outcomes that were not marked as told, in the order in which they were recorded.
 
-        A job that a person abandoned has ended too. A journal in memory forgets ends that were `taken`.
+        A job that a person abandoned has ended too. A doubt is an outcome until the job is sent again or settled; then
+        its end is another one. A journal in memory keeps the last 10,000.
 
         Args:
-            after: The number of the last end that was read; 0 for the first call.
-            limit: Most ends to return.
+            after: The number of the last outcome that was read; 0 for the first call.
+            limit: Most outcomes to return.
         """
         ...
 
-    async def mark_told(self, keys: Sequence[str]) -> None:
-        """Record that a stream of all ends has handed these jobs out, so that no later one does.
+    async def mark_told(self, numbers: Sequence[int]) -> None:
+        """Record that a stream of all outcomes has handed out those with these numbers, so that no later one does.
 
         It belongs to that stream alone: runs and waits do not call it.
         """

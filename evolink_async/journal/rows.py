@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..errors import SubmissionUnknownError, TaskNotFoundError
-from ..jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
+from ..errors import SubmissionUnknownError
+from ..jobs import Accepted, Completed, Failed, Planned, SavedFile, Standing, Timing, Unknown
 from ..media import Upload
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
-from .entries import Standing, in_doubt
+from .entries import Sent, Untold, abandoned, in_doubt
 
 
 class Row(Protocol):
@@ -100,8 +100,8 @@ def ended_of(row: Row) -> Completed | Failed:
     )
 
 
-def standing_of(row: Row) -> Standing:
-    """Return the state of a job that has been sent."""
+def sent_of(row: Row) -> Sent:
+    """Return where a job stands that has been sent. Without its process, one that is being submitted is in doubt."""
     if row["state"] == "accepted":
         return accepted_of(row)
     if row["state"] in ("in_doubt", "submitting"):
@@ -109,16 +109,28 @@ def standing_of(row: Row) -> Standing:
     return final_of(row)
 
 
+def standing_of(row: Row) -> Standing:
+    """Return where a job stands."""
+    # A doubt that is sent again, under its old key, is one until the service accepts.
+    if row["state"] == "planned" or (row["state"] == "submitting" and row["doubt"] is None):
+        return Planned(row["key"], is_submitting=row["state"] == "submitting")
+    return sent_of(row)
+
+
+def untold_of(row: Row, ends_before: int) -> Untold:
+    """Return an outcome of a row; one that this opening of the file has recorded is not resumed."""
+    number, outcome = row["end_number"], sent_of(row)
+    assert not isinstance(outcome, Accepted)  # noqa: S101  # such a row has no number
+    if number > ends_before and not isinstance(outcome, Unknown):
+        outcome = attrs.evolve(outcome, resumed=False)
+    return Untold(number, outcome)
+
+
 def final_of(row: Row) -> Completed | Failed:
     """Return the outcome of a row that has ended: its task did, or a person gave it up."""
-    return _abandoned_of(row) if row["state"] == "abandoned" else ended_of(row)
-
-
-def _abandoned_of(row: Row) -> Failed:
-    if row["missing_at"] is None:
-        return Failed(row["key"], unknown_of(row).error)
-    message = "the service no longer knew the task, and the job was given up"
-    return Failed(row["key"], TaskNotFoundError(404, message, task_id=row["task_id"]), row["task_id"])
+    if row["state"] == "abandoned":
+        return abandoned(unknown_of(row) if row["missing_at"] is None else accepted_of(row))
+    return ended_of(row)
 
 
 def files_of(column: str | None) -> tuple[SavedFile, ...]:

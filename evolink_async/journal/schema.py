@@ -14,8 +14,8 @@ from ..errors import JournalError
 APPLICATION_ID = 0x45564C4B
 """Distinguishes a journal from other SQLite files."""
 # The column `shape` holds the price class: its name is older. `opening` has one row: the number of the last opening and
-# the process that made it, and how many ends were recorded. A job that had ended before there was `told_at` counts as
-# told.
+# the process that made it, and how many outcomes were recorded. A job that had ended before there was `told_at` counts
+# as told; one in doubt does not.
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -80,6 +80,12 @@ MIGRATIONS = (
     UPDATE jobs SET told_at = coalesce(ended_at, 0)
         WHERE state IN ('completed', 'failed', 'cancelled', 'downloaded', 'abandoned');
     CREATE INDEX jobs_untold ON jobs (end_number) WHERE end_number IS NOT NULL AND told_at IS NULL;
+    """,
+    """
+    UPDATE jobs SET end_number = (SELECT ends FROM opening) + number
+        FROM (SELECT key AS doubted, row_number() OVER (ORDER BY sent_at) AS number FROM jobs WHERE state = 'in_doubt')
+        WHERE key = doubted;
+    UPDATE opening SET ends = ends + (SELECT count(*) FROM jobs WHERE state = 'in_doubt');
     """,
 )
 """Each entry takes a file to the next version. Entries that were released must not be changed."""

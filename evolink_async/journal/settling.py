@@ -10,7 +10,7 @@ import sqlite3
 
 from ..jobs import Accepted
 from .file import Change
-from .statements import NEXT_END, count_end
+from .statements import NEXT_END, NOT_TOLD, count_end
 
 WORDS = ("resubmit", "abandon")
 """What a job can be settled with, beside the id of its task."""
@@ -21,17 +21,20 @@ OPEN_JOB = """
     WHERE key = ? AND (state = 'in_doubt' OR (state = 'accepted' AND missing_at IS NOT NULL))
 """
 OTHER_JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ? AND key <> ?"
-FOUND = """
+# S608, here and below: the names in the statements are constants of this package.
+FOUND = f"""
     UPDATE jobs SET state = 'accepted', task_id = ?, accepted_at = coalesce(sent_at, accepted_at, ?), doubt = NULL,
-        missing_at = NULL
+        missing_at = NULL, {NOT_TOLD}
     WHERE key = ?
-"""
-PLAN_AGAIN = """
+"""  # noqa: S608
+PLAN_AGAIN = f"""
     UPDATE jobs SET state = 'planned', idempotency_key = NULL, task_id = NULL, accepted_at = NULL, doubt = NULL,
-        missing_at = NULL
+        missing_at = NULL, {NOT_TOLD}
     WHERE key = ?
-"""
-ABANDON = f"UPDATE jobs SET state = 'abandoned', ended_at = ?, end_number = {NEXT_END} WHERE key = ?"  # noqa: S608  # a constant
+"""  # noqa: S608
+ABANDON = f"""
+    UPDATE jobs SET state = 'abandoned', ended_at = ?, end_number = {NEXT_END}, told_at = NULL WHERE key = ?
+"""  # noqa: S608
 ACCEPT = """
     UPDATE jobs SET state = 'accepted', task_id = ?, accepted_at = ?, estimated_seconds = ?, doubt = NULL,
         credits_reserved = coalesce(?, credits_reserved)

@@ -9,9 +9,11 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 
 from ..budget import Ledger
-from ..jobs import Completed
+from ..jobs import Completed, JobState
+from ..purchases import State
 from .entries import Intent
 from .file import Change
 from .rows import COLUMNS, UPLOAD_COLUMNS
@@ -33,7 +35,21 @@ UNTOLD = (
     f"SELECT end_number, {COLUMNS} FROM jobs"  # noqa: S608
     " WHERE end_number > ? AND told_at IS NULL ORDER BY end_number LIMIT ?"
 )
-MARK_TOLD = "UPDATE jobs SET told_at = ? WHERE key = ? AND end_number IS NOT NULL AND told_at IS NULL"
+MARK_TOLD = "UPDATE jobs SET told_at = ? WHERE end_number = ? AND told_at IS NULL"
+FIND = f"SELECT {COLUMNS} FROM jobs WHERE key IN {GIVEN}"  # noqa: S608
+LIST = f"SELECT {COLUMNS} FROM jobs WHERE key > ? AND state IN {GIVEN} ORDER BY key LIMIT ?"  # noqa: S608
+STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
+    {
+        "planned": (State.PLANNED, State.SUBMITTING),
+        "accepted": (State.ACCEPTED,),
+        "completed": (State.COMPLETED, State.DOWNLOADED),
+        "failed": (State.FAILED, State.CANCELLED, State.ABANDONED),
+        "unknown": (State.IN_DOUBT,),
+    }
+)
+"""The states of a row that users see as one."""
+NOT_TOLD = "end_number = NULL, told_at = NULL"
+"""Set when a job in doubt goes on: what it becomes is told again."""
 NEXT_END = "(SELECT ends + 1 FROM opening)"
 """The number of an end that is being written; `count_end` follows."""
 PUT_PURCHASE = "INSERT OR IGNORE INTO purchases (idempotency_key, key, session, sent_at) VALUES (?, ?, ?, ?)"
@@ -47,9 +63,10 @@ DURATIONS = """
 PUT_UPLOAD = f"INSERT OR REPLACE INTO uploads ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 UPLOADS = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE sha256 IN {GIVEN}"  # noqa: S608
 DOUBT_OPEN_SUBMITS = (
-    "UPDATE jobs SET state = 'in_doubt',"  # noqa: S608
+    "UPDATE jobs SET state = 'in_doubt', end_number = (SELECT ends FROM opening) + number, told_at = NULL,"  # noqa: S608
     " doubt = json_object('idempotency_key', idempotency_key, 'sent_at', sent_at)"
-    f" WHERE {OPEN} AND state = 'submitting'"
+    " FROM (SELECT key AS submitted, row_number() OVER (ORDER BY sent_at) AS number FROM jobs"
+    f" WHERE {OPEN} AND state = 'submitting') WHERE key = submitted"
 )
 SPENT = (
     "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
@@ -66,8 +83,11 @@ HOLDING = (
 
 
 def doubt_open_submits(connection: sqlite3.Connection) -> int:
-    """Set jobs in `submitting` to in doubt; return their number."""
-    return connection.execute(DOUBT_OPEN_SUBMITS).rowcount
+    """Set jobs in `submitting` to in doubt; return the number of outcomes so far."""
+    doubts = connection.execute(DOUBT_OPEN_SUBMITS).rowcount
+    connection.execute("UPDATE opening SET ends = ends + ?", (doubts,))
+    [ends] = connection.execute("SELECT ends FROM opening").fetchone()
+    return int(ends)
 
 
 def upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: float | None) -> Change[int]:
@@ -93,7 +113,7 @@ def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
     # Credits that an earlier send reserved stay, unless the price class has changed.
     return (
         f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
-        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)},"
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)}, {NOT_TOLD},"
         f" credits_reserved = iif(shape = excluded.shape, credits_reserved, NULL) WHERE state IN ({states})"
     )
 
@@ -113,9 +133,15 @@ def _update_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
 
 def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Change[int]:
     """Make a change that writes the end of a task; it gives 0 if the job is not accepted with this task."""
-    query = _end_query(tuple(columns))
-    values = (*columns.values(), key, task_id)
+    return _counted(_end_query(tuple(columns)), (*columns.values(), key, task_id))
 
+
+def doubt(key: str, facts: str) -> Change[int]:
+    """Make a change that writes a doubt; it gives 0 if the job is not being submitted."""
+    return _counted(DOUBT, (facts, key))
+
+
+def _counted(query: str, values: Sequence[object]) -> Change[int]:
     def change(connection: sqlite3.Connection) -> int:
         ended = connection.execute(query, values).rowcount
         if ended:
@@ -125,11 +151,17 @@ def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Change[
     return change
 
 
+DOUBT = (
+    f"UPDATE jobs SET state = 'in_doubt', doubt = ?, end_number = {NEXT_END}, told_at = NULL"  # noqa: S608
+    " WHERE key = ? AND state = 'submitting'"
+)
+
+
 @cache
 def _end_query(columns: tuple[str, ...]) -> str:
     assignments = ", ".join(f"{name} = ?" for name in columns)
     return (
-        f"UPDATE jobs SET {assignments}, missing_at = NULL, end_number = {NEXT_END}"  # noqa: S608
+        f"UPDATE jobs SET {assignments}, missing_at = NULL, end_number = {NEXT_END}, told_at = NULL"  # noqa: S608
         " WHERE key = ? AND task_id = ? AND state = 'accepted'"
     )
 
@@ -139,11 +171,11 @@ def count_end(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE opening SET ends = ends + 1")
 
 
-def mark_told(keys: Sequence[str], now: float) -> Change[None]:
-    """Make a change that marks ends as handed out."""
+def mark_told(numbers: Sequence[int], now: float) -> Change[None]:
+    """Make a change that marks outcomes as handed out."""
 
     def change(connection: sqlite3.Connection) -> None:
-        connection.executemany(MARK_TOLD, [(now, key) for key in keys])
+        connection.executemany(MARK_TOLD, [(now, number) for number in numbers])
 
     return change
 

@@ -12,11 +12,13 @@ import threading
 from contextlib import closing, suppress
 from typing import Any, TypeAlias, TypeVar
 
+from ..concurrency import Signal
 from ..errors import JournalError
 from .file import Change, JournalFile, journal_error
 
 T = TypeVar("T")
-_Request: TypeAlias = "tuple[Change[Any], asyncio.Future[Any]]"
+_Request: TypeAlias = "tuple[Change[Any], asyncio.Future[Any], Signal | None]"
+_Result: TypeAlias = "tuple[asyncio.Future[Any], Any, Signal | None]"
 
 # A commit waits for the disk. Changes that are requested meanwhile share the next commit.
 MAX_CHANGES = 1000
@@ -59,8 +61,12 @@ class Writer:
             self._stop("was not opened")
             raise
 
-    async def write(self, change: Change[T]) -> T:
+    async def write(self, change: Change[T], then: Signal | None = None) -> T:
         """Make a change and return its result once it is on the disk. Cancellation does not undo the change.
+
+        Args:
+            change: What is changed or read.
+            then: Fired after the change, also if this call was cancelled.
 
         Raises:
             JournalError: The write failed. Nothing of the change is in the file, and all later writes fail too.
@@ -68,7 +74,7 @@ class Writer:
         if self._broken is not None:
             raise copy.copy(self._broken)
         done: asyncio.Future[T] = self._loop.create_future()
-        self._requests.put((change, done))
+        self._requests.put((change, done, then))
         return await done
 
     async def aclose(self) -> None:
@@ -88,10 +94,10 @@ class Writer:
             file = JournalFile.open(self._path)
         # Any exception: `open` waits for a result.
         except Exception as error:  # noqa: BLE001
-            self._resolve_in_loop([(opened, None)], journal_error(error, self._path))
+            self._resolve_in_loop([(opened, None, None)], journal_error(error, self._path))
             return
         self.epoch = file.epoch
-        self._resolve_in_loop([(opened, None)], None)
+        self._resolve_in_loop([(opened, None, None)], None)
         failure: JournalError | None = None
         with closing(file):
             goes_on = True
@@ -100,13 +106,14 @@ class Writer:
                 results: list[Any] = [None] * len(group)
                 if failure is None and group:
                     try:
-                        results = file.commit([change for change, _ in group])
+                        results = file.commit([change for change, _, _ in group])
                     # Any exception: the callers of `write` wait for a result.
                     except Exception as error:  # noqa: BLE001
                         failure = journal_error(error, self._path)
                 # Set before the waiters resume, so that none of them requests a change that is bound to fail.
                 self._broken = failure or self._broken
-                self._resolve_in_loop(list(zip((done for _, done in group), results, strict=True)), failure)
+                requests = zip(group, results, strict=True)
+                self._resolve_in_loop([(done, result, then) for (_, done, then), result in requests], failure)
 
     def _take_group(self) -> tuple[list[_Request], bool]:
         """Wait for a change; return it with those requested by then, and whether more may follow."""
@@ -118,14 +125,16 @@ class Writer:
             request = self._requests.get()
         return group, False
 
-    def _resolve_in_loop(self, results: list[tuple[asyncio.Future[Any], Any]], failure: JournalError | None) -> None:
+    def _resolve_in_loop(self, results: list[_Result], failure: JournalError | None) -> None:
         # RuntimeError: the loop was closed before the journal, so there are no waiters left.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_resolve, results, failure)
 
 
-def _resolve(results: list[tuple[asyncio.Future[Any], Any]], failure: JournalError | None) -> None:
-    for done, result in results:
+def _resolve(results: list[_Result], failure: JournalError | None) -> None:
+    for done, result, then in results:
+        if then is not None:
+            then.fire()
         # Done already: its waiter was cancelled.
         if done.done():
             continue

@@ -223,9 +223,9 @@ async def test_a_file_of_an_earlier_version_opens(emulator, path, version):
         known = await journal.known([ev.Job(key, dance()) for key in ("done", "going", "lost")])
         states = {key: type(found.standing) for key, found in known.items() if isinstance(found, Known)}
         assert states == {"done": ev.Completed, "going": ev.Accepted, "lost": ev.Unknown}
-        assert await journal.untold() == []
+        assert [end.outcome.key for end in await journal.untold()] == ["lost"]
         await journal.ended(completed("going", "task-2"))
-        assert [end.outcome.key for end in await journal.untold()] == ["going"]
+        assert [end.outcome.key for end in await journal.untold()] == ["lost", "going"]
         await journal.missing("done", "task-1")
         assert await journal.late_answer("ev-lost", "task-3") is False, "its purchase is not in the file"
     finally:
@@ -300,7 +300,7 @@ async def test_a_doubt_is_sent_again_as_it_was_whatever_its_callback_is_now(emul
 
 WHOLE = ("SPENT", "PRICES", "HOLDING", "DURATIONS")
 """The ledger adds up all jobs, once an opening with a budget; durations stop after a number of rows."""
-TABLE_SCAN = re.compile(r"SCAN (?!json_each|opening)")
+TABLE_SCAN = re.compile(r"SCAN (?!json_each|opening|\()")
 
 
 def every_statement() -> Iterator[tuple[str, str]]:

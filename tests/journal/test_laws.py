@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,9 +11,19 @@ from typing import Any
 import attrs
 import pytest
 
-from evolink_async import Accepted, Completed, Failed, Job, RawParams, Snapshot, SubmissionUnknownError, Unknown
+from evolink_async import (
+    Accepted,
+    Completed,
+    Failed,
+    Job,
+    Planned,
+    RawParams,
+    Snapshot,
+    SubmissionUnknownError,
+    Unknown,
+)
 from evolink_async.errors import JournalConflictError, JournalError, TaskNotFoundError
-from evolink_async.jobs import Timing, digest
+from evolink_async.jobs import STANDINGS, Timing, digest
 from evolink_async.journal import Found, Intent, Journal, Known, MemoryJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.media import Upload
@@ -196,7 +207,7 @@ async def test_who_has_closed_the_journal_writes_nothing(journal):
         journal.ended(completed("one")),
         journal.missing("one", "task-one"),
         journal.settled("lost", "abandon"),
-        journal.mark_told(["one"]),
+        journal.mark_told([1]),
         journal.claim(["next"], "me"),
         journal.renew(["next"], "me"),
         journal.release(["next"], "me"),
@@ -221,9 +232,10 @@ async def test_ends_are_read_in_their_order_until_they_are_told(journal):
     assert [end.outcome.key for end in first] == ["c", "a", "d"]
     assert [end.outcome.key for end in rest] == ["b"]
     assert [type(end.outcome) for end in [*first, *rest]] == [Completed, Completed, Failed, Completed]
-    await journal.mark_told(["c", "d", "nothing"])
+    numbers = {end.outcome.key: end.number for end in [*first, *rest]}
+    await journal.mark_told([numbers["c"], numbers["d"], 99])
     assert [end.outcome.key for end in await journal.untold()] == ["a", "b"]
-    await journal.mark_told(["c", "a", "b"])
+    await journal.mark_told([numbers[key] for key in "cab"])
     assert await journal.untold() == []
     await buy(journal, "later")
     await journal.ended(completed("later"))
@@ -255,6 +267,108 @@ async def test_the_end_of_another_task_is_not_the_jobs(journal):
     assert await journal.untold() == []
     await journal.ended(completed("one", "task-second"))
     assert len(await journal.untold()) == 1
+
+
+async def test_a_doubt_is_an_outcome_until_it_is_settled(journal):
+    """It is told, and so is what it becomes, with a later number, whenever the first was marked."""
+    await lose(journal, "one")
+    [first] = await journal.untold()
+    assert isinstance(first.outcome, Unknown)
+    await journal.settled("one", "task-one")
+    assert await journal.untold() == []
+    await journal.ended(completed("one"))
+    await journal.mark_told([first.number])
+    [second] = await journal.untold()
+    assert isinstance(second.outcome, Completed)
+    assert second.number > first.number
+
+
+@pytest.mark.parametrize("how", ["resubmit", "sent again", "late answer"])
+async def test_a_doubt_that_goes_on_is_no_outcome(journal, how):
+    """Whether it is bought again, sent again under its key, or answered late."""
+    await lose(journal, "one")
+    if how == "late answer":
+        assert await journal.late_answer("ev-one", "task-one")
+    elif how == "resubmit":
+        await journal.settled("one", "resubmit")
+    else:
+        await journal.submitting(intent("one"))
+    assert await journal.untold() == []
+
+
+async def test_a_doubt_that_was_given_up_is_told(journal):
+    """Again, as a failure."""
+    await lose(journal, "one")
+    [first] = await journal.untold()
+    await journal.mark_told([first.number])
+    await journal.settled("one", "abandon")
+    [second] = await journal.untold()
+    assert isinstance(second.outcome, Failed)
+
+
+async def test_who_waits_for_outcomes_is_woken_by_each(journal):
+    """By an end, a doubt and a settled job, also if the call that writes it was cancelled."""
+    for write in (lose(journal, "lost"), journal.ended(completed("one")), journal.settled("lost", "abandon")):
+        if not await journal.find(["one"]):
+            await buy(journal, "one")
+        count = journal.ends.count
+        writing = asyncio.create_task(write)
+        await asyncio.wait_for(journal.ends.changed(count), 5)
+        await writing
+    await buy(journal, "two")
+    count = journal.ends.count
+    writing = asyncio.create_task(journal.ended(completed("two")))
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait_for(journal.ends.changed(count), 5)
+    assert "two" in {end.outcome.key for end in await journal.untold()}
+
+
+# --- where jobs stand
+
+
+@pytest.mark.parametrize("count", [0, 40])
+async def test_jobs_are_found_by_their_keys(journal, count):
+    """Whatever their parameters are, in every state, few or many at once."""
+    await journal.submitting(intent("sent"))
+    await buy(journal, "going", "done", "bad", *(f"shot-{number}" for number in range(count)))
+    await journal.ended(completed("done"))
+    await journal.ended(failed("bad"))
+    await lose(journal, "lost")
+    asked = ["sent", "going", "done", "bad", "lost", "nothing"]
+    found = await journal.find([*asked, *(f"shot-{number}" for number in range(count))])
+    assert found["sent"] == Planned("sent", is_submitting=True)
+    kinds = {key: type(found[key]) for key in asked[1:] if key in found}
+    assert kinds == {"going": Accepted, "done": Completed, "bad": Failed, "lost": Unknown}
+    assert len(found) == 5 + count
+    await journal.submitting(intent("lost"))
+    assert isinstance((await journal.find(["lost"]))["lost"], Unknown), "sent again, it is still in doubt"
+
+
+async def test_jobs_are_listed_in_the_order_of_their_keys(journal):
+    """Page by page, each once, all or those in some states."""
+    await buy(journal, "d", "b", "é", "a")
+    await journal.ended(completed("b"))
+    await lose(journal, "c")
+    every = tuple(STANDINGS)
+    assert [job.key for job in await journal.jobs(every)] == ["a", "b", "c", "d", "é"]
+    assert [job.key for job in await journal.jobs(every, "b", 2)] == ["c", "d"]
+    assert [job.key for job in await journal.jobs(("accepted", "unknown"))] == ["a", "c", "d", "é"]
+    assert await journal.jobs(("failed",)) == []
+
+
+async def test_newer_links_of_a_job_are_kept(journal):
+    """Whether it was told or not; a job that has not completed has none."""
+    await buy(journal, "one", "two")
+    await journal.ended(completed("one"))
+    newer = attrs.evolve(completed("one"), urls=("https://example.com/new.mp4",), expires_at=3e9)
+    await journal.refreshed(newer)
+    await journal.refreshed(attrs.evolve(newer, key="two"))
+    found = await journal.find(["one", "two"])
+    assert (found["one"].urls, found["one"].expires_at) == (newer.urls, 3e9)
+    assert isinstance(found["two"], Accepted)
+    [end] = await journal.untold()
+    assert end.outcome.urls == newer.urls
 
 
 # --- bodies and conflicts

@@ -1,0 +1,81 @@
+"""The latest outcomes of a journal in memory: for looking a job up by its key, and for a stream of all outcomes.
+
+Jobs that are under way are in `records`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from itertools import islice
+
+from ..jobs import Completed, Failed, Outcome
+from .entries import Untold
+
+_log = logging.getLogger("evolink_async")
+
+MOST = 10_000
+"""Outcomes that are kept."""
+
+
+class KeptEnds:
+    """The latest outcomes, one for each key.
+
+    Args:
+        most: How many are kept.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._kept: dict[int, Outcome] = {}
+        self._numbers: dict[str, int] = {}
+        self._told: set[int] = set()
+        self._last = 0
+        self._dropped = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep an outcome in place of an earlier one of its job; drop the oldest one if there are too many."""
+        self.drop(outcome.key)
+        self._last += 1
+        self._kept[self._last] = outcome
+        self._numbers[outcome.key] = self._last
+        if len(self._kept) > self._most:
+            oldest = next(iter(self._kept))
+            self._dropped += oldest not in self._told
+            self.drop(self._kept[oldest].key)
+
+    def drop(self, key: str) -> None:
+        """Forget the outcome of a job, if there is one."""
+        number = self._numbers.pop(key, None)
+        if number is not None:
+            del self._kept[number]
+            self._told.discard(number)
+
+    def find(self, key: str) -> Outcome | None:
+        """Return the outcome of a job, if it is kept."""
+        return self._kept.get(self._numbers.get(key, 0))
+
+    def replace(self, outcome: Completed) -> None:
+        """Put newer facts in the place of an outcome that is kept; whether it was told does not change."""
+        number = self._numbers.get(outcome.key, 0)
+        kept = self._kept.get(number)
+        if isinstance(kept, Completed | Failed) and kept.task_id == outcome.task_id:
+            self._kept[number] = outcome
+
+    def untold(self, after: int, limit: int) -> list[Untold]:
+        """Return outcomes that were not told, in their order. The first call after some were dropped logs how many."""
+        if self._dropped:
+            _log.warning(
+                "%d outcomes were not told: a journal in memory keeps %d; use a file", self._dropped, self._most
+            )
+            self._dropped = 0
+        left = (number for number in self._kept if number > after and number not in self._told)
+        return [Untold(number, self._kept[number]) for number in islice(left, limit)]
+
+    def mark_told(self, numbers: Iterable[int]) -> None:
+        """Return these outcomes no more from `untold`."""
+        self._told.update(number for number in numbers if number in self._kept)
+
+    def keys(self) -> Iterable[str]:
+        """Return the keys of the jobs whose outcomes are kept."""
+        return self._numbers
