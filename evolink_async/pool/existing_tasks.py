@@ -1,35 +1,50 @@
 """What a pool does with tasks that exist already: wait, poll, watch, settle.
 
-New tasks are made in `session_pool`.
+What it knows of jobs without asking the service is in `recorded_jobs`; new tasks are made in `session_pool`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
+from typing import overload
 
-from ..errors import EvolinkError
-from ..jobs import Accepted, Completed, Unknown
+from ..errors import ConfigurationError, EvolinkError
+from ..jobs import Accepted, Completed
 from ..task import Snapshot
 from ..wire import encode_poll
 from .arguments import check_timeout
 from .conclusion import deadline
-from .lifetime import Lifetime
+from .job_waits import sent_job, task_of, with_working_links
+from .recorded_jobs import RecordedJobs
 from .streams import SnapshotStream
 
 
-class ExistingTasks(Lifetime):
-    """The methods of a pool that take the id of a task, or the key of a job in doubt. All are free of charge."""
+class ExistingTasks(RecordedJobs):
+    """The methods of a pool that take the id of a task, or the key of a job that was sent. All are free of charge."""
 
-    async def wait(self, task_id: str, *, timeout: float | None = None) -> Completed:
+    @overload
+    async def wait(self, task_id: str, *, timeout: float | None = None) -> Completed: ...
+
+    @overload
+    async def wait(self, *, key: str, timeout: float | None = None) -> Completed: ...
+
+    async def wait(
+        self, task_id: str | None = None, *, key: str | None = None, timeout: float | None = None
+    ) -> Completed:
         """Wait until a task completes. The task may be of this pool, of an earlier process, or of another program.
 
         Polls that fail are repeated. Free of charge. Cancelling this call does not affect the task.
 
         Args:
             task_id: The vendor's id.
+            key: The key of the task's job, instead of the id. A job that is being submitted is waited for. The links of
+                one that completed are asked for again if they have expired; see `Completed.has_expired`.
             timeout: Seconds to wait; None waits until the task ends.
 
         Raises:
+            JournalError: There is no job with this key, or it was not sent.
+            SubmissionUnknownError: The job with this key is in doubt.
             TaskFailedError: The task failed; nothing is charged.
             TaskCancelledError: The task was cancelled at the service.
             DeadlineError: `timeout` passed; the task goes on.
@@ -37,8 +52,18 @@ class ExistingTasks(Lifetime):
             AuthenticationError: The key was refused (401) four times over `Cadence.max_interval`. 402 and 403 raise
                 `InsufficientCreditsError` and `AccessDeniedError` in the same way.
             ReplyError: The task completed without a result link.
+            ConfigurationError: There is neither an id nor a key, or both; or the pool is not open in this event loop.
         """
-        return await self._wait(task_id, timeout, None)
+        check_timeout(timeout)
+        if key is None:
+            return await self._wait(_one_of(task_id, key), timeout, None)
+        engine, began = self._open_engine(), time.monotonic()
+        _one_of(task_id, key)
+        job = await sent_job(engine, key, timeout)
+        if isinstance(job, Completed):
+            return await with_working_links(engine, job)
+        left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
+        return await self._wait(job.task_id, left, None)
 
     async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
         engine = self._open_engine()
@@ -68,14 +93,27 @@ class ExistingTasks(Lifetime):
             raise seen
         return seen
 
-    def watch(self, task_id: str) -> SnapshotStream:
+    @overload
+    def watch(self, task_id: str) -> SnapshotStream: ...
+
+    @overload
+    def watch(self, *, key: str) -> SnapshotStream: ...
+
+    def watch(self, task_id: str | None = None, *, key: str | None = None) -> SnapshotStream:
         """Yield a snapshot of a task whenever a poll shows another state or progress; the final one is the last.
 
         All who wait for one task share its polls. Raises what `wait` raises, but for a task that ends without a result:
         that is a snapshot like any other.
+
+        Args:
+            task_id: The vendor's id.
+            key: The key of the task's job, instead of the id. A job that has ended gives its last snapshot.
         """
-        encode_poll(task_id)
-        return SnapshotStream(self._open_engine(), task_id)
+        engine, name = self._open_engine(), _one_of(task_id, key)
+        if key is not None:
+            return SnapshotStream(engine, lambda: task_of(engine, name))
+        encode_poll(name)
+        return SnapshotStream(engine, name)
 
     async def settle(self, key: str, how: str) -> None:
         """Resolve a doubt, after a person has looked in the dashboard.
@@ -96,12 +134,11 @@ class ExistingTasks(Lifetime):
         await self._journal.settled(key, how)
         if how in ("resubmit", "abandon"):
             engine.budget_queue.released(key)
-        else:
-            engine.budget_queue.found(key)
-
-    def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Return the jobs accepted or in doubt whose outcome was not taken yet. Works after closing too."""
-        return self._journal.unfinished()
+            return
+        engine.budget_queue.found(key)
+        job = await self.find(key)
+        if isinstance(job, Accepted):
+            engine.submitter.on_accepted(job)
 
     def hint(self, task_id: str) -> bool:
         """Poll a task soon, because there may be news of it, as after its callback. Free of charge.
@@ -112,3 +149,14 @@ class ExistingTasks(Lifetime):
             Whether the task is watched here.
         """
         return self._open_engine().tasks.hint(task_id)
+
+
+def _one_of(task_id: str | None, key: str | None) -> str:
+    """Return the one that is given.
+
+    Raises:
+        ConfigurationError: None is, or both are.
+    """
+    if (task_id is None) == (key is None):
+        raise ConfigurationError("give the id of a task, or key= and the key of a job")
+    return task_id if task_id is not None else str(key)

@@ -42,13 +42,22 @@ class Lifetime:
         if self._engine is not None and self._closing is None:
             warnings.warn(f"{self!r} was never closed; use `async with`", ResourceWarning, source=self, stacklevel=2)
 
+    async def open(self) -> Self:
+        """Open the pool without `async with`, as in a notebook. Call `aclose` at the end.
+
+        Raises:
+            ConfigurationError: The pool was opened before.
+            JournalError: The journal is used by another process, or cannot be read.
+        """
+        return await self.__aenter__()
+
     async def __aenter__(self) -> Self:
         if self._was_opened:
             raise ConfigurationError("this pool was opened before; make a new one")
         self._was_opened = True
         await self._journal.open()
         try:
-            self._engine = await self._open()
+            self._engine = await self._make_engine()
         except BaseException:
             await self._journal.aclose()
             raise
@@ -75,7 +84,7 @@ class Lifetime:
             self._closing = asyncio.create_task(self._engine.aclose(), name="evolink_async close")
         await wait_shielded(self._closing)
 
-    async def _open(self) -> Engine:
+    async def _make_engine(self) -> Engine:
         """Make the parts. The journal is open by now."""
         raise NotImplementedError
 

@@ -123,7 +123,7 @@ async def one(pool: ev.SessionPool) -> None:
     async with pool.watch("t") as looks:
         assert_type([look async for look in looks], list[Snapshot])
     await pool.submit(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await pool.wait(accepted)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await pool.wait(accepted)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     snapshot.state = "done"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -1,0 +1,80 @@
+"""Waiting for jobs by their keys: where a job stands once it is not being submitted, and links that work.
+
+Waiting for a task by its id is in `task_waits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import attrs
+
+from ..errors import DeadlineError, JournalError, TaskError
+from ..jobs import Accepted, Completed, Planned
+from ..task import Snapshot
+from .conclusion import LINK_LIFE
+from .engine import Engine
+
+UNSENT_ADVICE = "Submit the job, or run it; then wait for it."
+
+
+async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Accepted | Completed:
+    """Return the job of a key that was paid for; one that is being submitted is waited for.
+
+    Args:
+        engine: An open pool.
+        key: The job's key.
+        timeout: Seconds to wait for its submit.
+
+    Raises:
+        EvolinkError: What the job has failed with, or why it was not sent.
+        SubmissionUnknownError: The job is in doubt.
+        DeadlineError: `timeout` passed.
+        JournalError: There is no such job, or it is not being submitted.
+    """
+    # A submit may begin while the journal is read.
+    while (submission := engine.submitter.find(key)) is None or submission.task is None:
+        standing = (await engine.journal.find((key,))).get(key)
+        if isinstance(standing, Accepted | Completed):
+            return standing
+        if standing is not None and not isinstance(standing, Planned):
+            raise standing.error
+        if not engine.submitter.is_under_way(key):
+            about = "is not known to the journal" if standing is None else "was not sent"
+            raise JournalError(f"the job {key!r} {about}", advice=UNSENT_ADVICE)
+    await asyncio.wait([submission.task], timeout=timeout)
+    if not submission.task.done():
+        raise DeadlineError(f"the job {key!r} was not accepted within {timeout:g} s", task_id="", waited=timeout or 0.0)
+    outcome = engine.submitter.outcome(submission)
+    if isinstance(outcome, Accepted | Completed):
+        return outcome
+    raise outcome.error
+
+
+async def task_of(engine: Engine, key: str) -> str | Snapshot:
+    """Return the task of a job that is watched by its key, or the last snapshot of one that has ended.
+
+    Raises:
+        EvolinkError: What `sent_job` raises, but for a task that has failed.
+    """
+    try:
+        job = await sent_job(engine, key)
+    except TaskError as error:
+        return error.snapshot
+    return job.task_id if isinstance(job, Accepted) else job.snapshot
+
+
+async def with_working_links(engine: Engine, completed: Completed) -> Completed:
+    """Return a job with links that work, if the service still has some: those that have expired are asked for again.
+
+    One request, free of charge. If it fails, the job is returned as it was.
+    """
+    if not completed.has_expired(time.time()):
+        return completed
+    seen = await engine.task_waits.poll(completed.task_id)
+    if not isinstance(seen, Snapshot) or seen.urls in ((), completed.urls):
+        return completed
+    renewed = attrs.evolve(completed, urls=seen.urls, expires_at=time.time() + LINK_LIFE, snapshot=seen)
+    await engine.send_loop.record(engine.journal.refreshed(renewed))
+    return renewed
