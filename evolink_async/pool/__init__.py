@@ -2,9 +2,10 @@
 
 from .session_pool import SessionPool
 from .stats import Stats
-from .streams import OutcomeStream, SnapshotStream, UrlStream
+from .streams import AllOutcomes, OutcomeStream, SnapshotStream, UrlStream
 
 __all__ = (
+    "AllOutcomes",
     "OutcomeStream",
     "SessionPool",
     "SnapshotStream",

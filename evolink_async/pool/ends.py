@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
-from ..errors import EvolinkError, TaskNotFoundError
+from ..errors import DeadlineError, EvolinkError, TaskNotFoundError
 from ..events import Emit, JobEnded
 from ..jobs import Completed, Failed, Outcome
 from ..journal import Journal
@@ -36,6 +36,7 @@ class Ends:
     Attributes:
         counts: Outcomes by kind.
         credits_used: Credits charged for the jobs of this pool.
+        on_said: Called with each outcome, after the observer.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Ends:
     ) -> None:
         self.counts: Counter[type[Outcome]] = Counter()
         self.credits_used: float = 0.0
+        self.on_said: Callable[[Outcome], None] = lambda _: None
         self._journal = journal
         self._book = book
         self._budget_queue = budget_queue
         self._send_loop = send_loop
         self._emit = emit
+        self._last_errors: dict[str, EvolinkError] = {}
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._concluding: set[asyncio.Task[None]] = set()
 
@@ -69,11 +72,14 @@ class Ends:
             Whether this is the first time for this job. If so, `say` is due.
         """
         if not isinstance(last, Snapshot):
+            if self._is_repeated(outcome.key, last):
+                return False
             self.tally(outcome)
             self._budget_queue.settled(outcome)
             if isinstance(last, TaskNotFoundError) and outcome.task_id is not None:
                 await self._write(self._journal.missing(outcome.key, outcome.task_id))
             return True
+        self._last_errors.pop(outcome.key, None)
         end = self._book.ended(outcome.key, last.task_id)
         if not end.is_new:
             return False
@@ -81,6 +87,13 @@ class Ends:
         self._budget_queue.settled(outcome)
         await self._write(self._journal.ended(outcome))
         return True
+
+    def _is_repeated(self, key: str, error: EvolinkError) -> bool:
+        """Tell whether another watcher of the same job has brought the same error. A deadline is of one watcher."""
+        if isinstance(error, DeadlineError) or self._last_errors.get(key) is error:
+            return not isinstance(error, DeadlineError)
+        self._last_errors[key] = error
+        return False
 
     async def _write(self, entry: Awaitable[None]) -> None:
         task = asyncio.current_task()
@@ -130,3 +143,4 @@ class Ends:
         """Let the observer know of an outcome just before the caller does."""
         if self._emit is not None:
             self._emit(JobEnded(at=time.time(), outcome=outcome))
+        self.on_said(outcome)

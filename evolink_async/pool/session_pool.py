@@ -26,10 +26,12 @@ from .conclusion import closed
 from .engine import Engine
 from .existing_tasks import ExistingTasks
 from .job_source import JobSource
+from .job_waits import with_working_links
+from .outcome_feed import OutcomeFeed
 from .result_saving import fetch_to, save_to
 from .run import Run
 from .stats import Stats
-from .streams import OutcomeStream, UrlStream
+from .streams import AllOutcomes, OutcomeStream, UrlStream
 
 
 class SessionPool(ExistingTasks):
@@ -96,7 +98,7 @@ class SessionPool(ExistingTasks):
     def __repr__(self) -> str:
         return f"<SessionPool {self._state}, {len(self._settings.keys)} key(s)>"
 
-    async def _open(self) -> Engine:
+    async def _make_engine(self) -> Engine:
         return await build_engine(self._settings, self._journal)
 
     # --- many jobs
@@ -146,6 +148,32 @@ class SessionPool(ExistingTasks):
             ExceptionGroup: At the end, if any job failed or is unknown; it holds the error of each.
         """
         return UrlStream(self.run(jobs, timeout=timeout))
+
+    def outcomes(self, *, download_to: str | Path | None = None, name: str | None = None) -> AllOutcomes:
+        """Yield the outcome of every job of the pool, whoever asked for it, each at least once.
+
+        Also told are jobs that were only submitted, and those that an earlier process left unfinished. While the stream
+        is open, accepted jobs are polled. An outcome counts as told, durably, when the next one is asked for or the
+        stream is left without an exception; until then the next stream tells it again, also after a crash. So the only
+        outcome that is told twice is the last one.
+
+        A job in doubt is told as `Unknown`, and once it is settled, as what it becomes. A job that was not sent, as one
+        that was refused, is told while the stream is open, and not again. A task by its bare id is not a job.
+
+        A journal in memory keeps the last 10,000 outcomes.
+
+        Args:
+            download_to: A folder to save results in before they are told, as in `run`.
+            name: The template of file names, as in `run`.
+
+        Raises:
+            ConfigurationError: The pool is not open in this event loop, or another such stream of it is open; or the
+                folder cannot be used.
+            JournalError: The journal cannot be read or written. Raised where the stream is read.
+        """
+        engine = self._open_engine()
+        save = save_to(download_to, name, engine, self._settings.retry, self._settings.http)
+        return AllOutcomes(OutcomeFeed(engine, save))
 
     # --- one job
 
@@ -203,7 +231,7 @@ class SessionPool(ExistingTasks):
         """Download the results of a completed job, and note in the journal where they are. Free of charge.
 
         Args:
-            completed: The job, from this or an earlier run.
+            completed: The job, from this or an earlier run. Links that have expired are asked for again.
             path: A folder (an existing one, or a path that ends with a slash), in which files are named as in `run`; or
                 the path of a file. Nothing is overwritten: if the name is taken, the next free one is used, as
                 `film-2.mp4`.
@@ -215,7 +243,9 @@ class SessionPool(ExistingTasks):
             DownloadError: A result could not be read or saved; those before it are saved.
             ConfigurationError: The folder cannot be made or written to.
         """
-        return await fetch_to(path, completed, self._open_engine(), self._settings.retry, self._settings.http)
+        engine = self._open_engine()
+        completed = await with_working_links(engine, completed)
+        return await fetch_to(path, completed, engine, self._settings.retry, self._settings.http)
 
     # --- files
 

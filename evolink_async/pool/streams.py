@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections import deque
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -18,6 +19,7 @@ from ..jobs import Completed, Outcome
 from ..polling import Account, WatchedTask
 from ..task import Snapshot
 from .engine import Engine
+from .outcome_feed import OutcomeFeed
 from .run import Run
 
 T = TypeVar("T")
@@ -96,6 +98,55 @@ class OutcomeStream(Stream[Outcome]):
         )
 
 
+class AllOutcomes(Stream[Outcome]):
+    """The outcomes of all jobs of a pool, told at least once; see `SessionPool.outcomes`.
+
+    Read it in one task. It ends when it is closed; if the pool is closed before, it raises.
+    """
+
+    def __init__(self, feed: OutcomeFeed) -> None:
+        self._feed = feed
+        self._loop = asyncio.get_running_loop()
+        self._last: int | None = None
+
+    async def __anext__(self) -> Outcome:
+        self._feed.start()
+        await self._mark_last()
+        untold = await self._feed.next()
+        self._last = untold.number
+        return untold.outcome
+
+    async def __aenter__(self) -> Self:
+        self._feed.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What was being handled when something went wrong is told again.
+        await (self.aclose() if kind is None else self._feed.aclose())
+
+    async def _mark_last(self) -> None:
+        if self._last is not None and not self._feed.is_closed:
+            await self._feed.mark_told(self._last)
+        self._last = None
+
+    async def aclose(self) -> None:
+        """Stop watching and reading. The last outcome counts as told; those not taken are told by the next stream."""
+        await self._mark_last()
+        await self._feed.aclose()
+
+    def __del__(self) -> None:
+        feed: OutcomeFeed | None = getattr(self, "_feed", None)
+        if feed is None or not feed.is_open or self._loop.is_closed():
+            return
+        # `__del__` may run in any thread, so the loop is asked to do it. The last outcome stays untold.
+        self._loop.call_soon_threadsafe(feed.abandon)
+        warnings.warn(
+            f"{self!r} was dropped without aclose(); use `async with`", ResourceWarning, source=self, stacklevel=2
+        )
+
+
 class UrlStream(Stream[str]):
     """The result links of a run, in the order its jobs complete; see `SessionPool.urls`."""
 
@@ -130,9 +181,9 @@ class SnapshotStream(Stream[Snapshot]):
     A stream that is dropped, as by `break`, stops watching the task.
     """
 
-    def __init__(self, engine: Engine, task_id: str) -> None:
+    def __init__(self, engine: Engine, task: str | Callable[[], Awaitable[str | Snapshot]]) -> None:
         self._engine = engine
-        self._task_id = task_id
+        self._task = task
         self._feed: _SnapshotFeed | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -145,11 +196,15 @@ class SnapshotStream(Stream[Snapshot]):
 
     async def _begin(self) -> _SnapshotFeed:
         self._engine.check()
-        account = await self._engine.task_waits.account(self._task_id)
+        task = self._task if isinstance(self._task, str) else await self._task()
+        task_id = task if isinstance(task, str) else task.task_id
+        account = await self._engine.task_waits.account(task_id)
         self._engine.check()  # it may have been closed while the journal was read
         # Another task may read the stream, and have begun meanwhile.
         if self._feed is None:
-            self._feed = _SnapshotFeed(self._engine, self._task_id, account)
+            self._feed = _SnapshotFeed(self._engine, task_id, account)
+            if not isinstance(task, str):
+                self._feed.end(task)
         return self._feed
 
     async def aclose(self) -> None:
@@ -184,6 +239,11 @@ class _SnapshotFeed:
             self.news.put(seen)
         if seen.is_final:
             self.news.finish()
+
+    def end(self, last: Snapshot) -> None:
+        """Tell the last snapshot of a task that had ended before."""
+        self.news.put(last)
+        self.leave()
 
     def leave(self) -> None:
         """Stop watching."""

@@ -7,6 +7,7 @@ cancellation never cuts it short; closing gives it a grace period to learn its t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..budget import BudgetQueue
@@ -14,7 +15,7 @@ from ..client import Session
 from ..concurrency import time_limit
 from ..errors import JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Failed, Job, Unknown, differing_fields, digest, identity
+from ..jobs import Accepted, Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..purchases import Book, withdrawn
 from ..settings import RetryPolicy
@@ -36,6 +37,9 @@ class Submitter:
         loop: Carries submissions out.
         book: The submissions under way, by the keys of their jobs.
         emit: Told what happens.
+
+    Attributes:
+        on_accepted: Called with each job that the service has accepted, once that is written down.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Submitter:
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
         self._look_ups: dict[str, asyncio.Future[None] | None] = {}
+        self.on_accepted: Callable[[Accepted], None] = lambda _: None
 
     async def start(self, job: Job, owner: object) -> Submission | Submitted:
         """Begin to submit `job` for `owner`, unless the journal knows what became of it; join it if it is under way.
@@ -111,6 +116,10 @@ class Submitter:
         end = self._look_ups[key] = self._look_ups[key] or asyncio.get_running_loop().create_future()
         return end
 
+    def find(self, key: str) -> Submission | None:
+        """Return the submission of a job that is being submitted."""
+        return self._book.find(key)
+
     def is_under_way(self, key: str) -> bool:
         """Whether a job is being submitted."""
         return self._book.find(key) is not None
@@ -156,7 +165,10 @@ class Submitter:
         return running
 
     def _ended(self, task: asyncio.Task[Submitted]) -> None:
-        self._book.leave(self._submissions.pop(task))
+        submission = self._submissions.pop(task)
+        self._book.leave(submission)
+        if submission.accepted is not None:
+            self.on_accepted(submission.accepted)
 
     def release(self, submission: Submission, owner: object) -> None:
         """Let go of a submission; releasing twice changes nothing.
