@@ -152,7 +152,7 @@ class MemoryJournal(OneOwner):
         before = self._records.get(intent.key)
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
-        self._kept.drop(intent.key)
+        self._kept.drop_doubt(intent.key)
         # An earlier doubt stays until the service accepts: a second send does not resolve the first.
         doubt = before.doubt if before is not None else None
         self._records[intent.key] = Record(
@@ -175,7 +175,7 @@ class MemoryJournal(OneOwner):
 
     def _accept(self, key: str, record: Record, accepted: Accepted) -> None:
         snapshot = accepted.snapshot
-        self._kept.drop(key)
+        self._kept.drop_doubt(key)
         self._records[key] = record._replace(
             # Only a doubt needs them.
             idempotency_key="",
@@ -277,7 +277,7 @@ class MemoryJournal(OneOwner):
         known = record.known(key)
         if how in ("resubmit", "abandon"):
             self._forget(key)
-            self._kept.drop(key)
+            self._kept.drop_doubt(key)
             if how == "abandon":
                 self._note_end(abandoned(known))
         elif self._keys.get(how, key) != key:

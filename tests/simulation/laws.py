@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import money_laws, traffic_laws
+from tests.simulation import money_laws, outcome_laws, traffic_laws
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import within_budget
 from tests.simulation.history import History
@@ -32,6 +32,7 @@ from tests.simulation.trace import (
 from tests.simulation.vendor import Task
 from tests.simulation.violation import Violation
 
+CONSUMER_FAILED = "builtins:ValueError: the consumer failed"
 Law: TypeAlias = Callable[[History], Iterator[Violation]]
 
 
@@ -66,8 +67,8 @@ def one_outcome(history: History) -> Iterator[Violation]:
     for call, how in ends.items():
         if fails.get(call) and how == "end" and call not in closed:
             yield Violation(law, "the input failed, and the stream ended quietly", f"{call}: {fails[call]}")
-        is_expected = how.startswith("evolink_async:") or fails.get(call) or (broken and "tracer" in how)
-        if ":" in how and not is_expected:
+        is_expected = how.startswith(("evolink_async:", CONSUMER_FAILED)) or (broken and "tracer" in how)
+        if ":" in how and not (is_expected or fails.get(call)):
             yield Violation(law, f"raised {how.split(':')[1]}", f"{call}: {how}")
     for entry in history.trace.of(Told):
         yield from _wrong(law, entry, tasks.get(entry.task), history)
@@ -224,6 +225,7 @@ LAWS: dict[str, Law] = {
     "9": traffic_laws.polls_bounded,
     "10": traffic_laws.outages_bounded,
     "11": restart_tells_the_same,
+    "13": outcome_laws.told_at_least_once,
 }
 
 

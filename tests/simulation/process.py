@@ -20,13 +20,26 @@ from tests.simulation import script as steps
 from tests.simulation.loop import StandstillError, VirtualLoop
 from tests.simulation.script import Step, Wish
 from tests.simulation.telling import said, told
-from tests.simulation.trace import Acted, Complained, Entry, Finished, Released, Settled, Stood, Wanted
+from tests.simulation.trace import (
+    Acted,
+    Complained,
+    Entry,
+    Finished,
+    Following,
+    Released,
+    Reported,
+    Settled,
+    Stood,
+    Wanted,
+)
 from tests.simulation.world import World
 
 HORIZON = 6 * 3600.0
 """Seconds within which every call must end once the vendor is well and consumers read."""
 REST = 120.0
 """Seconds after the last call until all is quiet: more than a submit's time-out and its grace."""
+SLOWEST_FOLLOWER = 30.0
+"""Seconds that a consumer of all outcomes takes for one at most."""
 CALM = 300.0
 """Seconds after the last step and the last outage at which polls stop failing."""
 FIGURES = (
@@ -54,6 +67,7 @@ class Call:
     task: asyncio.Task[None]
     stream: OutcomeStream | None = None
     how: str = "end"
+    is_endless: bool = False
 
 
 class Process:
@@ -135,6 +149,8 @@ class Process:
                 self._begin(step.name, partial(self._watch, step))
             case steps.Poll():
                 self._begin(step.name, partial(self._poll, step))
+            case steps.Follow():
+                self._begin(step.name, partial(self._follow, step), is_endless=True)
             case steps.Twin():
                 self._begin(step.name, partial(self._twin, step))
             case steps.Settle():
@@ -189,7 +205,14 @@ class Process:
         await asyncio.sleep(max(0.0, troubled_until + CALM - self._world.elapsed()))
         self._world.vendor.recover()
         await self._calls_end()
-        await asyncio.sleep(REST)
+        if any(isinstance(step, steps.Follow) for step in script_steps):
+            # Whatever was told to nobody is told now.
+            followers = [call.task for call in self._calls.values() if call.is_endless and not call.task.done()]
+            for follower in followers:
+                follower.cancel()
+            await asyncio.wait([*followers, asyncio.ensure_future(asyncio.sleep(0))])
+            self._begin("rest", partial(self._follow, steps.Follow(at=0.0, name="rest")), is_endless=True)
+        await self._calm_down()
         await self._stand("quiet")
         # A permit that was lost is in no figure of `Stats`. Where there are few, one more run finds it missing.
         if self._world.script.in_flight <= 4:
@@ -200,16 +223,25 @@ class Process:
                 "extra", partial(self._run, steps.Run(at=0.0, name="extra", jobs=tuple(wish.key for wish in extra)))
             )
             await self._calls_end()
+            await self._calm_down()
+
+    async def _calm_down(self) -> None:
+        """Let everything become quiet, and the slowest stream of all outcomes tell the last one."""
+        follows = any(isinstance(step, steps.Follow) for step in self._world.script.steps)
+        await asyncio.sleep(REST + (SLOWEST_FOLLOWER * len(self._world.wishes) if follows else 0.0))
 
     async def _run_all_again(self) -> None:
         """Run every job ever asked for again on the same journal file."""
         await self._open()
         self._begin("again", partial(self._run, steps.Run(at=0.0, name="again", jobs=self._world.all_asked())))
+        if any(isinstance(step, steps.Follow) for step in self._world.script.steps):
+            self._begin("last", partial(self._follow, steps.Follow(at=0.0, name="last")), is_endless=True)
         await self._calls_end()
+        await self._calm_down()
         await self._close()
 
     async def _calls_end(self) -> None:
-        tasks = {call.task: call for call in self._calls.values() if not call.task.done()}
+        tasks = {call.task: call for call in self._calls.values() if not (call.task.done() or call.is_endless)}
         if not tasks:
             return
         _, hanging = await asyncio.wait(tasks, timeout=HORIZON)
@@ -245,9 +277,9 @@ class Process:
 
     # --- calls
 
-    def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, is_endless: bool = False) -> None:
         task = asyncio.create_task(self._guard(name, work), name=f"caller {name}")
-        self._calls[name] = Call(name, self._id(), task)
+        self._calls[name] = Call(name, self._id(), task, is_endless=is_endless)
 
     async def _guard(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """See a call to its end, and note how it ended."""
@@ -276,6 +308,22 @@ class Process:
                 self._note(Released(self._now(), process, step.name, outcome.key))
                 taken += 1
                 if step.leave_after is not None and taken >= step.leave_after:
+                    call.how = "left"
+                    break
+                if step.pause:
+                    await asyncio.sleep(step.pause)
+
+    async def _follow(self, step: steps.Follow) -> None:
+        call, process, taken = self._calls[step.name], self._id(), 0
+        async with self._pool.outcomes() as stream:
+            self._note(Following(self._now(), process, step.name))
+            async for outcome in stream:
+                end = told(outcome)
+                self._note(Reported(self._now(), process, step.name, outcome.key, end.kind, end.task, end.error))
+                taken += 1
+                if taken == step.leave_after and step.fails:
+                    raise ValueError("the consumer failed")
+                if taken == step.leave_after:
                     call.how = "left"
                     break
                 if step.pause:

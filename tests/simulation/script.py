@@ -117,6 +117,23 @@ class Poll:
 
 
 @attrs.frozen(kw_only=True)
+class Follow:
+    """Read `pool.outcomes` until the pool closes, or until some outcomes were told.
+
+    Attributes:
+        leave_after: Outcomes after which the consumer leaves; None for never.
+        fails: Whether it leaves by an exception, while it handles the last one.
+        pause: Seconds that it takes for each outcome.
+    """
+
+    at: float
+    name: str
+    leave_after: int | None = None
+    fails: bool = False
+    pause: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
 class Twin:
     """Open a second pool on the same journal in memory, run jobs with it, and close it."""
 
@@ -234,6 +251,7 @@ Step: TypeAlias = (
     | Wait
     | Watch
     | Poll
+    | Follow
     | Twin
     | Drain
     | Close

@@ -199,6 +199,32 @@ class Written:
 
 
 @attrs.frozen
+class Following:
+    """A stream of all outcomes was opened: every accepted task is polled from now on."""
+
+    at: float
+    process: int
+    call: str
+
+
+@attrs.frozen
+class Reported:
+    """A stream of all outcomes handed one out.
+
+    Attributes:
+        error: The class of the error; empty for none.
+    """
+
+    at: float
+    process: int
+    call: str
+    job: str
+    kind: str
+    task: str
+    error: str
+
+
+@attrs.frozen
 class Stood:
     """The figures and remains of a process at a moment when all should be quiet.
 
@@ -240,6 +266,8 @@ Entry: TypeAlias = (
     | Told
     | Finished
     | Said
+    | Following
+    | Reported
     | Settled
     | Written
     | Stood
