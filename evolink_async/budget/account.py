@@ -181,9 +181,10 @@ class BudgetAccount:
             self._end_lesson(key, hold.price_class)
 
     def found(self, key: str) -> None:
-        """The task of a job in doubt was found: its end will free what is held."""
-        hold = self._drop(key)
-        if hold is not None:
+        """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
+        hold = self._holds.get(key)
+        if hold is not None and hold.is_stuck:
+            self._drop(key)
             self._hold(key, attrs.evolve(hold, is_stuck=False))
 
     def end_lesson(self, price_class: PriceClass) -> bool:

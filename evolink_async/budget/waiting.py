@@ -173,7 +173,7 @@ class BudgetQueue:
             self.reconsider()
 
     def found(self, key: str) -> None:
-        """A person found the task of the job."""
+        """The task of the job is known, and watched."""
         if self._account is not None:
             self._account.found(key)
             self.reconsider()

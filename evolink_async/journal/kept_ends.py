@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 from itertools import islice
 
+from ..concurrency import Signal
 from ..jobs import Completed, Failed, Outcome, Unknown
 from .entries import Untold
 
@@ -23,9 +24,13 @@ class KeptEnds:
 
     Args:
         most: How many are kept.
+
+    Attributes:
+        added: Fired by each outcome.
     """
 
     def __init__(self, most: int = MOST) -> None:
+        self.added = Signal()
         self._most = most
         self._kept: dict[int, Outcome] = {}
         self._numbers: dict[str, int] = {}
@@ -43,6 +48,7 @@ class KeptEnds:
             oldest = next(iter(self._kept))
             self._dropped += oldest not in self._told
             self._drop(oldest)
+        self.added.fire()
 
     def drop_doubt(self, key: str) -> None:
         """Forget that a job is in doubt: it goes on."""

@@ -5,12 +5,12 @@ What is kept of each job is in `records`; the journal in a file is in `sqlite`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection, Sequence
 from heapq import nsmallest
 
 from ..budget import Ledger
-from ..concurrency import Signal
 from ..errors import JournalError
 from ..jobs import (
     STANDINGS,
@@ -31,6 +31,7 @@ from .claims import Claims, OneOwner
 from .conflicts import conflict
 from .entries import Found, Intent, Known, Untold, abandoned, end_of, in_doubt, log_late
 from .kept_ends import KeptEnds
+from .kept_money import KeptMoney
 from .kept_uploads import KeptUploads
 from .records import Record, Records
 
@@ -50,8 +51,9 @@ class MemoryJournal(OneOwner):
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
         self._kept = KeptEnds()
-        self.ends = Signal()
-        self._late: dict[str, list[str]] = {}
+        self._money = KeptMoney()
+        self.ends = self._kept.added
+        self._late: set[str] = set()
         self._uploads = KeptUploads()
 
     async def open(self) -> None:
@@ -111,8 +113,8 @@ class MemoryJournal(OneOwner):
         return nsmallest(limit, wanted, key=lambda standing: standing.key)
 
     async def ledger(self) -> Ledger:
-        """Return an empty ledger: there was no earlier run."""
-        return Ledger()
+        """Add up what earlier pools with this journal spent and hold."""
+        return self._money.ledger((key, self._records[key]) for key in self._records)
 
     async def durations(self) -> tuple[tuple[DurationClass, float], ...]:
         """Return nothing: there was no earlier run."""
@@ -121,6 +123,10 @@ class MemoryJournal(OneOwner):
     async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
         """Look the digests up."""
         return self._uploads.find(sha256s)
+
+    async def uploaded(self, upload: Upload) -> None:
+        """Keep the upload."""
+        self._uploads.add(upload)
 
     async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
         """Look the task ids up."""
@@ -156,7 +162,14 @@ class MemoryJournal(OneOwner):
         # An earlier doubt stays until the service accepts: a second send does not resolve the first.
         doubt = before.doubt if before is not None else None
         self._records[intent.key] = Record(
-            intent.digest, intent.session, intent.idempotency_key, intent.model, intent.body, doubt, is_sent=True
+            intent.digest,
+            intent.session,
+            intent.idempotency_key,
+            intent.model,
+            intent.body,
+            sys.intern(intent.price_class),
+            doubt,
+            is_sent=True,
         )
 
     async def refused(self, key: str) -> None:
@@ -189,6 +202,7 @@ class MemoryJournal(OneOwner):
             is_sent=False,
         )
         self._keys[accepted.task_id] = key
+        self._money.named(record.price_class, snapshot.credits_reserved)
 
     async def doubted(self, unknown: Unknown) -> None:
         """Keep the doubt until it is settled."""
@@ -196,7 +210,7 @@ class MemoryJournal(OneOwner):
         record = self._records.get(unknown.key)
         if record is not None and record.task_id is None:
             self._records[unknown.key] = record._replace(doubt=unknown, is_sent=False)
-            self._note_end(unknown)
+            self._kept.add(unknown)
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Look through all jobs: late answers are rare."""
@@ -212,16 +226,11 @@ class MemoryJournal(OneOwner):
         return False
 
     def _keep_late(self, idempotency_key: str, task_id: str) -> None:
-        kept = self._late.setdefault(idempotency_key, [])
-        if task_id not in kept:
-            kept.append(task_id)
-        log_late(task_id, f"the purchase {idempotency_key!r}")
+        if task_id not in self._late:
+            self._late.add(task_id)
+            log_late(task_id, f"the purchase {idempotency_key!r}")
 
     # --- ends
-
-    def _note_end(self, outcome: Outcome) -> None:
-        self._kept.add(outcome)
-        self.ends.fire()
 
     async def missing(self, key: str, task_id: str) -> None:
         """Keep the key: its job may be settled."""
@@ -237,7 +246,9 @@ class MemoryJournal(OneOwner):
         if end is not None and record is not None and record.task_id == end.task_id and not record.has_ended:
             self._records[outcome.key] = record._replace(has_ended=True)
             self._missing.discard(outcome.key)
-            self._note_end(end)
+            if isinstance(end, Completed):
+                self._money.charged(end, record.price_class)
+            self._kept.add(end)
 
     async def saved(self, completed: Completed) -> None:
         """Keep where the files are."""
@@ -279,7 +290,7 @@ class MemoryJournal(OneOwner):
             self._forget(key)
             self._kept.drop_doubt(key)
             if how == "abandon":
-                self._note_end(abandoned(known))
+                self._kept.add(abandoned(known))
         elif self._keys.get(how, key) != key:
             raise JournalError(f"the task {how} belongs to the job {self._keys[how]!r}")
         else:
@@ -287,9 +298,3 @@ class MemoryJournal(OneOwner):
             self._keys.pop(record.task_id or "", None)
             doubt = record.doubt or in_doubt(key, sent_at=record.accepted_at)
             self._accept(key, record, doubt.found(how))
-
-    # --- uploads
-
-    async def uploaded(self, upload: Upload) -> None:
-        """Keep the upload."""
-        self._uploads.add(upload)

@@ -22,6 +22,7 @@ class Record(NamedTuple):
         idempotency_key: Identifies the purchase; empty once the task is known.
         model: The service's name of the model.
         body: The body as it was sent, until the task is known.
+        price_class: The group of jobs with the same price.
         doubt: Why a task may exist, as an earlier send left it.
         task_id: The task, once it is known.
         accepted_at, estimated_seconds, credits_reserved: From the answer to the submit.
@@ -34,6 +35,7 @@ class Record(NamedTuple):
     idempotency_key: str
     model: str | None
     body: bytes | None
+    price_class: str
     doubt: Unknown | None = None
     task_id: str | None = None
     accepted_at: float = 0.0

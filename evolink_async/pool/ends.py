@@ -55,6 +55,7 @@ class Ends:
         self._budget_queue = budget_queue
         self._send_loop = send_loop
         self._emit = emit
+        self._is_closed = False
         self._last_errors: dict[str, EvolinkError] = {}
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._concluding: set[asyncio.Task[None]] = set()
@@ -109,6 +110,10 @@ class Ends:
             return None
         return (await self._journal.outcome((task_id,))).get(task_id)
 
+    def taken_up(self, key: str) -> None:
+        """Somebody waits for the end of a job again, which may free what is held for it."""
+        self._budget_queue.found(key)
+
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""
         return task in self._writing
@@ -117,7 +122,8 @@ class Ends:
         """Settle, then let the observer know. Cancelling this call does not cut it short."""
 
         async def whole() -> None:
-            if await self.settle(outcome, last):
+            # After closing, what somebody still sees is not written down: the next pool finds the end again.
+            if not self._is_closed and await self.settle(outcome, last):
                 self.say(outcome)
 
         task = asyncio.create_task(whole())
@@ -126,7 +132,8 @@ class Ends:
         await wait_shielded(task)
 
     async def aclose(self) -> None:
-        """Wait until the ends that somebody has seen are written down."""
+        """Wait until the ends that somebody has seen are written down. Those that are seen later change nothing."""
+        self._is_closed = True
         if self._concluding:
             await asyncio.wait(list(self._concluding))
 

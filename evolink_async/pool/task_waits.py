@@ -98,6 +98,8 @@ class TaskWaits:
 
         What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
         """
+        if accepted is not None:
+            self._ends.taken_up(accepted.key)
         age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
         is_new = age < self._cadence.first_look
         return self._tasks.watch(

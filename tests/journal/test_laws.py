@@ -324,6 +324,38 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
     assert "two" in {end.outcome.key for end in await journal.untold()}
 
 
+# --- money
+
+
+async def test_the_next_owner_knows_what_was_spent_and_is_held(journal):
+    """What was charged, what is under way or in doubt, and what completed without a price; failures are free."""
+    for key, reserved, used in (
+        ("paid", 10.0, 8.0),
+        ("unnamed", None, None),
+        ("going", 10.0, None),
+        ("bad", 10.0, None),
+    ):
+        await journal.submitting(intent(key))
+        job = accepted(key)
+        await journal.accepted(attrs.evolve(job, snapshot=attrs.evolve(job.snapshot, credits_reserved=reserved)))
+        end = completed(key)
+        snapshot = attrs.evolve(end.snapshot, credits_reserved=reserved, credits_used=used)
+        if key != "going":
+            await journal.ended(failed(key) if key == "bad" else attrs.evolve(end, snapshot=snapshot))
+    await lose(journal, "lost")
+    await journal.aclose()
+    await journal.open()
+    ledger = await journal.ledger()
+    assert ledger.spent == 8.0
+    assert sorted(ledger.held.values()) == [10.0, 10.0, 10.0]
+    assert {key.partition("\0")[0] for key in ledger.held} == {"unnamed", "going", "lost"}
+    assert {key.partition("\0")[0] for key in ledger.unpriced} == {"unnamed", "lost"}
+    assert {key.partition("\0")[0] for key in ledger.doubts} == {"unnamed", "lost"}
+    assert ledger.prices == {"any": 10.0}
+    await journal.settled("lost", "abandon")
+    assert len((await journal.ledger()).held) == 2
+
+
 # --- where jobs stand
 
 

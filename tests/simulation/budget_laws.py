@@ -50,7 +50,8 @@ def _overspent(history: History, order: Order, group: list[Task], limit: float) 
         # What is spent grows only when a task is accepted, so these moments are enough.
         begun = [other for other in group if other.begun <= task.begun]
         spent = sum(other.cost(task.begun) for other in begun)
-        excess = _excess(order, ceilings, begun) if spent > limit else 0.0
+        costing = [other for other in begun if other.cost(task.begun)]
+        excess = _excess(order, ceilings, costing) if spent > limit else 0.0
         if spent - limit - excess > over:
             over, now = spent - limit - excess, task.begun
     if over > ROUNDING:
@@ -67,12 +68,12 @@ def _overspent(history: History, order: Order, group: list[Task], limit: float) 
 
 
 def _accounts(history: History, order: Order) -> list[list[Task]]:
-    """Return the tasks that one budget counts: all with a journal file, else those of each pool."""
+    """Return the tasks that one budget counts: all with a journal file, else those between two crashes."""
     if history.script.journal == "file":
         return [list(history.ledger)]
     groups = defaultdict[int, list[Task]](list)
     for task in history.ledger:
-        groups[order.processes[task.number]].append(task)
+        groups[sum(crash < order.posts[task.number] for crash in order.crashes)].append(task)
     return list(groups.values())
 
 
@@ -187,10 +188,16 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
             # With less room than jobs, a job that waits for credits may stand before one that would free some.
-            elif needed <= may_fit and history.script.in_flight >= len(jobs):
+            elif needed <= may_fit and _least_room(history) >= len(jobs):
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
+
+
+def _least_room(history: History) -> int:
+    """Return how many jobs may be in flight at the narrowest time."""
+    retunes = [step.in_flight for step in history.script.steps if isinstance(step, steps.Retune)]
+    return min([history.script.in_flight, *retunes])
 
 
 class _Replay:
@@ -199,10 +206,9 @@ class _Replay:
     def __init__(self, history: History, view: _View) -> None:
         self._tasks = {task.task_id: task for task in history.ledger}
         self._of_purchase = {task.purchase: task for task in history.ledger}
-        self._is_shared = history.script.journal == "file"
+        self._is_file = history.script.journal == "file"
         self._classes = {wish.key: wish.billed_as for wish in history.script.wishes}
         self._view = view
-        self._process = 0
         self._wants: dict[str, set[str]] = {}
         self._ended = set[str]()
         self._killed = set[int]()
@@ -213,7 +219,7 @@ class _Replay:
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
-        self._is_narrow = history.script.in_flight < len(history.script.wishes)
+        self._is_narrow = _least_room(history) < len(history.script.wishes)
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""
@@ -262,12 +268,11 @@ class _Replay:
             self._wants.clear()
             self._ended |= {purchase for number, purchase in self._purchases.items() if number not in self._answered}
             self._killed.add(entry.process)
+            if not self._is_file:
+                held.clear()
+                self._view.named.clear()
         match entry:
             case Posted():
-                if entry.process != self._process and not self._is_shared:
-                    held.clear()
-                    self._view.named.clear()
-                self._process = entry.process
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
                 self._purchases[entry.number], self._jobs[entry.number] = entry.purchase, entry.job

@@ -19,10 +19,15 @@ from tests.simulation.violation import Violation
 
 ROUNDING = 1e-6
 
+SETTLE = r"Settle\(.*job='(\w+)'"
+
 
 def settled_jobs(history: History) -> set[str]:
-    """Return the jobs of which a doubt was settled."""
-    return {entry.job for entry in history.trace.of(Settled)}
+    """Return the jobs of which a doubt was settled, or was about to be when the process was killed."""
+    settled = {entry.job for entry in history.trace.of(Settled)}
+    acts = [re.match(SETTLE, entry.text) for entry in history.trace.of(Acted)]
+    is_killed = any(entry.text.startswith("Crash") for entry in history.trace.of(Acted))
+    return settled | {act[1] for act in acts if act is not None and is_killed}
 
 
 def paid_once(history: History) -> Iterator[Violation]:
@@ -137,8 +142,9 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
             if history.script.journal == "memory":
                 not_found.clear()
         elif isinstance(entry, Settled):
+            over |= {task.task_id for task in history.ledger if task.purchase == entry.purchase}
             over.add(not_found.pop(entry.job, ""))
-        elif isinstance(entry, Acted) and (settle := re.match(r"Settle\(.*job='(\w+)'", entry.text)):
+        elif isinstance(entry, Acted) and (settle := re.match(SETTLE, entry.text)):
             settling[settle[1]] += 1
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]
