@@ -17,6 +17,7 @@ from attrs import Factory, field, frozen
 
 from .client_arguments import ClientArguments, client_arguments
 from .faults.script import FaultScript
+from .hosts.dashboard import PATH as DASHBOARD_PATH
 from .hosts.interceptor import Received
 from .hosts.server_thread import ServerThread
 from .hosts.servers import Servers
@@ -160,6 +161,11 @@ class Emulator(EmulatorSettings):
     def results_url(self) -> str:
         """Base URL of the result host; empty before the start."""
         return self._servers.results_url
+
+    @property
+    def dashboard_url(self) -> str:
+        """Address of a page with its tasks, as plain text, newest first; it needs no key."""
+        return self.base_url + DASHBOARD_PATH
 
     @property
     def received(self) -> list[Received]:

@@ -21,6 +21,7 @@ from ..service.vendor import Vendor
 from ..settings import EmulatorSettings
 from .api import Api
 from .callbacks import CallbackSender
+from .dashboard import Dashboard
 from .file_service import FileService, FileStore, StoredFile
 from .interceptor import Interceptor
 from .responses import add_request_id, json_errors
@@ -104,11 +105,18 @@ class Servers:
             send_to=settings.callbacks_to,
             verify_tls=not settings.allow_private_callbacks,
         )
-        api = Api(vendor, callbacks.schedule)
+        dashboard = Dashboard(self.tasks, self.ledger, settings.clock)
+
+        def accepted(task: TaskRecord) -> None:
+            dashboard.note(task)
+            callbacks.schedule(task)
+
+        api = Api(vendor, accepted)
         files = FileService(settings.clock, self._files, vendor.authenticate, lambda: self.results_url)
         api_app = _application(json_errors, api.track_open_calls())
         api.add_routes(api_app, self.interceptor)
         files.add_routes(api_app, self.interceptor)
+        dashboard.add_routes(api_app)
         results_app = _application()
         self.results.add_routes(results_app, self.interceptor)
         self.base_url = await self._serve(stack, api_app, settings.port)
