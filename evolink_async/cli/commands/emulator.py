@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..exit_codes import OK
-from ..inputs.local_emulator import EmulatorOptions, started
+from ..inputs.local_emulator import EmulatorOptions, new_emulator, started
 from ..output.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def emulator(options: EmulatorOptions, terminal: Terminal) -> int:
         ConfigurationError: A port is taken, a number is out of range, a fault cannot be read, or the extra `emulator`
             is not installed.
     """
-    local = options.emulator()
+    local = new_emulator(options)
 
     async def serve() -> None:
         async with started(local):

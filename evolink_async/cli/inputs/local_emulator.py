@@ -25,9 +25,10 @@ EMULATOR_SPEED = 20.0
 """Emulated seconds per real second: a video that takes two minutes is ready after six seconds."""
 
 _FAULT_HELP = (
-    "What goes wrong, as submit=drop@1: KIND=FAULT[@WHICH]. May be repeated. KIND of request: submit, poll, batch (polls of "
-    "several tasks), credits, models, upload, result (a video), file (an uploaded one). FAULT: drop, refuse, hang, slow, "
-    "cut, garbled, page, or a status, as 429. WHICH of these requests: 1; 1,3; 2-5; every:5. Default: all."
+    "What goes wrong, as submit=drop@1: KIND=FAULT[@WHICH]. May be repeated. KIND of request: submit, poll, "
+    "batch (polls of several tasks), credits, models, upload, result (a video), file (an uploaded one). "
+    "FAULT: drop, refuse, hang, slow, cut, garbled, page, or a status, as 429. "
+    "WHICH of these requests: 1; 1,3; 2-5; every:5. Default: all."
 )
 
 _LAST_REQUEST = sys.maxsize
@@ -59,25 +60,6 @@ class EmulatorOptions:
     failure_share: Share = 0.0
     fault: Annotated[tuple[str, ...], Parameter(help=_FAULT_HELP, negative=(), show_default=False)] = ()
 
-    def emulator(self) -> Emulator:
-        """Return the emulator with its faults, not yet started.
-
-        Raises:
-            ConfigurationError: A fault cannot be read, or a number is out of range.
-        """
-        from ...emulator import Emulator, faults
-
-        options = parse_faults(self.fault)
-        try:
-            made = Emulator(**attrs.asdict(self, filter=attrs.filters.exclude("fault")))
-        except ValueError as error:
-            raise ConfigurationError(f"the emulator cannot be made: {error.args[0]}") from None
-        for option in options:
-            kind = faults.KINDS[faults.KINDS.index(option.kind)]
-            for ordinals in option.ordinals:
-                made.faults.on(kind, ordinals, faults.named(option.word))
-        return made
-
 
 @attrs.frozen
 class FaultOption:
@@ -92,6 +74,26 @@ class FaultOption:
     kind: str
     word: str
     ordinals: tuple[range, ...]
+
+
+def new_emulator(options: EmulatorOptions) -> Emulator:
+    """Return the emulator that the options ask for, with its faults; it is not started yet.
+
+    Raises:
+        ConfigurationError: A fault cannot be read, or a number is out of range.
+    """
+    from ...emulator import Emulator, faults
+
+    chosen = parse_faults(options.fault)
+    try:
+        made = Emulator(**attrs.asdict(options, filter=attrs.filters.exclude("fault")))
+    except ValueError as error:
+        raise ConfigurationError(f"the emulator cannot be made: {error.args[0]}") from None
+    for one in chosen:
+        kind = faults.KINDS[faults.KINDS.index(one.kind)]
+        for ordinals in one.ordinals:
+            made.faults.on(kind, ordinals, faults.named(one.word))
+    return made
 
 
 def parse_faults(texts: Iterable[str]) -> list[FaultOption]:
