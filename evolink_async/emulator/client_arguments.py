@@ -29,7 +29,7 @@ class ClientArguments(TypedDict):
         api_key: Every key of the emulator.
         base_url: Address of its API.
         files_url: Address of its file service, so that no setting in the environment leads files elsewhere.
-        cadence: As many polls in a task's life as at EvoLink, or fewer, at the emulator's speed.
+        cadence: About twelve polls in the life of a task, at the emulator's speed.
         http: Allows results over plain http from this machine.
     """
 

@@ -164,8 +164,8 @@ class Emulator(EmulatorSettings):
 
     @property
     def dashboard_url(self) -> str:
-        """Address of a page with its tasks, as plain text, newest first; it needs no key."""
-        return self.base_url + DASHBOARD_PATH
+        """Address of a page of text with its tasks, newest first; it needs no key. Empty before the start."""
+        return self.base_url and self.base_url + DASHBOARD_PATH
 
     @property
     def received(self) -> list[Received]:

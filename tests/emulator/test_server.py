@@ -152,7 +152,7 @@ def test_a_start_that_failed_can_be_repeated(body):
 def test_a_process_may_end_without_stop():
     """The thread of a started emulator holds no process up, and warns of nothing."""
     code = "from evolink_async.emulator import Emulator; print(bool(Emulator().start().base_url))"
-    command = [sys.executable, "-P", "-X", "dev", "-W", "error", "-c", code]
+    command = [sys.executable, "-P", "-W", "error", "-c", code]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
 
