@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import inspect
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -154,7 +155,9 @@ def test_a_process_may_end_without_stop():
     code = "from evolink_async.emulator import Emulator; print(bool(Emulator().start().base_url))"
     command = [sys.executable, "-P", "-W", "error", "-c", code]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
+    assert (ended.returncode, ended.stdout) == (0, "True\n")
+    # Not compared with nothing: in debug mode asyncio reports slow calls.
+    assert re.findall(r"Traceback|Warning|Error", ended.stderr) == []
 
 
 def test_the_typed_arguments_are_the_settings():
