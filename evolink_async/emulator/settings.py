@@ -1,12 +1,13 @@
-"""The settings of an emulator: `EmulatorSettings`, the one place that lists, checks and documents them.
+"""The settings of an emulator: `EmulatorSettings` lists, checks and documents them; `EmulatorArguments` types them.
 
-`server.Emulator` inherits its keyword arguments from it; `service` and `hosts` read them from it.
+`server.Emulator` inherits its keyword arguments from the first; `service` and `hosts` read them from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import TypedDict
 
 from attrs import Factory, field, frozen, validators
 
@@ -64,3 +65,26 @@ class EmulatorSettings:
     strict_fields: bool = True
     denied_models: Mapping[str, Collection[str]] = field(default=MappingProxyType({}), repr=False)
     clock: Clock = field(default=Factory(_scaled_clock, takes_self=True), repr=False)
+
+
+# A second list, held equal to the first by a test: no type checker derives one from the other.
+class EmulatorArguments(TypedDict, total=False):
+    """The keyword arguments of `Emulator`, for functions that hand them on: `**settings: Unpack[EmulatorArguments]`."""
+
+    port: int
+    results_port: int
+    speed: float
+    seed: int
+    credits: float
+    api_keys: Collection[str]
+    median_seconds: float
+    failure_share: float
+    latency: float
+    batch: bool
+    idempotency: bool
+    allow_private_callbacks: bool
+    host: str
+    callbacks_to: str | None
+    strict_fields: bool
+    denied_models: Mapping[str, Collection[str]]
+    clock: Clock
