@@ -39,6 +39,7 @@ class Accepted:
         snapshot: The answer to the submit.
         accepted_at: Unix seconds of that answer.
         session: Fingerprint of the API key that the job was sent with; empty if it is not known.
+        earlier_tasks: Ids of tasks of this job that failed, after which it was bought anew; see `RetryPolicy.rebuy`.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Accepted:
     snapshot: Snapshot
     accepted_at: float
     session: str = ""
+    earlier_tasks: tuple[str, ...] = ()
 
     @property
     def credits_reserved(self) -> float | None:
@@ -105,6 +107,7 @@ class Completed:
         saved: The saved files, one for each link; fewer if saving failed, none if nothing was to be saved.
         resumed: Whether an earlier run completed the job, and the outcome comes from the journal.
         download_error: The error, if saving failed; the links work until `expires_at`.
+        earlier_tasks: Ids of tasks of this job that failed before, at no cost; see `RetryPolicy.rebuy`.
     """
 
     key: str
@@ -116,6 +119,7 @@ class Completed:
     saved: tuple[SavedFile, ...] = ()
     resumed: bool = False
     download_error: DownloadError | None = None
+    earlier_tasks: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -153,12 +157,14 @@ class Failed:
             again without paying for it twice. Another try of a failed task is a new purchase.
         task_id: The vendor's id, if the job was accepted.
         resumed: Whether the task failed in an earlier run, and the outcome comes from the journal.
+        earlier_tasks: Ids of tasks of this job that failed before; see `RetryPolicy.rebuy`.
     """
 
     key: str
     error: EvolinkError
     task_id: str | None = None
     resumed: bool = False
+    earlier_tasks: tuple[str, ...] = ()
 
 
 @attrs.frozen

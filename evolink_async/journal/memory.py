@@ -1,42 +1,29 @@
 """The journal in memory: it survives cancellation, not the end of the process.
 
-What is kept of each job is in `records`; the journal in a file is in `sqlite`.
+Its reads are in `memory_queries`, what is kept of each job in `records`; the journal in a file is in `sqlite`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Sequence
-from heapq import nsmallest
+from collections.abc import Sequence
 
-from ..budget import Ledger
 from ..errors import JournalError
 from ..jobs import (
-    STANDINGS,
     Accepted,
     Completed,
-    DurationClass,
-    Failed,
-    Job,
-    JobState,
     Outcome,
-    Planned,
-    Standing,
     Unknown,
-    digest,
 )
 from ..media import Upload
 from .claims import Claims, OneOwner
-from .conflicts import conflict
-from .entries import Found, Intent, Known, Untold, abandoned, end_of, in_doubt, log_late
-from .kept_ends import KeptEnds
-from .kept_money import KeptMoney
-from .kept_uploads import KeptUploads
-from .records import Record, Records
+from .entries import Intent, abandoned, end_of, in_doubt, log_late
+from .memory_queries import MemoryQueries
+from .records import Record
 
 
-class MemoryJournal(OneOwner):
+class MemoryJournal(MemoryQueries, OneOwner):
     """The unfinished jobs, in dictionaries, and the last 10,000 outcomes. See `Journal` for what each call means.
 
     A job may be bought again when its outcome has been returned; `find` and `untold` know the outcome longer. So the
@@ -44,17 +31,13 @@ class MemoryJournal(OneOwner):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._is_open = False
         self._epoch = 0
         self._claims = Claims(0)
-        self._records = Records()
-        self._keys: dict[str, str] = {}
-        self._missing: set[str] = set()
-        self._kept = KeptEnds()
-        self._money = KeptMoney()
-        self.ends = self._kept.added
+        self._earlier_tasks: dict[str, tuple[str, ...]] = {}
         self._late: set[str] = set()
-        self._uploads = KeptUploads()
+        self.ends = self._kept.added
 
     async def open(self) -> None:
         """Take hold of the journal.
@@ -80,73 +63,6 @@ class MemoryJournal(OneOwner):
         self._check_open()
         return self._claims
 
-    # --- what is known
-
-    async def known(self, jobs: Sequence[Job]) -> dict[str, Found]:
-        """Look the keys up and compare the parameters."""
-        return {job.key: found for job in jobs if (found := self._find(job)) is not None}
-
-    def _find(self, job: Job) -> Found | None:
-        record = self._records.get(job.key)
-        if record is None:
-            return None
-        if record.digest != digest(job.params):
-            return conflict(job.key, record.body, job.params)
-        return Known(record.known(job.key), record.session, record.body)
-
-    async def find(self, keys: Sequence[str]) -> dict[str, Standing]:
-        """Look the keys up among the jobs under way, then among the outcomes."""
-        return {key: standing for key in keys if (standing := self._standing(key)) is not None}
-
-    def _standing(self, key: str) -> Standing | None:
-        record = self._records.get(key)
-        if record is None or record.has_ended:
-            return self._kept.find(key)
-        is_first = record.is_sent and record.doubt is None
-        return Planned(key, is_submitting=True) if is_first else record.known(key)
-
-    async def jobs(self, states: Collection[JobState], after: str = "", limit: int = 100) -> list[Standing]:
-        """Look through all keys at each call."""
-        kinds = tuple(STANDINGS[state] for state in states)
-        later = {key for keys in (self._records, self._kept.keys()) for key in keys if key > after}
-        wanted = (standing for key in later if isinstance(standing := self._standing(key), kinds))
-        return nsmallest(limit, wanted, key=lambda standing: standing.key)
-
-    async def ledger(self) -> Ledger:
-        """Add up what earlier pools with this journal spent and hold."""
-        return self._money.ledger((key, self._records[key]) for key in self._records)
-
-    async def durations(self) -> tuple[tuple[DurationClass, float], ...]:
-        """Return nothing: there was no earlier run."""
-        return ()
-
-    async def hosted(self, sha256s: Sequence[str]) -> dict[str, Upload]:
-        """Look the digests up."""
-        return self._uploads.find(sha256s)
-
-    async def uploaded(self, upload: Upload) -> None:
-        """Keep the upload."""
-        self._uploads.add(upload)
-
-    async def owner(self, task_ids: Sequence[str]) -> dict[str, Known]:
-        """Look the task ids up."""
-        return {task_id: owner for task_id in task_ids if (owner := self._owner(task_id)) is not None}
-
-    def _owner(self, task_id: str) -> Known | None:
-        key = self._keys.get(task_id, "")
-        record = self._records.get(key)
-        standing = record.standing(key) if record is not None else None
-        return Known(standing, record.session) if record is not None and standing is not None else None
-
-    async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
-        """Return nothing: jobs that have ended are not kept."""
-        return {}
-
-    def unfinished(self) -> tuple[Accepted | Unknown, ...]:
-        """Return the jobs in the order in which they were sent."""
-        found = (self._records[key].standing(key) for key in self._records)
-        return tuple(standing for standing in found if standing is not None)
-
     # --- submits
 
     async def planned(self, intent: Intent) -> None:
@@ -170,6 +86,7 @@ class MemoryJournal(OneOwner):
             sys.intern(intent.price_class),
             doubt,
             is_sent=True,
+            earlier_tasks=self._earlier_tasks.pop(intent.key, ()),
         )
 
     async def refused(self, key: str) -> None:
@@ -250,6 +167,14 @@ class MemoryJournal(OneOwner):
                 self._money.charged(end, record.price_class)
             self._kept.add(end)
 
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Drop the job, and keep its task's id for the next purchase."""
+        self._check_open()
+        record = self._records.get(key)
+        if record is not None and record.task_id == task_id:
+            self._forget(key)
+            self._earlier_tasks[key] = (*record.earlier_tasks, task_id)
+
     async def saved(self, completed: Completed) -> None:
         """Keep where the files are."""
         self._kept.replace(completed)
@@ -263,10 +188,6 @@ class MemoryJournal(OneOwner):
         end, record = end_of(outcome), self._records.get(outcome.key)
         if end is not None and record is not None and record.task_id == end.task_id and record.has_ended:
             self._forget(outcome.key)
-
-    async def untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
-        """Return those of the outcomes that are still kept."""
-        return self._kept.untold(after, limit)
 
     async def mark_told(self, numbers: Sequence[int]) -> None:
         """Note the numbers."""
@@ -298,3 +219,7 @@ class MemoryJournal(OneOwner):
             self._keys.pop(record.task_id or "", None)
             doubt = record.doubt or in_doubt(key, sent_at=record.accepted_at)
             self._accept(key, record, doubt.found(how))
+
+    async def uploaded(self, upload: Upload) -> None:
+        """Keep the upload."""
+        self._uploads.add(upload)

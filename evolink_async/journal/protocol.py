@@ -150,6 +150,13 @@ class Journal(Protocol):
         """
         ...
 
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Record that the task of a job has failed, and that the job may be sent again, as a new purchase.
+
+        The id of the task is kept; see `Accepted.earlier_tasks`. If the job has another task, nothing changes.
+        """
+        ...
+
     async def saved(self, completed: Completed) -> None:
         """Record that the files of a completed job are on the disk."""
         ...

@@ -28,6 +28,7 @@ class Record(NamedTuple):
         accepted_at, estimated_seconds, credits_reserved: From the answer to the submit.
         has_ended: Whether the task has ended.
         is_sent: Whether an answer is awaited.
+        earlier_tasks: Tasks that failed, after which the job was bought anew.
     """
 
     digest: str
@@ -43,6 +44,7 @@ class Record(NamedTuple):
     credits_reserved: float | None = None
     has_ended: bool = False
     is_sent: bool = False
+    earlier_tasks: tuple[str, ...] = ()
 
     def standing(self, key: str) -> Accepted | Unknown | None:
         """Return the state of the job; None while its first answer is awaited."""
@@ -56,7 +58,12 @@ class Record(NamedTuple):
             credits_reserved=self.credits_reserved,
         )
         return Accepted(
-            key=key, task_id=self.task_id, snapshot=snapshot, accepted_at=self.accepted_at, session=self.session
+            key=key,
+            task_id=self.task_id,
+            snapshot=snapshot,
+            accepted_at=self.accepted_at,
+            session=self.session,
+            earlier_tasks=self.earlier_tasks,
         )
 
     def known(self, key: str) -> Accepted | Unknown:

@@ -29,7 +29,8 @@ class Row(Protocol):
 # Without `body` and `path`: the caller has the parameters, and they are most of a row's bytes.
 COLUMNS = (
     "key, state, digest, session, model, task_id, urls, files, accepted_at, ended_at, expires_at, looks, lag,"
-    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at, missing_at"
+    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at, missing_at,"
+    " earlier_task_ids"
 )
 """The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
@@ -65,6 +66,7 @@ def accepted_of(row: Row) -> Accepted:
         snapshot=snapshot,
         accepted_at=row["accepted_at"],
         session=row["session"] or "",
+        earlier_tasks=_texts(row["earlier_task_ids"]),
     )
 
 
@@ -84,7 +86,9 @@ def doubt_of(error: SubmissionUnknownError) -> str:
 def ended_of(row: Row) -> Completed | Failed:
     """Return the outcome of a row whose task has ended, as seen by an earlier run."""
     if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
-        return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"], resumed=True)
+        error = task_error(snapshot_of(row, row["state"]))
+        earlier = _texts(row["earlier_task_ids"])
+        return Failed(row["key"], error, row["task_id"], resumed=True, earlier_tasks=earlier)
     snapshot = snapshot_of(row, TaskState.COMPLETED)
     return Completed(
         key=row["key"],
@@ -97,6 +101,7 @@ def ended_of(row: Row) -> Completed | Failed:
         ),
         saved=files_of(row["files"]),
         resumed=True,
+        earlier_tasks=_texts(row["earlier_task_ids"]),
     )
 
 

@@ -31,7 +31,7 @@ from .rows import (
     doubt_of,
     fault_of,
 )
-from .settling import WORDS, accept, late_answer, missing, settle
+from .settling import WORDS, accept, buy_anew, late_answer, missing, settle
 from .statements import (
     PUT_PURCHASE,
     PUT_UPLOAD,
@@ -148,6 +148,11 @@ class SqliteJournal(RowQueries, OneOwner):
         else:
             return
         await self._write(end(outcome.key, outcome.task_id, columns), self.ends)
+
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Set the job back to planned."""
+        self._reader.forget(key)
+        await self._write(buy_anew(key, task_id))
 
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""

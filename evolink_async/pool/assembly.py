@@ -22,6 +22,7 @@ from ..uploads import LocalFiles, Preflight, Uploads
 from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
+from .rebuys import Rebuys
 from .task_waits import TaskWaits
 
 
@@ -71,7 +72,8 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
-    ends = Ends(journal, book, budget_queue, send_loop, emit)
+    rebuys = Rebuys(retry, journal, budget_queue, send_loop)
+    ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -88,6 +90,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, emit=emit),
         emit=emit,
         ends=ends,
+        rebuys=rebuys,
         task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
     )
 

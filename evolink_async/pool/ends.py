@@ -15,11 +15,12 @@ from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
 from ..errors import DeadlineError, EvolinkError, TaskNotFoundError
 from ..events import Emit, JobEnded
-from ..jobs import Completed, Failed, Outcome
+from ..jobs import Accepted, Completed, Failed, Outcome
 from ..journal import Journal
 from ..purchases import Book
 from ..submitting import SendLoop, Submission
 from ..task import Snapshot
+from .rebuys import Rebuys
 from .work import Save
 
 
@@ -31,6 +32,7 @@ class Ends:
         book: Knows which ends are new.
         budget_queue: Told what a job has cost.
         send_loop: Writes to the journal.
+        rebuys: Knows which failures are no end.
         emit: Told of each outcome.
 
     Attributes:
@@ -45,8 +47,10 @@ class Ends:
         book: Book[Submission],
         budget_queue: BudgetQueue,
         send_loop: SendLoop,
+        rebuys: Rebuys,
         emit: Emit | None,
     ) -> None:
+        self.rebuys = rebuys
         self.counts: Counter[type[Outcome]] = Counter()
         self.credits_used: float = 0.0
         self.on_said: Callable[[Outcome], None] = lambda _: None
@@ -80,7 +84,10 @@ class Ends:
             if isinstance(last, TaskNotFoundError) and outcome.task_id is not None:
                 await self._write(self._journal.missing(outcome.key, outcome.task_id))
             return True
+        if self.rebuys.is_no_end(outcome):
+            return False
         self._last_errors.pop(outcome.key, None)
+        self.rebuys.forget(outcome.key)
         end = self._book.ended(outcome.key, last.task_id)
         if not end.is_new:
             return False
@@ -110,9 +117,10 @@ class Ends:
             return None
         return (await self._journal.outcome((task_id,))).get(task_id)
 
-    def taken_up(self, key: str) -> None:
-        """Somebody waits for the end of a job again, which may free what is held for it."""
-        self._budget_queue.found(key)
+    def taken_up(self, accepted: Accepted) -> None:
+        """Somebody waits for the end of a job, perhaps again, which may free what is held for it."""
+        self.rebuys.note(accepted)
+        self._budget_queue.found(accepted.key)
 
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""

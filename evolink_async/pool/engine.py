@@ -26,6 +26,7 @@ from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
 from .conclusion import closed, died
 from .ends import Ends
+from .rebuys import Rebuys
 from .stats import Stats
 from .task_waits import TaskWaits
 from .work import Work
@@ -50,9 +51,11 @@ class Engine:
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
+        rebuys: Jobs that are bought anew.
         task_waits: Everybody who waits for a task by its id.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
+        stopped: Set when nothing new is begun any more.
     """
 
     sessions: tuple[Session, ...]
@@ -70,9 +73,11 @@ class Engine:
     submitter: Submitter
     emit: Emit | None
     ends: Ends
+    rebuys: Rebuys
     task_waits: TaskWaits
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
+    stopped: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
     _closed: bool = attrs.field(init=False, default=False)
     _death: ConfigurationError | None = attrs.field(init=False, default=None)
@@ -167,6 +172,7 @@ class Engine:
     def stop_buying(self) -> None:
         """Begin nothing new, from this moment on."""
         self._closed = True
+        self.stopped.set()
         self.send_loop.is_closing = True
         self.task_waits.shut()
         for run in list(self.runs):

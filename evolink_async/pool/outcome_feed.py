@@ -108,7 +108,8 @@ class OutcomeFeed:
             keys = self._watched.pop(entry)
             self._engine.tasks.unwatch(entry, self._watcher)
             for key in set(keys):
-                self._begin(self._engine.ends.conclude(conclude(key, entry, seen), seen))
+                outcome = conclude(key, entry, seen, self._engine.rebuys.earlier_tasks(key))
+                self._begin(self._engine.ends.conclude(outcome, seen))
 
     async def _read(self) -> None:
         """Read the journal whenever it may have more outcomes that were not told."""

@@ -61,11 +61,7 @@ class Run:
         return len(self._submitting)
 
     def start(self) -> None:
-        """Begin to read, once.
-
-        Raises:
-            ConfigurationError: The pool is closed, or belongs to another event loop.
-        """
+        """Begin to read, once. Raises ConfigurationError if the pool is closed, or belongs to another event loop."""
         self._engine.check_loop()
         if self._feeder is not None or self._closed:
             return
@@ -124,7 +120,11 @@ class Run:
             raise
         except (ConfigurationError, PreflightError) as error:
             self._refuse(Failed(getattr(item, "key", "?"), error))
-            return
+        else:
+            await self._submit(job)
+
+    async def _submit(self, job: Job) -> None:
+        """Have a job submitted. It has its permits: they go back when it is accepted and ended, or comes to nothing."""
         try:
             submission = await self._engine.submitter.start(job, self)
         except EvolinkError as error:
@@ -202,7 +202,8 @@ class Run:
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
-            self._conclude(self._end(conclude(key, entry, last), last))
+            earlier_tasks = self._engine.rebuys.earlier_tasks(key)
+            self._conclude(self._end(conclude(key, entry, last, earlier_tasks), last))
 
     def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
         keys = self._watched.pop(entry)
@@ -275,11 +276,7 @@ class Run:
             self._engine.submitter.release(submission, self)
 
     def shut(self, error: BaseException | None = None) -> None:
-        """Read and submit nothing more, from this step on.
-
-        Args:
-            error: What a caller gets who still reads.
-        """
+        """Read and submit nothing more, from this step on; a caller who still reads gets `error`."""
         self._closed = True
         self._failure = error
         for submission in list(self._submitting.values()):

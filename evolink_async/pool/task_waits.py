@@ -99,7 +99,7 @@ class TaskWaits:
         What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
         """
         if accepted is not None:
-            self._ends.taken_up(accepted.key)
+            self._ends.taken_up(accepted)
         age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
         is_new = age < self._cadence.first_look
         return self._tasks.watch(
@@ -128,9 +128,9 @@ class TaskWaits:
             return None
         # Asked again: the reply to its submit may have come after us.
         owner = await self._owner(task_id) or owner
-        outcome = await self._ends.recorded(ended[1], task_id) or conclude(
-            owner.standing.key if owner else task_id, *ended
-        )
+        key = owner.standing.key if owner else task_id
+        earlier_tasks = self._ends.rebuys.earlier_tasks(key)
+        outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
         await self._ends.conclude(outcome, ended[1])
         self._journal.taken(outcome)
         return outcome
@@ -197,7 +197,8 @@ class TaskWaits:
         accepted = _accepted(owner)
         accepted_at = accepted.accepted_at if accepted is not None else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
+        key = owner.standing.key
+        outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
         self._journal.taken(outcome)
 

@@ -2,6 +2,7 @@
 
 from .book import Book, End
 from .purchase import Purchase, withdrawn
+from .rebuying import may_rebuy
 from .transitions import Event, State, diagram, sources, target
 
 __all__ = (
@@ -11,6 +12,7 @@ __all__ = (
     "Purchase",
     "State",
     "diagram",
+    "may_rebuy",
     "sources",
     "target",
     "withdrawn",
