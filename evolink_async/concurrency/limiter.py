@@ -17,7 +17,7 @@ class Limiter:
 
     Attributes:
         total: Permits that may be in use at once.
-        used: Permits in use. It exceeds `total` for a while after `total` was lowered.
+        used: Permits in use. It exceeds `total` for a while after `total` was lowered, or after `borrow`.
         peak: Largest value of `used` so far.
     """
 
@@ -54,6 +54,10 @@ class Limiter:
             if waiter.done() and not waiter.cancelled():
                 self.release()
             raise
+
+    def borrow(self) -> None:
+        """Take a permit although none may be free; others wait for it as long."""
+        self._take()
 
     def release(self) -> None:
         """Give a permit back."""

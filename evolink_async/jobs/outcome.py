@@ -23,10 +23,12 @@ class Planned:
     Attributes:
         key: The job's key.
         is_submitting: Whether it is being submitted now: it waits for its turn, or a request for it is under way.
+        earlier_tasks: Ids of tasks of this job that failed, after which it is to be bought anew.
     """
 
     key: str
     is_submitting: bool = False
+    earlier_tasks: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

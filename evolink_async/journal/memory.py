@@ -35,7 +35,6 @@ class MemoryJournal(MemoryQueries, OneOwner):
         self._is_open = False
         self._epoch = 0
         self._claims = Claims(0)
-        self._earlier_tasks: dict[str, tuple[str, ...]] = {}
         self._late: set[str] = set()
         self.ends = self._kept.added
 
@@ -92,7 +91,9 @@ class MemoryJournal(MemoryQueries, OneOwner):
     async def refused(self, key: str) -> None:
         """Drop the job, so that it may be sent again under the same key."""
         self._check_open()
-        self._records.pop(key)
+        record = self._records.pop(key)
+        if record is not None and record.earlier_tasks:
+            self._earlier_tasks[key] = record.earlier_tasks
 
     async def accepted(self, accepted: Accepted) -> None:
         """Keep the task id."""

@@ -38,6 +38,7 @@ class MemoryQueries:
         self._records = Records()
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
+        self._earlier_tasks: dict[str, tuple[str, ...]] = {}
         self._kept = KeptEnds()
         self._money = KeptMoney()
         self._uploads = KeptUploads()
@@ -60,10 +61,12 @@ class MemoryQueries:
 
     def _standing(self, key: str) -> Standing | None:
         record = self._records.get(key)
+        if record is None and key in self._earlier_tasks:
+            return Planned(key, earlier_tasks=self._earlier_tasks[key])
         if record is None or record.has_ended:
             return self._kept.find(key)
         is_first = record.is_sent and record.doubt is None
-        return Planned(key, is_submitting=True) if is_first else record.known(key)
+        return Planned(key, True, record.earlier_tasks) if is_first else record.known(key)
 
     async def jobs(self, states: Collection[JobState], after: str = "", limit: int = 100) -> list[Standing]:
         """Look through all keys at each call."""

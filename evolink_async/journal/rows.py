@@ -118,7 +118,7 @@ def standing_of(row: Row) -> Standing:
     """Return where a job stands."""
     # A doubt that is sent again, under its old key, is one until the service accepts.
     if row["state"] == "planned" or (row["state"] == "submitting" and row["doubt"] is None):
-        return Planned(row["key"], is_submitting=row["state"] == "submitting")
+        return Planned(row["key"], row["state"] == "submitting", _texts(row["earlier_task_ids"]))
     return sent_of(row)
 
 

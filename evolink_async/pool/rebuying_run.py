@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import EvolinkError, TaskError
-from ..jobs import Accepted, Completed, Failed, Job
-from ..submitting import Submitted
+from ..jobs import Accepted, Completed, Failed, Job, Outcome
+from ..submitting import Submission, Submitted
 from ..task import Snapshot
 from .engine import Engine
 from .job_source import JobSource
@@ -50,6 +50,10 @@ class RebuyingRun(Run):
         if not await self._buy_anew(job, failed):
             self._tell(failed)
 
+    async def _start(self, job: Job) -> Submission | Submitted:
+        await self._engine.rebuys.learn(job.key)
+        return await super()._start(job)
+
     def _watch(self, job: Job, accepted: Accepted) -> None:
         if job.key not in self._jobs:
             self._jobs[job.key] = job
@@ -58,27 +62,28 @@ class RebuyingRun(Run):
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
         job = self._jobs.get(outcome.key)
-        if job is not None and isinstance(outcome, Failed) and self._engine.rebuys.is_due(outcome):
-            await self._engine.rebuys.pause(outcome, self._stopped)
-            if await self._buy_anew(job, outcome):
+        if job is not None and isinstance(outcome, Failed) and self._engine.rebuys.is_no_end(outcome):
+            is_bought = False
+            try:
+                await self._engine.rebuys.pause(outcome, self._stopped)
+                is_bought = await self._buy_anew(job, outcome)
+            finally:
+                if not is_bought:
+                    self._engine.rebuys.give_up(outcome)
+            if is_bought:
                 return
         self._let_go(outcome.key)
         await super()._end(outcome, last)
 
     async def _buy_anew(self, job: Job, failed: Failed) -> bool:
         """Send a job again, as a new purchase; return False if the run was stopped before."""
-        await self._read_ahead.acquire()
-        try:
-            await self._engine.in_flight.acquire()
-        except asyncio.CancelledError:
-            self._read_ahead.release()
-            raise
+        await self._engine.in_flight.acquire()
+        # The job was read long ago, and the one permit that is left may be that of an input that waits.
+        self._read_ahead.borrow()
         try:
             if not self._stopped.is_set():
                 await self._engine.rebuys.write_down(failed)
         finally:
-            # Until here nobody else counts the failure as the job's end.
-            self._let_go(job.key)
             if self._stopped.is_set():
                 self._read_ahead.release()
                 self._engine.in_flight.release()
@@ -86,6 +91,10 @@ class RebuyingRun(Run):
             return False
         await self._submit(job)
         return True
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._let_go(outcome.key)
+        super()._tell(outcome)
 
     def _let_go(self, key: str) -> None:
         if self._jobs.pop(key, None) is not None:

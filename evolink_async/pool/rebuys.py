@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import suppress
 
 from ..budget import BudgetQueue
-from ..jobs import Accepted, Completed, Failed
+from ..jobs import Accepted, Completed, Failed, Planned
 from ..journal import Journal
 from ..purchases import may_rebuy
 from ..settings import RetryPolicy
@@ -37,7 +37,8 @@ class Rebuys:
         self._budget_queue = budget_queue
         self._send_loop = send_loop
         self._buyers: Counter[str] = Counter()
-        self._failed: dict[str, Failed] = {}
+        self._failures: dict[str | None, Failed] = {}
+        self._replaced: set[str | None] = set()
         self._earlier_tasks: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -54,12 +55,17 @@ class Rebuys:
         self._buyers[key] -= 1
         if self._buyers[key] <= 0:
             del self._buyers[key]
-            self._failed.pop(key, None)
 
-    def note(self, accepted: Accepted) -> None:
+    def note(self, job: Accepted | Planned) -> None:
         """Remember what the journal knows of earlier tasks of a job."""
-        if accepted.earlier_tasks:
-            self._earlier_tasks[accepted.key] = accepted.earlier_tasks
+        if job.earlier_tasks:
+            self._earlier_tasks[job.key] = job.earlier_tasks
+
+    async def learn(self, key: str) -> None:
+        """Read from the journal which tasks of a job failed, before it is submitted."""
+        standing = (await self._journal.find((key,))).get(key)
+        if isinstance(standing, Planned):
+            self.note(standing)
 
     def earlier_tasks(self, key: str) -> tuple[str, ...]:
         """Return the ids of the tasks of a job that failed before."""
@@ -69,24 +75,28 @@ class Rebuys:
         """The job has ended."""
         self._earlier_tasks.pop(key, None)
 
-    def is_due(self, outcome: Completed | Failed) -> bool:
-        """Tell whether a buyer may buy the job anew."""
-        return may_rebuy(outcome, self._policy.rebuy)
-
     def is_no_end(self, outcome: Completed | Failed) -> bool:
-        """Tell whether a buyer waits for the job, and may buy it anew. It is kept for `take`."""
-        is_no_end = outcome.key in self._buyers and self.is_due(outcome)
-        if is_no_end and isinstance(outcome, Failed):
-            self._failed[outcome.key] = outcome
-        return is_no_end
+        """Tell whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
+        if outcome.task_id in self._failures or outcome.task_id in self._replaced:
+            return True
+        if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
+            return False
+        assert isinstance(outcome, Failed)  # noqa: S101  # as `may_rebuy` says
+        # Once for each task: what is held later under this key is for the next purchase.
+        self._failures[outcome.task_id] = outcome
+        self._budget_queue.settled(outcome)
+        return True
 
-    def take(self, key: str) -> Failed | None:
-        """Return the failure of a job that was no end, once."""
-        return self._failed.pop(key, None)
+    def failure(self, task_id: str) -> Failed | None:
+        """Return the failure of a task that was no end."""
+        return self._failures.get(task_id)
+
+    def give_up(self, failed: Failed) -> None:
+        """Do not buy a job anew after all: the failure is its end, unless another buyer has bought."""
+        self._failures.pop(failed.task_id, None)
 
     async def pause(self, failed: Failed, stopped: asyncio.Event) -> None:
-        """Free what is held for a failed task, and wait before it is bought anew, or until `stopped`."""
-        self._budget_queue.settled(failed)
+        """Wait before a job is bought anew, or until `stopped`."""
         # Source: the vendor advises 30 to 60 s for `service_error`, 1 to 5 minutes for `resource_exhausted`.
         longest = self._policy.cap * 2 ** (len(failed.earlier_tasks) + 1)
         seconds = random.uniform(longest / 2, longest)  # noqa: S311  # spreads load, no secret
@@ -97,5 +107,7 @@ class Rebuys:
     async def write_down(self, failed: Failed) -> None:
         """Write down that the job may be sent again, as a new purchase."""
         task_id = failed.task_id or ""
-        self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
+        self._replaced.add(task_id)
+        if task_id not in failed.earlier_tasks:
+            self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
         await self._send_loop.record(self._journal.bought_anew(failed.key, task_id))

@@ -126,7 +126,7 @@ class Run:
     async def _submit(self, job: Job) -> None:
         """Have a job submitted. It has its permits: they go back when it is accepted and ended, or comes to nothing."""
         try:
-            submission = await self._engine.submitter.start(job, self)
+            submission = await self._start(job)
         except EvolinkError as error:
             submission = Failed(job.key, error)
         except asyncio.CancelledError:
@@ -138,6 +138,9 @@ class Run:
             submission.task.add_done_callback(self._submitted)
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
+
+    async def _start(self, job: Job) -> Submission | Submitted:
+        return await self._engine.submitter.start(job, self)
 
     def _refuse(self, outcome: Failed) -> None:
         self._read_ahead.release()

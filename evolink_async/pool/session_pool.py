@@ -198,8 +198,12 @@ class SessionPool(FileTransfers):
         engine.rebuys.begin(job.key)
         try:
             while isinstance(done := await self._attempt(job, timeout), Failed):
-                await engine.rebuys.pause(done, engine.stopped)
-                engine.check()
+                try:
+                    await engine.rebuys.pause(done, engine.stopped)
+                    engine.check()
+                except BaseException:
+                    engine.rebuys.give_up(done)
+                    raise
                 await engine.rebuys.write_down(done)
             return done
         finally:
@@ -208,10 +212,11 @@ class SessionPool(FileTransfers):
     async def _attempt(self, job: Job, timeout: float | None) -> Completed | Failed:
         """Submit a job and wait; a failure is returned if the job may be bought anew, else raised."""
         engine = self._open_engine()
+        await engine.rebuys.learn(job.key)
         try:
             return await self._generate_once(job, timeout)
-        except TaskFailedError:
-            failed = engine.rebuys.take(job.key)
+        except TaskFailedError as error:
+            failed = engine.rebuys.failure(error.task_id)
             if failed is None:
                 raise
             return failed

@@ -28,7 +28,15 @@ SHARE = 0.35
 def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
-    return _with_followers(script, Random(f"followers {seed}"))
+    return _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+
+
+def _with_rebuys(script: Script, dice: Random) -> Script:
+    """Let tasks of some scripts fail for a passing reason, with and without a policy that buys anew."""
+    if dice.random() > SHARE:
+        return script
+    wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
+    return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
 
 
 def _with_followers(script: Script, dice: Random) -> Script:

@@ -14,7 +14,7 @@ from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.trace import Acted, Answered, Finished, Posted, Said, Settled, Stood, Told
-from tests.simulation.vendor import LOOKALIKES, Task
+from tests.simulation.vendor import LOOKALIKES, PASSING, Task
 from tests.simulation.violation import Violation
 
 ROUNDING = 1e-6
@@ -48,6 +48,9 @@ def paid_once(history: History) -> Iterator[Violation]:
                 twin = ", shared by two pools" if _has_twin(history, job) else ""
                 cause = _after(*(task for task in tasks if task.word in LOOKALIKES))
                 yield Violation(law, f"a job bought twice, journal in {history.script.journal}{twin}{cause}", text)
+        is_asked_once = history.script.journal == "file" and job not in settled_jobs(history)
+        if is_asked_once and len(tasks) > 1 + history.script.rebuy:
+            yield Violation(law, "a job bought anew too often", f"{job}: {len(tasks)} tasks")
 
 
 def _has_twin(history: History, job: str) -> bool:
@@ -57,6 +60,8 @@ def _has_twin(history: History, job: str) -> bool:
 def _may_buy_again(history: History, order: Order, before: Task, after: Task) -> bool:
     first, second = order.posts[before.number], order.posts[after.number]
     if order.settled.get(before.purchase, second) < second:
+        return True
+    if history.script.rebuy and before.end == PASSING and before.ended <= after.begun:
         return True
     # A file remembers every purchase for good, also one that failed.
     if history.script.journal == "file":
@@ -83,6 +88,8 @@ def nothing_lost(history: History) -> Iterator[Violation]:
                 doubted.add(entry.job)
     for task in history.ledger:
         forgot = history.script.journal == "memory" and order.crashed_between(order.posts[task.number], last)
+        # Its job was bought anew, or will be; the outcome names it.
+        forgot = forgot or (task.end == PASSING and history.script.rebuy > 0)
         if task.task_id not in ids and task.job not in doubted and not forgot:
             is_broken = any(wish.key == task.job and "broken" in wish.sends for wish in history.script.wishes)
             cause = ", after an unexpected exception" if is_broken else _after(task)
@@ -120,6 +127,8 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             forgot = history.script.journal == "memory" and order.crashed_between(began, place)
             # What another pool sends in the same moment, no pool can know; a file of theirs is not open twice.
             forgot = forgot or _has_twin(history, entry.job)
+            # A failed task whose job is bought anew is over, though it is told to nobody.
+            is_over = is_over or (task.end == PASSING and task.ended <= entry.at and history.script.rebuy > 0)
             if began < place and not is_over and not forgot:
                 about = " about its task" if entry.is_about_task else ""
                 situation = f"{entry.error}{about} with may_resubmit, told of a paid job"

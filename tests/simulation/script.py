@@ -22,6 +22,7 @@ class Wish:
         life: Seconds from acceptance to the end of its task.
         end: The final word of its task.
         has_file: Whether it names a local file, which is uploaded first.
+        passing: How many of its tasks fail for a passing reason, the first ones.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Wish:
     life: float = 20.0
     end: str = "completed"
     has_file: bool = False
+    passing: int = 0
 
     @property
     def billed_as(self) -> int:
@@ -280,6 +282,7 @@ class Script:
         budget: Credits, or None for no budget.
         most_per_job: Credits held for a job of unknown price; None to learn prices.
         resubmit: As of `RetryPolicy`.
+        rebuy: As of `RetryPolicy`.
         submits: As of `Limits`.
         in_flight: As of `Limits`.
         says_price: Whether the vendor names `credits_reserved`.
@@ -299,6 +302,7 @@ class Script:
     budget: float | None = None
     most_per_job: float | None = None
     resubmit: str = "if_undelivered"
+    rebuy: int = 0
     submits: int = 4
     in_flight: int = 100
     says_price: bool = True

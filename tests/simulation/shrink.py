@@ -59,6 +59,7 @@ def _smaller(script: Script) -> Iterator[Script]:
         "batch",
         "journal",
         "resubmit",
+        "rebuy",
         "in_flight",
         "submits",
         "says_price",

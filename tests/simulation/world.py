@@ -93,7 +93,9 @@ class World:
             [seams.key(number) for number in range(script.sessions)],
             base_url="https://api.simulation.example",
             limits=Limits(requests=REQUESTS, submits=script.submits, in_flight=script.in_flight),
-            retry=RetryPolicy(resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered"),
+            retry=RetryPolicy(
+                resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered", rebuy=script.rebuy
+            ),
             journal=self._journal(),
             budget=None if script.budget is None else Budget(credits=script.budget, most_per_job=script.most_per_job),
             observer=observer,
