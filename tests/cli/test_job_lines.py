@@ -33,10 +33,10 @@ def lines(*values: object) -> list[bytes]:
         (b'"text"', ["must be a JSON object"]),
         ({**GOOD, "model": "wan2.6-referense-video"}, ["unknown model", "did you mean 'wan2.6-reference-video'"]),
         ({"prompt": "x"}, ["is required", "@ model"]),
-        ({**GOOD, "custom_id": 7}, ["1 to 255 printable characters", "7", "@ custom_id"]),
-        ({**GOOD, "custom_id": ""}, ["1 to 255 printable characters", "@ custom_id"]),
-        ({**GOOD, "custom_id": "a\nb"}, ["1 to 255 printable characters", "@ custom_id"]),
-        ({**GOOD, "custom_id": "x" * 256}, ["1 to 255 printable characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": 7}, ["1 to 255 characters", "7", "@ custom_id"]),
+        ({**GOOD, "custom_id": ""}, ["1 to 255 characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": "a\nb"}, ["1 to 255 characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": "x" * 256}, ["1 to 255 characters", "@ custom_id"]),
     ],
 )
 def test_bad_line(line, words):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Self
@@ -17,6 +18,10 @@ from rich.text import Text
 
 # Columns of a table in a pipe or a log, where rich would assume 80 and fold long keys and paths.
 _WIDTH_WITHOUT_TERMINAL = 110
+
+# Control characters, line separators, marks that reverse the order of what follows, and surrogates. Spaces of other
+# scripts and the joiners inside emoji are shown as they are.
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +75,7 @@ def json_text(value: Mapping[str, object]) -> str:
 
 def plain(text: str) -> Text:
     """Return text without control characters or markup: messages may quote a service or a file."""
-    return Text("".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text))
+    return Text(_OBEYED.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def abandon_stdout() -> None:
