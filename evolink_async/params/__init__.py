@@ -8,7 +8,7 @@ from .body import nearest
 from .checking import ParamsWarning
 from .fields import ParamField, fields_of, optional_url, optional_urls, optional_voices, rule, url, urls
 from .json_faults import shown
-from .loading import load_params
+from .loading import load_params, load_sound_part
 from .registry import registered_models, unregister
 from .rules import Between, Flag, Length, OneOf, Rule, Size
 from .url_rules import CallbackUrl, Url, Urls, VoiceBindings, voice_target
@@ -34,6 +34,7 @@ __all__ = (
     "fields_of",
     "json_schema",
     "load_params",
+    "load_sound_part",
     "local_media",
     "nearest",
     "optional_url",

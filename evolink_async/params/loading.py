@@ -13,6 +13,7 @@ import attrs
 
 from ..errors import InvalidValue, ParamsError
 from ..frozen import FrozenMap
+from ..media import changed
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
 from .checking import assemble, faults_of, type_faults_of, warn_of_cuts
@@ -70,13 +71,42 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     return params
 
 
+def load_sound_part(mapping: Mapping[str, Any], *, files_from: Path | None) -> Params | None:
+    """Make parameters of what is sound in an invalid body, so that its files can be checked along with its fields.
+
+    A required field may be missing in them: they are never sent.
+
+    Args:
+        mapping: The body, as read from JSON.
+        files_from: As in `load_params`.
+
+    Returns:
+        None if no model has the name.
+    """
+    model, _ = _model_of(mapping)
+    cls = MODELS.get(model)
+    if cls is None:
+        return None
+    reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
+    values = _with_defaults(cls, reading.values)
+    wrong = type_faults_of(cls, values)
+    sound = {name: value for name, value in values.items() if name not in wrong}
+    # A text that names no file gets a fault of its own, so nothing is looked for in its place.
+    named = {fault.path for fault in reading.faults}
+    for field in cls.media_fields:
+        if field.name in sound:
+            sound[field.name] = changed(sound[field.name], lambda at, item: "" if at in named else item, field.path)
+    return assemble(cls, sound)
+
+
 def _model_of(mapping: object) -> tuple[str, list[InvalidValue]]:
     if not isinstance(mapping, Mapping):
         return "", [InvalidValue("", f"must be an object, not {shown(mapping)}")]
     body = cast("Mapping[object, object]", mapping)
     model = body.get("model")
     if model is None:
-        return "", [InvalidValue("model", f"is required, perhaps {_best_guess(body)!r}")]
+        guess = _best_guess(body)
+        return "", [InvalidValue("model", f"is required, perhaps {guess!r}" if guess else "is required")]
     return model if isinstance(model, str) else "", [*text_faults(model, "model")]
 
 
@@ -85,9 +115,11 @@ def _unknown_model(model: str) -> InvalidValue:
     return InvalidValue("model", f"unknown model {shown(model)}" + (f", did you mean {near!r}?" if near else ""))
 
 
-def _best_guess(body: Mapping[object, object]) -> str:
-    """Return the model that shares the most fields with the body."""
-    return max(MODELS, key=lambda model: sum(field.name in body for field in fields_of(MODELS[model])), default="")
+def _best_guess(body: Mapping[object, object]) -> str | None:
+    """Return the model that shares the most fields with the body; None if no field of it is one of a model."""
+    shared = {model: sum(field.name in body for field in fields_of(cls)) for model, cls in MODELS.items()}
+    best = max(shared, key=shared.__getitem__, default=None)
+    return best if best is not None and shared[best] else None
 
 
 def _with_defaults(cls: type[Params], values: Mapping[str, object]) -> dict[str, object]:

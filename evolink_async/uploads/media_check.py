@@ -36,7 +36,7 @@ class MediaPlace:
 def media_places(params: Params) -> Iterator[MediaPlace]:
     """Return every place of the parameters that holds media, in the order of the fields."""
     for field in params.media_fields:
-        for path, media in places(getattr(params, field.name), field.path):
+        for path, media in places(getattr(params, field.name, None), field.path):
             yield MediaPlace(path, cast("MediaRule", field.media), media)
 
 
@@ -62,10 +62,20 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
             facts[place.path] = finding
             broken = media_faults(place.rule, finding, place.path)
             faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in broken]
-    faults += params.between_media(facts)
+    faults += _faults_between(params, facts)
     if faults:
         raise PreflightError(faults, model=params.model)
     return facts
+
+
+def _faults_between(params: Params, facts: Mapping[str, MediaFacts]) -> Sequence[InvalidValue]:
+    try:
+        return tuple(params.between_media(facts))
+    except AttributeError:
+        # Parameters of an invalid body lack fields, which are named already; see `load_sound_part`.
+        if all(hasattr(params, name) for name in attrs.fields_dict(type(params))):
+            raise
+        return ()
 
 
 def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> float | None:

@@ -160,3 +160,58 @@ def test_an_empty_batch(cli, tmp_path):
     """Has no bad line."""
     ran = cli("check", write_jobs(tmp_path))
     assert (ran.code, ran.out) == (0, "")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_bad_line_keeps_its_key_and_names_its_files(cli, tmp_path):
+    """Faults of fields, key and files stand together, so that one correction is enough."""
+    (tmp_path / "long.mp4").write_bytes(clip(31))
+    clips = ["file:long.mp4", "file:gone.mov", "a.mp4"]
+    path = write_jobs(
+        tmp_path,
+        dance(1, duration=99, video_urls=clips),
+        dance(2, prompt=None, video_urls=["file:gone.mov"]),
+        dance(2, video_urls=["file:gone.mov"]),
+        dance(4, video_urls=["file:gone.mov"], quality=5, colour="red"),
+        dance(5, model="wan9"),
+    )
+    ran = cli("check", path)
+    model = "wan2.6-reference-video-flash"
+    assert [(line["custom_id"], line["model"]) for line in ran.lines] == [
+        ("shot-1", model),
+        ("shot-2", model),
+        ("shot-2", model),
+        ("shot-4", model),
+        ("shot-5", "wan9"),
+    ]
+    gone = f"{tmp_path}/gone.mov does not exist"
+    assert ran.lines[0]["faults"][-2:] == [
+        f"{tmp_path}/long.mp4 must be 2 to 30 s long, not 31 @ video_urls[0]",
+        f"{gone} @ video_urls[1]",
+    ]
+    assert len(ran.lines[0]["faults"]) == 4
+    assert ran.lines[1]["faults"] == ["is required @ prompt", f"{gone} @ video_urls[0]"]
+    assert ran.lines[2]["faults"] == ["'shot-2' is taken by line 2 @ custom_id", f"{gone} @ video_urls[0]"]
+    assert len(ran.lines[3]["faults"]) == 3
+    assert ran.lines[3]["faults"][-1] == f"{gone} @ video_urls[0]"
+
+
+def test_equal_faults_share_a_row(capsys, tmp_path):
+    """A person sees one row with the number of lines; a program one object for each."""
+    path = write_jobs(tmp_path, *(dance(number, duration=99) for number in range(1, 301)))
+    seen = Terminal.here()
+    terminal = Terminal(out=seen.out, err=seen.err, shows_tables=True, shows_progress=False)
+    assert check(str(path), terminal, reads_links=False, allows_private=False) == 1
+    text = capsys.readouterr().out
+    assert text.count("@ duration") == 1
+    assert "(300 lines)" in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding(cli, tmp_path, encoding):
+    """One sentence names the encoding, not one for each line."""
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes((json.dumps(dance(1)) + "\n" + json.dumps(dance(2)) + "\n").encode(encoding))
+    ran = cli("check", path)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"is in {encoding[:6].upper()}; save it as UTF-8" in ran.err

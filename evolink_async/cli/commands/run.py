@@ -17,6 +17,7 @@ from ..inputs.jobs_file import STDIN, read_jobs
 from ..inputs.local_emulator import emulated
 from ..inputs.run_options import RunOptions
 from ..output.outcomes import summary
+from ..output.remarks import grouped
 from ..output.results_file import ResultsWriter
 from ..output.run_report import report_run
 from ..output.tables import closing_table
@@ -74,9 +75,9 @@ async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, termi
 
 def _report_lines(source: str, parsed: ParsedJobs, terminal: Terminal) -> None:
     name = "standard input" if source == STDIN else source
-    for remark in parsed.bad:
+    for remark in grouped(parsed.bad):
         terminal.error(f"{name}, {remark}")
-    for remark in parsed.notes:
+    for remark in grouped(parsed.notes):
         terminal.note(f"note: {name}, {remark}")
     if parsed.bad:
         count = f"{len(parsed.bad)} of {len(parsed.bad) + len(parsed.jobs)} lines"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ConfigurationError
 from .job_lines import ParsedJobs, parse_jobs
+from .line_text import wide_encoding
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -48,5 +49,8 @@ def _lines_of(source: str) -> list[bytes]:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ConfigurationError(f"cannot read the jobs file {source!r}: {reason}") from None
+    encoding = wide_encoding(content)
+    if encoding is not None:
+        raise ConfigurationError(f"the jobs file {source!r} is in {encoding}; save it as UTF-8")
     # Not splitlines(), which also splits at characters that JSON strings may hold.
     return content.split(b"\n")

@@ -8,11 +8,10 @@ from __future__ import annotations
 import shlex
 
 from ...errors import BudgetError, OutageError, TaskError
-from ...jobs import Failed, Outcome, Unknown
-from ..running.run_plan import RunPlan
+from ...jobs import Failed, Unknown
 from ..running.run_result import RunResult
 from .numbers import number
-from .outcomes import is_conflict, is_unaffordable, sentence_of
+from .problems import tell_problem
 from .terminal import Terminal, abandon_stdout
 
 
@@ -28,24 +27,6 @@ def report_run(result: RunResult, terminal: Terminal) -> None:
     _point_to_doubts(result, terminal)
     if result.ended_early and result.plan.journal is not None:
         terminal.note("The same command again goes on from here.")
-
-
-def report_problem(outcome: Outcome, plan: RunPlan, terminal: Terminal) -> None:
-    """Print what went wrong with a job, if anything did, and what to do about it."""
-    problem = sentence_of(outcome)
-    # Jobs beyond the budget may be thousands: one sentence at the end covers them all.
-    if problem is None or is_unaffordable(outcome):
-        return
-    sentence, advice = problem
-    if isinstance(outcome, Unknown) and plan.journal is not None:
-        # Not the error's own advice: with a journal it is safe to run the job again, and its id goes to `settle`.
-        advice = (
-            "Look in the dashboard for its task, then tell the journal: "
-            f"evolink-async settle {shlex.quote(str(plan.journal))} {shlex.quote(outcome.key)} "
-            "(TASK_ID | resubmit | abandon). Until then it is not sent again."
-        )
-    line = plan.line_numbers.get(outcome.key)
-    terminal.error(f"line {line}, {sentence}" if line and is_conflict(outcome) else sentence, advice)
 
 
 def _report_early_end(result: RunResult, terminal: Terminal) -> None:
@@ -73,7 +54,7 @@ def _report_open_jobs(result: RunResult, terminal: Terminal) -> None:
             terminal.note(f"  {task_id}  {key}")
         terminal.note("Their links, each for 24 hours: evolink-async status ID [ID ...]")
     for doubt in result.in_doubt:
-        report_problem(doubt, result.plan, terminal)
+        tell_problem(doubt, result.plan, terminal)
 
 
 def _report_budget(result: RunResult, terminal: Terminal) -> None:

@@ -13,8 +13,8 @@ from ...errors import JournalError, OutageError
 from ...jobs import Accepted, Outcome, Unknown
 from ...pool import OutcomeStream, SessionPool
 from ..output.outcomes import is_of_outage, is_withdrawn
+from ..output.problems import Problems
 from ..output.progress_display import ProgressDisplay
-from ..output.run_report import report_problem
 from ..output.terminal import Terminal
 from .ctrl_c import on_first_ctrl_c
 from .run_plan import RunPlan
@@ -45,7 +45,7 @@ async def run_pool(
     outcomes: list[Outcome] = []
     stopped_by: BaseException | None = None
     has_outage = False
-    drain = _Drain(terminal)
+    drain, problems = _Drain(terminal), Problems(plan, terminal)
     with ProgressDisplay(terminal, len(plan.jobs)) as display:
         try:
             async with (
@@ -61,11 +61,12 @@ async def run_pool(
                         if is_of_outage(outcome) or ((drain.has_begun or has_outage) and is_withdrawn(outcome)):
                             continue
                         outcomes.append(outcome)
-                        report_problem(outcome, plan, terminal)
+                        problems.tell(outcome)
                         write(outcome)
         # Not raised again: this is the outermost coroutine, and what stopped the run is part of its result.
         except (asyncio.CancelledError, OSError, OutageError) as error:
             stopped_by = error
+    problems.tell_others()
     # A job in doubt stays unfinished in the journal, though it was reported.
     reported = {outcome.key for outcome in outcomes}
     unfinished = [job for job in _unfinished(pool, terminal) if job.key not in reported]
