@@ -9,6 +9,10 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from ..extras import how_to_install
+from .output.streams import open_streams
+from .signals import endings_as_ctrl_c
+
 __all__ = ("main",)
 
 _PACKAGES = ("cyclopts", "rich")
@@ -18,15 +22,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     0: every job completed. 1: some jobs failed, or lines of the input are invalid. 2: wrong use, nothing was sent.
-    3: a submit is in doubt. 130: Ctrl-C. 141: the reader of the output closed it.
+    3: a submit is in doubt. 130: Ctrl-C, SIGTERM or SIGHUP. 141: the reader of the output closed it.
 
     Args:
         argv: The arguments after the command's name. Default: those of the process.
     """
+    open_streams()
     if any(find_spec(name) is None for name in _PACKAGES):
-        sys.stderr.write("error: the command line needs more packages; run: pip install 'evolink-async[cli]'\n")
+        sys.stderr.write(f"error: the command line needs more packages; {how_to_install('cli')}\n")
         return 2
-    # Imported late: without the extra this import fails, and the sentence above is the better answer.
-    from .app import launch
+    with endings_as_ctrl_c():
+        try:
+            # Imported late: without the extra this import fails, and the sentence above is the better answer. Inside
+            # the block, because imports take long enough for a Ctrl-C.
+            from .app import launch
 
-    return launch(list(sys.argv[1:] if argv is None else argv))
+            return launch(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt:
+            return 130

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable
 
 from ..budget import BudgetQueue
-from ..client import OutageBrake, Session
+from ..client import OutageBrake, Session, Trouble
 from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
@@ -88,6 +88,11 @@ class SendLoop:
         self.sends: int = 0
         self.faults: int = 0
         self.refused: int = 0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why no job is accepted for now."""
+        return self._brake.trouble
 
     def retune(self, submits: int) -> None:
         """Change how many submits there may be at once."""

@@ -19,6 +19,7 @@ from evolink_async import __version__
 from evolink_async.cli import main
 from evolink_async.cli.output.progress_display import Progress, draw
 from evolink_async.cli.output.terminal import plain
+from evolink_async.extras import how_to_install
 from evolink_async.pool import Stats
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
 
@@ -131,7 +132,7 @@ def test_without_the_extra(monkeypatch, capsys):
     """Without rich and cyclopts one sentence says what to install."""
     monkeypatch.setattr("evolink_async.cli.find_spec", lambda name: None)
     assert main([]) == 2
-    assert capsys.readouterr().err.strip().endswith("pip install 'evolink-async[cli]'")
+    assert capsys.readouterr().err.strip().endswith(how_to_install("cli"))
 
 
 @pytest.mark.parametrize("words", [["--version"], ["models"], ["run", "none.jsonl", "--out", "x"]])

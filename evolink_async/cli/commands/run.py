@@ -16,6 +16,7 @@ from ..inputs.job_lines import ParsedJobs
 from ..inputs.jobs_file import STDIN, read_jobs
 from ..inputs.local_emulator import emulated
 from ..inputs.run_options import RunOptions
+from ..output.notices import Notices
 from ..output.outcomes import summary
 from ..output.remarks import grouped
 from ..output.results_file import ResultsWriter
@@ -67,7 +68,7 @@ async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, termi
         if options.emulator:
             service = await stack.enter_async_context(emulated(options.speed, service))
         # In this order: a missing key or a bad address leaves no results file and no folder behind.
-        pool = service.pool(journal=plan.journal, budget=options.spending_limit())
+        pool = service.pool(journal=plan.journal, budget=options.spending_limit(), observer=Notices(terminal))
         write = stack.enter_context(ResultsWriter(options.results, models, terminal))
         _make_folder(plan.folder)
         return await run_pool(pool, plan, terminal, write)
@@ -99,8 +100,10 @@ def _make_folder(folder: Path) -> None:
     # Before the pool is opened, which makes the journal in this folder.
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
+    # ValueError: a null byte.
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {reason}") from None
 
 
 def _show(result: RunResult, models: dict[str, str], terminal: Terminal) -> None:

@@ -12,7 +12,7 @@ from ...jobs import Failed, Unknown
 from ..running.run_result import RunResult
 from .numbers import number
 from .problems import tell_problem
-from .terminal import Terminal, abandon_stdout
+from .terminal import Terminal
 
 
 def report_run(result: RunResult, terminal: Terminal) -> None:
@@ -32,11 +32,9 @@ def report_run(result: RunResult, terminal: Terminal) -> None:
 def _report_early_end(result: RunResult, terminal: Terminal) -> None:
     reason = result.stopped_by
     if isinstance(reason, BrokenPipeError):
-        # Else Python reports the broken pipe a second time when it flushes standard output at exit.
-        abandon_stdout()
         cause = "the reader of the output has closed it"
     elif isinstance(reason, OSError):
-        cause = f"a file could not be written: {reason.strerror or reason}"
+        cause = f"the output cannot be written: {reason.strerror or reason}"
     elif isinstance(reason, OutageError):
         terminal.error(str(reason), reason.advice)
         cause = "stopped by the outage"
