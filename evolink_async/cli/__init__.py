@@ -1,42 +1,8 @@
-"""The `evolink-async` command: its entry point, and the check that the extra `cli` is installed.
+"""The `evolink-async` command. Its entry point is `main`; the commands are in `app` and `commands`.
 
-The commands are in `app` and `commands`; rich and cyclopts are not imported here.
+Neither rich nor cyclopts is imported here.
 """
 
-from __future__ import annotations
-
-import sys
-from collections.abc import Sequence
-from importlib.util import find_spec
-
-from ..extras import how_to_install
-from .output.streams import open_streams
-from .signals import endings_as_ctrl_c
+from .entry import main
 
 __all__ = ("main",)
-
-_PACKAGES = ("cyclopts", "rich")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    0: every job completed. 1: some jobs failed, or lines of the input are invalid. 2: wrong use, nothing was sent.
-    3: a submit is in doubt. 130: Ctrl-C, SIGTERM or SIGHUP. 141: the reader of the output closed it.
-
-    Args:
-        argv: The arguments after the command's name. Default: those of the process.
-    """
-    open_streams()
-    if any(find_spec(name) is None for name in _PACKAGES):
-        sys.stderr.write(f"error: the command line needs more packages; {how_to_install('cli')}\n")
-        return 2
-    with endings_as_ctrl_c():
-        try:
-            # Imported late: without the extra this import fails, and the sentence above is the better answer. Inside
-            # the block, because imports take long enough for a Ctrl-C.
-            from .app import launch
-
-            return launch(list(sys.argv[1:] if argv is None else argv))
-        except KeyboardInterrupt:
-            return 130

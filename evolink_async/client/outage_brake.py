@@ -134,7 +134,7 @@ class OutageBrake:
         if self._since is None or self._last_met is None:
             return None
         began = self._since if self._began is None else self._began
-        return Trouble(error=self._last_met, tries=self._failed_tries, until=began + self.patience)
+        return Trouble(error=self._last_met, tries=max(self._failed_tries, 1), until=began + self.patience)
 
     def error(self, now: float) -> OutageError:
         """Return the error for a job that is not sent because the outage is past patience."""
@@ -191,11 +191,17 @@ class OutageBrake:
         """The service accepted a request, or refused it for good: so far nothing keeps it from answering."""
         self._since, self._failed_tries = None, 0
 
-    def delayed(self, error: EvolinkError, now: float) -> None:
-        """A request met what may pass, as a refusal for load; it is sent again and is no sign of an outage."""
+    def delayed(self, error: EvolinkError, now: float, *, has_ended: bool = True) -> None:
+        """A request met what may pass, as a refusal for load; this alone is no sign of an outage.
+
+        Args:
+            error: What it met.
+            now: Monotonic seconds.
+            has_ended: Whether it has ended. One that is not answered for long is counted when it ends.
+        """
         self._last_met = error
         self._since = now if self._since is None else self._since
-        self._failed_tries += 1
+        self._failed_tries += has_ended
 
     def troubled(
         self,

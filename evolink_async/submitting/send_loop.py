@@ -34,7 +34,7 @@ from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
-from .service_facts import ServiceFacts
+from .service_facts import SLOW_SECONDS, ServiceFacts
 from .submission_state import Submission, Submitted
 from .submit_queue import SubmitQueue
 
@@ -194,6 +194,7 @@ class SendLoop:
         submission.resend.sent(began)
         self.sends += 1
         submission.sent_at = time.time()
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._facts.note_slow)
         try:
             verdict = await turn.session.submit(submission.request)
         except BaseException as error:
@@ -207,6 +208,8 @@ class SendLoop:
                 sent_at=submission.sent_at,
             )
             raise
+        finally:
+            slow.cancel()
         submission.seconds = time.monotonic() - began
         self.refused += isinstance(verdict, RateLimitError)
         self._facts.note(submission, turn, verdict, began)

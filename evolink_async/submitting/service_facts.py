@@ -9,7 +9,7 @@ import logging
 import time
 
 from ..client import OutageBrake, Session
-from ..errors import EvolinkError, StatusError, SubmissionUnknownError
+from ..errors import EvolinkError, StatusError, SubmissionUnknownError, TransportError
 from ..events import Emit, SubmitsHalted, SubmitsLimited, SubmitsResumed
 from ..task import Snapshot
 from ..wire import bars_model, is_refused_for_load, is_trouble, may_send_again
@@ -20,6 +20,9 @@ from .submission_state import Submission
 
 SILENT_SECONDS = 60.0
 """Least time between two messages that a first request had no success: single ones are normal in a long run."""
+
+SLOW_SECONDS = 5.0
+"""Seconds without an answer after which a submit is called slow. Answers come within two, time-outs after ten or more."""
 
 _log = logging.getLogger("evolink_async")
 
@@ -98,6 +101,14 @@ class ServiceFacts:
                 asked=asked,
                 sent_at=sent_at,
             )
+
+    def note_slow(self) -> None:
+        """Note that a submit was not answered for `SLOW_SECONDS`; it may still be."""
+        now = time.monotonic()
+        self._brake.delayed(
+            TransportError(f"no answer to a submit for {SLOW_SECONDS:.0f} s", kind="submit"), now, has_ended=False
+        )
+        self._report_first_trouble(now)
 
     def note_given_up(self, session: Session, submission: Submission, error: EvolinkError) -> None:
         """Note that a job has ended with a refusal: equal ones in a row stop its model."""

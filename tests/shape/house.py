@@ -42,8 +42,8 @@ DOORS = {
     "settings submitting task uploads urls wire",
     "telemetry": "errors events extras jobs version",
     "emulator": "client extras params settings",
-    "cli": "client downloads errors events extras jobs journal json_text media models params pool settings task uploads "
-    "version wire",
+    "cli": "client downloads errors events extras jobs journal json_text media models params pool settings task "
+    "uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 

@@ -69,8 +69,9 @@ async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, termi
             service = await stack.enter_async_context(emulated(options.speed, service))
         # In this order: a missing key or a bad address leaves no results file and no folder behind.
         pool = service.pool(journal=plan.journal, budget=options.spending_limit(), observer=Notices(terminal))
-        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
+        # The results file may be in the folder.
         _make_folder(plan.folder)
+        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
         return await run_pool(pool, plan, terminal, write)
 
 

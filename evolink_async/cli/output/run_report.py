@@ -39,7 +39,7 @@ def _report_early_end(result: RunResult, terminal: Terminal) -> None:
         terminal.error(str(reason), reason.advice)
         cause = "stopped by the outage"
     else:
-        cause = "stopped by Ctrl-C"
+        cause = "stopped by Ctrl-C or a signal"
     terminal.note(f"{cause}; jobs that had ended: {len(result.outcomes)}; not sent: {result.unsent}.")
 
 
