@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from .. import early_exit
 from ..extras import how_to_install
 from .output.streams import open_streams
 from .signals import endings_as_ctrl_c
@@ -26,15 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the command's name. Default: those of the process.
     """
     open_streams()
-    if any(find_spec(name) is None for name in _PACKAGES):
-        sys.stderr.write(f"error: the command line needs more packages; {how_to_install('cli')}\n")
-        return 2
     with endings_as_ctrl_c():
+        # Also where the process was not started as the command.
+        early_exit.begin()
         try:
-            # Imported late: without the extra this import fails, and the sentence above is the better answer. Inside
-            # the block, because imports take long enough for a Ctrl-C.
+            if any(find_spec(name) is None for name in _PACKAGES):
+                sys.stderr.write(f"error: the command line needs more packages; {how_to_install('cli')}\n")
+                return 2
+            # Imported late: without the extra this import fails, and the sentence above is the better answer.
             from .app import launch
-
+        finally:
+            early_exit.end()
+        try:
             return launch(list(sys.argv[1:] if argv is None else argv))
         except KeyboardInterrupt:
             return 130

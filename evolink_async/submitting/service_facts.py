@@ -22,7 +22,7 @@ SILENT_SECONDS = 60.0
 """Least time between two messages that a first request had no success: single ones are normal in a long run."""
 
 SLOW_SECONDS = 5.0
-"""Seconds without an answer after which a submit is called slow. Answers come within two, time-outs after ten or more."""
+"""Seconds without an answer after which a submit is called slow. Answers come within two."""
 
 _log = logging.getLogger("evolink_async")
 

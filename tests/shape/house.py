@@ -17,6 +17,7 @@ DOORS = {
     "urls": "",
     "json_text": "",
     "regular_file": "",
+    "early_exit": "",
     "extras": "",
     "wording": "",
     "frozen": "json_text",
@@ -42,8 +43,8 @@ DOORS = {
     "settings submitting task uploads urls wire",
     "telemetry": "errors events extras jobs version",
     "emulator": "client extras params settings",
-    "cli": "client downloads errors events extras jobs journal json_text media models params pool settings task "
-    "uploads version wire",
+    "cli": "client downloads early_exit errors events extras jobs journal json_text media models params pool settings "
+    "task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
@@ -55,7 +56,7 @@ SIDE_DOORS = ("journal.sqlite", "journal.doubts", "emulator.faults")
 last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("extras", "regular_file", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "extras", "regular_file", "budget.waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""
