@@ -90,11 +90,19 @@ def _check_results_file(results: Path | None, source: str, journal: Path | None)
     """Keep outcomes from being appended to the jobs file or the journal."""
     if results is None:
         return
-    if source != STDIN and results.exists() and results.samefile(source):
+    if source != STDIN and _are_one_file(results, Path(source)):
         raise ConfigurationError(f"the results file must not be the jobs file {source!r}")
-    # Compared by path: the journal may not exist yet.
-    if journal is not None and results.resolve() == journal.resolve():
+    if journal is not None and _are_one_file(results, journal):
         raise ConfigurationError(f"the results file must not be the journal {str(journal)!r}")
+
+
+def _are_one_file(one: Path, other: Path) -> bool:
+    try:
+        # By path too: the journal may not exist yet.
+        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    # RuntimeError: a loop of symbolic links. No file can be at such paths: opening it tells the reason.
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _make_folder(folder: Path) -> None:
