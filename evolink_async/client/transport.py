@@ -206,6 +206,9 @@ def _reason(error: OSError) -> str:
     """Return the system's word for why there is no connection: asyncio's own names the address once more."""
     if error.errno == ECONNREFUSED:
         return "refused"
+    # Errors of TLS have numbers of their own, and a text that says more.
+    if isinstance(error, ssl.SSLError):
+        return str(error)
     # Negative numbers are those of name look-ups, which `os.strerror` does not know.
     words = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
     return f"{words[:1].lower()}{words[1:]}" if words else str(error) or type(error).__name__

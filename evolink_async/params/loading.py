@@ -13,13 +13,28 @@ import attrs
 
 from ..errors import InvalidValue, ParamsError
 from ..frozen import FrozenMap
-from ..media import changed
+from ..media import LocalMedia, MediaRule, places
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
 from .checking import assemble, faults_of, type_faults_of, warn_of_cuts
 from .fields import fields_of
 from .json_faults import shown, text_faults
 from .registry import MODELS
+
+
+@attrs.frozen
+class NamedFile:
+    """A local file that a request body names.
+
+    Attributes:
+        path: Its place in the body, as in `video_urls[0]`.
+        rule: What the model takes there.
+        media: The file.
+    """
+
+    path: str
+    rule: MediaRule
+    media: LocalMedia
 
 
 @overload
@@ -71,32 +86,28 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     return params
 
 
-def load_sound_part(mapping: Mapping[str, Any], *, files_from: Path | None) -> Params | None:
-    """Make parameters of what is sound in an invalid body, so that its files can be checked along with its fields.
-
-    A required field may be missing in them: they are never sent.
+def files_of_body(mapping: Mapping[str, Any], *, files_from: Path | None) -> tuple[NamedFile, ...]:
+    """Return the local files that a body names, also if it is invalid, so that they can be checked all the same.
 
     Args:
         mapping: The body, as read from JSON.
         files_from: As in `load_params`.
-
-    Returns:
-        None if no model has the name.
     """
     model, _ = _model_of(mapping)
     cls = MODELS.get(model)
     if cls is None:
-        return None
+        return ()
     reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
-    values = _with_defaults(cls, reading.values)
-    wrong = type_faults_of(cls, values)
-    sound = {name: value for name, value in values.items() if name not in wrong}
-    # A text that names no file gets a fault of its own, so nothing is looked for in its place.
-    named = {fault.path for fault in reading.faults}
-    for field in cls.media_fields:
-        if field.name in sound:
-            sound[field.name] = changed(sound[field.name], lambda at, item: "" if at in named else item, field.path)
-    return assemble(cls, sound)
+    wrong = type_faults_of(cls, reading.values)
+    sound = [field for field in cls.media_fields if field.name in reading.values and field.name not in wrong]
+    # What stands for a text that names no file is no file: the text has a fault of its own.
+    invalid = {fault.path for fault in reading.faults}
+    return tuple(
+        NamedFile(path, cast("MediaRule", field.media), media)
+        for field in sound
+        for path, media in places(reading.values[field.name], field.path)
+        if isinstance(media, LocalMedia) and path not in invalid
+    )
 
 
 def _model_of(mapping: object) -> tuple[str, list[InvalidValue]]:

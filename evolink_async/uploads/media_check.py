@@ -5,14 +5,14 @@ Values only: what a file is, is measured in `measured_file` and `remote_media`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import attrs
 
 from ..errors import InvalidValue, PreflightError
 from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
-from ..params import AnyParams, Params
+from ..params import AnyParams, NamedFile, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
 """What a file is, or why it cannot be measured."""
@@ -36,7 +36,7 @@ class MediaPlace:
 def media_places(params: Params) -> Iterator[MediaPlace]:
     """Return every place of the parameters that holds media, in the order of the fields."""
     for field in params.media_fields:
-        for path, media in places(getattr(params, field.name, None), field.path):
+        for path, media in places(getattr(params, field.name), field.path):
             yield MediaPlace(path, cast("MediaRule", field.media), media)
 
 
@@ -50,9 +50,25 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
     Raises:
         PreflightError: Media are unreadable, or break the rules of the model; the error lists all of them.
     """
+    facts, faults = judge(media_places(params), findings)
+    faults += params.between_media(facts)
+    if faults:
+        raise PreflightError(faults, model=params.model)
+    return facts
+
+
+def judge(
+    found: Iterable[MediaPlace | NamedFile], findings: Mapping[str | LocalMedia, Finding]
+) -> tuple[dict[str, MediaFacts], list[InvalidValue]]:
+    """Return the facts by place, and what breaks the rule of its place.
+
+    Args:
+        found: Places that hold media.
+        findings: What is known of the media; media without a finding are not checked.
+    """
     facts: dict[str, MediaFacts] = {}
     faults: list[InvalidValue] = []
-    for place in media_places(params):
+    for place in found:
         finding = findings.get(place.media)
         # A URL is not repeated in the error, as it may be signed; its place tells which one it is.
         name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
@@ -62,20 +78,7 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
             facts[place.path] = finding
             broken = media_faults(place.rule, finding, place.path)
             faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in broken]
-    faults += _faults_between(params, facts)
-    if faults:
-        raise PreflightError(faults, model=params.model)
-    return facts
-
-
-def _faults_between(params: Params, facts: Mapping[str, MediaFacts]) -> Sequence[InvalidValue]:
-    try:
-        return tuple(params.between_media(facts))
-    except AttributeError:
-        # Parameters of an invalid body lack fields, which are named already; see `load_sound_part`.
-        if all(hasattr(params, name) for name in attrs.fields_dict(type(params))):
-            raise
-        return ()
+    return facts, faults
 
 
 def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from evolink_async.cli.commands.check import check
 from evolink_async.cli.output.terminal import Terminal
+from evolink_async.params import fields_of, registered_models
 from tests.cli.conftest import dance, finish, spawn, write_jobs
 from tests.footage import clip, image, sound
 from tests.servers import reply, serving
@@ -215,3 +217,47 @@ def test_a_file_in_another_encoding(cli, tmp_path, encoding):
     ran = cli("check", path)
     assert (ran.code, ran.out) == (2, "")
     assert f"is in {encoding[:6].upper()}; save it as UTF-8" in ran.err
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("missing", ["prompt", "video_urls", "duration", "generate_audio"])
+@pytest.mark.parametrize("wrong", [None, 5, {}, [5], "no"])
+def test_a_good_file_of_a_bad_line(cli, tmp_path, missing, wrong):
+    """It adds no fault, whatever is wrong with the other fields."""
+    (tmp_path / "fine.mp4").write_bytes(clip(5))
+    line = dance(1, video_urls=["file:fine.mp4"]) | {missing: wrong, "colour": "red"}
+    (row,) = cli("check", write_jobs(tmp_path, line)).lines
+    assert [fault for fault in row["faults"] if "fine.mp4" in fault and missing != "video_urls"] == []
+    assert row["faults"][-1].endswith("@ colour") or f"@ {missing}" in str(row["faults"])
+    assert (row["ok"], row["custom_id"]) == (False, "shot-1")
+
+
+VALUES: list[object] = [
+    None, 5, 1.5, True, "", "a", "file:", "file:x.png", "cat.png", "file://nas/a", "https://a.b/c.mp4", [], ["file:x"],
+    ["a.mp4", 5, None], {"a": 1}, {}, [[]], [{}], {"image1": "file:x.wav"}, {"voice_bindings": {"image1": "a.wav"}},
+    {"voice_bindings": [1]}, "x" * 3000, -1, 10**30, "\U0010ffff",
+]  # fmt: skip
+
+
+def any_line(dice: random.Random) -> dict[str, object]:
+    """A line with values of any kind in fields of any model."""
+    model = dice.choice(sorted(registered_models()))
+    line: dict[str, object] = {"model": dice.choice([model, model, model, None, 5, "wan9", []])}
+    for field in fields_of(registered_models()[model]):
+        if dice.random() < 0.6:
+            outer, _, inner = field.path.rpartition(".")
+            line |= {outer: {inner: dice.choice(VALUES)}} if outer else {field.path: dice.choice(VALUES)}
+    line |= {"custom_id": dice.choice(VALUES)} if dice.random() < 0.5 else {}
+    return line | ({dice.choice(["body", "params", "request"]): dice.choice(VALUES)} if dice.random() < 0.1 else {})
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("ignore::evolink_async.params.ParamsWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_any_line_is_judged(cli, tmp_path, seed):
+    """Each gets its object, in order, and a bad one its faults; nothing in a line ends the command."""
+    dice = random.Random(seed)
+    lines = [any_line(dice) for _ in range(500)]
+    ran = cli("check", write_jobs(tmp_path, *lines))
+    assert [row["line"] for row in ran.lines] == list(range(1, 501))
+    assert all(row["ok"] != bool(row["faults"]) for row in ran.lines)

@@ -112,13 +112,7 @@ async def _check_job(job: Job, number: int, preflight: Preflight, result_reader:
 async def _check_bad_line(remark: Remark, preflight: Preflight) -> CheckedLine:
     """Check the files of a line whose fields are bad already: one correction is enough for both."""
     line = CheckedLine(line=remark.line, key=remark.key, model=remark.model, faults=remark.faults)
-    if remark.params is None:
-        return line
-    try:
-        await preflight.with_digests(remark.params)
-    except PreflightError as error:
-        return attrs.evolve(line, faults=(*line.faults, *map(str, error.faults)))
-    return line
+    return attrs.evolve(line, faults=(*line.faults, *map(str, await preflight.faults(remark.files))))
 
 
 async def _facts(

@@ -15,7 +15,7 @@ import attrs
 from ...errors import ConfigurationError, ParamsError
 from ...jobs import Job, KeyAssigner, key_fault
 from ...json_text import BYTE_ORDER_MARK, Json
-from ...params import Params, ParamsWarning, load_params, load_sound_part
+from ...params import NamedFile, Params, ParamsWarning, files_of_body, load_params, registered_models
 from .line_text import NoJsonError, read_object
 
 # Objects in which other vendors' batch formats hold the request: OpenAI's, Anthropic's, Google's, Amazon's.
@@ -32,7 +32,7 @@ class Remark:
         faults: The same, each for itself.
         key: The job's key, if the line has a valid one.
         model: The model that the line names.
-        params: What is sound in the line, so that its files can be checked too; never sent.
+        files: The local files that the line names, so that they can be checked too.
     """
 
     line: int
@@ -40,7 +40,7 @@ class Remark:
     faults: tuple[str, ...] = ()
     key: str | None = None
     model: str | None = None
-    params: Params | None = None
+    files: tuple[NamedFile, ...] = ()
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.text}"
@@ -125,11 +125,12 @@ class _LineParser:
         if params is not None and not all_faults:
             self._accept(number, params, custom_id, all_faults)
         if all_faults:
-            model = body.get("model")
-            sound = params or load_sound_part(body, files_from=self._files_from)
+            named = body.get("model")
+            model = named if isinstance(named, str) else None
             # The limits that a field breaks are those of the model.
-            bad = _refusal(number, all_faults, about=sound.model if sound is not None and field_faults else None)
-            self.bad.append(attrs.evolve(bad, key=key, model=model if isinstance(model, str) else None, params=sound))
+            bad = _refusal(number, all_faults, about=model if field_faults and model in registered_models() else None)
+            files = files_of_body(body, files_from=self._files_from)
+            self.bad.append(attrs.evolve(bad, key=key, model=model, files=files))
 
     def _accept(self, number: int, params: Params, custom_id: Json, faults: list[str]) -> None:
         try:
