@@ -24,7 +24,7 @@ from .output.streams import abandon
 from .output.terminal import Terminal
 
 _EPILOGUE = (
-    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C. "
+    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C or SIGTERM. "
     "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_FILES_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS."
 )
 _EMULATOR_DEFAULTS = EmulatorOptions()
@@ -98,7 +98,7 @@ def run(jobs: JobsSource, /, *, options: RunOptions) -> int:  # noqa: D417
     In a pipe, one JSON object per job is written to standard output as it ends.
 
     A journal is kept: the same command again goes on where this one ended, and pays for no job twice.
-    Ctrl-C sends no more jobs and waits for those in flight; a second one stops at once.
+    Ctrl-C sends no more jobs and waits for those in flight; a second one, SIGTERM or SIGHUP stops at once.
 
     Args:
         jobs: The file; - reads standard input.
