@@ -24,7 +24,8 @@ from .output.streams import abandon
 from .output.terminal import Terminal
 
 _EPILOGUE = (
-    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C or SIGTERM. "
+    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, "
+    "130 Ctrl-C, SIGTERM or SIGHUP. "
     "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_FILES_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS."
 )
 _EMULATOR_DEFAULTS = EmulatorOptions()
