@@ -124,7 +124,7 @@ class ServiceFacts:
         trouble = self._brake.trouble
         if self._emit is None and trouble is not None and trouble.tries == 1 and now >= self._silent_until:
             self._silent_until = now + SILENT_SECONDS
-            _log.warning("%s; it is tried again for up to %.0f s", trouble.error, trouble.until - now)
+            _log.warning("%s; jobs are tried for up to %.0f s", trouble.error, trouble.until - now)
 
     def _report(self, *, was_open: bool, has_new_limit: bool, error: Snapshot | EvolinkError) -> None:
         is_open = self._brake.is_open

@@ -153,7 +153,7 @@ class Sender:
         trouble, now = self._brake.trouble, self._now()
         if self._emit is None and trouble is not None and trouble.tries == 1 and now >= self._silent_until:
             self._silent_until = now + SILENT_SECONDS
-            _log.warning("%s, for an upload; it is tried again for up to %.0f s", trouble.error, trouble.until - now)
+            _log.warning("%s, for an upload; files are tried for up to %.0f s", trouble.error, trouble.until - now)
 
     async def _send_once(self, content: Content, transport: Transport) -> Upload | EvolinkError:
         try:

@@ -87,4 +87,4 @@ async def test_a_service_that_is_down_is_told_at_once(count, caplog):
         reading.cancel()
         await asyncio.wait([reading])
     first, *_ = [record.getMessage() for record in caplog.records if record.name == "evolink_async"]
-    assert first == f"no connection to {address} (refused); it is tried again for up to 30 s"
+    assert first == f"no connection to {address} (refused); jobs are tried for up to 30 s"

@@ -165,10 +165,13 @@ def test_a_bar_is_noted_for_the_key():
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        (NotDeliveredError("no connection to https://a.b (refused)"), "no connection to https://a.b (refused); it is"),
-        (InterceptedError(404, "a page", is_foreign=True), "HTTP 404: a page; it is tried again for up to 30 s"),
-        (ServerError(503, "busy", code="service_unavailable"), "HTTP 503 service_unavailable: busy; it is tried again"),
-        (RateLimitError(429, "slow down"), "HTTP 429: slow down; it is tried again for up to 300 s"),
+        (
+            NotDeliveredError("no connection to https://a.b (refused)"),
+            "no connection to https://a.b (refused); jobs are",
+        ),
+        (InterceptedError(404, "a page", is_foreign=True), "HTTP 404: a page; jobs are tried for up to 30 s"),
+        (ServerError(503, "busy", code="service_unavailable"), "HTTP 503 service_unavailable: busy; jobs are tried"),
+        (RateLimitError(429, "slow down"), "HTTP 429: slow down; jobs are tried for up to 300 s"),
     ],
 )
 def test_the_first_failure_is_logged_where_nobody_observes(verdict, words, caplog):
@@ -188,7 +191,7 @@ def test_a_slow_answer_is_logged_where_nobody_observes(caplog):
     noted.slow()
     noted.note(NotDeliveredError("no connection"))
     assert [record.getMessage() for record in caplog.records] == [
-        "no answer to a submit for 5 s; it is tried again for up to 30 s"
+        "no answer to a submit for 5 s; jobs are tried for up to 30 s"
     ]
 
 
