@@ -6,6 +6,7 @@ command has its help text here; one that commands share has it in `inputs`, whic
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,17 @@ from cyclopts import App, CycloptsError
 
 from ..errors import EvolinkError
 from ..version import __version__
-from .exit_codes import INTERRUPTED, OK, READER_GONE, USAGE
+from .exit_codes import FAILED, INTERRUPTED, OK, READER_GONE, USAGE
 from .inputs.local_emulator import EMULATOR_SPEED, EmulatorOptions
 from .inputs.option_types import BaseUrl, FilesUrl, Flag, JobsSource, PrivateResults, Speed
 from .inputs.run_options import RunOptions
 from .inputs.service import Service
-from .output.terminal import Terminal, abandon_stdout
+from .output.streams import abandon
+from .output.terminal import Terminal
 
 _EPILOGUE = (
-    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C. "
+    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, "
+    "130 Ctrl-C, SIGTERM or SIGHUP. "
     "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_FILES_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS."
 )
 _EMULATOR_DEFAULTS = EmulatorOptions()
@@ -58,10 +61,19 @@ def launch(tokens: Sequence[str]) -> int:
         terminal.error(str(error), error.advice)
         return USAGE
     except BrokenPipeError:
-        abandon_stdout()
+        abandon(sys.stdout)
         return READER_GONE
+    except OSError as error:
+        # A full disk behind standard output, or a file that cannot be read: no fault of the program.
+        abandon(sys.stdout)
+        terminal.error(f"{_place_of(error)}: {error.strerror or error}")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _place_of(error: OSError) -> str:
+    return "the output cannot be written" if error.filename is None else os.fsdecode(error.filename)
 
 
 @app.command
@@ -87,7 +99,7 @@ def run(jobs: JobsSource, /, *, options: RunOptions) -> int:  # noqa: D417
     In a pipe, one JSON object per job is written to standard output as it ends.
 
     A journal is kept: the same command again goes on where this one ended, and pays for no job twice.
-    Ctrl-C sends no more jobs and waits for those in flight; a second one stops at once.
+    Ctrl-C sends no more jobs and waits for those in flight; a second one, SIGTERM or SIGHUP stops at once.
 
     Args:
         jobs: The file; - reads standard input.

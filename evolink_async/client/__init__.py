@@ -8,7 +8,7 @@ from .compression import PLAIN, PlainPieces
 from .connections import open_session
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
-from .outage_brake import Move, OutageBrake
+from .outage_brake import Move, OutageBrake, Trouble
 from .proxies import Proxies
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
@@ -28,6 +28,7 @@ __all__ = (
     "Resend",
     "Session",
     "Transport",
+    "Trouble",
     "base_url",
     "choose",
     "delays",

@@ -15,6 +15,7 @@ from typing import Self
 import anyio.to_thread
 from attrs import Factory, field, frozen
 
+from ..extras import how_to_install
 from .client_arguments import ClientArguments, client_arguments
 from .faults.script import FaultScript
 from .hosts.dashboard import PATH as DASHBOARD_PATH
@@ -203,4 +204,4 @@ def _require_extra() -> None:
     # find_spec, because an import would load PyAV and Pillow before they are needed.
     missing = [name for name in _EXTRA_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(f"the emulator needs {', '.join(missing)}; run: pip install 'evolink-async[emulator]'")
+        raise ImportError(f"the emulator needs {', '.join(missing)}; {how_to_install('emulator')}")

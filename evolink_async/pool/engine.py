@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 
 import attrs
 
 from ..budget import BudgetQueue
-from ..client import Session
+from ..client import Session, Trouble
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
 from ..errors import ConfigurationError
@@ -153,6 +154,7 @@ class Engine:
             in_flight_peak=self.in_flight.peak,
             uploading=self.uploads.limiter.used,
             downloading=self.downloads.used,
+            trouble=_by_wall_clock(self.send_loop.trouble or self.uploads.trouble),
         )
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
@@ -202,3 +204,8 @@ def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
     while isinstance(crash, BaseExceptionGroup):
         crash = crash.exceptions[0]
     return crash
+
+
+def _by_wall_clock(trouble: Trouble | None) -> Trouble | None:
+    """Return what is known of trouble, with a time that people can read."""
+    return trouble and attrs.evolve(trouble, until=time.time() + trouble.until - time.monotonic())

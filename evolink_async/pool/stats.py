@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import attrs
 
+from ..client import Trouble
+
 
 @attrs.frozen(kw_only=True)
 class Stats:
@@ -36,6 +38,7 @@ class Stats:
         in_flight_peak: The most jobs of runs alive at the service at once.
         uploading: Local files being uploaded, now.
         downloading: Results being downloaded, now.
+        trouble: Why no job or no local file is accepted, now, and until when that is tried; None without such trouble.
     """
 
     waiting: int = 0
@@ -60,6 +63,7 @@ class Stats:
     in_flight_peak: int = 0
     uploading: int = 0
     downloading: int = 0
+    trouble: Trouble | None = None
 
     @property
     def looks_per_task(self) -> float | None:

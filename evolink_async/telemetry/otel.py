@@ -10,6 +10,7 @@ from typing import Self
 
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Downloaded, Event, JobEnded, JobStarted, StatusAnswered, SubmitAnswered
+from ..extras import how_to_install
 from ..jobs import Completed, Unknown
 from ..version import __version__
 from .attributes import Attributes, known, of_download, of_outcome, of_poll, of_submit
@@ -22,7 +23,7 @@ try:
     from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, TracerProvider, get_tracer
     from opentelemetry.trace import set_span_in_context as within
 except ImportError:
-    raise ConfigurationError("OtelObserver needs opentelemetry-api; run: pip install 'evolink-async[otel]'") from None
+    raise ConfigurationError(f"OtelObserver needs opentelemetry-api; {how_to_install('otel')}") from None
 
 
 class OtelObserver:

@@ -5,14 +5,14 @@ Values only: what a file is, is measured in `measured_file` and `remote_media`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import attrs
 
 from ..errors import InvalidValue, PreflightError
 from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
-from ..params import AnyParams, Params
+from ..params import AnyParams, NamedFile, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
 """What a file is, or why it cannot be measured."""
@@ -50,9 +50,25 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
     Raises:
         PreflightError: Media are unreadable, or break the rules of the model; the error lists all of them.
     """
+    facts, faults = judge(media_places(params), findings)
+    faults += params.between_media(facts)
+    if faults:
+        raise PreflightError(faults, model=params.model)
+    return facts
+
+
+def judge(
+    found: Iterable[MediaPlace | NamedFile], findings: Mapping[str | LocalMedia, Finding]
+) -> tuple[dict[str, MediaFacts], list[InvalidValue]]:
+    """Return the facts by place, and what breaks the rule of its place.
+
+    Args:
+        found: Places that hold media.
+        findings: What is known of the media; media without a finding are not checked.
+    """
     facts: dict[str, MediaFacts] = {}
     faults: list[InvalidValue] = []
-    for place in media_places(params):
+    for place in found:
         finding = findings.get(place.media)
         # A URL is not repeated in the error, as it may be signed; its place tells which one it is.
         name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
@@ -62,10 +78,7 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
             facts[place.path] = finding
             broken = media_faults(place.rule, finding, place.path)
             faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in broken]
-    faults += params.between_media(facts)
-    if faults:
-        raise PreflightError(faults, model=params.model)
-    return facts
+    return facts, faults
 
 
 def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from evolink_async.cli.commands.check import check
 from evolink_async.cli.output.terminal import Terminal
+from evolink_async.params import fields_of, registered_models
 from tests.cli.conftest import dance, finish, spawn, write_jobs
 from tests.footage import clip, image, sound
 from tests.servers import reply, serving
@@ -160,3 +162,102 @@ def test_an_empty_batch(cli, tmp_path):
     """Has no bad line."""
     ran = cli("check", write_jobs(tmp_path))
     assert (ran.code, ran.out) == (0, "")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_bad_line_keeps_its_key_and_names_its_files(cli, tmp_path):
+    """Faults of fields, key and files stand together, so that one correction is enough."""
+    (tmp_path / "long.mp4").write_bytes(clip(31))
+    clips = ["file:long.mp4", "file:gone.mov", "a.mp4"]
+    path = write_jobs(
+        tmp_path,
+        dance(1, duration=99, video_urls=clips),
+        dance(2, prompt=None, video_urls=["file:gone.mov"]),
+        dance(2, video_urls=["file:gone.mov"]),
+        dance(4, video_urls=["file:gone.mov"], quality=5, colour="red"),
+        dance(5, model="wan9"),
+    )
+    ran = cli("check", path)
+    model = "wan2.6-reference-video-flash"
+    assert [(line["custom_id"], line["model"]) for line in ran.lines] == [
+        ("shot-1", model),
+        ("shot-2", model),
+        ("shot-2", model),
+        ("shot-4", model),
+        ("shot-5", "wan9"),
+    ]
+    gone = f"{tmp_path}/gone.mov does not exist"
+    assert ran.lines[0]["faults"][-2:] == [
+        f"{tmp_path}/long.mp4 must be 2 to 30 s long, not 31 @ video_urls[0]",
+        f"{gone} @ video_urls[1]",
+    ]
+    assert len(ran.lines[0]["faults"]) == 4
+    assert ran.lines[1]["faults"] == ["is required @ prompt", f"{gone} @ video_urls[0]"]
+    assert ran.lines[2]["faults"] == ["'shot-2' is taken by line 2 @ custom_id", f"{gone} @ video_urls[0]"]
+    assert len(ran.lines[3]["faults"]) == 3
+    assert ran.lines[3]["faults"][-1] == f"{gone} @ video_urls[0]"
+
+
+def test_equal_faults_share_a_row(capsys, tmp_path):
+    """A person sees one row with the number of lines; a program one object for each."""
+    path = write_jobs(tmp_path, *(dance(number, duration=99) for number in range(1, 301)))
+    seen = Terminal.here()
+    terminal = Terminal(out=seen.out, err=seen.err, shows_tables=True, shows_progress=False)
+    assert check(str(path), terminal, reads_links=False, allows_private=False) == 1
+    text = capsys.readouterr().out
+    assert text.count("@ duration") == 1
+    assert "(300 lines)" in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding(cli, tmp_path, encoding):
+    """One sentence names the encoding, not one for each line."""
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes((json.dumps(dance(1)) + "\n" + json.dumps(dance(2)) + "\n").encode(encoding))
+    ran = cli("check", path)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"is in {encoding[:6].upper()}; save it as UTF-8" in ran.err
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("missing", ["prompt", "video_urls", "duration", "generate_audio"])
+@pytest.mark.parametrize("wrong", [None, 5, {}, [5], "no"])
+def test_a_good_file_of_a_bad_line(cli, tmp_path, missing, wrong):
+    """It adds no fault, whatever is wrong with the other fields."""
+    (tmp_path / "fine.mp4").write_bytes(clip(5))
+    line = dance(1, video_urls=["file:fine.mp4"]) | {missing: wrong, "colour": "red"}
+    (row,) = cli("check", write_jobs(tmp_path, line)).lines
+    assert [fault for fault in row["faults"] if "fine.mp4" in fault and missing != "video_urls"] == []
+    assert row["faults"][-1].endswith("@ colour") or f"@ {missing}" in str(row["faults"])
+    assert (row["ok"], row["custom_id"]) == (False, "shot-1")
+
+
+VALUES: list[object] = [
+    None, 5, 1.5, True, "", "a", "file:", "file:x.png", "cat.png", "file://nas/a", "https://a.b/c.mp4", [], ["file:x"],
+    ["a.mp4", 5, None], {"a": 1}, {}, [[]], [{}], {"image1": "file:x.wav"}, {"voice_bindings": {"image1": "a.wav"}},
+    {"voice_bindings": [1]}, "x" * 3000, -1, 10**30, "\U0010ffff",
+]  # fmt: skip
+
+
+def any_line(dice: random.Random) -> dict[str, object]:
+    """A line with values of any kind in fields of any model."""
+    model = dice.choice(sorted(registered_models()))
+    line: dict[str, object] = {"model": dice.choice([model, model, model, None, 5, "wan9", []])}
+    for field in fields_of(registered_models()[model]):
+        if dice.random() < 0.6:
+            outer, _, inner = field.path.rpartition(".")
+            line |= {outer: {inner: dice.choice(VALUES)}} if outer else {field.path: dice.choice(VALUES)}
+    line |= {"custom_id": dice.choice(VALUES)} if dice.random() < 0.5 else {}
+    return line | ({dice.choice(["body", "params", "request"]): dice.choice(VALUES)} if dice.random() < 0.1 else {})
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("ignore::evolink_async.params.ParamsWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_any_line_is_judged(cli, tmp_path, seed):
+    """Each gets its object, in order, and a bad one its faults; nothing in a line ends the command."""
+    dice = random.Random(seed)
+    lines = [any_line(dice) for _ in range(500)]
+    ran = cli("check", write_jobs(tmp_path, *lines))
+    assert [row["line"] for row in ran.lines] == list(range(1, 501))
+    assert all(row["ok"] != bool(row["faults"]) for row in ran.lines)

@@ -76,6 +76,7 @@ async def test_a_refused_connection_is_not_delivered(request_):
     error = await failure(f"http://127.0.0.1:{free_port()}", request_)
     assert type(error) is NotDeliveredError
     assert error.may_resubmit
+    assert str(error).endswith(" (refused)")
 
 
 async def test_an_unknown_name_is_not_delivered():

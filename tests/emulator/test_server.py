@@ -16,6 +16,7 @@ import attrs
 import pytest
 
 from evolink_async.emulator import Emulator, EmulatorArguments, EmulatorSettings, HandClock, ScaledClock
+from evolink_async.extras import how_to_install
 
 pytestmark = pytest.mark.anyio
 
@@ -230,7 +231,7 @@ async def test_a_missing_extra_is_named(monkeypatch):
     """Without PyAV, starting raises an error that names the package and the command to install it."""
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "av" else found(name))
-    with pytest.raises(ImportError, match=r"needs av; run: pip install 'evolink-async\[emulator\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"needs av; {how_to_install('emulator')}")):
         await Emulator().__aenter__()
 
 

@@ -12,10 +12,13 @@ PACKAGE = "evolink_async"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
 DOORS = {
+    "__main__": "cli",
     "version": "",
     "urls": "",
     "json_text": "",
     "regular_file": "",
+    "early_exit": "",
+    "extras": "",
     "wording": "",
     "frozen": "json_text",
     "task": "frozen",
@@ -38,10 +41,10 @@ DOORS = {
     "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
     "settings submitting task uploads urls wire",
-    "telemetry": "errors events jobs version",
-    "emulator": "client params settings",
-    "cli": "client downloads errors events jobs journal json_text media models params pool settings task uploads "
-    "version wire",
+    "telemetry": "errors events extras jobs version",
+    "emulator": "client extras params settings",
+    "cli": "client downloads early_exit errors events extras jobs journal json_text media models params pool settings "
+    "task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
@@ -53,7 +56,7 @@ SIDE_DOORS = ("journal.sqlite", "journal.doubts", "emulator.faults")
 last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("regular_file", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "extras", "regular_file", "budget.waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""

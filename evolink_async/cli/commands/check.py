@@ -6,7 +6,7 @@ Nothing is sent; without `--remote` no connection is made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import anyio
 import attrs
@@ -14,13 +14,15 @@ import attrs
 from ...client import HttpOptions
 from ...downloads import ResultReader
 from ...errors import PreflightError
+from ...jobs import Job
 from ...media import MediaFacts
 from ...params import AnyParams
 from ...uploads import Preflight, billed_input_seconds
 from ..exit_codes import FAILED, OK
-from ..inputs.job_lines import ParsedJobs
+from ..inputs.job_lines import ParsedJobs, Remark
 from ..inputs.jobs_file import read_jobs
-from ..output.numbers import number
+from ..output.numbers import listed, number
+from ..output.remarks import grouped
 from ..output.tables import MAX_ROWS, empty_table
 from ..output.terminal import Terminal, plain
 
@@ -34,8 +36,8 @@ class CheckedLine:
 
     Attributes:
         line: The number of the line, counted from 1.
-        key: The job's key; None if the line is no job.
-        model: The model that the job asks for.
+        key: The job's key; None if the line is bad and has no valid one.
+        model: The model that the line asks for.
         faults: What is wrong with the line.
         billed: Seconds of input that are billed on top of the output; None if not known.
     """
@@ -67,7 +69,7 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
     else:
         for one in checked:
             terminal.json_line(checked_object(one))
-    for remark in parsed.notes:
+    for remark in grouped(parsed.notes):
         terminal.note(f"note: {remark}")
     terminal.note(_summary(checked))
     return FAILED if any(one.faults for one in checked) else OK
@@ -76,19 +78,17 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
 async def _check_lines(parsed: ParsedJobs, options: HttpOptions | None) -> list[CheckedLine]:
     """Check every line; return them in the order of the file. With options, links are read too."""
     preflight, result_reader = Preflight(), None if options is None else ResultReader(options)
-    checked = [CheckedLine(line=remark.line, faults=(remark.text,)) for remark in parsed.bad]
-    # One iterator for all workers: each takes the next job when it is free.
-    waiting = iter(parsed.jobs)
+    checked: list[CheckedLine] = []
+    # One iterator for all workers: each takes the next line when it is free.
+    waiting: Iterator[Job | Remark] = iter((*parsed.bad, *parsed.jobs))
 
     async def work() -> None:
-        for job in waiting:
-            line = CheckedLine(line=parsed.line_numbers[job.key], key=job.key, model=job.params.model)
-            try:
-                facts = await _facts(job.params, preflight, result_reader)
-            except PreflightError as error:
-                checked.append(attrs.evolve(line, faults=tuple(map(str, error.faults))))
+        for item in waiting:
+            if isinstance(item, Remark):
+                checked.append(await _check_bad_line(item, preflight))
             else:
-                checked.append(attrs.evolve(line, billed=billed_input_seconds(job.params, facts)))
+                number = parsed.line_numbers[item.key]
+                checked.append(await _check_job(item, number, preflight, result_reader))
 
     try:
         async with anyio.create_task_group() as group:
@@ -98,6 +98,21 @@ async def _check_lines(parsed: ParsedJobs, options: HttpOptions | None) -> list[
         if result_reader is not None:
             await result_reader.aclose()
     return sorted(checked, key=lambda one: one.line)
+
+
+async def _check_job(job: Job, number: int, preflight: Preflight, result_reader: ResultReader | None) -> CheckedLine:
+    line = CheckedLine(line=number, key=job.key, model=job.params.model)
+    try:
+        facts = await _facts(job.params, preflight, result_reader)
+    except PreflightError as error:
+        return attrs.evolve(line, faults=tuple(map(str, error.faults)))
+    return attrs.evolve(line, billed=billed_input_seconds(job.params, facts))
+
+
+async def _check_bad_line(remark: Remark, preflight: Preflight) -> CheckedLine:
+    """Check the files of a line whose fields are bad already: one correction is enough for both."""
+    line = CheckedLine(line=remark.line, key=remark.key, model=remark.model, faults=remark.faults)
+    return attrs.evolve(line, faults=(*line.faults, *map(str, await preflight.faults(remark.files))))
 
 
 async def _facts(
@@ -121,14 +136,19 @@ def checked_object(checked: CheckedLine) -> dict[str, object]:
 
 
 def _show(checked: list[CheckedLine], terminal: Terminal) -> None:
-    # Valid lines without billed input are counted in the summary only.
-    rows = [one for one in checked if one.faults or one.billed is not None]
-    if len(rows) > MAX_ROWS:
-        rows.sort(key=lambda one: not one.faults)
+    # Valid lines without billed input are counted in the summary only. Lines with equal faults share a row.
+    rows: dict[object, list[CheckedLine]] = {}
+    for one in checked:
+        if one.faults or one.billed is not None:
+            rows.setdefault(one.faults or one.line, []).append(one)
+    chosen = sorted(rows.values(), key=lambda row: not row[0].faults) if len(rows) > MAX_ROWS else [*rows.values()]
     table = empty_table("line", "key", "billed input", "what is wrong", right=("line", "billed input"))
-    for one in rows[:MAX_ROWS]:
-        billed = "" if one.billed is None else f"{number(one.billed)} s"
-        table.add_row(*map(plain, (str(one.line), one.key or "", billed, "\n".join(one.faults))))
+    for row in chosen[:MAX_ROWS]:
+        first, count = row[0], f"\n({len(row)} lines)" if len(row) > 1 else ""
+        billed = "" if first.billed is None else f"{number(first.billed)} s"
+        keys = listed([one.key for one in row if one.key], 3)
+        cells = (listed([one.line for one in row], 3), keys, billed, "\n".join(first.faults) + count)
+        table.add_row(*map(plain, cells))
     if len(rows) > MAX_ROWS:
         table.caption = f"and {len(rows) - MAX_ROWS} more"
     if rows:

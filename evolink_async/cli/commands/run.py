@@ -16,7 +16,9 @@ from ..inputs.job_lines import ParsedJobs
 from ..inputs.jobs_file import STDIN, read_jobs
 from ..inputs.local_emulator import emulated
 from ..inputs.run_options import RunOptions
+from ..output.notices import Notices
 from ..output.outcomes import summary
+from ..output.remarks import grouped
 from ..output.results_file import ResultsWriter
 from ..output.run_report import report_run
 from ..output.tables import closing_table
@@ -66,17 +68,18 @@ async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, termi
         if options.emulator:
             service = await stack.enter_async_context(emulated(options.speed, service))
         # In this order: a missing key or a bad address leaves no results file and no folder behind.
-        pool = service.pool(journal=plan.journal, budget=options.spending_limit())
-        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
+        pool = service.pool(journal=plan.journal, budget=options.spending_limit(), observer=Notices(terminal))
+        # The results file may be in the folder.
         _make_folder(plan.folder)
+        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
         return await run_pool(pool, plan, terminal, write)
 
 
 def _report_lines(source: str, parsed: ParsedJobs, terminal: Terminal) -> None:
     name = "standard input" if source == STDIN else source
-    for remark in parsed.bad:
+    for remark in grouped(parsed.bad):
         terminal.error(f"{name}, {remark}")
-    for remark in parsed.notes:
+    for remark in grouped(parsed.notes):
         terminal.note(f"note: {name}, {remark}")
     if parsed.bad:
         count = f"{len(parsed.bad)} of {len(parsed.bad) + len(parsed.jobs)} lines"
@@ -87,19 +90,29 @@ def _check_results_file(results: Path | None, source: str, journal: Path | None)
     """Keep outcomes from being appended to the jobs file or the journal."""
     if results is None:
         return
-    if source != STDIN and results.exists() and results.samefile(source):
+    if source != STDIN and _are_one_file(results, Path(source)):
         raise ConfigurationError(f"the results file must not be the jobs file {source!r}")
-    # Compared by path: the journal may not exist yet.
-    if journal is not None and results.resolve() == journal.resolve():
+    if journal is not None and _are_one_file(results, journal):
         raise ConfigurationError(f"the results file must not be the journal {str(journal)!r}")
+
+
+def _are_one_file(one: Path, other: Path) -> bool:
+    try:
+        # By path too: the journal may not exist yet.
+        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    # RuntimeError: a loop of symbolic links. No file can be at such paths: opening it tells the reason.
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _make_folder(folder: Path) -> None:
     # Before the pool is opened, which makes the journal in this folder.
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
+    # ValueError: a null byte.
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {reason}") from None
 
 
 def _show(result: RunResult, models: dict[str, str], terminal: Terminal) -> None:
