@@ -174,6 +174,14 @@ def mp3(seconds: float, rate: int = 24_000, bit_rate: int = 64_000, **options: s
     return made.getvalue()
 
 
+@pytest.mark.parametrize("cut", [1, 50, 100, 150, 5000])
+def test_an_mp3_can_begin_within_a_frame(cut):
+    """A recording of a stream does; its first bytes name no format."""
+    facts = facts_of(mp3(6, write_xing="0", id3v2_version="0")[cut:])
+    assert facts.format == "mp3"
+    assert facts.seconds == pytest.approx(6, abs=0.8)
+
+
 @pytest.mark.parametrize("zeros", [1, 417, 4000])
 def test_zeros_before_an_mp3_are_no_other_format(zeros):
     """Some encoders begin so."""

@@ -14,7 +14,7 @@ from ..rules import MB, MediaFacts
 from . import documents, images, recordings
 from .errors import UnreadableError
 from .opening import opened, readable_errors
-from .signatures import HEAD_BYTES, format_of, tag_bytes
+from .signatures import HEAD_BYTES, UNKNOWN, format_of, tag_bytes
 
 # A larger file is not measured, as no model takes it.
 _MOST_BYTES = 100 * MB
@@ -67,6 +67,8 @@ def _facts(file: IO[bytes], form: str, length: int, *, is_whole: bool) -> dict[s
     try:
         if form in images.FORMATS:
             return images.image_facts(file, form, is_whole=is_whole)
+        if form == UNKNOWN and recordings.is_mp3(file):
+            return {"format": "mp3", **recordings.recording_facts(file, "mp3", is_whole=is_whole)}
         if form in recordings.FORMATS:
             return recordings.recording_facts(file, form, is_whole=is_whole)
         return documents.document_facts(file, form, is_whole=is_whole)

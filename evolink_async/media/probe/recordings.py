@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 FORMATS = {"mp4": "mov", "mov": "mov", "m4a": "mov", "3gp": "mov", "mp3": "mp3", "wav": "wav"}
-"""The formats, each with the name of its reader in FFmpeg. No other reader is tried: some would open further files."""
+"""The formats, each with the name of its reader in FFmpeg. No other reader is used: some would open further files."""
 
 _MICROSECONDS = 1_000_000
 _MOST_AT_ONCE = 64 << 20
@@ -67,6 +67,22 @@ def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, 
     except TooMuchError:
         pass
     return {}
+
+
+def is_mp3(file: IO[bytes]) -> bool:
+    """Whether an mp3 begins with the rest of a frame, as one that was cut out of a longer one.
+
+    Raises:
+        ImportError: PyAV is not installed.
+    """
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(bounded(file, _MOST_AT_ONCE), "r", options={"format_whitelist": "mp3"}):
+            return True
+    except (FFmpegError, TooMuchError):
+        return False
 
 
 def _played(tracks: list[Any]) -> list[Any]:
