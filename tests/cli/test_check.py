@@ -6,6 +6,8 @@ import asyncio
 import json
 import random
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -14,7 +16,7 @@ import pytest
 from evolink_async.cli.commands.check import check
 from evolink_async.cli.output.terminal import Terminal
 from evolink_async.params import fields_of, registered_models
-from tests.cli.conftest import dance, finish, spawn, write_jobs
+from tests.cli.conftest import ROOT, dance, finish, spawn, write_jobs
 from tests.footage import clip, image, sound
 from tests.servers import reply, serving
 
@@ -119,6 +121,38 @@ def test_standard_input(tmp_path):
     line = json.dumps(dance(1, video_urls=["file:a.mp4"]))
     ran = finish(spawn("check", "-", cwd=tmp_path, stdin=-1), line)
     assert (ran.code, [each["ok"] for each in ran.lines]) == (0, [True])
+
+
+WITHOUT_LIBRARIES = """
+import sys
+for library in sys.argv.pop(1).split():
+    sys.modules[library] = None  # as if it were not installed
+from evolink_async.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("blocked", "named"), [("av PIL pypdf", "PyAV, Pillow, pypdf"), ("PIL", "Pillow")])
+def test_without_the_extra_media(blocked, named, tmp_path):
+    """What is not checked is said once; nothing healthy is refused, and formats are judged all the same."""
+    for name, content in (("long.mp4", clip(31)), ("a.mp4", clip(4)), ("b.mp4", image("png"))):
+        (tmp_path / name).write_bytes(content)
+    names = ("a.mp4", "b.mp4") if blocked == "PIL" else ("long.mp4", "b.mp4")
+    path = write_jobs(tmp_path, *(dance(each, video_urls=[f"file:{name}"]) for each, name in enumerate(names)))
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_LIBRARIES, blocked, "check", str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=40, cwd=ROOT)
+    assert ran.returncode == 1
+    faults = [json.loads(line)["faults"] for line in ran.stdout.splitlines()]
+    assert faults == [[], [f"{tmp_path}/b.mp4 must be mp4 or mov, not png @ video_urls[0]"]]
+    assert ran.stderr.count("evolink-async[media]") == 1
+    assert f"files are not checked in full without {named};" in ran.stderr
+
+
+def test_the_extra_is_named_to_nobody_without_files(tmp_path):
+    """A batch of texts and links needs no libraries."""
+    command = [sys.executable, "-c", WITHOUT_LIBRARIES, "av PIL pypdf", "check", str(write_jobs(tmp_path, dance(1)))]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=40, cwd=ROOT)
+    assert (ran.returncode, "media" in ran.stderr) == (0, False)
 
 
 def test_remote(cli, served, tmp_path):

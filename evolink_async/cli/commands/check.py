@@ -14,9 +14,10 @@ import attrs
 from ...client import HttpOptions
 from ...downloads import ResultReader
 from ...errors import PreflightError
+from ...extras import how_to_install
 from ...jobs import Job
-from ...media import MediaFacts
-from ...params import AnyParams
+from ...media import MediaFacts, missing_libraries
+from ...params import AnyParams, Params, local_media
 from ...uploads import Preflight, billed_input_seconds
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs, Remark
@@ -64,6 +65,7 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
     parsed = read_jobs(source)
     options = HttpOptions(allow_private_results=allows_private) if reads_links else None
     checked = asyncio.run(_check_lines(parsed, options))
+    _note_missing(parsed, terminal, reads_links=reads_links)
     if terminal.shows_tables:
         _show(checked, terminal)
     else:
@@ -73,6 +75,16 @@ def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private:
         terminal.note(f"note: {remark}")
     terminal.note(_summary(checked))
     return FAILED if any(one.faults for one in checked) else OK
+
+
+def _note_missing(parsed: ParsedJobs, terminal: Terminal, *, reads_links: bool) -> None:
+    """Say once what is not checked, if there are files and the libraries that measure them are missing."""
+    missing = missing_libraries()
+    if missing and (
+        reads_links or any(isinstance(job.params, Params) and local_media(job.params) for job in parsed.jobs)
+    ):
+        what = "lengths, pixels and pages of files are not checked in full"
+        terminal.note(f"note: {what} without {', '.join(missing)}; {how_to_install('media')}")
 
 
 async def _check_lines(parsed: ParsedJobs, options: HttpOptions | None) -> list[CheckedLine]:
