@@ -55,6 +55,7 @@ class Rebuys:
         self._buyers[key] -= 1
         if self._buyers[key] <= 0:
             del self._buyers[key]
+            self._earlier_tasks.pop(key, None)
 
     def note(self, job: Accepted | Planned) -> None:
         """Remember what the journal knows of earlier tasks of a job."""
@@ -72,8 +73,9 @@ class Rebuys:
         return self._earlier_tasks.get(key, ())
 
     def forget(self, key: str) -> None:
-        """The job has ended."""
-        self._earlier_tasks.pop(key, None)
+        """The job has ended. Its buyers must still count, whoever has seen the end first."""
+        if key not in self._buyers:
+            self._earlier_tasks.pop(key, None)
 
     def is_no_end(self, outcome: Completed | Failed) -> bool:
         """Tell whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""

@@ -144,7 +144,7 @@ def test_without_the_extra_media(blocked, named, tmp_path):
     assert ran.returncode == 1
     faults = [json.loads(line)["faults"] for line in ran.stdout.splitlines()]
     assert faults == [[], [f"{tmp_path}/b.mp4 must be mp4 or mov, not png @ video_urls[0]"]]
-    assert ran.stderr.count("evolink-async[media]") == 1
+    assert ran.stderr.count("[media]") == 1
     assert f"files are not checked in full without {named};" in ran.stderr
 
 

@@ -116,6 +116,16 @@ async def test_a_stream_of_all_outcomes_tells_the_last_one(emulator, journal):
         assert as_completed(done).earlier_tasks
 
 
+async def test_who_else_sees_the_end_does_not_make_it_more_often(emulator, journal):
+    """A stream of all outcomes that concludes the last failure first."""
+    fail_first(emulator, 99)
+    async with open_pool(emulator, journal=journal, retry=policy(1)) as pool, pool.outcomes() as ends:
+        with pytest.raises(ev.TaskFailedError):
+            await pool.generate(dance(), key="shot")
+        assert len(as_failed(await anext(ends)).earlier_tasks) == 1
+    assert emulator.ledger.accepted == 2
+
+
 async def test_a_restart_counts_what_was_bought_before(emulator, tmp_path):
     """The task of a second purchase is taken up, and its failure is the last."""
     fail_first(emulator, 99)
