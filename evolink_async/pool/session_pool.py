@@ -1,7 +1,7 @@
 """`SessionPool`, the class that users work with: it makes new tasks, and moves files.
 
-It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, how it is opened and
-closed in `lifetime`.
+It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, what it says of money in
+`priced_jobs`, how it is opened and closed in `lifetime`.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from ..media import Upload
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..uploads import Source
-from ..wire import Credits
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
 from .conclusion import closed
 from .engine import Engine
-from .existing_tasks import ExistingTasks
 from .job_source import JobSource
 from .job_waits import with_working_links
 from .outcome_feed import OutcomeFeed
+from .priced_jobs import PricedJobs
 from .result_saving import fetch_to, save_to
 from .run import Run
 from .stats import Stats
 from .streams import AllOutcomes, OutcomeStream, UrlStream
 
 
-class SessionPool(ExistingTasks):
+class SessionPool(PricedJobs):
     """Runs many generations over one or more API keys.
 
     Use it as an async context manager, one per process, and share it: every method may be called from any number of
@@ -269,16 +268,6 @@ class SessionPool(ExistingTasks):
         return await engine.uploads.upload_with_any_key(engine.sessions, source, file_name)
 
     # --- what is going on
-
-    async def credits(self) -> tuple[Credits, ...]:
-        """Read what each key may still spend, in the order the keys were given. Free of charge.
-
-        Raises:
-            EvolinkError: What `poll` raises.
-        """
-        engine = self._open_engine()
-        async with engine.requests:
-            return tuple([await session.credits() for session in engine.sessions])
 
     async def retry_keys(self) -> None:
         """Find out now whether suspended keys may be used again, as after a top-up. Free of charge.

@@ -103,10 +103,10 @@ def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_a
     """A guess is above 0: the list price, else the highest price of the model, else the highest price of all."""
     listed = price_class_of({"model": "wan2.6-reference-video", "duration": 5, "quality": "1080p"})
     assert list_price(listed) == pytest.approx(4.76 * 5 * 1.67)
-    assert list_price(price_class_of({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2.55 * 30)
+    assert list_price(price_class_of({"model": "wan3.0-text-to-video", "duration": -1})) == pytest.approx(2 * 2.55 * 30)
     assert list_price(price_class_of({"model": "wan2.5-text-to-image", "n": 3})) == pytest.approx(4.5)
     assert list_price(CLIP) is None
-    assert all(row.credits > 0 for row in PRICES)
+    assert all(float(row.credits) > 0 for row in PRICES)
     budget = account(100, film=7.0)
     budget.admit("a", CLIP)
     assert budget.left == 93
