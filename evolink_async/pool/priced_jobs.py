@@ -81,12 +81,19 @@ class _Survey:
     @property
     def standing(self) -> Estimate:
         """The jobs that cost nothing."""
-        return Estimate(**self._free)
+        free = self._free
+        return Estimate(
+            ended=free["ended"],
+            under_way=free["under_way"],
+            in_doubt=free["in_doubt"],
+            duplicates=free["duplicates"],
+            refused=free["refused"],
+        )
 
     async def take(self, item: Job | AnyParams) -> None:
         """Add one item of the input."""
-        # Callers without a type checker can give anything.
-        if not isinstance(item, Job | Params | RawParams):  # pyright: ignore[reportUnnecessaryIsInstance]
+        given: object = item  # callers without a type checker can give anything
+        if not isinstance(given, Job | Params | RawParams):
             self._free["refused"] += 1
             return
         try:

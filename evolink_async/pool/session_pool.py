@@ -1,7 +1,7 @@
 """`SessionPool`, the class that users work with: it makes new tasks, and moves files.
 
-It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, what it says of money in
-`priced_jobs`, how it is opened and closed in `lifetime`.
+It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, what it says of
+prices in `priced_jobs`, how it is opened and closed in `lifetime`.
 """
 
 from __future__ import annotations
