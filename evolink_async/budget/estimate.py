@@ -117,9 +117,10 @@ class Estimate:
         """Return the total in words, as in "at least 47.6 credits for 4 jobs"."""
         jobs = "1 job" if self.jobs == 1 else f"{self.jobs} jobs"
         if self.high is None:
-            return f"at least {_shown(self.low)} credits for {jobs}"
-        between = "" if self.high == self.low else f" to {_shown(self.high)}"
-        return f"{_shown(self.low)}{between} credits for {jobs}"
+            return f"at least {_shown(self.low)} for {jobs}"
+        if self.high == self.low:
+            return f"{_shown(self.low)} for {jobs}"
+        return f"{_number(self.low)} to {_shown(self.high)} for {jobs}"
 
 
 def _sum(amounts: Iterable[float]) -> float:
@@ -128,5 +129,9 @@ def _sum(amounts: Iterable[float]) -> float:
 
 
 def _shown(amount: float) -> str:
+    return f"{_number(amount)} credit{'' if amount == 1 else 's'}"
+
+
+def _number(amount: float) -> str:
     """Write credits without an exponent, to the unit."""
     return f"{amount:.4f}".rstrip("0").rstrip(".")

@@ -272,3 +272,30 @@ def test_nothing_is_left_held_when_all_is_over(steps, limit):
     assert 0 <= budget.exposure <= before
     assert budget.unpriced() == []
     assert budget._held == budget._stuck == 0
+
+
+@given(STEPS, st.integers(1, 40))
+def test_what_is_left_held_and_spent_is_the_limit(steps, limit):
+    """After any order of events, to the unit: the three figures are made of the same whole numbers."""
+    budget = account(limit)
+    for step, key, kind, share in steps:
+        if step == "admit":
+            budget.freed(key)
+            budget.admit(key, CLASSES[kind])
+        elif step in ("named", "charged"):
+            getattr(budget, step)(key, share)
+        else:
+            getattr(budget, step)(key)
+        balance = budget.balance
+        units = [round(amount * UNITS) for amount in (balance.left, balance.held, balance.spent)]
+        assert sum(units) == limit * UNITS
+        assert units[1] + units[2] == budget.exposure
+        assert balance.left == budget.left
+
+
+def test_prices_that_were_learned():
+    """Are those of earlier runs, and those of this one, the highest for each class."""
+    budget = account(100, film=7.0)
+    budget.admit("a", CLIP)
+    budget.named("a", 1.5)
+    assert budget.prices == {str(FILM): 7.0, str(CLIP): 1.5}

@@ -24,7 +24,7 @@ from ...uploads import Preflight, billed_input_seconds, input_seconds
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs
 from ..inputs.jobs_file import read_jobs
-from ..inputs.known_prices import Recorded, known_prices, recorded_jobs
+from ..inputs.known_prices import Recorded, check_journal, known_prices, recorded_jobs
 from ..inputs.service import Service
 from ..output.estimates import estimate_note, estimate_object, estimate_table, price_object
 from ..output.numbers import number
@@ -85,6 +85,7 @@ def check(
         ConfigurationError: The jobs file or the journal cannot be read, or there is no API key for `service`.
         JournalError: The file is no journal, or cannot be read.
     """
+    check_journal(journal)
     parsed = read_jobs(source)
     options = HttpOptions(allow_private_results=allows_private) if reads_links else None
     checked, total = asyncio.run(_check_all(parsed, options, journal, service))

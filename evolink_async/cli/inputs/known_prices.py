@@ -22,6 +22,16 @@ Recorded: TypeAlias = Literal["ended", "under way", "in doubt", "conflict"]
 _PAGE = 500
 
 
+def check_journal(journal: Path | None) -> None:
+    """Refuse a file that does not exist: a wrong name must not look like a journal that has learned nothing.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if journal is not None and not journal.is_file():
+        raise ConfigurationError(f"there is no journal {str(journal)!r}")
+
+
 async def known_prices(journal: Path | None, service: Service | None) -> KnownPrices:
     """Return the prices that a journal has learned, and those that the service names.
 
@@ -30,15 +40,13 @@ async def known_prices(journal: Path | None, service: Service | None) -> KnownPr
         service: The service to ask, free of charge; None for none. If it does not answer, its prices are not known.
 
     Raises:
-        ConfigurationError: The journal does not exist, or there is no API key.
+        ConfigurationError: There is no API key.
         JournalError: The file is no journal, or cannot be read.
     """
     learned: Mapping[str, float] = {}
     if journal is not None:
         from ...journal.sqlite import SqliteJournal
 
-        if not journal.is_file():
-            raise ConfigurationError(f"there is no journal {str(journal)!r}")
         learned = (await SqliteJournal(journal).ledger()).prices
     return KnownPrices(learned=learned, catalogue=None if service is None else await _catalogue(service))
 

@@ -69,7 +69,7 @@ class Progress:
 
 
 def draw(progress: Progress) -> RenderableType:
-    """Return the display: five lines, at most 80 columns wide."""
+    """Return the display: five lines, and one for the budget if there is one, at most 80 columns wide."""
     stats = progress.stats
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
@@ -84,7 +84,16 @@ def draw(progress: Progress) -> RenderableType:
     used, held = number(stats.credits_used), number(stats.credits_reserved)
     costs = Text(f"credits: {used} charged, {held} held    requests: {stats.submits} submits, {stats.looks} polls")
     files = Text(f"files under way: {stats.uploading} up, {stats.downloading} down", style="dim")
-    return Group(bar, states, costs, files)
+    budget = budget_line(stats)
+    return Group(bar, states, costs, *([] if budget is None else [Text(budget)]), files)
+
+
+def budget_line(stats: Stats) -> str | None:
+    """Return how the budget stands, in words; None without a budget."""
+    if stats.credits_left is None:
+        return None
+    spent, held, left = map(number, (stats.credits_spent, stats.credits_held, stats.credits_left))
+    return f"budget: {spent} spent, {held} held, {left} left"
 
 
 class ProgressDisplay:

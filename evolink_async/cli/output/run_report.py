@@ -13,6 +13,7 @@ from ..running.run_plan import RunPlan
 from ..running.run_result import RunResult
 from .numbers import number
 from .outcomes import is_conflict, is_unaffordable, sentence_of
+from .progress_display import budget_line
 from .terminal import Terminal, abandon_stdout
 
 
@@ -77,6 +78,8 @@ def _report_open_jobs(result: RunResult, terminal: Terminal) -> None:
 
 
 def _report_budget(result: RunResult, terminal: Terminal) -> None:
+    if (line := budget_line(result.stats)) is not None:
+        terminal.note(f"{line[:1].upper()}{line[1:]}.")
     refusals = [one.error for one in result.outcomes if isinstance(one, Failed) and isinstance(one.error, BudgetError)]
     if not refusals:
         return

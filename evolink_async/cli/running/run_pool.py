@@ -77,6 +77,7 @@ async def run_pool(
         drained=drain.has_begun,
         open_tasks={job.key: job.task_id for job in unfinished if isinstance(job, Accepted)},
         in_doubt=tuple(job for job in unfinished if isinstance(job, Unknown)),
+        stats=pool.stats(),
     )
 
 
