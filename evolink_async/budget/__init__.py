@@ -1,7 +1,7 @@
 """Credits: what is spent and held, what fits, where jobs wait for it, and what jobs will cost."""
 
 from .account import Admitted, Balance, BudgetAccount
-from .estimate import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice
+from .estimates import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice
 from .ledger import Ledger
 from .price_class import PriceClass, price_class_of
 from .pricing import KnownPrices, PriceBasis, estimate, price_of

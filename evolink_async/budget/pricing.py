@@ -12,7 +12,7 @@ import attrs
 
 from ..wire import PriceRules
 from .catalogue_price import INPUT, catalogue_span
-from .estimate import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice
+from .estimates import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice
 from .price_class import PriceClass
 from .price_list import READ_ON, list_span, listed
 from .price_terms import Span, UnpricedError

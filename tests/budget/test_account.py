@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async import BudgetError
-from evolink_async.budget import BudgetAccount, Ledger, PriceClass, price_class_of
-from evolink_async.budget.account import MAX_UNPRICED, UNITS, Admitted, Full
+from evolink_async.budget import UNITS, BudgetAccount, Ledger, PriceClass, price_class_of
+from evolink_async.budget.account import MAX_UNPRICED, Admitted, Full
 from evolink_async.budget.price_list import PRICES, list_price
 
 CLIP = PriceClass("clip", (("duration", "5"), ("quality", "720p")))

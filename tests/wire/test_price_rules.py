@@ -32,9 +32,11 @@ def test_a_model_is_read():
     """Its parameters with their bounds, and its components with rate, minimum and rounding."""
     film = catalogue(REFERENCE).models["film"]
     assert film.parameters["quality"].values == ("720p", "1080p")
-    assert (film.parameters["output_seconds"].least, film.parameters["output_seconds"].most) == (-1, 30)
+    assert film.parameters["output_seconds"].least == -1
+    assert film.parameters["output_seconds"].most == 30
     [part] = film.components
-    assert (part.rate.per_unit, part.rate.least) == (25_500, 51_000)
+    assert part.rate.per_unit == 25_500
+    assert part.rate.least == 51_000
     assert (part.point, part.mode) == ("per_component_subtotal", "half_up")
 
 
@@ -52,14 +54,14 @@ def test_a_model_is_read():
         entry("odd", component({"op": "variable"})),
         entry("odd", component(constant(1), "-1")),
         entry("odd", component(constant(1), "1e3")),
-        entry("odd", component(constant(1), rate={"credits": "5.1", "uc": "51"})),
-        entry("odd", component(constant(1), rate={"uc": "51000"})),
+        entry("odd", component(constant(1), minimum_charge={"credits": "5.1", "uc": "51"})),
+        entry("odd", component(constant(1), minimum_charge={"uc": "51000"})),
         entry("odd", component(constant(1), rounding={"point": "somewhere", "mode": "ceil"})),
         entry("odd", component(constant(1), rounding=None)),
         entry("odd", component(constant(1), tiers=[{"multiplier": "0", "when": constant("true")}])),
         entry("odd", component(constant(1), tiers=[{"rate": money("1"), "minimum_charge": money("0")}])),
         entry("odd", component(nested(33))),
-        entry("odd", component(constant(1)), parameters=[{"default": "1"}]),
+        entry("odd", component(constant(1)), parameters=({"default": "1"},)),
         entry("odd", component(constant(1)), components="none"),
         {"model_id": "odd"},
         {"model_id": 7},

@@ -40,9 +40,7 @@ class Api:
         router.add_post("/v1/tasks/batch", interceptor.wrap("batch", self._batch))
         router.add_get("/v1/tasks/{task_id}", interceptor.wrap("poll", self._query), allow_head=False)
         router.add_get("/v1/credits", interceptor.wrap("credits", self._credits), allow_head=False)
-        if self._vendor.settings.prices:
-            prices = interceptor.wrap("prices", self._prices)
-            router.add_get("/v1/catalog/pricing-rules", prices, allow_head=False)
+        router.add_get("/v1/catalog/pricing-rules", interceptor.wrap("prices", self._prices), allow_head=False)
         router.add_get("/v1/models", interceptor.wrap("models", self._models), allow_head=False)
 
     def track_open_calls(self) -> Middleware:

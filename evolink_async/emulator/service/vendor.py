@@ -161,7 +161,12 @@ class Vendor:
 
         Args:
             known_etag: The version that the client has, from its header If-None-Match.
+
+        Raises:
+            Refused: 404: the settings leave the catalogue out.
         """
+        if not self.settings.prices:
+            raise refusal(404, code="not_found", message="Not Found")
         return catalogue_reply(self.catalogue.stored(), known_etag, now=self.settings.clock.now())
 
     def reply_of(self, task: TaskRecord) -> JsonObject:
