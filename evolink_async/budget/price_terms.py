@@ -220,6 +220,22 @@ def _less_or_equal(mine: Span, other: Span) -> bool | None:
     return True if mine.high <= other.low else False if mine.low > other.high else None
 
 
+def _ceil(mine: Span) -> Span:
+    return Span(Fraction(math.ceil(mine.low)), Fraction(math.ceil(mine.high)))
+
+
+def _floor(mine: Span) -> Span:
+    return Span(Fraction(math.floor(mine.low)), Fraction(math.floor(mine.high)))
+
+
+def _greater(mine: Span, other: Span) -> bool | None:
+    return _less(other, mine)
+
+
+def _greater_or_equal(mine: Span, other: Span) -> bool | None:
+    return _less_or_equal(other, mine)
+
+
 _OPERATIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
     {
         "add": _add,
@@ -229,11 +245,11 @@ _OPERATIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
         "min": _least,
         "max": _most,
         "clamp": _clamp,
-        "ceil": lambda mine: Span.of(math.ceil(mine.low)).hull(Span.of(math.ceil(mine.high))),
-        "floor": lambda mine: Span.of(math.floor(mine.low)).hull(Span.of(math.floor(mine.high))),
+        "ceil": _ceil,
+        "floor": _floor,
         "lt": _less,
         "lte": _less_or_equal,
-        "gt": lambda mine, other: _less(other, mine),
-        "gte": lambda mine, other: _less_or_equal(other, mine),
+        "gt": _greater,
+        "gte": _greater_or_equal,
     }
 )

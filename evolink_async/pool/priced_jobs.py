@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import aclosing
+from typing import cast
 
 import anyio.lowlevel
 
@@ -92,8 +93,8 @@ class _Survey:
 
     async def take(self, item: Job | AnyParams) -> None:
         """Add one item of the input."""
-        given: object = item  # callers without a type checker can give anything
-        if not isinstance(given, Job | Params | RawParams):
+        # Callers without a type checker can give anything.
+        if not isinstance(cast("object", item), Job | Params | RawParams):
             self._free["refused"] += 1
             return
         try:
