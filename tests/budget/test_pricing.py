@@ -185,6 +185,27 @@ def test_operations(quantity, credits_charged):
 
 
 @pytest.mark.parametrize(
+    ("quantity", "low", "high"),
+    [
+        (call("subtract", constant(10), variable("input_seconds")), 6, 9),
+        (call("divide", constant(12), variable("input_seconds")), 3, 12),
+        (call("multiply", constant(2), variable("input_seconds")), 2, 8),
+        (call("max", constant(2), variable("input_seconds")), 2, 4),
+        (call("min", constant(2), variable("input_seconds")), 1, 2),
+        (call("clamp", variable("input_seconds"), constant(2), constant(3)), 2, 3),
+        (call("ceil", call("divide", variable("input_seconds"), constant(3))), 1, 2),
+        (call("floor", call("divide", variable("input_seconds"), constant(3))), 0, 1),
+        (call("if", call("eq", variable("input_seconds"), constant(2)), constant(7), constant(5)), 5, 7),
+        (call("if", call("eq", variable("input_seconds"), constant(9)), constant(7), constant(5)), 5, 5),
+    ],
+)
+def test_operations_on_an_input_of_one_to_four_seconds(quantity, low, high):
+    """Each gives the bounds of what it gives for the numbers between."""
+    rules = catalogue(entry("film", component(quantity), parameters=(INPUT,)))
+    assert priced(basis(input_seconds=(1.0, 4.0)), rules) == (low, high, "catalogue")
+
+
+@pytest.mark.parametrize(
     "quantity",
     [
         call("divide", constant(1), constant(0)),
