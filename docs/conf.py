@@ -41,6 +41,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"JobSource|Json|Path|Journal|Account"),
     # Any parameters; and what reads result links, which users do not make.
     (r"py:class", r"evolink_async\.(params\.base\.P|downloads\.result_reader\.ResultReader)"),
+    # What the price catalogue is made of.
+    (r"py:class", r"evolink_async\.wire\.price_rules\.\w+"),
     # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
     (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
     (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),

@@ -52,6 +52,11 @@ class BudgetQueue:
         self._waiting = 0
         self._idle_check: asyncio.TimerHandle | None = None
 
+    @property
+    def account(self) -> BudgetAccount | None:
+        """The budget; None if there is none."""
+        return self._account
+
     # --- a job on its way
 
     def enter(self) -> None:

@@ -111,20 +111,39 @@ def run(jobs: JobsSource, /, *, options: RunOptions) -> int:  # noqa: D417
 
 @app.command
 def check(  # noqa: D417
-    jobs: JobsSource, /, *, remote: Flag = False, allow_private_results: PrivateResults = False
+    jobs: JobsSource,
+    /,
+    *,
+    remote: Flag = False,
+    allow_private_results: PrivateResults = False,
+    journal: Path | None = None,
+    online: Flag = False,
+    base_url: BaseUrl = None,
 ) -> int:
-    """Check the jobs of a JSONL file and the files they name, before any is paid for. In a pipe: JSON.
+    """Check the jobs of a JSONL file and the files they name, and what they cost, before any is paid for.
 
-    Needs no key, and sends nothing. Exit code 1 if a line is bad. Paths of local files start from the folder of the
-    jobs file.
+    In a pipe: JSON, an object a line and one for the estimate. Buys nothing; needs a key with --online only. Exit code
+    1 if a line is bad. Paths of local files start from the folder of the jobs file.
+
+    Prices are those that the journal has learned, else those of the service's catalogue, else those of the list in this
+    package; each figure says which.
 
     Args:
         jobs: The file; - reads standard input. It may name local files in place of URLs, as file:clips/a.mp4.
         remote: Read the first mebibyte behind each URL too.
+        journal: Journal file of earlier runs: their jobs and their prices are known. A run may be using it.
+        online: Ask the service for its price catalogue, free of charge.
     """
     from .commands.check import check as run_command
 
-    return run_command(jobs, Terminal.here(), reads_links=remote, allows_private=allow_private_results)
+    return run_command(
+        jobs,
+        Terminal.here(),
+        reads_links=remote,
+        allows_private=allow_private_results,
+        journal=journal,
+        service=Service(base_url=base_url) if online else None,
+    )
 
 
 @app.command

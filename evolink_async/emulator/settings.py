@@ -37,6 +37,7 @@ class EmulatorSettings:
         latency: Minimum real seconds that each request takes. At 0, replies are so fast that requests rarely
             overlap, and `peak` says little about the concurrency of a client.
         batch: Serve `/v1/tasks/batch`, which no public page documents. When False, it replies 404.
+        prices: Serve `/v1/catalog/pricing-rules`, which no public page documents. When False, it replies 404.
         idempotency: Honour `Idempotency-Key`, which no public page documents. When False, each POST is a new
             paid task.
         allow_private_callbacks: Accept callback URLs that are http, loopback or private, and do not verify the
@@ -58,6 +59,7 @@ class EmulatorSettings:
     failure_share: float = field(default=0.0, validator=[validators.ge(0), validators.le(1)])
     latency: float = field(default=0.0, validator=validators.ge(0))
     batch: bool = True
+    prices: bool = True
     idempotency: bool = True
     allow_private_callbacks: bool = False
     host: str = "127.0.0.1"

@@ -92,7 +92,9 @@ class SqliteJournal(RowQueries, OneOwner):
     async def ledger(self) -> Ledger:
         """Add up the rows."""
         # In the writer's thread: it reads all rows, which would block the event loop.
-        return await self._write(read_ledger)
+        if self._writer is not None:
+            return await self._writer.write(read_ledger)
+        return self._reader.read(read_ledger) or Ledger()
 
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to."""

@@ -9,7 +9,7 @@ import attrs
 from yarl import URL
 
 from ..budget import BudgetAccount, BudgetQueue
-from ..client import AiohttpTransport, ApiKey, HttpOptions, Session
+from ..client import AiohttpTransport, ApiKey, HttpOptions, PriceCatalogue, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
 from ..events import Emit, Observer
@@ -86,6 +86,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         downloads=Limiter(limits.downloads),
         poller=poller,
         budget_queue=budget_queue,
+        catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
         submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, emit=emit),
         emit=emit,

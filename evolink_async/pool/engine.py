@@ -13,7 +13,7 @@ import time
 import attrs
 
 from ..budget import BudgetQueue
-from ..client import Session, Trouble
+from ..client import PriceCatalogue, Session, Trouble
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
 from ..errors import ConfigurationError
@@ -48,6 +48,7 @@ class Engine:
         in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
+        catalogue: What the service says of its prices.
         send_loop: Sends submissions.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
@@ -70,6 +71,7 @@ class Engine:
     downloads: Limiter
     poller: Poller
     budget_queue: BudgetQueue
+    catalogue: PriceCatalogue
     send_loop: SendLoop
     submitter: Submitter
     emit: Emit | None
@@ -131,6 +133,8 @@ class Engine:
 
     def stats(self) -> Stats:
         """Figures of this moment."""
+        account = self.budget_queue.account
+        balance = account.balance if account is not None else None
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.send_loop.limits.used,
@@ -149,6 +153,9 @@ class Engine:
             submits_limit=self.send_loop.limits.limit,
             credits_reserved=self.tasks.credits_reserved,
             credits_used=self.ends.credits_used,
+            credits_left=balance.left if balance is not None else None,
+            credits_held=balance.held if balance is not None else None,
+            credits_spent=balance.spent if balance is not None else None,
             requests=self.requests.used,
             requests_peak=self.requests.peak,
             in_flight_peak=self.in_flight.peak,

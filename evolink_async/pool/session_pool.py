@@ -1,7 +1,7 @@
 """`SessionPool`, the class that users work with: it makes new tasks.
 
 It checks arguments and calls the engine. What it does with files is in `file_transfers`, with existing tasks in
-`existing_tasks`; how it is opened and closed is in `lifetime`.
+`existing_tasks`, what it says of prices in `priced_jobs`; how it is opened and closed is in `lifetime`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from ..jobs import Accepted, Completed, Failed, Job, check_list, duration_class
 from ..journal import Journal
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..wire import Credits
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
 from .conclusion import closed
 from .engine import Engine
-from .file_transfers import FileTransfers
 from .job_source import JobSource
 from .outcome_feed import OutcomeFeed
+from .priced_jobs import PricedJobs
 from .rebuying_run import RebuyingRun
 from .result_saving import save_to
 from .run import Run
@@ -32,7 +31,7 @@ from .stats import Stats
 from .streams import AllOutcomes, OutcomeStream, UrlStream
 
 
-class SessionPool(FileTransfers):
+class SessionPool(PricedJobs):
     """Runs many generations over one or more API keys.
 
     Use it as an async context manager, one per process, and share it: every method may be called from any number of
@@ -262,16 +261,6 @@ class SessionPool(FileTransfers):
         raise submitted.error
 
     # --- what is going on
-
-    async def credits(self) -> tuple[Credits, ...]:
-        """Read what each key may still spend, in the order the keys were given. Free of charge.
-
-        Raises:
-            EvolinkError: What `poll` raises.
-        """
-        engine = self._open_engine()
-        async with engine.requests:
-            return tuple([await session.credits() for session in engine.sessions])
 
     async def retry_keys(self) -> None:
         """Find out now whether suspended keys may be used again, as after a top-up. Free of charge.

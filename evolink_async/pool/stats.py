@@ -33,6 +33,12 @@ class Stats:
         submits_limit: The adaptive limit of submits at once, now; at most `Limits.submits`.
         credits_reserved: Credits reserved for the tasks being watched, now.
         credits_used: Credits charged for completed tasks, as far as the service named them.
+        credits_left: Credits of the budget that are neither spent nor held, now. Below 0 if the first job of a price
+            class cost more than there was. This one and the next two are None without a `Budget`.
+        credits_held: Credits that the budget holds, now: for tasks under way, for jobs in doubt, and for completed ones
+            whose price was not named, over all runs of the journal.
+        credits_spent: Credits that were charged, over all runs of the journal. With the other two they are
+            `Budget.credits`.
         requests: HTTP calls to the API under way, now.
         requests_peak: The most HTTP calls at once.
         in_flight_peak: The most jobs of runs alive at the service at once.
@@ -58,6 +64,9 @@ class Stats:
     submits_limit: int = 0
     credits_reserved: float = 0.0
     credits_used: float = 0.0
+    credits_left: float | None = None
+    credits_held: float | None = None
+    credits_spent: float | None = None
     requests: int = 0
     requests_peak: int = 0
     in_flight_peak: int = 0

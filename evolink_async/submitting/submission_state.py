@@ -76,11 +76,10 @@ class Submission(Purchase):
         """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again."""
         key = idempotency_key or f"ev-{secrets.token_hex(16)}"
         plain = dump_params(job.params)
-        request, priced = encode_submit(job.params, key, plain), price_class_of(plain)
+        request = encode_submit(job.params, key, plain)
         digest = digest_of(plain, request.body or b"")
         lacks_files = bool(local_media(job.params))
-        if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
-            priced = priced.with_input_seconds(billed)
+        priced = price_class_of(plain, local_files.billed_seconds(job.params) if lacks_files else None)
         if body is not None:
             # Whatever the links of its files, or its `callback_url`, would be today.
             request, lacks_files = attrs.evolve(request, body=body), False

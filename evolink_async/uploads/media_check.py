@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from ..errors import InvalidValue, PreflightError
-from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
+from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
 from ..params import AnyParams, NamedFile, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
@@ -91,7 +91,7 @@ def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> 
     Returns:
         None if the model does not bill its input, is not known, or the length of a clip is not known.
     """
-    count = cast("Callable[[Sequence[float]], float] | None", getattr(params, "billed_input_seconds", None))
+    count = _counted(params)
     if count is None:
         return None
     clips = [place.path for place in media_places(cast("Params", params)) if place.rule.kind == "video"]
@@ -99,3 +99,36 @@ def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> 
     known = [seconds for seconds in lengths if seconds is not None]
     # A sum without one of the clips would be too low a price, so no sum is given.
     return count(known) if len(known) == len(lengths) else None
+
+
+def input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> tuple[float, float] | None:
+    """Return the fewest and the most seconds of input videos that the price may depend on.
+
+    A clip whose length is not known has the lengths that the model takes.
+
+    Args:
+        params: What to make.
+        facts: What is known of its files.
+
+    Returns:
+        (0, 0) without input videos; None if the model is not known, or takes clips of any length.
+    """
+    if not isinstance(params, Params):
+        return None
+    shortest, longest = list[float](), list[float]()
+    for place in media_places(params):
+        if place.rule.kind != "video":
+            continue
+        known = facts[place.path].seconds if place.path in facts else None
+        if known is None and place.rule.seconds is None:
+            return None
+        least, most = place.rule.seconds or (0.0, 0.0)
+        shortest.append(max(least - SLACK_SECONDS, 0.0) if known is None else known)
+        longest.append(most + SLACK_SECONDS if known is None else known)
+    count = _counted(params) if shortest else None
+    return (sum(shortest), sum(longest)) if count is None else (count(shortest), count(longest))
+
+
+def _counted(params: AnyParams) -> Callable[[Sequence[float]], float] | None:
+    """Return how a model counts the lengths of its clips, if it has a way of its own."""
+    return cast("Callable[[Sequence[float]], float] | None", getattr(params, "billed_input_seconds", None))

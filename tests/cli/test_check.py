@@ -10,15 +10,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import ClassVar
 
+import attrs
 import pytest
 
+from evolink_async.budget.price_list import READ_ON
 from evolink_async.cli.commands.check import check
 from evolink_async.cli.output.terminal import Terminal
-from evolink_async.params import fields_of, registered_models
-from tests.cli.conftest import ROOT, dance, finish, spawn, write_jobs
+from evolink_async.emulator import faults
+from evolink_async.params import Length, Params, fields_of, registered_models, rule, unregister
+from tests.cli.conftest import QUICK, ROOT, dance, finish, spawn, submits, write_jobs
 from tests.footage import clip, image, sound
 from tests.servers import reply, serving
+
+
+def listed(low: object, high: object) -> dict[str, object]:
+    """A price of the list, as JSON."""
+    return {"low": low, "high": high, "source": "list", "as_of": READ_ON, "unknown": None}
 
 
 @pytest.fixture
@@ -65,7 +74,8 @@ def test_good_lines(cli, tmp_path):
     path = write_jobs(tmp_path, dance(1, video_urls=["file:clips/a.mp4"]), dance(2))
     ran = cli("check", path)
     assert ran.code == 0
-    assert ran.lines == [
+    *lines, total = ran.lines
+    assert lines == [
         {
             "line": 1,
             "custom_id": "shot-1",
@@ -73,10 +83,14 @@ def test_good_lines(cli, tmp_path):
             "ok": True,
             "faults": [],
             "billed_input_seconds": 4.0,
+            "recorded": None,
+            "credits": listed(9.0, 9.0),
         },
-        ran.lines[0] | {"line": 2, "custom_id": "shot-2", "billed_input_seconds": None},
+        lines[0] | {"line": 2, "custom_id": "shot-2", "billed_input_seconds": None},
     ]
-    assert "good lines: 2; 4 s of input are billed for 1; nothing was sent." in ran.err
+    assert total["estimate"]["credits"] == {"low": 18.0, "high": 18.0}
+    assert "good lines: 2; 4 s of input are billed for 1; nothing was bought." in ran.err
+    assert "Cost: 18 credits for 2 jobs; by the price list of 2026-10-10." in ran.err
 
 
 @pytest.mark.usefixtures("offline")
@@ -96,7 +110,7 @@ def test_bad_lines(cli, tmp_path):
     path = write_jobs(tmp_path, dance(1, video_urls=["file:long.mp4", "file:gone.mov"]), frame, "{", dance(4), dance(4))
     ran = cli("check", path)
     assert ran.code == 1
-    assert [(line["line"], line["ok"]) for line in ran.lines] == [
+    assert [(line["line"], line["ok"]) for line in ran.lines[:-1]] == [
         (1, False),
         (2, False),
         (3, False),
@@ -112,7 +126,7 @@ def test_bad_lines(cli, tmp_path):
     assert short == f"{tmp_path}/voice.mp3 must be 3 to 30 s long, not 2 @ audio_url"
     assert ran.lines[2]["custom_id"] is None
     assert ran.lines[4]["faults"] == ["'shot-4' is taken by line 4 @ custom_id"]
-    assert "bad lines: 4 of 5; nothing was sent." in ran.err
+    assert "bad lines: 4 of 5; nothing was bought." in ran.err
 
 
 def test_standard_input(tmp_path):
@@ -120,7 +134,7 @@ def test_standard_input(tmp_path):
     (tmp_path / "a.mp4").write_bytes(clip(3))
     line = json.dumps(dance(1, video_urls=["file:a.mp4"]))
     ran = finish(spawn("check", "-", cwd=tmp_path, stdin=-1), line)
-    assert (ran.code, [each["ok"] for each in ran.lines]) == (0, [True])
+    assert (ran.code, [each["ok"] for each in ran.lines[:-1]]) == (0, [True])
 
 
 WITHOUT_LIBRARIES = """
@@ -182,7 +196,10 @@ def test_a_person_sees_a_table(capsys, tmp_path):
     assert rows[1].split() == ["1", "shot-1", "4", "s"]
     assert rows[2].split()[0] == "3"
     assert "must be 2 to 10, not 99 @ duration" in rows[2]
-    assert len(rows) == 3
+    assert rows[3].split() == ["what", "jobs", "each", "credits", "source"]
+    words = " ".join(" ".join(rows[4:]).split())
+    assert "wan2.6-reference-video-flash" in words
+    assert "the price list of" in words
 
 
 def test_a_missing_file_of_jobs(cli, tmp_path):
@@ -295,3 +312,106 @@ def test_any_line_is_judged(cli, tmp_path, seed):
     ran = cli("check", write_jobs(tmp_path, *lines))
     assert [row["line"] for row in ran.lines] == list(range(1, 501))
     assert all(row["ok"] != bool(row["faults"]) for row in ran.lines)
+
+
+# --- what the jobs cost
+
+
+@pytest.fixture
+def film() -> Iterator[str]:
+    """A model that no price is known of."""
+
+    @attrs.frozen(kw_only=True)
+    class Film(Params):
+        """A model that the price list does not have."""
+
+        model: ClassVar[str] = "film-9"
+        prompt: str = attrs.field(metadata=rule(Length(100)))
+
+    yield Film.model
+    unregister(Film.model)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_length_behind_a_link_gives_a_range(cli, film, tmp_path):
+    """Up to 5 s of input are billed: both ends are told. What no source prices is named, and not taken for nothing."""
+    path = write_jobs(
+        tmp_path,
+        dance(1, duration=10, generate_audio=True),
+        {"custom_id": "film", "model": film, "prompt": "x"},
+    )
+    ran = cli("check", path)
+    first, second, total = ran.lines
+    low, high = 2.38 * (10 + 1.94), 2.38 * (10 + 5)
+    assert first["credits"] == listed(pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert second["credits"]["low"] is None
+    assert film in second["credits"]["unknown"]
+    assert total["estimate"]["credits"] == {"low": first["credits"]["low"], "high": None}
+    [unknown] = total["estimate"]["unknown"]
+    assert (unknown["price_class"], unknown["jobs"]) == (film, 1)
+    assert "Cost: at least 28.42 credits for 2 jobs; the price of 1 is not known" in ran.err
+
+
+def test_the_journal_knows_jobs_and_prices(service, cli, tmp_path):
+    """With --journal a job that was bought costs nothing, and one like it costs what the service named."""
+    frame = {"image_urls": ["https://example.com/a.png"], "video_urls": None, "model": "wan2.6-image-to-video-flash"}
+    journal = tmp_path / "films" / "jobs.journal.db"
+    assert cli("run", write_jobs(tmp_path, dance(1, **frame)), "--out", tmp_path / "films", *QUICK).code == 0
+    bought = submits(service)
+    path = write_jobs(tmp_path, dance(1, **frame), dance(2, **frame), dance(1, **frame) | {"custom_id": "other"})
+    ran = cli("check", path, "--journal", journal)
+    first, second, third, total = ran.lines
+    assert (first["recorded"], first["credits"]) == ("ended", None)
+    learned = {"low": 6.0, "high": 6.0, "source": "learned", "as_of": None, "unknown": None}
+    assert [second["credits"], third["credits"]] == [learned, learned]
+    assert (total["estimate"]["ended"], total["estimate"]["jobs"]) == (1, 2)
+    assert "Cost: 12 credits for 2 jobs; by learned prices (not bought again: 1 ended before)." in ran.err
+    assert submits(service) == bought
+
+
+def test_a_key_of_other_parameters_is_named(service, cli, tmp_path):
+    """A job that `run` would refuse, because its key is taken, is counted apart."""
+    assert cli("run", write_jobs(tmp_path, dance(1)), "--out", tmp_path / "films", *QUICK).code == 0
+    ran = cli("check", write_jobs(tmp_path, dance(1, prompt="Else")), "--journal", tmp_path / "films/jobs.journal.db")
+    assert ran.lines[0]["recorded"] == "conflict"
+    assert "Cost: nothing, as no job would be bought" in ran.err
+
+
+def test_a_journal_that_does_not_exist(cli, tmp_path):
+    """Is a wrong name: it must not look like a journal that has learned nothing."""
+    ran = cli("check", write_jobs(tmp_path, dance(1)), "--journal", tmp_path / "none.db")
+    assert ran.code == 2
+    assert "there is no journal" in ran.err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_online_in_a_process_of_its_own(service, tmp_path):
+    """With --online the service's catalogue is asked, once and free of charge; nothing is submitted."""
+    ran = finish(spawn("check", write_jobs(tmp_path, dance(1), dance(2)), "--online"))
+    assert ran.code == 0
+    assert {line["credits"]["source"] for line in ran.lines[:-1]} == {"catalogue"}
+    assert [one.kind for one in service.received] == ["prices"]
+    assert "by the service's catalogue of 2026-10-10." in ran.err
+
+
+def test_online_without_an_answer(service, cli, tmp_path):
+    """A catalogue that does not answer changes nothing but the source."""
+    service.faults.on("prices", faults.ALWAYS, faults.HTML_200)
+    ran = cli("check", write_jobs(tmp_path, dance(1)), "--online")
+    assert ran.code == 0
+    assert ran.lines[0]["credits"]["source"] == "list"
+
+
+def test_online_needs_a_key(cli, tmp_path):
+    """And says so."""
+    ran = cli("check", write_jobs(tmp_path, dance(1)), "--online")
+    assert ran.code == 2
+    assert "no API key" in ran.err
+
+
+def test_a_run_tells_how_its_budget_stands(service, cli, tmp_path):
+    """After a run with a budget, what was spent, what is held and what is left."""
+    ran = cli("run", write_jobs(tmp_path, dance(1)), "--out", tmp_path / "films", "--budget", 100, *QUICK)
+    assert ran.code == 0
+    assert "Budget: 9 spent, 0 held, 91 left." in ran.err
+    assert service.ledger.charged == 9

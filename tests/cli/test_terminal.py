@@ -141,6 +141,16 @@ def test_a_single_failure_is_not_told(moments):
     assert lines_told(*((some, at) for at in moments), (None, 6.0)) == [None] * (len(moments) + 1)
 
 
+def test_draw_a_budget():
+    """With a budget there is one more line, for what is spent, held and left."""
+    told = io.StringIO()
+    console = Console(file=told, width=80, force_terminal=True, color_system=None)
+    stats = Stats(credits_left=-1.5, credits_held=23.8, credits_spent=77.7)
+    console.print(draw(Progress(total=10, ended=5, seconds=1, stats=stats)))
+    assert "budget: 77.7 spent, 23.8 held, -1.5 left" in told.getvalue()
+    assert len(told.getvalue().splitlines()) == 6
+
+
 def test_nothing_a_terminal_obeys():
     """Escape sequences and markup in a message are shown, not obeyed."""
     text = plain("\x1b[31mred\x07 [bold]x[/]").plain

@@ -53,14 +53,15 @@ def fail_first(emulator: Emulator, count: int, code: str = "service_error") -> N
 async def test_a_passing_failure_is_bought_anew(emulator, journal, code):
     """One outcome comes, of the last task; it names the earlier ones, and the journal too."""
     fail_first(emulator, 2, code)
-    said = []
+    said: list[ev.Event] = []
     async with open_pool(emulator, journal=journal, retry=policy(2), observer=said.append) as pool:
         [done] = [as_completed(outcome) async for outcome in pool.run(jobs(1))]
         first, second, third = emulator.tasks
         assert (done.task_id, done.earlier_tasks) == (third, (first, second))
         assert as_completed(await pool.find("shot-1")).earlier_tasks == (first, second)
         assert (pool.stats().completed, pool.stats().failed) == (1, 0)
-    assert [event.outcome.task_id for event in said if isinstance(event, JobEnded)] == [third]
+    ends = [event.outcome for event in said if isinstance(event, JobEnded)]
+    assert [as_completed(end).task_id for end in ends] == [third]
     assert len(set(emulator.ledger.tasks_by_key)) == 3, "each is a purchase of its own"
 
 

@@ -32,7 +32,7 @@ DOORS = {
     "jobs": "errors json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
     "client": "concurrency errors events settings task version wire",
-    "budget": "errors jobs json_text",
+    "budget": "errors jobs json_text wire",
     "purchases": "errors jobs",
     "journal": "budget concurrency errors jobs json_text media params purchases task wire",
     "polling": "concurrency errors events settings task",
@@ -43,8 +43,8 @@ DOORS = {
     "settings submitting task uploads urls wire",
     "telemetry": "errors events extras jobs version",
     "emulator": "client extras params settings",
-    "cli": "client downloads early_exit errors events extras jobs journal json_text media models params pool settings "
-    "task uploads version wire",
+    "cli": "budget client downloads early_exit errors events extras jobs journal json_text media models params pool "
+    "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import assert_never, assert_type
 
 import evolink_async as ev
+from evolink_async.budget import Estimate
 from evolink_async.errors import EvolinkError
 from evolink_async.jobs import Outcome
 from evolink_async.media import Upload
 from evolink_async.params import AnyParams
 from evolink_async.pool import OutcomeStream, SnapshotStream, Stats, UrlStream
 from evolink_async.task import Snapshot, TaskFailure
-from evolink_async.wire import Credits
+from evolink_async.wire import Credits, PriceRules
 
 URL = "https://example.com/a.mp4"
 
@@ -66,6 +67,9 @@ async def many() -> None:
         await pool.upload(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(pool.unfinished(), tuple[ev.Accepted | ev.Unknown, ...])
         assert_type(pool.stats(), Stats)
+        assert_type(pool.stats().credits_left, float | None)
+        assert_type(await pool.estimate([]), Estimate)
+        assert_type(await pool.prices(), PriceRules | None)
         assert_type(await pool.credits(), tuple[Credits, ...])
 
 

@@ -1,27 +1,33 @@
 """The command `check`: finds what is wrong with jobs and their files, before anything is paid for.
 
-Nothing is sent; without `--remote` no connection is made.
+Nothing is bought; without `--remote` and `--online` no connection is made.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import anyio
 import attrs
 
+from ...budget import Estimate, JobPrice, KnownPrices, PriceBasis, UnknownPrice, estimate, price_class_of, price_of
 from ...client import HttpOptions
 from ...downloads import ResultReader
 from ...errors import PreflightError
 from ...extras import how_to_install
 from ...jobs import Job
 from ...media import MediaFacts, missing_libraries
-from ...params import AnyParams, Params, local_media
-from ...uploads import Preflight, billed_input_seconds
+from ...params import AnyParams, Params, dump_params, local_media
+from ...uploads import Preflight, billed_input_seconds, input_seconds
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs, Remark
 from ..inputs.jobs_file import read_jobs
+from ..inputs.known_prices import Recorded, check_journal, known_prices, recorded_jobs
+from ..inputs.service import Service
+from ..output.estimates import estimate_note, estimate_object, estimate_table, price_object
 from ..output.numbers import listed, number
 from ..output.remarks import grouped
 from ..output.tables import MAX_ROWS, empty_table
@@ -41,6 +47,10 @@ class CheckedLine:
         model: The model that the line asks for.
         faults: What is wrong with the line.
         billed: Seconds of input that are billed on top of the output; None if not known.
+        job: The job, with the digests of its files; None if something is wrong with it.
+        basis: What its price depends on.
+        recorded: What the journal knows of the job, so that it costs nothing more; None if it would be bought.
+        price: What it would cost, or why that is not known.
     """
 
     line: int
@@ -48,32 +58,54 @@ class CheckedLine:
     model: str | None = None
     faults: tuple[str, ...] = ()
     billed: float | None = None
+    job: Job | None = None
+    basis: PriceBasis | None = None
+    recorded: Recorded | None = None
+    price: JobPrice | UnknownPrice | None = None
 
 
-def check(source: str, terminal: Terminal, *, reads_links: bool, allows_private: bool) -> int:
-    """Check a jobs file and the files it names; return the exit code.
+def check(
+    source: str,
+    terminal: Terminal,
+    *,
+    reads_links: bool,
+    allows_private: bool,
+    journal: Path | None = None,
+    service: Service | None = None,
+) -> int:
+    """Check a jobs file and the files it names, and estimate what its jobs cost; return the exit code.
 
     Args:
         source: The jobs file, "-" for standard input.
         terminal: Where the result is printed.
         reads_links: Read the first mebibyte behind each URL too.
         allows_private: Read from plain http and private addresses too.
+        journal: Journal file that knows prices, and which jobs were bought before; None for none.
+        service: Whose price catalogue is asked for; None for no connection.
 
     Raises:
-        ConfigurationError: The jobs file cannot be read.
+        ConfigurationError: The jobs file or the journal cannot be read, or there is no API key for `service`.
+        JournalError: The file is no journal, or cannot be read.
     """
+    check_journal(journal)
     parsed = read_jobs(source)
     options = HttpOptions(allow_private_results=allows_private) if reads_links else None
-    checked = asyncio.run(_check_lines(parsed, options))
+    checked, total = asyncio.run(_check_all(parsed, options, journal, service))
     _note_missing(parsed, terminal, reads_links=reads_links)
     if terminal.shows_tables:
         _show(checked, terminal)
+        if total.jobs:
+            terminal.say(estimate_table(total))
     else:
         for one in checked:
             terminal.json_line(checked_object(one))
+        if any(one.job for one in checked):
+            terminal.json_line({"estimate": estimate_object(total)})
     for remark in grouped(parsed.notes):
         terminal.note(f"note: {remark}")
     terminal.note(_summary(checked))
+    if any(one.job for one in checked):
+        terminal.note(estimate_note(total))
     return FAILED if any(one.faults for one in checked) else OK
 
 
@@ -85,6 +117,33 @@ def _note_missing(parsed: ParsedJobs, terminal: Terminal, *, reads_links: bool) 
     ):
         what = "lengths, pixels and pages of files are not checked in full"
         terminal.note(f"note: {what} without {', '.join(missing)}; {how_to_install('media')}")
+
+
+async def _check_all(
+    parsed: ParsedJobs, options: HttpOptions | None, journal: Path | None, service: Service | None
+) -> tuple[list[CheckedLine], Estimate]:
+    """Check every line, then price the good ones."""
+    prices = await known_prices(journal, service)
+    checked = await _check_lines(parsed, options)
+    recorded = await recorded_jobs(journal, [one.job for one in checked if one.job is not None])
+    priced = [_priced(one, recorded, prices) for one in checked]
+    counts = Counter(one.basis for one in priced if one.price is not None and one.basis is not None)
+    standing = Counter(one.recorded for one in priced if one.recorded is not None)
+    free = Estimate(
+        ended=standing["ended"],
+        under_way=standing["under way"],
+        in_doubt=standing["in doubt"],
+        refused=standing["conflict"],
+    )
+    return priced, estimate(counts, prices, free)
+
+
+def _priced(line: CheckedLine, recorded: Mapping[str, Recorded], prices: KnownPrices) -> CheckedLine:
+    if line.job is None or line.basis is None:
+        return line
+    if line.job.key in recorded:
+        return attrs.evolve(line, recorded=recorded[line.job.key])
+    return attrs.evolve(line, price=price_of(line.basis, prices))
 
 
 async def _check_lines(parsed: ParsedJobs, options: HttpOptions | None) -> list[CheckedLine]:
@@ -116,15 +175,23 @@ async def _check_job(job: Job, number: int, preflight: Preflight, result_reader:
     line = CheckedLine(line=number, key=job.key, model=job.params.model)
     try:
         facts = await _facts(job.params, preflight, result_reader)
+        params = await preflight.with_digests(job.params)
     except PreflightError as error:
         return attrs.evolve(line, faults=tuple(map(str, error.faults)))
-    return attrs.evolve(line, billed=billed_input_seconds(job.params, facts))
+    billed, basis = billed_input_seconds(params, facts), _basis(params, facts, preflight)
+    return attrs.evolve(line, billed=billed, job=Job(job.key, params), basis=basis)
 
 
 async def _check_bad_line(remark: Remark, preflight: Preflight) -> CheckedLine:
     """Check the files of a line whose fields are bad already: one correction is enough for both."""
     line = CheckedLine(line=remark.line, key=remark.key, model=remark.model, faults=remark.faults)
     return attrs.evolve(line, faults=(*line.faults, *map(str, await preflight.faults(remark.files))))
+
+
+def _basis(params: AnyParams, facts: Mapping[str, MediaFacts], preflight: Preflight) -> PriceBasis:
+    """Return what the price of a job depends on. A run knows the lengths of local files only: so go learned prices."""
+    billed = billed_input_seconds(params, preflight.facts_of(params)) if local_media(params) else None
+    return PriceBasis(price_class_of(dump_params(params), billed), input_seconds(params, facts))
 
 
 async def _facts(
@@ -144,6 +211,8 @@ def checked_object(checked: CheckedLine) -> dict[str, object]:
         "ok": not checked.faults,
         "faults": list(checked.faults),
         "billed_input_seconds": checked.billed,
+        "recorded": checked.recorded,
+        "credits": None if checked.price is None else price_object(checked.price),
     }
 
 
@@ -172,4 +241,4 @@ def _summary(checked: list[CheckedLine]) -> str:
     billed = [one.billed for one in checked if one.billed is not None]
     words = f"bad lines: {bad} of {len(checked)}" if bad else f"good lines: {len(checked)}"
     seconds = f"; {number(sum(billed))} s of input are billed for {len(billed)}" if billed else ""
-    return f"{words}{seconds}; nothing was sent."
+    return f"{words}{seconds}; nothing was bought."

@@ -70,7 +70,7 @@ class Progress:
 
 
 def draw(progress: Progress) -> RenderableType:
-    """Return the display: five lines, at most 80 columns wide, and one more while the service accepts nothing."""
+    """Return the display: five lines, at most 80 columns wide; one more with a budget, and in an outage."""
     stats = progress.stats
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
@@ -88,6 +88,8 @@ def draw(progress: Progress) -> RenderableType:
         f"requests: {stats.submits} submits, {stats.status_requests} status requests ({stats.looks} polls)", style="dim"
     )
     lines: list[RenderableType] = [bar, states, costs, requests]
+    if (budget := budget_line(stats)) is not None:
+        lines.append(Text(budget))
     if stats.trouble is not None:
         lines.append(plain(sentence_about(stats.trouble)))
     return Group(*lines)
@@ -95,6 +97,14 @@ def draw(progress: Progress) -> RenderableType:
 
 def _files(stats: Stats) -> str:
     return f"{stats.uploading} up, {stats.downloading} down"
+
+
+def budget_line(stats: Stats) -> str | None:
+    """Return how the budget stands, in words; None without a budget."""
+    if stats.credits_left is None:
+        return None
+    spent, held, left = map(number, (stats.credits_spent, stats.credits_held, stats.credits_left))
+    return f"budget: {spent} spent, {held} held, {left} left"
 
 
 class ProgressDisplay:

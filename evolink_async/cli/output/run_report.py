@@ -12,6 +12,7 @@ from ...jobs import Failed, Unknown
 from ..running.run_result import RunResult
 from .numbers import number
 from .problems import tell_problem
+from .progress_display import budget_line
 from .terminal import Terminal
 
 
@@ -56,6 +57,8 @@ def _report_open_jobs(result: RunResult, terminal: Terminal) -> None:
 
 
 def _report_budget(result: RunResult, terminal: Terminal) -> None:
+    if (line := budget_line(result.stats)) is not None:
+        terminal.note(f"{line[:1].upper()}{line[1:]}.")
     refusals = [one.error for one in result.outcomes if isinstance(one, Failed) and isinstance(one.error, BudgetError)]
     if not refusals:
         return

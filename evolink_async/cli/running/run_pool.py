@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 
 from ...errors import JournalError, OutageError
 from ...jobs import Accepted, Outcome, Unknown
-from ...pool import OutcomeStream, SessionPool
+from ...pool import OutcomeStream, SessionPool, Stats
 from ..output.outcomes import is_of_outage, is_withdrawn
 from ..output.problems import Problems
 from ..output.progress_display import ProgressDisplay
@@ -65,7 +65,7 @@ async def run_pool(
         except (asyncio.CancelledError, OSError, OutageError) as error:
             run.stopped_by = error
     run.problems.tell_others()
-    return run.result(_unfinished(pool, terminal), display.seconds)
+    return run.result(_unfinished(pool, terminal), pool.stats(), display.seconds)
 
 
 class _Run:
@@ -102,11 +102,12 @@ class _Run:
             f"{why}: no more jobs are sent; those in flight are waited for and saved. Ctrl-C again stops at once."
         )
 
-    def result(self, unfinished: Sequence[Accepted | Unknown], seconds: float) -> RunResult:
+    def result(self, unfinished: Sequence[Accepted | Unknown], stats: Stats, seconds: float) -> RunResult:
         """Return how the run ended.
 
         Args:
             unfinished: The jobs that the pool leaves unfinished.
+            stats: The figures of the pool at its end.
             seconds: How long the run took.
         """
         # A job in doubt stays unfinished in the journal, though it was reported.
@@ -120,6 +121,7 @@ class _Run:
             drained=self._has_drained,
             open_tasks={job.key: job.task_id for job in left if isinstance(job, Accepted)},
             in_doubt=tuple(job for job in left if isinstance(job, Unknown)),
+            stats=stats,
         )
 
 

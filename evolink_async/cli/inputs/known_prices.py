@@ -1,0 +1,81 @@
+"""The prices that `check` computes with, and the jobs that a journal knows already.
+
+What a job costs by them is decided in `budget`. A journal is only read, so a run may be using it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ...budget import KnownPrices
+from ...errors import ConfigurationError, JournalConflictError
+from ...jobs import Accepted, Job, Unknown
+from ...journal import Found
+from ...wire import PriceRules
+from .service import Service
+
+Recorded: TypeAlias = Literal["ended", "under way", "in doubt", "conflict"]
+"""Why a job is not bought: it has ended, goes on, may have been paid for, or has the key of another one."""
+
+_PAGE = 500
+
+
+def check_journal(journal: Path | None) -> None:
+    """Refuse a file that does not exist: a wrong name must not look like a journal that has learned nothing.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if journal is not None and not journal.is_file():
+        raise ConfigurationError(f"there is no journal {str(journal)!r}")
+
+
+async def known_prices(journal: Path | None, service: Service | None) -> KnownPrices:
+    """Return the prices that a journal has learned, and those that the service names.
+
+    Args:
+        journal: A journal file; None for none.
+        service: The service to ask, free of charge; None for none. If it does not answer, its prices are not known.
+
+    Raises:
+        ConfigurationError: There is no API key.
+        JournalError: The file is no journal, or cannot be read.
+    """
+    learned: Mapping[str, float] = {}
+    if journal is not None:
+        from ...journal.sqlite import SqliteJournal
+
+        learned = (await SqliteJournal(journal).ledger()).prices
+    return KnownPrices(learned=learned, catalogue=None if service is None else await _catalogue(service))
+
+
+async def _catalogue(service: Service) -> PriceRules | None:
+    async with service.pool() as pool:
+        return await pool.prices()
+
+
+async def recorded_jobs(journal: Path | None, jobs: Sequence[Job]) -> dict[str, Recorded]:
+    """Return which jobs a journal knows, by their keys.
+
+    Raises:
+        JournalError: The file is no journal, or cannot be read.
+    """
+    if journal is None:
+        return {}
+    from ...journal.sqlite import SqliteJournal
+
+    book, found = SqliteJournal(journal), dict[str, Recorded]()
+    for start in range(0, len(jobs), _PAGE):
+        known = await book.known(jobs[start : start + _PAGE])
+        found.update((key, _recorded(each)) for key, each in known.items())
+    return found
+
+
+def _recorded(found: Found) -> Recorded:
+    if isinstance(found, JournalConflictError):
+        return "conflict"
+    if isinstance(found.standing, Unknown):
+        return "in doubt"
+    return "under way" if isinstance(found.standing, Accepted) else "ended"
