@@ -83,6 +83,7 @@ class EmulatorArguments(TypedDict, total=False):
     failure_share: float
     latency: float
     batch: bool
+    prices: bool
     idempotency: bool
     allow_private_callbacks: bool
     host: str
