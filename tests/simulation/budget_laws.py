@@ -117,7 +117,8 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _C
         if isinstance(entry, Posted):
             # Only the first POST of a purchase waits for an admission.
             for task in of_purchase.get((entry.process, entry.purchase), []):
-                highest = (_ceiling(named, task.price_class, until) for until in (entry.at - slack, entry.at))
+                of_class = {task.price_class: named[task.price_class]} if bound else named
+                highest = (_ceiling(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
                 ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))

@@ -190,11 +190,13 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
     before, after, settled = dict[str, Told](), dict[str, Told](), money_laws.settled_jobs(history)
     buyers = {step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Generate | steps.Submit)}
     ends = set[str]()
+    hows = {entry.call: entry.how for entry in history.trace.of(Finished)}
     for told in history.trace.of(Told):
         if told.error == "TaskNotFoundError" and told.task in ends and history.script.journal == "file":
             yield Violation(law, "not found, though its end is in the journal", f"{told}")
         ends |= {told.task} if told.kind == "completed" and told.call in buyers else set()
-        if told.call == "again":
+        is_stopped = told.error == "ConfigurationError" and "tracer" in hows.get(told.call, "")
+        if told.call == "again" and not is_stopped:
             after[told.job] = told
         elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in TASK_ERRORS):
             before[told.job] = told
@@ -258,7 +260,9 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
         for step in history.script.steps
         if isinstance(step, steps.Outage)
     )
-    if is_out or history.script.poll_trouble or traffic_laws.is_revoked(history, task.session):
+    # A task whose key is not known is asked of one key after the other.
+    is_refused = any(traffic_laws.is_revoked(history, number) for number in range(history.script.sessions))
+    if is_out or history.script.poll_trouble or is_refused:
         return True  # the service fails, or has asked to wait
     waited = float(told.text.partition("within ")[2].partition(" s")[0])
     wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]

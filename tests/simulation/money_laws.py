@@ -144,8 +144,10 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
     for entry in history.trace.entries:
         if isinstance(entry, Finished) and entry.call.startswith("settle "):
             settling[entry.call.split()[1]] -= 1
-        if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in over:
-            not_found[entry.job] = entry.task
+        # A task that is asked for by its id alone may have no job here.
+        if isinstance(entry, Said) and entry.error == "TaskNotFoundError":
+            if entry.job != entry.task and entry.task not in over:
+                not_found[entry.job] = entry.task
         elif isinstance(entry, Acted) and entry.text.startswith("Crash"):
             settling.clear()
             if history.script.journal == "memory":
