@@ -126,7 +126,8 @@ class MemoryJournal(MemoryQueries, OneOwner):
         """Keep the doubt until it is settled."""
         self._check_open()
         record = self._records.get(unknown.key)
-        if record is not None and record.task_id is None:
+        # A doubt that was not sent again is the same outcome.
+        if record is not None and record.task_id is None and record.is_sent:
             self._records[unknown.key] = record._replace(doubt=unknown, is_sent=False)
             self._kept.add(unknown)
 

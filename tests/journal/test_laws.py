@@ -283,6 +283,15 @@ async def test_a_doubt_is_an_outcome_until_it_is_settled(journal):
     assert second.number > first.number
 
 
+async def test_a_doubt_that_was_not_sent_again_is_the_same(journal):
+    """As when its key was closed while it waited."""
+    await lose(journal, "one")
+    [first] = await journal.untold()
+    await journal.mark_told([first.number])
+    await journal.doubted(doubt("one"))
+    assert await journal.untold() == []
+
+
 @pytest.mark.parametrize("how", ["resubmit", "sent again", "late answer"])
 async def test_a_doubt_that_goes_on_is_no_outcome(journal, how):
     """Whether it is bought again, sent again under its key, or answered late."""
