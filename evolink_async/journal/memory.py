@@ -29,7 +29,7 @@ from ..jobs import (
 from ..media import Upload
 from .claims import Claims, OneOwner
 from .conflicts import conflict
-from .entries import Found, Intent, Known, Untold, abandoned, end_of, in_doubt, log_late
+from .entries import Bought, Found, Intent, Known, Untold, abandoned, end_of, in_doubt, log_late
 from .kept_ends import KeptEnds
 from .kept_uploads import KeptUploads
 from .records import Record, Records
@@ -136,6 +136,10 @@ class MemoryJournal(OneOwner):
         """Return nothing: jobs that have ended are not kept."""
         return {}
 
+    async def purchases(self, idempotency_keys: Sequence[str]) -> dict[str, Bought]:
+        """Look through all jobs: of purchases that were answered, the pool knows."""
+        return dict(self._records.unanswered(set(idempotency_keys)))
+
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs in the order in which they were sent."""
         found = (self._records[key].standing(key) for key in self._records)
@@ -153,11 +157,7 @@ class MemoryJournal(OneOwner):
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
         self._kept.drop(intent.key)
-        # An earlier doubt stays until the service accepts: a second send does not resolve the first.
-        doubt = before.doubt if before is not None else None
-        self._records[intent.key] = Record(
-            intent.digest, intent.session, intent.idempotency_key, intent.model, intent.body, doubt, is_sent=True
-        )
+        self._records[intent.key] = Record.sent(intent, before, time.time())
 
     async def refused(self, key: str) -> None:
         """Drop the job, so that it may be sent again under the same key."""
@@ -187,6 +187,7 @@ class MemoryJournal(OneOwner):
             estimated_seconds=snapshot.estimated_seconds,
             credits_reserved=snapshot.credits_reserved,
             is_sent=False,
+            sent_at=0.0,
         )
         self._keys[accepted.task_id] = key
 
@@ -200,8 +201,8 @@ class MemoryJournal(OneOwner):
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Look through all jobs: late answers are rare."""
-        key = next((key for key in self._records if self._records[key].is_unanswered(idempotency_key)), None)
-        if task_id not in self._keys and key is not None:
+        key = next((bought.key for _, bought in self._records.unanswered({idempotency_key})), None)
+        if task_id not in self._keys and not self._kept.has_task(task_id) and key is not None:
             record = self._records[key]
             doubt = record.doubt or in_doubt(key, sent_at=time.time())
             self._accept(key, record, doubt.found(task_id))

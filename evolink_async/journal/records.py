@@ -5,12 +5,12 @@ When a record changes is decided in `memory`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, Self
 
 from ..jobs import Accepted, Unknown
 from ..task import Snapshot, TaskState
-from .entries import in_doubt
+from .entries import Bought, Intent, in_doubt
 
 
 class Record(NamedTuple):
@@ -27,6 +27,7 @@ class Record(NamedTuple):
         accepted_at, estimated_seconds, credits_reserved: From the answer to the submit.
         has_ended: Whether the task has ended.
         is_sent: Whether an answer is awaited.
+        sent_at: Unix seconds of the first send of the purchase; 0 once the task is known.
     """
 
     digest: str
@@ -41,6 +42,23 @@ class Record(NamedTuple):
     credits_reserved: float | None = None
     has_ended: bool = False
     is_sent: bool = False
+    sent_at: float = 0.0
+
+    @classmethod
+    def sent(cls, intent: Intent, before: Record | None, now: float) -> Self:
+        """Return the record of a job that is sent now; `before` is its record so far."""
+        is_again = before is not None and before.idempotency_key == intent.idempotency_key
+        return cls(
+            intent.digest,
+            intent.session,
+            intent.idempotency_key,
+            intent.model,
+            intent.body,
+            # An earlier doubt stays until the service accepts: a second send does not resolve the first.
+            before.doubt if before is not None else None,
+            is_sent=True,
+            sent_at=before.sent_at if before is not None and is_again else now,
+        )
 
     def standing(self, key: str) -> Accepted | Unknown | None:
         """Return the state of the job; None while its first answer is awaited."""
@@ -65,10 +83,6 @@ class Record(NamedTuple):
     def is_in_doubt(self) -> bool:
         """Whether nobody awaits an answer, and a task may exist that is not known."""
         return self.doubt is not None and self.task_id is None and not self.is_sent
-
-    def is_unanswered(self, idempotency_key: str) -> bool:
-        """Whether it is this purchase, and its task is not known."""
-        return self.task_id is None and self.idempotency_key == idempotency_key
 
 
 # Records are stored as plain tuples. With 100,000 jobs, the garbage collector would walk all objects at each full
@@ -96,3 +110,12 @@ class Records:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)
+
+    def unanswered(self, idempotency_keys: Collection[str]) -> Iterator[tuple[str, Bought]]:
+        """Yield those of some purchases whose tasks are not known. All jobs are looked through."""
+        for key in self._kept:
+            record = self[key]
+            if record.task_id is None and record.idempotency_key in idempotency_keys:
+                model, sent_at = record.model or "", record.sent_at
+                bought = Bought(key=key, model=model, sent_at=sent_at, is_latest=True, is_unanswered=True)
+                yield record.idempotency_key, bought

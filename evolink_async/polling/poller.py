@@ -29,6 +29,11 @@ from .watchlist import Watchlist
 BURST = 0.1
 """Seconds of unused request budget that may be spent at once."""
 
+CALLS_LOST = (
+    "tasks end without their callback, so they are polled as if there were none, until one arrives: check that the "
+    "service reaches the public URL of the callbacks"
+)
+
 _log = logging.getLogger("evolink_async")
 
 
@@ -160,7 +165,9 @@ class Poller:
             self._report_batches_off(str(queue.route.off))
         if queue.outage.is_outage and not was_out:
             self._report(f"status requests fail, so one at a time is sent until one is answered; last: {seen}")
-        if self.tasks.update_pressure():
+        if are_calls_lost := self.tasks.calls.were_lost(self._clock()):
+            self._report(CALLS_LOST)
+        if self.tasks.update_pressure() or are_calls_lost:
             self._must_replan.set()
 
     async def _send(self, entries: list[WatchedTask], now: float) -> PollAnswer:

@@ -20,6 +20,7 @@ from ..events import Emit
 from ..jobs import Completed, Failed, Unknown
 from ..journal import Journal
 from ..polling import Poller, Watchlist
+from ..purchases import ExpectedCalls
 from ..settings import Limits
 from ..submitting import SendLoop, Submitter
 from ..task import Snapshot
@@ -51,6 +52,7 @@ class Engine:
         emit: Told what happens.
         ends: What the ends of jobs change.
         task_waits: Everybody who waits for a task by its id.
+        calls: The tasks that the service calls back for.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
     """
@@ -71,6 +73,7 @@ class Engine:
     emit: Emit | None
     ends: Ends
     task_waits: TaskWaits
+    calls: ExpectedCalls
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)

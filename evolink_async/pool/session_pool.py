@@ -22,6 +22,7 @@ from ..uploads import Source
 from ..wire import Credits
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
+from .callbacks import Callbacks
 from .conclusion import closed
 from .engine import Engine
 from .existing_tasks import ExistingTasks
@@ -54,6 +55,7 @@ class SessionPool(ExistingTasks):
             being submitted when the process died is `Unknown`. Default: memory, which lasts as long as the process.
         budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
             as `Failed` with a `BudgetError`.
+        callbacks: A `evolink_async.callbacks.CallbackReceiver`, for polls that are few and come soon after an end.
         observer: Called with every event, see `evolink_async.events`; `evolink_async.telemetry` has ready-made ones.
         http: Time-outs, proxies, size limits.
 
@@ -78,6 +80,7 @@ class SessionPool(ExistingTasks):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         journal: str | Path | Journal | None = None,
         budget: Budget | None = None,
+        callbacks: Callbacks | None = None,
         observer: Observer | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
@@ -92,6 +95,7 @@ class SessionPool(ExistingTasks):
             retry=retry,
             http=http,
             budget=budget,
+            callbacks=callbacks,
             observer=observer,
         )
 
@@ -213,9 +217,7 @@ class SessionPool(ExistingTasks):
             ConfigurationError: The pool is not open in this event loop.
         """
         taken = await self._submit(params, key)
-        if isinstance(taken, Accepted):
-            return taken
-        return taken.as_accepted()
+        return taken if isinstance(taken, Accepted) else taken.as_accepted()
 
     async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
         engine = self._open_engine()

@@ -21,6 +21,7 @@ from tests.shape.house import EDGES, MODULES, PACKAGE, ROOT, Module
 
 PUBLIC = {
     "",  # the package itself
+    "callbacks",
     "client",
     "downloads",
     "emulator",
