@@ -54,10 +54,10 @@ async def server(
     """Serve a route as long as the context lasts, and yield the port."""
     app = web.Application()
     app.add_routes([route])
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, shutdown_timeout=SHUTDOWN_SECONDS, ssl_context=ssl_context).start()
+        await web.TCPSite(runner, host, port, ssl_context=ssl_context).start()
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
