@@ -166,7 +166,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 def status_requests(emulator: Emulator) -> int:
     """How often the service was asked."""
-    return sum(request.kind in ("query", "batch") for request in emulator.received)
+    return sum(request.kind in ("poll", "batch") for request in emulator.received)
 
 
 async def test_forged_calls_change_nothing(serve, emulator, tmp_path: Path):
