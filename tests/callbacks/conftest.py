@@ -11,7 +11,7 @@ import pytest
 from evolink_async.callbacks import CallbackReceiver
 from evolink_async.emulator import Emulator
 from evolink_async.emulator.clock import HandClock
-from tests.callbacks.kit import in_fastapi, new_receiver
+from tests.callbacks.kit import Caller, in_fastapi, new_receiver
 from tests.kit import until
 
 
@@ -22,6 +22,7 @@ class Stage:
     receiver: CallbackReceiver
     emulator: Emulator
     clock: HandClock
+    caller: Caller
 
     async def end_all(self) -> None:
         """Let all tasks end, and wait until their callbacks have been answered."""
@@ -38,6 +39,8 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     """The receiver is a part of a FastAPI application."""
     receiver, clock = new_receiver(), HandClock(time.time())
-    async with in_fastapi(receiver) as port:
-        async with Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}") as emulator:
-            yield Stage(receiver, emulator, clock)
+    async with (
+        in_fastapi(receiver) as port,
+        Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}") as emulator,
+    ):
+        yield Stage(receiver, emulator, clock, Caller(port))

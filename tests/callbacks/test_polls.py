@@ -14,7 +14,7 @@ from evolink_async.callbacks import CallbackReceiver
 from evolink_async.callbacks.answers import Head
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.clock import HandClock
-from tests.callbacks.kit import SECRET, SERVERS, URL, Caller, new_receiver
+from tests.callbacks.kit import SECRET, SERVERS, URL, new_receiver
 from tests.footage import clip
 from tests.kit import FAST, as_completed, dance, jobs, open_pool, until
 
@@ -33,19 +33,20 @@ def callback_urls(emulator: Emulator) -> list[str | None]:
 async def test_a_callback_brings_the_poll_forward(server):
     """The end of each job is known at once, with at most two status requests a task."""
     receiver, clock = new_receiver(), HandClock(time.time())
-    async with SERVERS[server](receiver) as port:
-        async with Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}", failure_share=0.2) as emulator:
-            async with open_pool(emulator, callbacks=receiver, cadence=SELDOM) as pool:
-                run = pool.run(jobs(20))
-                reading = asyncio.create_task(anext(run))
-                await until(lambda: pool.stats().in_flight == 20)
-                assert pool.stats().looks == 0
-                clock.advance(10_000)
-                outcomes = [await reading, *[outcome async for outcome in run]]
-                assert pool.stats().status_requests <= 40
+    async with (
+        SERVERS[server](receiver) as port,
+        Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}", failure_share=0.2) as emulator,
+        open_pool(emulator, callbacks=receiver, cadence=SELDOM) as pool,
+    ):
+        run = pool.run(jobs(20))
+        reading = asyncio.create_task(anext(run))
+        await until(lambda: pool.stats().in_flight == 20)
+        assert pool.stats().looks == 0
+        clock.advance(10_000)
+        outcomes = [await reading, *[outcome async for outcome in run]]
+        assert pool.stats().status_requests <= 40
     assert {outcome.key for outcome in outcomes} == {f"shot-{number}" for number in range(1, 21)}
     assert {type(outcome) for outcome in outcomes} == {ev.Completed, ev.Failed}
-    assert all(outcome.timing.lag < 60 for outcome in outcomes if isinstance(outcome, ev.Completed))
 
 
 async def test_every_call_is_answered_before_the_work(stage):
@@ -87,25 +88,29 @@ async def test_a_callback_that_is_refused_comes_again(refused):
             return await super()._answer(head, pieces)
 
     receiver, clock = Shy(URL, SECRET), HandClock(time.time())
-    async with SERVERS["aiohttp"](receiver) as port:
-        async with Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}") as emulator:
-            async with open_pool(emulator, callbacks=receiver, cadence=SELDOM) as pool:
-                making = asyncio.create_task(pool.generate(dance()))
-                await until(lambda: pool.stats().in_flight == 1)
-                clock.advance(10_000)
-                while not making.done():
-                    clock.advance(0.5)
-                    await asyncio.sleep(0.001)
-                assert receiver.left == 0
-                assert (await making).url
-                assert pool.stats().status_requests == 1
+    async with (
+        SERVERS["aiohttp"](receiver) as port,
+        Emulator(clock=clock, callbacks_to=f"http://127.0.0.1:{port}") as emulator,
+        open_pool(emulator, callbacks=receiver, cadence=SELDOM) as pool,
+    ):
+        making = asyncio.create_task(pool.generate(dance()))
+        await until(lambda: pool.stats().in_flight == 1)
+        clock.advance(10_000)
+        while not making.done():
+            clock.advance(0.5)
+            await asyncio.sleep(0.001)
+        assert receiver.left == 0
+        assert (await making).url
+        assert pool.stats().status_requests == 1
 
 
 async def test_with_all_callbacks_lost_everything_is_found():
     """The polls are the safety net."""
-    async with Emulator(speed=1000, callbacks_to="http://127.0.0.1:9") as emulator:
-        async with open_pool(emulator, callbacks=new_receiver()) as pool:
-            outcomes = [outcome async for outcome in pool.run(jobs(100))]
+    async with (
+        Emulator(speed=1000, callbacks_to="http://127.0.0.1:9") as emulator,
+        open_pool(emulator, callbacks=new_receiver()) as pool,
+    ):
+        outcomes = [outcome async for outcome in pool.run(jobs(100))]
     assert {outcome.key for outcome in outcomes} == {f"shot-{number}" for number in range(1, 101)}
 
 
@@ -139,16 +144,13 @@ async def test_a_callback_after_a_restart(stage, tmp_path: Path):
         await pool.submit(dance(), key="shot-1")
     async with open_pool(stage.emulator, callbacks=stage.receiver, cadence=SELDOM, journal=path) as pool:
         waiting = asyncio.create_task(pool.wait(key="shot-1"))
-        await until(lambda: stage.status_requests == 1)
+        await until(lambda: pool.stats().in_flight == 1)
         await stage.end_all()
         assert (await waiting).url
         [url] = callback_urls(stage.emulator)
         assert url is not None
         before = stage.status_requests
-        take, token = stage.receiver._take, url.rpartition("/")[2]
-        assert await Caller(int(stage.emulator.callbacks_to.rpartition(":")[2])).call(url) == 204
-        assert take is not None
-        assert token not in repr(pool.unfinished())
+        assert await stage.caller.call(url) == 204
         assert stage.status_requests == before, "one that comes late changes nothing"
         assert isinstance(await pool.find("shot-1"), ev.Completed)
 
@@ -156,7 +158,7 @@ async def test_a_callback_after_a_restart(stage, tmp_path: Path):
 async def test_a_url_of_the_users_own_is_kept(stage):
     """Such a task is polled as usual, and so is a request without a class, which is sent unchanged."""
     own = "https://own.example.com/hook"
-    raw = ev.RawParams("wan2.6-reference-video", {name: value for name, value in ev.dump_params(dance(2)).items()})
+    raw = ev.RawParams("wan2.6-reference-video", ev.dump_params(dance(2)))
     async with open_pool(stage.emulator, callbacks=stage.receiver) as pool:
         await pool.submit(dance(1, callback_url=own))
         await pool.submit(raw)
