@@ -18,8 +18,8 @@ ROW_SHARE = 0.1
 # Source: the estimate in the examples of the vendor's pages.
 DEFAULT_ESTIMATE = 120.0
 """Seconds, for a task without an estimate."""
-# With callbacks that arrive, one task in ten is polled before its end. 0.99 would save few polls more, and find an end
-# whose callback is lost later by half.
+# With learned durations that vary by 35 %, 0.9 costs 0.2 polls a task and finds an end without its callback 52 s late
+# in the median; 0.99 costs 0.04 polls, and 114 s.
 SAFETY_SHARE = 0.9
 """Share of the tasks that have ended by the time at which one that has a callback is polled."""
 SAFETY_FACTOR = 10

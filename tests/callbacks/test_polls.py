@@ -14,6 +14,8 @@ from evolink_async.callbacks import CallbackReceiver
 from evolink_async.callbacks.answers import Head
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.clock import HandClock
+from evolink_async.events import PollingTrouble
+from evolink_async.polling import call_record
 from tests.callbacks.kit import SECRET, SERVERS, URL, new_receiver
 from tests.footage import clip
 from tests.kit import FAST, as_completed, dance, jobs, open_pool, until
@@ -104,14 +106,18 @@ async def test_a_callback_that_is_refused_comes_again(refused):
         assert pool.stats().status_requests == 1
 
 
-async def test_with_all_callbacks_lost_everything_is_found():
-    """The polls are the safety net."""
+async def test_with_all_callbacks_lost_everything_is_found(monkeypatch):
+    """The polls are the safety net, and the observer is told."""
+    monkeypatch.setattr(call_record, "CALL_GRACE", 0.0)
+    events: list[ev.Event] = []
     async with (
         Emulator(speed=1000, callbacks_to="http://127.0.0.1:9") as emulator,
-        open_pool(emulator, callbacks=new_receiver()) as pool,
+        open_pool(emulator, callbacks=new_receiver(), observer=events.append) as pool,
     ):
         outcomes = [outcome async for outcome in pool.run(jobs(100))]
     assert {outcome.key for outcome in outcomes} == {f"shot-{number}" for number in range(1, 101)}
+    [trouble] = [event for event in events if isinstance(event, PollingTrouble)]
+    assert "without their callback" in trouble.reason
 
 
 async def test_a_callback_that_comes_before_anybody_waits(stage):
