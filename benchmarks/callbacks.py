@@ -1,6 +1,7 @@
 """How late an end is noticed, and how often the service is asked, with callbacks: as they should be, and all lost.
 
-In real time, with the default cadence and short tasks: their calls come as closely as those of many more long ones.
+In real time, with tasks of 30 s in place of 120: their ends come four times as closely, so four times as many status
+requests a second are allowed. Otherwise the cadence is the default.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .vendor import KEY, vendor
 TASKS = 1000
 SECONDS = 30.0
 """Median duration of a task."""
+PER_SECOND = 80.0
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -58,7 +60,7 @@ async def _lived(*, batch: BatchMode, callbacks_to: str | None = None) -> Lived:
     async with receiver.serve("127.0.0.1", 0) as port:
         to = callbacks_to or f"http://127.0.0.1:{port}"
         with vendor(1.0, median_seconds=SECONDS, callbacks_to=to) as (url, ends):
-            limits, cadence = ev.Limits(in_flight=TASKS), ev.Cadence(batch=batch)
+            limits, cadence = ev.Limits(in_flight=TASKS), ev.Cadence(batch=batch, polls_per_second=PER_SECOND)
             async with ev.SessionPool(KEY, base_url=url, cadence=cadence, limits=limits, callbacks=receiver) as pool:
                 async with pool.run([ev.Job(str(number), shot(number)) for number in range(TASKS)]) as outcomes:
                     told = [outcome async for outcome in outcomes if isinstance(outcome, ev.Completed)]
