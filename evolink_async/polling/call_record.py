@@ -39,6 +39,13 @@ class CallRecord:
         ends = self._ends_without_call
         return len(ends) < LOST_CALLS or now - ends[-1] < CALL_GRACE
 
+    def longest(self, delay: float, max_interval: float) -> float:
+        """Return the delay of a poll that is planned in trust: while a callback is missing, not so long.
+
+        Otherwise no poll might come that finds out whether callbacks are lost.
+        """
+        return min(delay, max(CALL_GRACE, max_interval)) if self._ends_without_call else delay
+
     def were_lost(self, now: float) -> bool:
         """Whether callbacks are taken for lost since the last time this was asked."""
         before, self._was_trusted = self._was_trusted, self.is_trusted(now)

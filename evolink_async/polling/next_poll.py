@@ -84,7 +84,8 @@ class Pacing:
         """
         elapsed = now - entry.started_at
         if entry.awaits_call and self.calls.is_trusted(now):
-            return self.schedule.safety_look(entry.duration_class, elapsed, entry.estimated, self.pressure)
+            delay = self.schedule.safety_look(entry.duration_class, elapsed, entry.estimated, self.pressure)
+            return self.calls.longest(delay, self.cadence.max_interval * self.pressure)
         return self.schedule.next_look(
             entry.duration_class, elapsed, entry.estimated, new_progress, self.pressure, fill
         )

@@ -107,6 +107,18 @@ def test_after_three_ends_without_their_callback_tasks_are_polled_as_usual():
     assert not tasks.watchlist.calls.were_lost(tasks.now)
 
 
+def test_while_a_callback_is_missing_polls_are_not_far_off():
+    """So that it is found out whether more are missing."""
+    tasks = Tasks()
+    tasks.watch("a")
+    slow = tasks.watch("b")
+    tasks.poll("completed")
+    tasks.poll("processing")
+    assert slow.due - tasks.now <= 30
+    tasks.watchlist.calls.arrived()
+    assert tasks.watch("c").due - tasks.now > 60
+
+
 def test_polls_come_forward_when_callbacks_are_lost():
     """Those that were planned in trust."""
     tasks = Tasks()
