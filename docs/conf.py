@@ -39,6 +39,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"TracerProvider|MeterProvider"),
     # Aliases, as signatures write them. The text beside them says what they stand for.
     (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    # What wakes a stream of all outcomes.
+    (r"py:class", r"evolink_async\.concurrency\.signal\.Signal"),
     # Any parameters; and what reads result links, which users do not make.
     (r"py:class", r"evolink_async\.(params\.base\.P|downloads\.result_reader\.ResultReader)"),
     # What the price catalogue is made of.

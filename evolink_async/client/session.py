@@ -197,9 +197,10 @@ class Session:
         """Whether the service itself, and nothing on the way to it, answers a request that is free."""
         try:
             response = await self._transport.send(encode_credits())
-            decode_credits(response)
         except TransportError:
             return False
+        try:
+            decode_credits(response)
         except ReplyError:
             return response.status < 500 and not is_foreign(response)
         return 200 <= response.status < 300

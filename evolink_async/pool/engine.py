@@ -210,9 +210,10 @@ class Engine:
 
 def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
     """What first ended a task, without the groups that task groups put around it."""
-    crash = None if task.cancelled() else task.exception()
+    crash: BaseException | None = None if task.cancelled() else task.exception()
     while isinstance(crash, BaseExceptionGroup):
-        crash = crash.exceptions[0]
+        group: BaseExceptionGroup[BaseException] = crash
+        crash = group.exceptions[0]
     return crash
 
 
