@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from typing import cast
 
 import attrs
 
@@ -212,8 +213,7 @@ def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
     """What first ended a task, without the groups that task groups put around it."""
     crash: BaseException | None = None if task.cancelled() else task.exception()
     while isinstance(crash, BaseExceptionGroup):
-        group: BaseExceptionGroup[BaseException] = crash
-        crash = group.exceptions[0]
+        crash = cast("BaseExceptionGroup[BaseException]", crash).exceptions[0]
     return crash
 
 
