@@ -73,7 +73,7 @@ class OutageBrake:
     def __init__(
         self, policy: RetryPolicy, trials: int, *, has_answered: bool = False, what: str = "paid request"
     ) -> None:
-        self.is_open = True
+        self.is_open: bool = True
         self._policy = policy
         self._trials = trials
         self._what = what

@@ -81,9 +81,9 @@ class Session:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fingerprint = fingerprint
-        self.health = KeyHealth(policy)
+        self.health: KeyHealth = KeyHealth(policy)
         # Whether the address is right is for the brake of all keys to say.
-        self.brake = OutageBrake(policy, 1, has_answered=True)
+        self.brake: OutageBrake = OutageBrake(policy, 1, has_answered=True)
         self.busy = 0
         self.submitting = 0
         self._transport = transport

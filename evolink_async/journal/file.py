@@ -44,7 +44,7 @@ class JournalFile:
         self._connection = connection
         self._place = place
         self._identity = _identity(place)
-        self.epoch = _begin_epoch(connection)
+        self.epoch: int = _begin_epoch(connection)
 
     @classmethod
     def open(cls, path: str) -> Self:

@@ -30,7 +30,7 @@ class KeptEnds:
     """
 
     def __init__(self, most: int = MOST) -> None:
-        self.added = Signal()
+        self.added: Signal = Signal()
         self._most = most
         self._kept: dict[int, Outcome] = {}
         self._numbers: dict[str, int] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from ..concurrency import Signal
 from ..errors import JournalError
 from ..jobs import (
     Accepted,
@@ -35,7 +36,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         self._epoch = 0
         self._claims = Claims(0)
         self._late: set[str] = set()
-        self.ends = self._kept.added
+        self.ends: Signal = self._kept.added
 
     async def open(self) -> None:
         """Take hold of the journal.

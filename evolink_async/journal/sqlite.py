@@ -64,7 +64,7 @@ class SqliteJournal(RowQueries, OneOwner):
         # Once: the process may change its folder while the journal is open.
         super().__init__(str(Path(path).absolute()))
         self._claims: Claims | None = None
-        self.ends = Signal()
+        self.ends: Signal = Signal()
 
     async def open(self) -> None:
         """Lock the file, and set jobs to in doubt that a process was submitting when it ended."""

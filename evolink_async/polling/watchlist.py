@@ -51,7 +51,7 @@ class Watchlist:
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
         self.on_empty: Callable[[], None] = lambda: None
-        self.reports = TroubleReports()
+        self.reports: TroubleReports = TroubleReports()
         self.lags: Quantiles = Quantiles()
         self.calls: CallRecord = CallRecord()
         self._cadence = cadence

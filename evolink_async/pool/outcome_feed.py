@@ -49,7 +49,7 @@ class OutcomeFeed:
         self._failure: BaseException | None = None
         self._was_started = False
         self._abandoned: asyncio.Task[None] | None = None
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def start(self) -> None:
         """Begin to read and to watch, once.

@@ -81,8 +81,8 @@ class SendLoop:
         self._emit = emit
         self._brake = OutageBrake(policy, submits)
         circuits = CircuitBreakers(policy.refusals, policy.patience)
-        self.limits = KeyLimits(sessions, submits)
-        self.queue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
+        self.limits: KeyLimits = KeyLimits(sessions, submits)
+        self.queue: SubmitQueue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
         self._facts = ServiceFacts(self._brake, self.limits, circuits, emit)
         self.is_closing = False
         self.sends: int = 0

@@ -41,7 +41,7 @@ class ServiceFacts:
     """
 
     def __init__(self, brake: OutageBrake, limits: KeyLimits, circuits: CircuitBreakers, emit: Emit | None) -> None:
-        self.accepted_sent_at = float("-inf")
+        self.accepted_sent_at: float = float("-inf")
         self._brake = brake
         self._limits = limits
         self._circuits = circuits
