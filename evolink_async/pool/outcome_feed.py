@@ -80,10 +80,11 @@ class OutcomeFeed:
         """Return the next outcome. It is told again by a later process until `mark_told`."""
         return await self._ready.get()
 
-    async def mark_told(self, number: int) -> None:
+    async def mark_told(self, told: Untold) -> None:
         """Record durably that an outcome was told, and make room for another one."""
-        if number != NOT_RECORDED:
-            await self._engine.journal.mark_told((number,))
+        if told.number != NOT_RECORDED:
+            await self._engine.journal.mark_told((told.number,))
+            self._engine.journal.taken(told.outcome)
             self._room.release()
 
     async def _take_up(self) -> None:

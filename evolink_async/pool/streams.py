@@ -16,6 +16,7 @@ from typing import Generic, Self, TypeVar
 from ..concurrency import Channel
 from ..errors import EvolinkError
 from ..jobs import Completed, Outcome
+from ..journal import Untold
 from ..polling import Account, WatchedTask
 from ..task import Snapshot
 from .engine import Engine
@@ -107,14 +108,13 @@ class AllOutcomes(Stream[Outcome]):
     def __init__(self, feed: OutcomeFeed) -> None:
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._last: int | None = None
+        self._last: Untold | None = None
 
     async def __anext__(self) -> Outcome:
         self._feed.start()
         await self._mark_last()
-        untold = await self._feed.next()
-        self._last = untold.number
-        return untold.outcome
+        self._last = await self._feed.next()
+        return self._last.outcome
 
     async def __aenter__(self) -> Self:
         self._feed.start()
