@@ -13,7 +13,7 @@ from itertools import pairwise
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Finished, Posted, Said, Settled, Stood, Told
+from tests.simulation.trace import Acted, Answered, Finished, Posted, Reported, Said, Settled, Stood, Told
 from tests.simulation.vendor import LOOKALIKES, PASSING, Task
 from tests.simulation.violation import Violation
 
@@ -82,7 +82,7 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             # Who settles a doubt knows of it.
             ids.add(entry.how)
             doubted.add(entry.job)
-        elif isinstance(entry, Told):
+        elif isinstance(entry, Told | Reported):
             ids.add(entry.task)
             if entry.kind == "unknown":
                 doubted.add(entry.job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Posted, Settled, Told
+from tests.simulation.trace import Acted, Posted, Reported, Settled, Told
 
 TASK_ERRORS = ("TaskFailedError", "TaskCancelledError")
 """Errors that tell the end of a task."""
@@ -40,7 +40,7 @@ class Order:
                     killed = crashed.get(entry.process)
                     order.posts[entry.number] = place if killed is None else killed - 1
                     order.processes[entry.number] = entry.process
-                case Told() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
+                case Told() | Reported() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
                     order.ends.setdefault(entry.task, place)
                 case Acted() if entry.text.startswith("Settle"):
                     begun[entry.text.partition("job='")[2].partition("'")[0]] = place
