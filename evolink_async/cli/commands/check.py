@@ -25,7 +25,7 @@ from ...uploads import Preflight, billed_input_seconds
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs, Remark
 from ..inputs.jobs_file import read_jobs
-from ..inputs.known_prices import Recorded, basis_of, check_journal, known_prices, recorded_jobs
+from ..inputs.known_prices import Recorded, basis_of, check_journal, free_jobs, known_prices, recorded_jobs
 from ..inputs.service import Service
 from ..output.estimates import estimate_note, estimate_object, estimate_table, price_object
 from ..output.numbers import listed, number
@@ -136,13 +136,7 @@ async def _check_all(
     recorded = await recorded_jobs(journal, jobs, retry_failed=retry_failed)
     priced = [_priced(one, recorded, prices) for one in checked]
     counts = Counter(one.basis for one in priced if one.price is not None and one.basis is not None)
-    standing = Counter(one.recorded for one in priced if one.recorded is not None)
-    free = Estimate(
-        ended=standing["ended"],
-        under_way=standing["under way"],
-        in_doubt=standing["in doubt"],
-        refused=standing["conflict"],
-    )
+    free = free_jobs(one.recorded for one in priced if one.recorded is not None)
     return priced, estimate(counts, prices, free)
 
 

@@ -17,7 +17,7 @@ from ...json_text import Json
 from ...params import Params, ParamsWarning, load_params
 from ...uploads import Preflight
 from ..inputs.generate_options import GenerateOptions
-from ..inputs.known_prices import basis_of, known_prices, recorded_jobs
+from ..inputs.known_prices import basis_of, free_jobs, known_prices, recorded_jobs
 from ..inputs.local_emulator import EMULATOR_SPEED
 from ..output.estimates import estimate_note
 from ..output.terminal import Terminal
@@ -52,6 +52,7 @@ def generate(body: Mapping[str, Json], options: GenerateOptions, terminal: Termi
         timeout=options.timeout,
         journal=options.journal,
         tasks_outlive_run=not options.emulator,
+        retry_failed=options.retry_failed,
     )
     speed = EMULATOR_SPEED if options.emulator else None
     return run_to_end(plan, RunMeans(service=options.service(), emulator_speed=speed), terminal)
@@ -62,14 +63,8 @@ async def _prepared(params: Params, options: GenerateOptions) -> tuple[Job, Esti
     preflight = Preflight()
     params = await preflight.with_digests(params)
     job = Job(options.key, params) if options.key else KeyAssigner().job(params)
-    recorded = await recorded_jobs(options.journal, [job])
+    recorded = await recorded_jobs(options.journal, [job], retry_failed=options.retry_failed)
     if job.key in recorded:
-        standing = recorded[job.key]
-        return job, Estimate(
-            ended=standing == "ended",
-            under_way=standing == "under way",
-            in_doubt=standing == "in doubt",
-            refused=standing == "conflict",
-        )
+        return job, free_jobs(recorded.values())
     basis = basis_of(params, preflight.facts_of(params), preflight)
     return job, estimate(Counter((basis,)), await known_prices(options.journal, None), Estimate())

@@ -27,6 +27,7 @@ class GenerateOptions:
         emulator: Use a local emulator instead of EvoLink: no key, no cost.
         timeout: Seconds the task may take before it is given up; it goes on at the service.
         rebuy: Times the job is bought anew when its task fails for a passing reason; each is a purchase of its own.
+        retry_failed: Buy the job anew, once, if its task failed in an earlier run of the journal, for whatever reason.
         base_url: Address of the service.
         allow_private_results: Fetch the video from plain http and private addresses too.
         look_every: Seconds between polls, for services faster than EvoLink.
@@ -38,6 +39,7 @@ class GenerateOptions:
     emulator: Flag = False
     timeout: Positive | None = None
     rebuy: Whole = 0
+    retry_failed: Flag = False
     base_url: BaseUrl = None
     allow_private_results: PrivateResults = False
     look_every: LookEvery = None

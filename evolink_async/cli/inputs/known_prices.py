@@ -5,11 +5,12 @@ What a job costs by them is decided in `budget`. A journal is only read, so a ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ...budget import KnownPrices, PriceBasis, price_class_of
+from ...budget import Estimate, KnownPrices, PriceBasis, price_class_of
 from ...errors import ConfigurationError, JournalConflictError, TaskError
 from ...jobs import Accepted, Failed, Job, Unknown
 from ...journal import Found
@@ -95,6 +96,17 @@ def basis_of(params: AnyParams, facts: Mapping[str, MediaFacts], preflight: Pref
     """
     billed = billed_input_seconds(params, preflight.facts_of(params)) if local_media(params) else None
     return PriceBasis(price_class_of(dump_params(params), billed), input_seconds(params, facts))
+
+
+def free_jobs(recorded: Iterable[Recorded]) -> Estimate:
+    """Return the part of an estimate that is about jobs which the journal knows: they cost nothing."""
+    counts = Counter(recorded)
+    return Estimate(
+        ended=counts["ended"],
+        under_way=counts["under way"],
+        in_doubt=counts["in doubt"],
+        refused=counts["conflict"],
+    )
 
 
 def _is_failed_task(found: Found) -> bool:

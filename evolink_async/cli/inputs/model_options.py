@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import docstring_parser
 from cyclopts import Group, Parameter
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, ParamsError
 from ...json_text import Json
 from ...media import LocalMedia
-from ...params import ParamField, Params, fields_of
+from ...params import ParamField, Params, fields_of, load_params
 
 PANEL = Group("Parameters of the model", sort_key=1)
 """The part of the help with the options of the model; those that all models share come after it."""
@@ -126,9 +126,26 @@ def _is_url(text: str) -> bool:
 
 def example_of(cls: type[Params]) -> str:
     """Return a command that makes a video with a model: what it requires, and a folder."""
-    words = ["evolink-async generate", cls.model]
-    for field in fields_of(cls):
-        if field.required:
-            kind = field.media.kind if field.media is not None else None
-            words += [f"--{field.name.replace('_', '-')}", _FILES.get(kind or "", '"A cat playing piano"')]
-    return " ".join([*words, "--out films"])
+    required = {field.name: _example_value(field) for field in fields_of(cls) if field.required}
+    # Some models require one of several parameters, which only their rules between fields know.
+    more = [{field.name: _example_value(field)} for field in cls.media_fields if not field.required]
+    given = next((one for one in ({}, *more) if _is_valid(cls, required | one)), {})
+    words = [f"--{name.replace('_', '-')} {_as_words(value)}" for name, value in (required | given).items()]
+    return " ".join(["evolink-async generate", cls.model, *words, "--out films"])
+
+
+def _example_value(field: ParamField) -> str | list[str]:
+    text = _FILES.get(field.media.kind, "file") if field.media is not None else "A cat playing piano"
+    return [text] if field.rule.schema().get("type") == "array" else text
+
+
+def _as_words(value: str | list[str]) -> str:
+    return " ".join(f'"{word}"' if " " in word else word for word in (value if isinstance(value, list) else [value]))
+
+
+def _is_valid(cls: type[Params], given: Mapping[str, object]) -> bool:
+    try:
+        load_params(body_of(cls, given), files_from=Path())
+    except ParamsError:
+        return False
+    return True
