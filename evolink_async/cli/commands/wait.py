@@ -22,7 +22,7 @@ from ..output.terminal import Terminal
 
 
 def wait(
-    task: TaskChoice, service: Service, terminal: Terminal, *, timeout: float | None = None, out: Path | None = None
+    task: TaskChoice, service: Service, terminal: Terminal, *, timeout: float | None = None, out: str | None = None
 ) -> int:
     """Wait until a task ends, and show how; return the exit code.
 
@@ -53,7 +53,7 @@ def _free_journal(task: TaskChoice, terminal: Terminal) -> Path | None:
     return None
 
 
-async def _outcome_of(pool: SessionPool, task: TaskChoice, timeout: float | None, out: Path | None) -> Outcome:
+async def _outcome_of(pool: SessionPool, task: TaskChoice, timeout: float | None, out: str | None) -> Outcome:
     async with pool:
         try:
             completed = attrs.evolve(await pool.wait(task.task_id, timeout=timeout), key=task.key)

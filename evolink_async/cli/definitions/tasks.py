@@ -97,7 +97,7 @@ def download(  # noqa: D417
     task_id: str | None = None,
     /,
     *,
-    out: Path,
+    out: str,
     key: JobKey = None,
     journal: JobsJournal = None,
     timeout: Positive | None = None,
@@ -111,9 +111,10 @@ def download(  # noqa: D417
 
     Args:
         task_id: The service's id of a task.
-        out: A folder, which exists or ends with a slash; or a file. Nothing is overwritten.
+        out: A folder, which exists or ends with a slash, or a file. Nothing is overwritten.
         timeout: Seconds to wait for the end of the task; then the exit code is 1, and the task goes on.
     """
+    # Not a Path: it would lose the slash at the end.
     from ..commands.wait import wait as run_command
 
     service = Service(base_url=base_url, allow_private_results=allow_private_results, look_every=look_every)
