@@ -7,7 +7,9 @@ import io
 import json
 import re
 import shlex
+import signal
 from pathlib import Path
+from typing import cast
 
 import attrs
 import pytest
@@ -19,9 +21,10 @@ from evolink_async.cli.inputs.model_commands import generate_app
 from evolink_async.cli.inputs.model_options import body_of, example_of, option_of
 from evolink_async.emulator import faults
 from evolink_async.params import Length, fields_of, load_params, registered_models, rule, unregister
-from tests.cli.conftest import QUICK, environment, submits, videos
+from tests.cli.conftest import QUICK, environment, finish, spawn, submits, videos
 from tests.cli.test_terminal import in_terminal
 from tests.footage import clip
+from tests.kit import until
 
 MODEL = "wan2.6-text-to-video"
 MODELS = sorted(registered_models())
@@ -44,7 +47,7 @@ def test_every_parameter_is_an_option(model):
         assert "See the model's page" not in text
         assert ("[required]" in text) == field.required
         schema = field.rule.schema()
-        for choice in schema.get("enum", ()):
+        for choice in cast("list[object]", schema.get("enum", [])):
             assert str(choice) in text
         if schema["type"] == "integer" and "enum" not in schema:
             assert field.text in text
@@ -190,3 +193,27 @@ def test_a_twentieth_model():
         assert (option.name, option.default) == ("prompt", inspect.Parameter.empty)
     finally:
         unregister("wan9.9-dream")
+
+
+@pytest.mark.anyio
+async def test_a_signal_names_the_task(frozen, tmp_path):
+    """What was paid for is named, as in a run, and its id leads to the film."""
+    words = ("generate", MODEL, *SHORT, "--out", tmp_path, *QUICK)
+    process = spawn(*words, env=environment(frozen))
+    await until(lambda: any(one.kind in ("poll", "batch") for one in frozen.received))
+    process.send_signal(signal.SIGTERM)
+    ran = finish(process)
+    (task_id,) = frozen.tasks
+    assert (ran.code, ran.out) == (130, "")
+    assert task_id in ran.err
+    frozen.clock.advance(3600)
+    film = finish(spawn("download", task_id, "--out", tmp_path / "film.mp4", *QUICK, env=environment(frozen)))
+    assert (film.code, videos(tmp_path)) == (0, ["film.mp4"])
+
+
+def test_a_whole_number_below_zero(cli, service):
+    """-1, which some models take, is a value and no option."""
+    ran = cli("generate", "wan3.0-text-to-video", "--prompt", "x", "--duration", "-1", *QUICK)
+    assert ran.code == 0, ran.err
+    [sent] = [json.loads(one.body) for one in service.received if one.kind == "submit"]
+    assert sent["duration"] == -1

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import sqlite3
-import subprocess
 from contextlib import closing
 
 import pytest
 
-from evolink_async.emulator import Emulator, HandClock, faults
-from tests.cli.conftest import QUICK, dance, environment, finish, spawn, write_jobs
+from evolink_async.emulator import faults
+from tests.cli.conftest import QUICK, dance, environment, finish, next_line, spawn, write_jobs
 from tests.cli.test_run import FIELDS
 from tests.cli.test_terminal import in_terminal
 from tests.kit import until
@@ -111,21 +109,20 @@ def test_no_journal(cli, tmp_path, command, content):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM"])
-async def test_follow(tmp_path, ending):
+async def test_follow(frozen, tmp_path, ending):
     """What a run writes is told as it comes, once, in their order; a signal ends it with the exit code 130."""
-    with Emulator(clock=HandClock()).in_thread() as frozen:
-        env, jobs, path = environment(frozen), write_jobs(tmp_path, *map(dance, (1, 2))), tmp_path / "jobs.journal.db"
-        running = spawn("run", jobs, "--out", tmp_path, *QUICK, env=env)
-        await until(lambda: len(frozen.tasks) == 2)
-        follower = spawn("outcomes", path, "--follow")
-        frozen.clock.advance(3600)
-        lines = [json.loads(follower.stdout.readline()) for _ in range(2)]
-        assert finish(running).code == 0
-        again = spawn("run", write_jobs(tmp_path, dance(3)), "--out", tmp_path, *QUICK, env=env)
-        await until(lambda: len(frozen.tasks) == 3)
-        frozen.clock.advance(3600)
-        lines.append(json.loads(follower.stdout.readline()))
-        assert finish(again).code == 0
+    env, jobs, path = environment(frozen), write_jobs(tmp_path, *map(dance, (1, 2))), tmp_path / "jobs.journal.db"
+    running = spawn("run", jobs, "--out", tmp_path, *QUICK, env=env)
+    await until(lambda: len(frozen.tasks) == 2)
+    follower = spawn("outcomes", path, "--follow")
+    frozen.clock.advance(3600)
+    lines = [next_line(follower) for _ in range(2)]
+    assert finish(running).code == 0
+    again = spawn("run", write_jobs(tmp_path, dance(3)), "--out", tmp_path, *QUICK, env=env)
+    await until(lambda: len(frozen.tasks) == 3)
+    frozen.clock.advance(3600)
+    lines.append(next_line(follower))
+    assert finish(again).code == 0
     follower.send_signal(getattr(signal, ending))
     ran = finish(follower)
     assert (ran.code, ran.out, ran.err) == (130, "", "")
@@ -137,9 +134,10 @@ async def test_follow(tmp_path, ending):
 def test_follow_ends_with_its_reader(journal):
     """A reader that has gone is noticed though nothing more is written."""
     follower = spawn("outcomes", journal, "--follow")
-    head = subprocess.run(["head", "-n", "1"], stdin=follower.stdout, capture_output=True, timeout=30, check=True)
-    follower.stdout.close()
-    assert json.loads(head.stdout.splitlines()[0])["custom_id"] == "shot-1"
-    assert follower.wait(timeout=30) == 141
-    assert follower.stderr.read() == ""
-    follower.stderr.close()
+    assert follower.stdout is not None
+    assert follower.stderr is not None
+    with follower.stdout, follower.stderr:
+        assert [next_line(follower)["custom_id"] for _ in range(3)] == ["shot-1", "shot-2", "shot-3"]
+        follower.stdout.close()
+        assert follower.wait(timeout=30) == 141
+        assert follower.stderr.read() == ""

@@ -16,8 +16,6 @@ from ..output.job_objects import job_object, jobs_table, state_of
 from ..output.tables import MAX_ROWS
 from ..output.terminal import Terminal
 
-_PAGE = 500
-
 
 def jobs(journal: Path, state: JobState | None, terminal: Terminal) -> int:
     """List the jobs of a journal in the order of their keys; return the exit code.
@@ -49,6 +47,6 @@ def jobs(journal: Path, state: JobState | None, terminal: Terminal) -> int:
 def _all_jobs(journal: Path, state: JobState | None) -> Iterator[RecordedJob]:
     # In pages: a journal may have a million jobs, and a run that uses it waits for no reader.
     states, after = (tuple(STANDINGS) if state is None else (state,)), ""
-    while page := read_jobs(journal, states, after, _PAGE):
+    while page := read_jobs(journal, states, after):
         yield from page
         after = page[-1].standing.key

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...jobs import Accepted, Planned
-from ...journal.listing import RecordedJob, read_ends
+from ...journal.listing import RecordedJob, count_ends, read_ends
 from ..exit_codes import OK
 from ..output.outcomes import outcome_object
 from ..output.streams import raise_if_reader_gone
@@ -18,8 +18,6 @@ from ..output.terminal import Terminal
 
 POLL_SECONDS = 0.5
 """Seconds between two reads of a journal that is followed: a commit of a run takes some milliseconds."""
-
-_PAGE = 500
 
 
 def outcomes(journal: Path, terminal: Terminal, *, follow: bool) -> int:
@@ -35,7 +33,7 @@ def outcomes(journal: Path, terminal: Terminal, *, follow: bool) -> int:
         JournalError: The file is not a journal, or cannot be read.
         BrokenPipeError: The reader of the output went away.
     """
-    for job in _followed(journal) if follow else _recorded(journal, None):
+    for job in _followed(journal) if follow else read_ends(journal):
         standing = job.standing
         # A job that was settled since the page was read.
         if not isinstance(standing, Planned | Accepted):
@@ -43,19 +41,16 @@ def outcomes(journal: Path, terminal: Terminal, *, follow: bool) -> int:
     return OK
 
 
-def _recorded(journal: Path, after: int | None) -> Iterator[RecordedJob]:
-    while page := read_ends(journal, after, _PAGE):
-        yield from page
-        after = page[-1].end_number or 0
-
-
 def _followed(journal: Path) -> Iterator[RecordedJob]:
-    after: int | None = None
+    after, counted = None, -1
     while True:
-        for job in _recorded(journal, after):
-            yield job
-            after = max(after or 0, job.end_number or 0)
-        # After an empty journal too: what ends later has a number.
-        after = after or 0
+        # Counted first: an end that is written meanwhile is read now, or after the next count.
+        before, counted = counted, count_ends(journal)
+        if counted != before:
+            for job in read_ends(journal, after):
+                yield job
+                after = max(after or 0, job.end_number or 0)
+            # What ends from now on has a number.
+            after = after or 0
         raise_if_reader_gone()
         time.sleep(POLL_SECONDS)

@@ -126,10 +126,13 @@ def _is_url(text: str) -> bool:
 
 def example_of(cls: type[Params]) -> str:
     """Return a command that makes a video with a model: what it requires, and a folder."""
-    required = {field.name: _example_value(field) for field in fields_of(cls) if field.required}
-    # Some models require one of several parameters, which only their rules between fields know.
-    more = [{field.name: _example_value(field)} for field in cls.media_fields if not field.required]
-    given = next((one for one in ({}, *more) if _is_valid(cls, required | one)), {})
+    required = {
+        field.name: _example_value(field) for field in fields_of(cls) if field.required or field.name == "prompt"
+    }
+    # Some models require one of several files, which only their rules between fields know. A sound is never enough.
+    seen = [field for field in cls.media_fields if field.media is not None and field.media.kind in ("image", "video")]
+    files: list[dict[str, str | list[str]]] = [{field.name: _example_value(field)} for field in seen]
+    given = next((one for one in (*files, {}) if _is_valid(cls, required | one)), {})
     words = [f"--{name.replace('_', '-')} {_as_words(value)}" for name, value in (required | given).items()]
     return " ".join(["evolink-async generate", cls.model, *words, "--out films"])
 
