@@ -121,7 +121,8 @@ def _read(path: Path, states: Collection[JobState], query: str, values: Mapping[
     # A process that died left its submits in the state 'submitting': without a process they are in doubt.
     is_held = is_in_use(path)
     if not is_held:
-        of_rows = of_rows - {_SUBMITTING} | ({_SUBMITTING} if "unknown" in states else set())
+        of_rows.discard(_SUBMITTING)
+        of_rows.update([_SUBMITTING] if "unknown" in states else [])
     had_log = has_log(str(path.resolve()))
     try:
         with closing(connect(path)) as connection:

@@ -61,10 +61,10 @@ def test_jobs_in_one_state(cli, journal, state, keys):
 
 
 def test_jobs_in_a_terminal(journal):
-    """A table, a row for each job."""
+    """A table, a row for each job; ids of tasks stay whole."""
     text, code = in_terminal("jobs", journal, env={})
     assert code == 0
-    assert re.search(r"shot-1 +completed", text)
+    assert re.search(r"shot-1 +completed +task-unified-\d+-\w{8} ", text)
     assert '{"custom_id"' not in text
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,30 @@ def test_wait_tells_an_outcome(cli, done):
     assert list(told) == FIELDS
     assert (told["custom_id"], told["status"], told["model"]) == ("shot-1", "completed", line["model"])
     assert cli("wait", line["task_id"], *QUICK).lines[0]["custom_id"] == line["task_id"]
+
+
+def test_what_the_journal_knows_is_not_asked_for(cli, done, service, monkeypatch):
+    """A job that has ended is told without a key or a request: the service deletes tasks after a time."""
+    journal, line = done
+    asked = len(service.received)
+    monkeypatch.delenv("EVOLINK_API_KEY")
+    (told,) = cli("wait", "--key", "shot-1", "--journal", journal).lines
+    assert (told["urls"], told["files"], told["resumed"]) == (
+        line["urls"],
+        [str(Path(line["files"][0]).absolute())],
+        True,
+    )
+    assert len(service.received) == asked
+
+
+def test_links_that_have_expired_are_asked_for_again(cli, done):
+    """By the id of the task, free of charge."""
+    journal, line = done
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE jobs SET expires_at = 1")
+    (told,) = cli("wait", "--key", "shot-1", "--journal", journal, *QUICK).lines
+    assert (told["custom_id"], told["urls"]) == ("shot-1", line["urls"])
+    assert told["expires_at"] > line["expires_at"] - 3600
 
 
 def test_download(cli, done, tmp_path):
@@ -163,7 +188,7 @@ async def test_watch_while_a_run_uses_the_journal(frozen, tmp_path):
 
 
 def test_in_a_terminal(done, service, tmp_path):
-    """A line for each change, and a table with the link."""
+    """A line for each change; a line for the link."""
     _, line = done
     env = environment(service)
     text, code = in_terminal("watch", line["task_id"], *QUICK, env=env)
@@ -171,8 +196,8 @@ def test_in_a_terminal(done, service, tmp_path):
     assert re.search(r"\d\d:\d\d:\d\d  completed .*http", text)
     text, code = in_terminal("wait", line["task_id"], *QUICK, env=env)
     assert code == 0
-    assert re.search(r"completed", text)
-    assert "/results/" in text
+    assert re.search(r"^http.*/results/.*$", text, re.MULTILINE)
+    assert f"{line['task_id']} completed; 9" in text
 
 
 def test_credits(cli, service):

@@ -38,15 +38,17 @@ def jobs(journal: Path, state: JobState | None, terminal: Terminal) -> int:
         elif len(shown) < MAX_ROWS:
             shown.append((job.standing, job.model))
     if shown:
-        terminal.say(jobs_table(shown, counts.total()))
+        terminal.say(jobs_table(shown, counts.total(), width=terminal.out.width))
     each = ", ".join(f"{counts[name]} {name}" for name in STANDINGS if counts[name])
-    terminal.note(f"{counts.total()} jobs: {each}." if counts else f"No such job is in {journal}.")
+    total = "1 job" if counts.total() == 1 else f"{counts.total()} jobs"
+    terminal.note(f"{total}: {each}." if counts else f"No such job is in {journal}.")
     return OK
 
 
 def _all_jobs(journal: Path, state: JobState | None) -> Iterator[RecordedJob]:
     # In pages: a journal may have a million jobs, and a run that uses it waits for no reader.
-    states, after = (tuple(STANDINGS) if state is None else (state,)), ""
+    states: tuple[JobState, ...] = tuple(STANDINGS) if state is None else (state,)
+    after = ""
     while page := read_jobs(journal, states, after):
         yield from page
         after = page[-1].standing.key

@@ -6,6 +6,7 @@ Both are free of charge. Each change of a task is shown by `watch`.
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import attrs
@@ -16,8 +17,8 @@ from ...pool import SessionPool
 from .. import exit_codes
 from ..inputs.service import Service
 from ..inputs.task_choice import TaskChoice
+from ..output.numbers import number
 from ..output.outcomes import outcome_object, sentence_of
-from ..output.tables import closing_table
 from ..output.terminal import Terminal
 
 
@@ -36,8 +37,13 @@ def wait(
     Raises:
         ConfigurationError: There is no API key, the address is invalid, or `out` cannot be written to.
     """
-    journal = None if out is None else _free_journal(task, terminal)
-    outcome = asyncio.run(_outcome_of(service.pool(journal=journal), task, timeout, out))
+    known = task.outcome
+    # What the journal knows needs no request, and the service may have deleted the task.
+    if isinstance(known, Failed) or (known is not None and out is None and not known.has_expired(time.time())):
+        outcome: Outcome = known
+    else:
+        journal = None if out is None else _free_journal(task, terminal)
+        outcome = asyncio.run(_outcome_of(service.pool(journal=journal), task, timeout, out))
     show_outcome(outcome, task.model, terminal)
     return exit_codes.of_outcomes((outcome,))
 
@@ -55,22 +61,29 @@ def _free_journal(task: TaskChoice, terminal: Terminal) -> Path | None:
 
 async def _outcome_of(pool: SessionPool, task: TaskChoice, timeout: float | None, out: str | None) -> Outcome:
     async with pool:
+        outcome = await _ended(pool, task, timeout, out)
+        if out is None or isinstance(outcome, Failed):
+            return outcome
         try:
-            completed = attrs.evolve(await pool.wait(task.task_id, timeout=timeout), key=task.key)
-        except (ConfigurationError, ParamsError):
-            raise
-        except EvolinkError as error:
-            return Failed(task.key, error, task.task_id)
-        if out is None:
-            return completed
-        try:
-            return await pool.download(completed, out)
+            return await pool.download(outcome, out)
         except DownloadError as error:
-            return attrs.evolve(completed, download_error=error)
+            return attrs.evolve(outcome, download_error=error)
+
+
+async def _ended(pool: SessionPool, task: TaskChoice, timeout: float | None, out: str | None) -> Completed | Failed:
+    # Links that have expired are asked for again where files are downloaded.
+    if isinstance(task.outcome, Completed) and out is not None:
+        return task.outcome
+    try:
+        return attrs.evolve(await pool.wait(task.task_id, timeout=timeout), key=task.key)
+    except (ConfigurationError, ParamsError):
+        raise
+    except EvolinkError as error:
+        return Failed(task.key, error, task.task_id)
 
 
 def show_outcome(outcome: Outcome, model: str | None, terminal: Terminal) -> None:
-    """Print the outcome of one job: as JSON in a pipe, as a table and its links on a terminal.
+    """Print the outcome of one job: as JSON in a pipe, as its files or links on a terminal.
 
     Args:
         outcome: How the job ended.
@@ -82,8 +95,9 @@ def show_outcome(outcome: Outcome, model: str | None, terminal: Terminal) -> Non
     if not terminal.shows_tables:
         terminal.json_line(outcome_object(outcome, model))
     elif completed is not None:
-        terminal.say(closing_table([completed], {completed.key: model or ""}))
-        if not completed.files:
-            terminal.say("\n".join(completed.urls))
+        # A line each, which can be copied; a table would fold them.
+        terminal.say("\n".join(map(str, completed.files or completed.urls)))
+        cost = "" if completed.credits is None else f"; {number(completed.credits)} credits"
+        terminal.note(f"{completed.key} completed{cost}")
     if (problem := sentence_of(outcome)) is not None:
         terminal.error(*problem)

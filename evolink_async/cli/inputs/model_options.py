@@ -131,8 +131,9 @@ def example_of(cls: type[Params]) -> str:
     }
     # Some models require one of several files, which only their rules between fields know. A sound is never enough.
     seen = [field for field in cls.media_fields if field.media is not None and field.media.kind in ("image", "video")]
-    files: list[dict[str, str | list[str]]] = [{field.name: _example_value(field)} for field in seen]
-    given = next((one for one in (*files, {}) if _is_valid(cls, required | one)), {})
+    nothing: dict[str, str | list[str]] = {}
+    files = [{field.name: _example_value(field)} for field in seen]
+    given = next((one for one in [*files, nothing] if _is_valid(cls, required | one)), nothing)
     words = [f"--{name.replace('_', '-')} {_as_words(value)}" for name, value in (required | given).items()]
     return " ".join(["evolink-async generate", cls.model, *words, "--out films"])
 

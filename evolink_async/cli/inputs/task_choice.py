@@ -22,12 +22,14 @@ class TaskChoice:
         task_id: Its id.
         key: The key of its job; the id of the task if there is no journal.
         model: The model of the job, if it is known.
+        outcome: How the job ended, if the journal knows that.
         journal: The journal file that knows the job; None if the task is named by its id.
     """
 
     task_id: str
     key: str
     model: str | None = None
+    outcome: Completed | Failed | None = None
     journal: Path | None = None
 
 
@@ -37,6 +39,7 @@ def chosen_task(task_id: str | None, key: str | None, journal: Path | None) -> T
     Args:
         task_id: The service's id of the task.
         key: The key of its job, in place of the id.
+        outcome: How the job ended, if the journal knows that.
         journal: The journal file that knows the job.
 
     Raises:
@@ -64,10 +67,10 @@ def _task_of(key: str, journal: Path) -> TaskChoice:
     match job.standing:
         case Planned():
             raise JournalError(f"the job {key!r} in the journal {str(journal)!r} was not sent yet", advice="Run it.")
-        case Accepted() | Completed() as sent:
-            return TaskChoice(task_id=sent.task_id, key=key, model=job.model, journal=journal)
-        case Failed(task_id=str(task_id)):
+        case Accepted(task_id=task_id):
             return TaskChoice(task_id=task_id, key=key, model=job.model, journal=journal)
+        case (Completed(task_id=str(task_id)) | Failed(task_id=str(task_id))) as ended:
+            return TaskChoice(task_id=task_id, key=key, model=job.model, outcome=ended, journal=journal)
         case Failed():
             raise JournalError(f"the job {key!r} in the journal {str(journal)!r} was given up while in doubt")
         case Unknown(error=error):

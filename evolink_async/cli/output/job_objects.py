@@ -15,6 +15,9 @@ from .outcomes import error_object, problem_of
 from .tables import MAX_ROWS, empty_table
 from .terminal import plain
 
+_WIDE_COLUMNS = 110
+"""Columns of a terminal from which on models have a column."""
+
 
 def state_of(standing: Standing) -> JobState:
     """Return the state of a job, as `SessionPool.jobs` takes it."""
@@ -66,19 +69,24 @@ def credits_of(standing: Standing) -> float | None:
     return standing.credits if isinstance(standing, Completed) else None
 
 
-def jobs_table(jobs: Sequence[tuple[Standing, str]], total: int) -> Table:
+def jobs_table(jobs: Sequence[tuple[Standing, str]], total: int, *, width: int) -> Table:
     """Return a table of the first `MAX_ROWS` jobs.
 
     Args:
         jobs: Jobs, each with the model that it asked for.
         total: The number of jobs in all.
+        width: Columns of the terminal: a narrow one shows no models, as ids that are folded cannot be copied.
     """
-    table = empty_table("job", "state", "model", "task", "credits", "file")
+    has_models = width >= _WIDE_COLUMNS
+    table = empty_table("job", "state", *(["model"] if has_models else []), "task", "credits", "file")
+    for column in table.columns:
+        column.no_wrap = column.header == "task"
     for standing, model in jobs[:MAX_ROWS]:
         files = ", ".join(map(str, standing.files)) if isinstance(standing, Completed) else ""
         state, task = state_of(standing), task_of(standing) or ""
         style = "red" if state in ("failed", "unknown") else None
-        cells = (standing.key, state, model, task, number(credits_of(standing)), files)
+        models = [model] if has_models else []
+        cells = (standing.key, state, *models, task, number(credits_of(standing)), files)
         table.add_row(*map(plain, cells), style=style)
     if total > MAX_ROWS:
         table.caption = f"and {total - MAX_ROWS} more; in a pipe, all are listed"
