@@ -12,8 +12,8 @@ from typing import cast
 import anyio.lowlevel
 
 from ..budget import Estimate, KnownPrices, PriceBasis, estimate, price_class_of
-from ..errors import ConfigurationError, JournalConflictError, PreflightError
-from ..jobs import Accepted, Job, KeyAssigner, Unknown
+from ..errors import ConfigurationError, JournalConflictError, PreflightError, TaskError
+from ..jobs import Accepted, Failed, Job, KeyAssigner, Standing, Unknown
 from ..params import AnyParams, Params, RawParams, dump_params, local_media
 from ..wire import Credits, PriceRules
 from .engine import Engine
@@ -25,7 +25,7 @@ from .recorded_jobs import PAGE
 class PricedJobs(FileTransfers):
     """The methods of a pool that tell prices and balances."""
 
-    async def estimate(self, jobs: JobSource) -> Estimate:
+    async def estimate(self, jobs: JobSource, *, retry_failed: bool = False) -> Estimate:
         """Return what jobs would cost if they were run now. Nothing is bought.
 
         A price is one that the service named for such a job, as this pool or the journal knows it; else one of the
@@ -36,13 +36,14 @@ class PricedJobs(FileTransfers):
         Args:
             jobs: Parameters or `Job` values, as `run` takes them. They are read to their end, and local files are
                 measured. An iterator is used up: give `run` another one.
+            retry_failed: As it will be given to `run`: jobs whose tasks have failed are then bought anew.
 
         Raises:
             JournalError: The journal cannot be read.
             ConfigurationError: The pool is not open in this event loop, or `jobs` is a single job.
         """
         engine = self._open_engine()
-        survey = await _surveyed(engine, jobs)
+        survey = await _surveyed(engine, jobs, retry_failed=retry_failed)
         account = engine.budget_queue.account
         learned = account.prices if account is not None else (await engine.journal.ledger()).prices
         rules = await engine.catalogue.rules() if survey.counts else None
@@ -72,7 +73,8 @@ class PricedJobs(FileTransfers):
 class _Survey:
     """The jobs of one input, by what their prices depend on, and those that cost nothing."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, retry_failed: bool) -> None:
+        self._retry_failed = retry_failed
         self.counts: Counter[PriceBasis] = Counter()
         self._engine = engine
         self._keys = KeyAssigner()
@@ -122,6 +124,8 @@ class _Survey:
                 self.counts[self._basis(job.params)] += 1
             elif isinstance(known, JournalConflictError):
                 self._free["refused"] += 1
+            elif self._retry_failed and _is_failed_task(known.standing):
+                self.counts[self._basis(job.params)] += 1
             elif isinstance(known.standing, Unknown):
                 self._free["in_doubt"] += 1
             else:
@@ -133,10 +137,14 @@ class _Survey:
         return PriceBasis(price_class_of(dump_params(params), billed), files.input_seconds(params))
 
 
-async def _surveyed(engine: Engine, jobs: JobSource) -> _Survey:
+def _is_failed_task(standing: Standing) -> bool:
+    return isinstance(standing, Failed) and isinstance(standing.error, TaskError)
+
+
+async def _surveyed(engine: Engine, jobs: JobSource, *, retry_failed: bool) -> _Survey:
     if isinstance(jobs, str | bytes | Params | RawParams | Job):
         raise ConfigurationError(f"estimate takes an iterable of jobs, not a single {type(jobs).__name__}")
-    survey = _Survey(engine)
+    survey = _Survey(engine, retry_failed=retry_failed)
     async with aclosing(read_jobs(jobs)) as source:
         async for item in source:
             await survey.take(item)

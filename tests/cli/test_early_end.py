@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,9 @@ import pytest
 from evolink_async import __version__
 from evolink_async.cli import exit_codes
 from evolink_async.early_exit import is_command
-from evolink_async.emulator import Emulator, HandClock, faults
+from evolink_async.emulator import Emulator, faults
 from tests.cli.conftest import QUICK, ROOT, dance, environment, finish, spawn, write_jobs
 from tests.kit import until
-
-
-@pytest.fixture
-def frozen() -> Iterator[Emulator]:
-    """An emulator where no time passes: tasks are accepted and never end."""
-    with Emulator(clock=HandClock()).in_thread() as emulator:
-        yield emulator
 
 
 async def press_ctrl_c(process, log: Path, times: int) -> None:

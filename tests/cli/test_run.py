@@ -12,7 +12,8 @@ import pytest
 from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, submits, videos, write_jobs
 
-FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed", "error"]
+FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed"]
+FIELDS += ["earlier_tasks", "error"]
 
 
 def test_videos(cli, service, tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evolink_async import Budget, Completed, ConfigurationError, Job, Limits, RawParams, SessionPool
+from evolink_async import Budget, Completed, ConfigurationError, Failed, Job, Limits, RawParams, SessionPool
 from evolink_async.client import PriceCatalogue, Session
 from evolink_async.client.price_catalogue import FRESH_SECONDS, PAUSE_SECONDS
 from evolink_async.concurrency import Limiter
@@ -274,3 +274,16 @@ async def test_the_budget_in_the_stats(emulator):
     async with open_pool(emulator) as pool:
         assert (pool.stats().credits_left, pool.stats().credits_held, pool.stats().credits_spent) == (None, None, None)
     assert SessionPool("sk-x").stats().credits_left is None
+
+
+async def test_failed_jobs_cost_something_only_if_they_are_retried(tmp_path):
+    """A plain run does not buy them anew, so they are counted as ended; with `retry_failed` they are priced."""
+    journal = tmp_path / "films.db"
+    async with Emulator(speed=1000, failure_share=1) as emulator, open_pool(emulator, journal=journal) as pool:
+        assert [type(outcome) async for outcome in pool.run(jobs(2))] == [Failed, Failed]
+        plain, retried = await pool.estimate(jobs(2)), await pool.estimate(jobs(2), retry_failed=True)
+        assert (plain.jobs, plain.ended) == (0, 2)
+        assert (retried.jobs, retried.ended) == (2, 0)
+        assert paid(emulator) == 2
+        _ = [one async for one in pool.run(jobs(2), retry_failed=True)]
+        assert paid(emulator) == 4

@@ -13,19 +13,19 @@ from pathlib import Path
 import anyio
 import attrs
 
-from ...budget import Estimate, JobPrice, KnownPrices, PriceBasis, UnknownPrice, estimate, price_class_of, price_of
+from ...budget import Estimate, JobPrice, KnownPrices, PriceBasis, UnknownPrice, estimate, price_of
 from ...client import HttpOptions
 from ...downloads import ResultReader
 from ...errors import PreflightError
 from ...extras import how_to_install
 from ...jobs import Job
 from ...media import MediaFacts, missing_libraries
-from ...params import AnyParams, Params, dump_params, local_media
-from ...uploads import Preflight, billed_input_seconds, input_seconds
+from ...params import AnyParams, Params, local_media
+from ...uploads import Preflight, billed_input_seconds
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs, Remark
 from ..inputs.jobs_file import read_jobs
-from ..inputs.known_prices import Recorded, check_journal, known_prices, recorded_jobs
+from ..inputs.known_prices import Recorded, basis_of, check_journal, free_jobs, known_prices, recorded_jobs
 from ..inputs.service import Service
 from ..output.estimates import estimate_note, estimate_object, estimate_table, price_object
 from ..output.numbers import listed, number
@@ -72,6 +72,7 @@ def check(
     allows_private: bool,
     journal: Path | None = None,
     service: Service | None = None,
+    retry_failed: bool = False,
 ) -> int:
     """Check a jobs file and the files it names, and estimate what its jobs cost; return the exit code.
 
@@ -82,6 +83,7 @@ def check(
         allows_private: Read from plain http and private addresses too.
         journal: Journal file that knows prices, and which jobs were bought before; None for none.
         service: Whose price catalogue is asked for; None for no connection.
+        retry_failed: Price jobs too whose tasks failed in an earlier run, as `run --retry-failed` buys them.
 
     Raises:
         ConfigurationError: The jobs file or the journal cannot be read, or there is no API key for `service`.
@@ -90,7 +92,7 @@ def check(
     check_journal(journal)
     parsed = read_jobs(source)
     options = HttpOptions(allow_private_results=allows_private) if reads_links else None
-    checked, total = asyncio.run(_check_all(parsed, options, journal, service))
+    checked, total = asyncio.run(_check_all(parsed, options, journal, service, retry_failed=retry_failed))
     _note_missing(parsed, terminal, reads_links=reads_links)
     if terminal.shows_tables:
         _show(checked, terminal)
@@ -120,21 +122,21 @@ def _note_missing(parsed: ParsedJobs, terminal: Terminal, *, reads_links: bool) 
 
 
 async def _check_all(
-    parsed: ParsedJobs, options: HttpOptions | None, journal: Path | None, service: Service | None
+    parsed: ParsedJobs,
+    options: HttpOptions | None,
+    journal: Path | None,
+    service: Service | None,
+    *,
+    retry_failed: bool,
 ) -> tuple[list[CheckedLine], Estimate]:
     """Check every line, then price the good ones."""
     prices = await known_prices(journal, service)
     checked = await _check_lines(parsed, options)
-    recorded = await recorded_jobs(journal, [one.job for one in checked if one.job is not None])
+    jobs = [one.job for one in checked if one.job is not None]
+    recorded = await recorded_jobs(journal, jobs, retry_failed=retry_failed)
     priced = [_priced(one, recorded, prices) for one in checked]
     counts = Counter(one.basis for one in priced if one.price is not None and one.basis is not None)
-    standing = Counter(one.recorded for one in priced if one.recorded is not None)
-    free = Estimate(
-        ended=standing["ended"],
-        under_way=standing["under way"],
-        in_doubt=standing["in doubt"],
-        refused=standing["conflict"],
-    )
+    free = free_jobs(one.recorded for one in priced if one.recorded is not None)
     return priced, estimate(counts, prices, free)
 
 
@@ -178,7 +180,7 @@ async def _check_job(job: Job, number: int, preflight: Preflight, result_reader:
         params = await preflight.with_digests(job.params)
     except PreflightError as error:
         return attrs.evolve(line, faults=tuple(map(str, error.faults)))
-    billed, basis = billed_input_seconds(params, facts), _basis(params, facts, preflight)
+    billed, basis = billed_input_seconds(params, facts), basis_of(params, facts, preflight)
     return attrs.evolve(line, billed=billed, job=Job(job.key, params), basis=basis)
 
 
@@ -186,12 +188,6 @@ async def _check_bad_line(remark: Remark, preflight: Preflight) -> CheckedLine:
     """Check the files of a line whose fields are bad already: one correction is enough for both."""
     line = CheckedLine(line=remark.line, key=remark.key, model=remark.model, faults=remark.faults)
     return attrs.evolve(line, faults=(*line.faults, *map(str, await preflight.faults(remark.files))))
-
-
-def _basis(params: AnyParams, facts: Mapping[str, MediaFacts], preflight: Preflight) -> PriceBasis:
-    """Return what the price of a job depends on. A run knows the lengths of local files only: so go learned prices."""
-    billed = billed_input_seconds(params, preflight.facts_of(params)) if local_media(params) else None
-    return PriceBasis(price_class_of(dump_params(params), billed), input_seconds(params, facts))
 
 
 async def _facts(

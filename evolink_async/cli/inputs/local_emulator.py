@@ -26,7 +26,7 @@ EMULATOR_SPEED = 20.0
 
 _FAULT_HELP = (
     "What goes wrong, as submit=drop@1: KIND=FAULT[@WHICH]. May be repeated. KIND of request: submit, poll, "
-    "batch (polls of several tasks), credits, models, upload, result (a video), file (an uploaded one). "
+    "batch (polls of several tasks), credits, prices, models, upload, result (a video), file (an uploaded one). "
     "FAULT: drop, refuse, hang, slow, cut, garbled, page, or a status, as 429. "
     "WHICH of these requests: 1; 1,3; 2-5; every:5. Default: all."
 )

@@ -84,7 +84,9 @@ def _report_budget(result: RunResult, terminal: Terminal) -> None:
 def _report_failed_tasks(result: RunResult, terminal: Terminal) -> None:
     has_any = any(isinstance(one, Failed) and isinstance(one.error, TaskError) for one in result.outcomes)
     if has_any and result.plan.journal is not None:
-        terminal.note("A task that failed is not bought again by the same command: for another try, change custom_id.")
+        terminal.note(
+            "A task that failed is not bought again by the same command; with --retry-failed each is, once more."
+        )
 
 
 def _point_to_doubts(result: RunResult, terminal: Terminal) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
+from errno import EPIPE
 from typing import TextIO
 
 
@@ -89,3 +91,25 @@ class Tolerant(io.TextIOBase):
             self._stream.flush()
         except OSError:
             abandon(self._stream)
+
+
+def raise_if_reader_gone() -> None:
+    """Find out whether standard output is a pipe that nobody reads any more, without writing to it.
+
+    A system that cannot tell says so at the next write.
+
+    Raises:
+        BrokenPipeError: The reader has closed it.
+    """
+    if not hasattr(select, "poll"):
+        return
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):
+        # Not a real file, as under pytest.
+        return
+    waiting = select.poll()
+    # No event is asked for: POLLERR, which a pipe without a reader has, is always told.
+    waiting.register(number, 0)
+    if any(event & select.POLLERR for _, event in waiting.poll(0)):
+        raise BrokenPipeError(EPIPE, os.strerror(EPIPE))

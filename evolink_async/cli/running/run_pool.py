@@ -54,7 +54,7 @@ async def run_pool(
             async with (
                 pool,
                 _Refresher(pool, display, run.outcomes, terminal),
-                pool.run(plan.jobs, download_to=plan.folder, name=plan.name, timeout=plan.timeout) as stream,
+                _stream(pool, plan) as stream,
             ):
                 # Tasks of an embedded emulator end with the command, so there is nothing to wait for.
                 drains = on_first_ctrl_c(lambda: run.drain(stream, "Ctrl-C"))
@@ -66,6 +66,12 @@ async def run_pool(
             run.stopped_by = error
     run.problems.tell_others()
     return run.result(_unfinished(pool, terminal), pool.stats(), display.seconds)
+
+
+def _stream(pool: SessionPool, plan: RunPlan) -> OutcomeStream:
+    return pool.run(
+        plan.jobs, download_to=plan.folder, name=plan.name, timeout=plan.timeout, retry_failed=plan.retry_failed
+    )
 
 
 class _Run:
