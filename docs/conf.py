@@ -35,7 +35,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
     # Names of other projects: builds have no network, so there is no intersphinx.
-    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|types|aiohttp|attr)\..*"),
+    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|ssl|types|aiohttp|attr)\..*"),
     (r"py:class", r"TracerProvider|MeterProvider"),
     # Aliases, as signatures write them. The text beside them says what they stand for.
     (r"py:class", r"JobSource|Json|Path|Journal|Account"),

@@ -112,7 +112,8 @@ class Cadence:
             `max_interval`, if that is longer.
         min_interval: Shortest time between two polls of one task, in seconds.
         max_interval: Longest time between two polls of one task, in seconds. A task older than ten times this is
-            polled every tenth of its age, so its end is found at most 10 % late.
+            polled every tenth of its age, so its end is found at most 10 % late. With callbacks that arrive it is ten
+            times as long, and half of the age.
         not_found_grace: Seconds for which the answer "no such task" counts as "not visible yet".
         look_price: Seconds of lag that one status request is worth: a lower value finds the end sooner with more
             requests. At 0.5 a task of 150 s is polled about ten times, and its end is found about 3 s late.

@@ -66,7 +66,8 @@ class Timing:
             submit.
         finished_at: Unix seconds when a poll found the final state.
         looks: Polls of this task.
-        lag: Seconds between the last two polls: the result was found at most this late.
+        lag: Seconds between the last two polls: the result was found at most this late. With a callback that came
+            between them, the seconds since the callback.
     """
 
     accepted_at: float | None

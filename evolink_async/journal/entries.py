@@ -63,6 +63,27 @@ class Known:
     body: bytes | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Bought:
+    """What a journal knows of a purchase.
+
+    Attributes:
+        key: The key of its job.
+        model: The vendor's name of the model.
+        sent_at: Unix seconds of its first send.
+        is_latest: Whether its job was not bought again since.
+        is_unanswered: Whether it is the latest, and nobody knows its task: it is being submitted, or in doubt.
+        task_id: The task of an accepted job; None if it has ended, or was bought again.
+    """
+
+    key: str
+    model: str
+    sent_at: float
+    is_latest: bool
+    is_unanswered: bool
+    task_id: str | None = None
+
+
 @attrs.frozen
 class Untold:
     """An outcome that no stream of all outcomes has handed out.

@@ -66,6 +66,11 @@ class KeptEnds:
         """Return the latest outcome of a job, if it is kept."""
         return self._kept.get(self._numbers.get(key, 0))
 
+    def has_task(self, task_id: str) -> bool:
+        """Whether one of the outcomes is that of a task. All are looked through."""
+        kept = self._kept.values()
+        return any(isinstance(end, Completed | Failed) and end.task_id == task_id for end in kept)
+
     def replace(self, outcome: Completed) -> None:
         """Put newer facts in the place of an outcome that is kept; whether it was told does not change."""
         number = self._numbers.get(outcome.key, 0)

@@ -5,7 +5,6 @@ Its reads are in `memory_queries`, what is kept of each job in `records`; the jo
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -74,19 +73,8 @@ class MemoryJournal(MemoryQueries, OneOwner):
         if before is not None and before.task_id is not None:
             raise JournalError(f"the job {intent.key!r} has been accepted; it is not sent again")
         self._kept.drop_doubt(intent.key)
-        # An earlier doubt stays until the service accepts: a second send does not resolve the first.
-        doubt = before.doubt if before is not None else None
-        self._records[intent.key] = Record(
-            intent.digest,
-            intent.session,
-            intent.idempotency_key,
-            intent.model,
-            intent.body,
-            sys.intern(intent.price_class),
-            doubt,
-            is_sent=True,
-            earlier_tasks=self._earlier_tasks.pop(intent.key, ()),
-        )
+        earlier_tasks = self._earlier_tasks.pop(intent.key, ())
+        self._records[intent.key] = Record.sent(intent, before, time.time(), earlier_tasks)
 
     async def refused(self, key: str) -> None:
         """Drop the job, so that it may be sent again under the same key."""
@@ -118,6 +106,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
             estimated_seconds=snapshot.estimated_seconds,
             credits_reserved=snapshot.credits_reserved,
             is_sent=False,
+            sent_at=0.0,
         )
         self._keys[accepted.task_id] = key
         self._money.named(record.price_class, snapshot.credits_reserved)
@@ -132,8 +121,8 @@ class MemoryJournal(MemoryQueries, OneOwner):
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Look through all jobs: late answers are rare."""
-        key = next((key for key in self._records if self._records[key].is_unanswered(idempotency_key)), None)
-        if task_id not in self._keys and key is not None:
+        key = next((bought.key for _, bought in self._records.unanswered({idempotency_key})), None)
+        if task_id not in self._keys and not self._kept.has_task(task_id) and key is not None:
             record = self._records[key]
             doubt = record.doubt or in_doubt(key, sent_at=time.time())
             self._accept(key, record, doubt.found(task_id))

@@ -24,7 +24,7 @@ from ..jobs import (
 )
 from ..media import Upload
 from .conflicts import conflict
-from .entries import Found, Known, Untold
+from .entries import Bought, Found, Known, Untold
 from .kept_ends import KeptEnds
 from .kept_money import KeptMoney
 from .kept_uploads import KeptUploads
@@ -100,6 +100,10 @@ class MemoryQueries:
     async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
         """Return nothing: jobs that have ended are not kept."""
         return {}
+
+    async def purchases(self, idempotency_keys: Sequence[str]) -> dict[str, Bought]:
+        """Look through all jobs: of purchases that were answered, the pool knows."""
+        return dict(self._records.unanswered(set(idempotency_keys)))
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Return the jobs in the order in which they were sent."""

@@ -17,7 +17,7 @@ from ..budget import Ledger
 from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
-from .entries import Found, Intent, Known, Untold
+from .entries import Bought, Found, Intent, Known, Untold
 
 __all__ = ("Journal",)
 
@@ -218,6 +218,13 @@ class Journal(Protocol):
 
     async def outcome(self, task_ids: Sequence[str]) -> Mapping[str, Completed | Failed]:
         """Return how the jobs that tasks were made for have ended, by the ids of the tasks."""
+        ...
+
+    async def purchases(self, idempotency_keys: Sequence[str]) -> Mapping[str, Bought]:
+        """Return what is known of purchases, by their idempotency keys. A journal in memory knows the unanswered ones.
+
+        Any process may ask, also one that does not own the jobs.
+        """
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

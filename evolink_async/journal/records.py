@@ -5,12 +5,13 @@ When a record changes is decided in `memory`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, Self
 
 from ..jobs import Accepted, Unknown
 from ..task import Snapshot, TaskState
-from .entries import in_doubt
+from .entries import Bought, Intent, in_doubt
 
 
 class Record(NamedTuple):
@@ -29,6 +30,7 @@ class Record(NamedTuple):
         has_ended: Whether the task has ended.
         is_sent: Whether an answer is awaited.
         earlier_tasks: Tasks that failed, after which the job was bought anew.
+        sent_at: Unix seconds of the first send of the purchase; 0 once the task is known.
     """
 
     digest: str
@@ -45,6 +47,25 @@ class Record(NamedTuple):
     has_ended: bool = False
     is_sent: bool = False
     earlier_tasks: tuple[str, ...] = ()
+    sent_at: float = 0.0
+
+    @classmethod
+    def sent(cls, intent: Intent, before: Record | None, now: float, earlier_tasks: tuple[str, ...] = ()) -> Self:
+        """Return the record of a job that is sent now; `before` is its record so far."""
+        is_again = before is not None and before.idempotency_key == intent.idempotency_key
+        return cls(
+            intent.digest,
+            intent.session,
+            intent.idempotency_key,
+            intent.model,
+            intent.body,
+            sys.intern(intent.price_class),
+            # An earlier doubt stays until the service accepts: a second send does not resolve the first.
+            before.doubt if before is not None else None,
+            is_sent=True,
+            earlier_tasks=earlier_tasks,
+            sent_at=before.sent_at if before is not None and is_again else now,
+        )
 
     def standing(self, key: str) -> Accepted | Unknown | None:
         """Return the state of the job; None while its first answer is awaited."""
@@ -75,10 +96,6 @@ class Record(NamedTuple):
         """Whether nobody awaits an answer, and a task may exist that is not known."""
         return self.doubt is not None and self.task_id is None and not self.is_sent
 
-    def is_unanswered(self, idempotency_key: str) -> bool:
-        """Whether it is this purchase, and its task is not known."""
-        return self.task_id is None and self.idempotency_key == idempotency_key
-
 
 # Records are stored as plain tuples. With 100,000 jobs, the garbage collector would walk all objects at each full
 # collection; a tuple of strings and numbers it stops tracking, a NamedTuple it does not.
@@ -105,3 +122,12 @@ class Records:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)
+
+    def unanswered(self, idempotency_keys: Collection[str]) -> Iterator[tuple[str, Bought]]:
+        """Yield those of some purchases whose tasks are not known. All jobs are looked through."""
+        for key in self._kept:
+            record = self[key]
+            if record.task_id is None and record.idempotency_key in idempotency_keys:
+                model, sent_at = record.model or "", record.sent_at
+                bought = Bought(key=key, model=model, sent_at=sent_at, is_latest=True, is_unanswered=True)
+                yield record.idempotency_key, bought

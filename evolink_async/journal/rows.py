@@ -16,7 +16,7 @@ from ..jobs import Accepted, Completed, Failed, Planned, SavedFile, Standing, Ti
 from ..media import Upload
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
-from .entries import Sent, Untold, abandoned, in_doubt
+from .entries import Bought, Sent, Untold, abandoned, in_doubt
 
 
 class Row(Protocol):
@@ -157,6 +157,19 @@ def column_of(files: tuple[SavedFile, ...]) -> str:
 def fault_of(fault: TaskFailure | None) -> str | None:
     """Return the column `fault` for the service's reason of a failure."""
     return None if fault is None else json.dumps(attrs.asdict(fault))
+
+
+def bought_of(row: Row) -> Bought:
+    """Return the purchase of a row of `purchases` with its job."""
+    is_latest = bool(row["is_latest"])
+    return Bought(
+        key=row["key"],
+        model=row["model"],
+        sent_at=row["sent_at"],
+        is_latest=is_latest,
+        is_unanswered=is_latest and row["state"] in ("submitting", "in_doubt"),
+        task_id=row["task_id"] if is_latest and row["state"] == "accepted" else None,
+    )
 
 
 def upload_of(row: Row) -> Upload:

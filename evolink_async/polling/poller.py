@@ -31,6 +31,10 @@ BURST = 0.1
 
 SILENT_SECONDS = 60.0
 """Least time between two reports that status requests fail: a few such failures are normal in a long run."""
+CALLS_LOST = (
+    "tasks end without their callback, so they are polled as if there were none, until one arrives: check that the "
+    "service reaches the public URL of the callbacks"
+)
 
 _log = logging.getLogger("evolink_async")
 
@@ -166,7 +170,9 @@ class Poller:
             self._report(f"status requests fail, so one at a time is sent until one is answered; last: {seen}")
         elif queue.outage.is_failing and not was_failing:
             self._report_failing(seen)
-        if self.tasks.update_pressure():
+        if are_calls_lost := self.tasks.calls.were_lost(self._clock()):
+            self._report(CALLS_LOST)
+        if self.tasks.update_pressure() or are_calls_lost:
             self._must_replan.set()
 
     async def _send(self, entries: list[WatchedTask], now: float) -> PollAnswer:

@@ -15,10 +15,12 @@ from ..downloads import ResultReader
 from ..events import Emit, Observer
 from ..journal import Journal
 from ..polling import Poller, Schedule
-from ..purchases import Book
+from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..submitting import SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
+from .call_inbox import CallInbox
+from .callbacks import Callbacks
 from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
@@ -39,6 +41,7 @@ class Settings:
     http: HttpOptions
     budget: Budget | None
     observer: Observer | None
+    callbacks: Callbacks | None
 
 
 async def build_engine(settings: Settings, journal: Journal) -> Engine:
@@ -50,11 +53,19 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 
     Raises:
         JournalError: The journal cannot be read.
+        ConfigurationError: The receiver of callbacks serves another pool.
     """
     # The journal is read before anything is made that would have to be closed if that failed.
     account = await _account(settings.budget, journal)
     schedule = Schedule(settings.cadence, await journal.durations())
-    return _build(settings, journal, account, schedule)
+    engine = _build(settings, journal, account, schedule)
+    if settings.callbacks is not None:
+        try:
+            CallInbox(engine, settings.callbacks).start()
+        except BaseException:
+            await engine.aclose()
+            raise
+    return engine
 
 
 def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, schedule: Schedule) -> Engine:
@@ -74,6 +85,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
     book: Book[Submission] = Book()
     rebuys = Rebuys(retry, journal, budget_queue, send_loop)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
+    calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -88,11 +100,12 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         budget_queue=budget_queue,
         catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
-        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, emit=emit),
+        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, calls, emit=emit),
         emit=emit,
         ends=ends,
         rebuys=rebuys,
-        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
+        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, calls, emit),
+        calls=calls,
     )
 
 

@@ -21,6 +21,7 @@ from ..events import Emit
 from ..jobs import Completed, Failed, Unknown
 from ..journal import Journal
 from ..polling import Poller, Watchlist
+from ..purchases import ExpectedCalls
 from ..settings import Limits
 from ..submitting import SendLoop, Submitter
 from ..task import Snapshot
@@ -55,6 +56,7 @@ class Engine:
         ends: What the ends of jobs change.
         rebuys: Jobs that are bought anew.
         task_waits: Everybody who waits for a task by its id.
+        calls: The tasks that the service calls back for.
         runs: What goes on until the engine is closed.
         channels: Streams of snapshots that are open.
         stopped: Set when nothing new is begun any more.
@@ -78,6 +80,7 @@ class Engine:
     ends: Ends
     rebuys: Rebuys
     task_waits: TaskWaits
+    calls: ExpectedCalls
     runs: set[Work] = attrs.field(init=False, factory=set["Work"])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
     stopped: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)

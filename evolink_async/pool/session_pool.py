@@ -19,6 +19,7 @@ from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
+from .callbacks import Callbacks
 from .conclusion import closed
 from .engine import Engine
 from .job_source import JobSource
@@ -51,6 +52,7 @@ class SessionPool(PricedJobs):
             being submitted when the process died is `Unknown`. Default: memory, which lasts as long as the process.
         budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
             as `Failed` with a `BudgetError`.
+        callbacks: A `evolink_async.callbacks.CallbackReceiver`, for polls that are few and come soon after an end.
         observer: Called with every event, see `evolink_async.events`; `evolink_async.telemetry` has ready-made ones.
         http: Time-outs, proxies, size limits.
 
@@ -75,6 +77,7 @@ class SessionPool(PricedJobs):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         journal: str | Path | Journal | None = None,
         budget: Budget | None = None,
+        callbacks: Callbacks | None = None,
         observer: Observer | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
@@ -89,6 +92,7 @@ class SessionPool(PricedJobs):
             retry=retry,
             http=http,
             budget=budget,
+            callbacks=callbacks,
             observer=observer,
         )
 
@@ -246,9 +250,7 @@ class SessionPool(PricedJobs):
             ConfigurationError: The pool is not open in this event loop.
         """
         taken = await self._submit(Job(key or secrets.token_hex(16), params))
-        if isinstance(taken, Accepted):
-            return taken
-        return taken.as_accepted()
+        return taken if isinstance(taken, Accepted) else taken.as_accepted()
 
     async def _submit(self, job: Job) -> Accepted | Completed:
         engine = self._open_engine()

@@ -27,7 +27,8 @@ class Stats:
         faults: Requests without a usable answer, 429 and 5xx included.
         refused_for_load: Requests answered with 429.
         lag_p50: Median of the seconds between the last poll that said "not yet" and the one that said "done", to 5 %. A
-            result waited at most this long unnoticed. None before the first task ended.
+            result waited at most this long unnoticed. Of a task whose callback came, the seconds since the callback.
+            None before the first task ended.
         lag_p95: The 95th percentile of the same.
         pressure: The factor by which polls are spread out to keep `Cadence.polls_per_second`, now; 1 without need.
         submits_limit: The adaptive limit of submits at once, now; at most `Limits.submits`.

@@ -17,7 +17,7 @@ from ..errors import JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
-from ..purchases import Book, withdrawn
+from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import may_send_again
@@ -36,6 +36,7 @@ class Submitter:
         local_files: Gives local files their URLs.
         loop: Carries submissions out.
         book: The submissions under way, by the keys of their jobs.
+        calls: Makes callback URLs, and notes the tasks that have one.
         emit: Told what happens.
 
     Attributes:
@@ -51,6 +52,7 @@ class Submitter:
         local_files: LocalFiles,
         loop: SendLoop,
         book: Book[Submission],
+        calls: ExpectedCalls,
         *,
         emit: Emit | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class Submitter:
         self._local_files = local_files
         self._loop = loop
         self._book = book
+        self._calls = calls
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
         self._look_ups: dict[str, asyncio.Future[None] | None] = {}
@@ -90,7 +93,7 @@ class Submitter:
             self._emit(started(job, known))
         if self._loop.is_closing:  # it may have begun to while the journal was read
             return withdrawn(job.key) if known is None else known.standing
-        submission = Submission.of(job, self._policy, self._local_files) if known is None else self._resumed(job, known)
+        submission = self._resumed(job, known) if known is not None else self._purchase(job)
         if not isinstance(submission, Submission):
             return submission
         submission.owners.add(owner)
@@ -99,6 +102,12 @@ class Submitter:
         self._book.enter(submission)
         submission.task.add_done_callback(self._ended)
         return submission
+
+    def _purchase(self, job: Job, *, idempotency_key: str | None = None, body: bytes | None = None) -> Submission:
+        url_for = self._calls.url_for
+        return Submission.of(
+            job, self._policy, self._local_files, idempotency_key=idempotency_key, body=body, url_for=url_for
+        )
 
     async def _look_up(self, job: Job) -> Known | None:
         self._look_ups[job.key] = None  # nearly always nobody waits for it
@@ -152,7 +161,7 @@ class Submitter:
         if not may_send_again(standing.error, self._policy.resubmit):
             return standing
         key = standing.error.idempotency_key
-        submission = Submission.of(job, self._policy, self._local_files, idempotency_key=key, body=known.body)
+        submission = self._purchase(job, idempotency_key=key, body=known.body)
         submission.session, submission.doubt = session, standing.error
         return submission
 
@@ -168,6 +177,8 @@ class Submitter:
         submission = self._submissions.pop(task)
         self._book.leave(submission)
         if submission.accepted is not None:
+            if submission.callback_url is not None:
+                self._calls.add(submission.idempotency_key, submission.accepted.task_id)
             self.on_accepted(submission.accepted)
 
     def release(self, submission: Submission, owner: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -523,6 +524,61 @@ async def test_answers_to_unknown_jobs_change_nothing(journal):
     await journal.missing("nobody", "task-nobody")
     assert journal.unfinished() == ()
     assert await standing(journal, "nobody") is None
+
+
+# --- purchases
+
+
+@pytest.mark.parametrize("count", [1, 40])
+async def test_purchases_are_found_by_their_idempotency_keys(journal, count):
+    """Those that are being submitted or in doubt, with their model and the time of the first send; others are not."""
+    began = time.time()
+    for number in range(count):
+        await journal.submitting(intent(f"shot-{number}"))
+    await lose(journal, "lost")
+    between = time.time()
+    await journal.submitting(intent("lost"))
+    asked = [f"ev-shot-{number}" for number in range(count)] + ["ev-lost", "ev-nobody"]
+    found = await journal.purchases(asked)
+    assert found.keys() == {*asked} - {"ev-nobody"}
+    assert all(purchase == f"ev-{bought.key}" for purchase, bought in found.items())
+    assert {bought.model for bought in found.values()} == {dance().model}
+    assert all(began <= bought.sent_at <= between for bought in found.values())
+    assert all(bought.is_unanswered and bought.is_latest and bought.task_id is None for bought in found.values())
+    assert await journal.purchases([]) == {}
+
+
+async def test_a_purchase_that_was_answered_is_not_unanswered(journal):
+    """Nor is one whose job was bought again; a file knows more of them."""
+    await buy(journal, "going", "done")
+    await journal.ended(completed("done"))
+    await lose(journal, "again")
+    await journal.settled("again", "resubmit")
+    await journal.submitting(intent("again", purchase="ev-second"))
+    found = await journal.purchases(["ev-going", "ev-done", "ev-again", "ev-second"])
+    assert found.pop("ev-second").is_unanswered
+    assert not any(bought.is_unanswered for bought in found.values())
+    if isinstance(journal, MemoryJournal):
+        assert found == {}
+    else:
+        assert {purchase: bought.task_id for purchase, bought in found.items()} == {
+            "ev-going": "task-going",
+            "ev-done": None,
+            "ev-again": None,
+        }
+        assert [found[purchase].is_latest for purchase in ("ev-going", "ev-done", "ev-again")] == [True, True, False]
+
+
+async def test_a_late_answer_with_the_task_of_a_job_that_has_ended(journal, caplog):
+    """It is that job's task, also when its outcome was taken."""
+    await buy(journal, "one")
+    await journal.ended(completed("one"))
+    journal.taken(completed("one"))
+    await lose(journal, "lost")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        assert not await journal.late_answer("ev-lost", "task-one")
+    assert "task-one" in caplog.text
+    assert isinstance(await standing(journal, "lost"), Unknown)
 
 
 # --- settling

@@ -43,12 +43,13 @@ DOORS = {
     "settings submitting task uploads urls wire",
     "telemetry": "errors events extras jobs version",
     "emulator": "client extras params settings",
+    "callbacks": "concurrency errors json_text params pool wire",
     "cli": "budget client downloads early_exit errors events extras jobs journal json_text media models params pool "
     "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
-EDGES = ("cli", "emulator", "telemetry")
+EDGES = ("callbacks", "cli", "emulator", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
 SIDE_DOORS = ("journal.sqlite", "journal.doubts", "emulator.faults")

@@ -22,6 +22,7 @@ from tests.shape.house import EDGES, MODULES, PACKAGE, ROOT, Module
 PUBLIC = {
     "",  # the package itself
     "budget",
+    "callbacks",
     "client",
     "downloads",
     "emulator",
