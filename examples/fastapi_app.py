@@ -1,8 +1,7 @@
-"""A web back end on FastAPI. Put its POST routes behind logins of your own. Usage: python fastapi_app.py PORT."""
+"""A web back end on FastAPI. Put its POST routes behind logins of your own."""
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -67,4 +66,4 @@ class _Server(uvicorn.Server):
 
 
 if __name__ == "__main__":
-    _Server(uvicorn.Config(application(), port=int(sys.argv[1]))).run()
+    _Server(uvicorn.Config(application(), port=int(os.environ["PORT"]))).run()
