@@ -1,4 +1,4 @@
-"""A web back end on FastAPI; put its POST routes behind logins of yours. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
+"""A web back end on FastAPI; put its POST routes behind logins. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
 
 import asyncio
 import os
