@@ -1,4 +1,4 @@
-"""A web back end on aiohttp. Put its POST routes behind logins of your own."""
+"""A web back end on aiohttp; put its POST routes behind logins. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
 
 import asyncio
 import json

@@ -1,11 +1,4 @@
-"""Follow one task step by step. In a notebook, run the lines of `main` in cells of their own, with `await`.
-
-To try it at no cost, start an emulator in the first cell, make the pool with it, and stop it in the last one:
-
-    emulator = Emulator(speed=20).start()  # from evolink_async.emulator
-    pool = ev.SessionPool(**emulator.client())
-    emulator.stop()
-"""
+"""Follow one task step by step. How this looks in a notebook is in `notebook.ipynb`."""
 
 from __future__ import annotations
 
