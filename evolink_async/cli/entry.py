@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from .. import early_exit
-from ..extras import how_to_install
+from ..version import how_to_install
 from .output.streams import open_streams
 from .signals import endings_as_ctrl_c
 

@@ -15,7 +15,7 @@ from typing import Self
 import anyio.to_thread
 from attrs import Factory, field, frozen
 
-from ..extras import how_to_install
+from ..version import how_to_install
 from .client_arguments import ClientArguments, client_arguments
 from .faults.script import FaultScript
 from .hosts.dashboard import PATH as DASHBOARD_PATH

@@ -10,9 +10,8 @@ from typing import Self
 
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Downloaded, Event, JobEnded, JobStarted, StatusAnswered, SubmitAnswered
-from ..extras import how_to_install
 from ..jobs import Completed, Unknown
-from ..version import __version__
+from ..version import __version__, how_to_install
 from .attributes import Attributes, known, of_download, of_outcome, of_poll, of_submit
 from .metrics import Metrics
 from .redaction import facts_of

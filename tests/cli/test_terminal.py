@@ -23,8 +23,8 @@ from evolink_async.cli.output.terminal import plain
 from evolink_async.cli.output.trouble import TroubleLines
 from evolink_async.client import Trouble
 from evolink_async.errors import NotDeliveredError, RateLimitError, SubmissionUnknownError
-from evolink_async.extras import how_to_install
 from evolink_async.pool import Stats
+from evolink_async.version import how_to_install
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
 
 

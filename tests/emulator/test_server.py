@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from evolink_async.emulator import Emulator, EmulatorArguments, EmulatorSettings, HandClock, ScaledClock
-from evolink_async.extras import how_to_install
+from evolink_async.version import how_to_install
 
 pytestmark = pytest.mark.anyio
 

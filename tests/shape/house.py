@@ -18,7 +18,6 @@ DOORS = {
     "json_text": "",
     "regular_file": "",
     "early_exit": "",
-    "extras": "",
     "wording": "",
     "frozen": "json_text",
     "task": "frozen",
@@ -41,10 +40,10 @@ DOORS = {
     "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
     "settings submitting task uploads urls wire",
-    "telemetry": "errors events extras jobs version",
-    "emulator": "client extras params settings",
+    "telemetry": "errors events jobs version",
+    "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",
-    "cli": "budget client downloads early_exit errors events extras jobs journal json_text media models params pool "
+    "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
     "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
@@ -57,7 +56,7 @@ SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.listing", "emulator.f
 last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("early_exit", "extras", "regular_file", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""

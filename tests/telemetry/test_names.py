@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from evolink_async import telemetry
-from evolink_async.extras import how_to_install
+from evolink_async.version import how_to_install
 
 NO_OPENTELEMETRY = """
 import sys

@@ -17,11 +17,11 @@ from ...budget import Estimate, JobPrice, KnownPrices, PriceBasis, UnknownPrice,
 from ...client import HttpOptions
 from ...downloads import ResultReader
 from ...errors import PreflightError
-from ...extras import how_to_install
 from ...jobs import Job
 from ...media import MediaFacts, missing_libraries
 from ...params import AnyParams, Params, local_media
 from ...uploads import Preflight, billed_input_seconds
+from ...version import how_to_install
 from ..exit_codes import FAILED, OK
 from ..inputs.job_lines import ParsedJobs, Remark
 from ..inputs.jobs_file import read_jobs
