@@ -5,7 +5,8 @@ The kinds of journal are in `memory` and `sqlite`. A journal never talks to the 
 The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
 `docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
 
-A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
+A job that is `submitting` in a journal without an owner is in doubt. Only a failed task is
+followed by another: its job may be bought anew.
 """
 
 from __future__ import annotations

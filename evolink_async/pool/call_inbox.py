@@ -64,7 +64,7 @@ class CallInbox:
             ConfigurationError: They go to another pool.
         """
         self._callbacks.attach(self.take)
-        self._engine.runs.add(self)
+        self._engine.runs[self] = None
         self._begin(self._work())
 
     def take(self, callback: Callback) -> bool:
@@ -202,7 +202,7 @@ class CallInbox:
     def stop(self, error: BaseException | None) -> None:
         """Take no more callbacks: the pool polls no more."""
         self.shut(error)
-        self._engine.runs.discard(self)
+        self._engine.runs.pop(self, None)
 
     async def aclose(self, error: BaseException | None = None) -> None:
         """Shut, and give up what is under way: the service's task stays, and the doubt too."""

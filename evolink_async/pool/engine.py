@@ -58,7 +58,7 @@ class Engine:
         rebuys: Jobs that are bought anew.
         task_waits: Everybody who waits for a task by its id.
         calls: The tasks that the service calls back for.
-        runs: What goes on until the engine is closed.
+        runs: What goes on until the engine is closed, in the order in which it began.
         channels: Streams of snapshots that are open.
         stopped: Set when nothing new is begun any more.
     """
@@ -82,7 +82,7 @@ class Engine:
     rebuys: Rebuys
     task_waits: TaskWaits
     calls: ExpectedCalls
-    runs: set[Work] = attrs.field(init=False, factory=set["Work"])
+    runs: dict[Work, None] = attrs.field(init=False, factory=dict["Work", None])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
     stopped: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)

@@ -66,7 +66,7 @@ class Run:
         if self._feeder is not None or self._closed:
             return
         self._engine.check()
-        self._engine.runs.add(self)
+        self._engine.runs[self] = None
         if self._is_draining:
             self._has_read()
         else:
@@ -258,7 +258,7 @@ class Run:
         """Let the consumer come to its end."""
         self._save = None  # and let go of the folder
         self.outcomes.finish(error)
-        self._engine.runs.discard(self)
+        self._engine.runs.pop(self, None)
 
     def abandon(self) -> None:
         """Close without waiting, for a stream that was dropped."""

@@ -10,6 +10,7 @@ the rotation.
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 from .bounded_file import TooMuchError, bounded
@@ -44,8 +45,7 @@ def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, 
     from av.error import FFmpegError
 
     try:
-        # Tags in another encoding than UTF-8 are no damage.
-        with av.open(bounded(file, _MOST_AT_ONCE), "r", format=FORMATS[form], metadata_errors="replace") as container:
+        with av.open(bounded(file, _MOST_AT_ONCE), "r", format=FORMATS[form], **_tolerant(av)) as container:
             films = _played([one for one in container.streams.video if not _is_cover(one)])
             sounds = _played(list(container.streams.audio))
             tracks = [*films, *sounds]
@@ -67,6 +67,11 @@ def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, 
     except TooMuchError:
         pass
     return {}
+
+
+def _tolerant(av: ModuleType) -> dict[str, Any]:
+    """Return arguments with which tags in another encoding than UTF-8 are no damage; from PyAV 19 on they never are."""
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 def is_mp3(file: IO[bytes]) -> bool:
