@@ -81,7 +81,7 @@ class Tolerant(io.TextIOBase):
         """Write a text if the stream takes it."""
         try:
             self._stream.write(text)
-        except OSError:
+        except (OSError, ValueError):  # full, gone, or closed
             abandon(self._stream)
         return len(text)
 
@@ -89,7 +89,7 @@ class Tolerant(io.TextIOBase):
         """Write what is buffered if the stream takes it."""
         try:
             self._stream.flush()
-        except OSError:
+        except (OSError, ValueError):
             abandon(self._stream)
 
 
