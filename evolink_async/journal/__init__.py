@@ -4,7 +4,7 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Bought, Found, Intent, Known, Untold, end_of
+from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
@@ -15,6 +15,7 @@ __all__ = (
     "Journal",
     "Known",
     "MemoryJournal",
+    "Sent",
     "Untold",
     "end_of",
 )

@@ -80,8 +80,9 @@ class RebuyingRun(Run):
         await self._engine.in_flight.acquire()
         # The job was read long ago, and the one permit that is left may be that of an input that waits.
         self._read_ahead.borrow()
+        bought: Submitted | None = None
         try:
-            if not self._stopped.is_set():
+            if not self._stopped.is_set() and (bought := await self._engine.rebuys.successor(failed)) is None:
                 await self._engine.rebuys.write_down(failed)
         finally:
             if self._stopped.is_set():
@@ -89,7 +90,10 @@ class RebuyingRun(Run):
                 self._engine.in_flight.release()
         if self._stopped.is_set():
             return False
-        await self._submit(job)
+        if bought is not None:
+            self._go_on_with(job, bought)
+        else:
+            await self._submit(job)
         return True
 
     def _tell(self, outcome: Outcome) -> None:

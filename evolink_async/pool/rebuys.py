@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from ..budget import BudgetQueue
 from ..jobs import Accepted, Completed, Failed, Planned
-from ..journal import Journal
+from ..journal import Journal, Sent
 from ..purchases import may_rebuy
 from ..settings import RetryPolicy
 from ..submitting import SendLoop
@@ -92,6 +92,16 @@ class Rebuys:
     def failure(self, task_id: str) -> Failed | None:
         """Return the failure of a task that was no end."""
         return self._failures.get(task_id)
+
+    async def successor(self, failed: Failed) -> Sent | None:
+        """Return what became of a job that another buyer has bought anew since; None if it is to be bought.
+
+        A journal in memory no longer knows a job whose outcome was taken, so that asking for it would buy it once more.
+        """
+        if failed.task_id not in self._replaced:
+            return None
+        standing = (await self._journal.find((failed.key,))).get(failed.key)
+        return None if isinstance(standing, Planned) else standing
 
     def give_up(self, failed: Failed) -> None:
         """Do not buy a job anew after all: the failure is its end, unless another buyer has bought."""

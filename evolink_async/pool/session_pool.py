@@ -13,7 +13,7 @@ from pathlib import Path
 from ..client import HttpOptions
 from ..errors import ConfigurationError, TaskFailedError
 from ..events import Observer
-from ..jobs import Accepted, Completed, Failed, Job, check_list, duration_class
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, duration_class
 from ..journal import Journal
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
@@ -207,7 +207,12 @@ class SessionPool(PricedJobs):
                 except BaseException:
                     engine.rebuys.give_up(done)
                     raise
-                await engine.rebuys.write_down(done)
+                if isinstance(bought := await engine.rebuys.successor(done), Completed):
+                    return bought
+                if isinstance(bought, Failed | Unknown):
+                    raise bought.error
+                if bought is None:
+                    await engine.rebuys.write_down(done)
             return done
         finally:
             engine.rebuys.end(job.key)

@@ -127,6 +127,33 @@ async def test_who_else_sees_the_end_does_not_make_it_more_often(emulator, journ
     assert emulator.ledger.accepted == 2
 
 
+async def test_two_buyers_of_one_job_buy_it_anew_once(emulator, journal, monkeypatch):
+    """The one that comes later, when the other's outcome was taken already, gets that outcome."""
+    fail_first(emulator, 1)
+    pauses = iter([0.01, 1.0])
+    monkeypatch.setattr("evolink_async.pool.rebuys.random.uniform", lambda *_: next(pauses))
+    async with open_pool(emulator, journal=journal, retry=policy(1)) as pool:
+        first, second = await asyncio.gather(*(pool.generate(dance(), key="shot") for _ in range(2)))
+        assert first.task_id == second.task_id
+    assert emulator.ledger.accepted == 2
+
+
+async def test_a_run_and_a_caller_buy_one_job_anew_once(emulator, journal, monkeypatch):
+    """Whoever of them is later."""
+    fail_first(emulator, 1)
+    pauses = iter([0.01, 1.0])
+    monkeypatch.setattr("evolink_async.pool.rebuys.random.uniform", lambda *_: next(pauses))
+    async with open_pool(emulator, journal=journal, retry=policy(1)) as pool:
+
+        async def run() -> ev.Outcome:
+            [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+            return outcome
+
+        one, other = await asyncio.gather(pool.generate(jobs(1)[0].params, key="shot-1"), run())
+        assert one.task_id == as_completed(other).task_id
+    assert emulator.ledger.accepted == 2
+
+
 async def test_a_restart_counts_what_was_bought_before(emulator, tmp_path):
     """The task of a second purchase is taken up, and its failure is the last."""
     fail_first(emulator, 99)
