@@ -10,6 +10,8 @@ import random
 from collections import Counter
 from contextlib import suppress
 
+import attrs
+
 from ..budget import BudgetQueue
 from ..jobs import Accepted, Completed, Failed, Planned
 from ..journal import Journal, Sent
@@ -101,6 +103,9 @@ class Rebuys:
         if failed.task_id not in self._replaced:
             return None
         standing = (await self._journal.find((failed.key,))).get(failed.key)
+        if isinstance(standing, Completed | Failed):
+            # It was counted and said when it ended.
+            return attrs.evolve(standing, resumed=True)
         return None if isinstance(standing, Planned) else standing
 
     def give_up(self, failed: Failed) -> None:
