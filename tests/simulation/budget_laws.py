@@ -189,13 +189,13 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
             # With less room than jobs, a job that waits for credits may stand before one that would free some.
-            elif needed <= may_fit and _least_room(history) >= len(jobs):
+            elif needed <= may_fit and least_room(history) >= len(jobs):
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
 
 
-def _least_room(history: History) -> int:
+def least_room(history: History) -> int:
     """Return how many jobs may be in flight at the narrowest time."""
     retunes = [step.in_flight for step in history.script.steps if isinstance(step, steps.Retune)]
     return min([history.script.in_flight, *retunes])
@@ -220,7 +220,7 @@ class _Replay:
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
-        self._is_narrow = _least_room(history) < len(history.script.wishes)
+        self._is_narrow = least_room(history) < len(history.script.wishes)
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""

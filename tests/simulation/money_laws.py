@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.simulation import script as steps
+from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.trace import Acted, Answered, Finished, Posted, Reported, Said, Settled, Stood, Told
@@ -65,6 +66,11 @@ def _may_buy_again(history: History, order: Order, before: Task, after: Task) ->
         return True
     # A file remembers every purchase for good, also one that failed.
     if history.script.journal == "file":
+        return False
+    # Who waited for the job when it was bought shares its purchase, unless it stood behind others until all was over.
+    is_asked_again = any(first < place < second for place in order.asked.get(before.job, ()))
+    has_room = history.script.rebuy and least_room(history) >= 2 * len(history.script.wishes)
+    if has_room and not (is_asked_again or order.crashed_between(first, second) or _has_twin(history, before.job)):
         return False
     # A journal in memory forgets a job when its end is told, and everything when the process dies.
     return order.ends.get(before.task_id, second) < second or order.crashed_between(first, second)
