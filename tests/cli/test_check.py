@@ -20,6 +20,7 @@ from evolink_async.cli.commands.check import check
 from evolink_async.cli.output.terminal import Terminal
 from evolink_async.emulator import faults
 from evolink_async.params import Length, Params, fields_of, registered_models, rule, unregister
+from evolink_async.version import how_to_install
 from tests.cli.conftest import QUICK, ROOT, dance, finish, spawn, submits, write_jobs
 from tests.footage import clip, image, sound
 from tests.servers import reply, serving
@@ -158,8 +159,8 @@ def test_without_the_extra_media(blocked, named, tmp_path):
     assert ran.returncode == 1
     faults = [json.loads(line)["faults"] for line in ran.stdout.splitlines()[:2]]
     assert faults == [[], [f"{tmp_path}/b.mp4 must be mp4 or mov, not png @ video_urls[0]"]]
-    assert ran.stderr.count("[media]") == 1
-    assert f"files are not checked in full without {named};" in ran.stderr
+    assert ran.stderr.count(how_to_install("media")) == 1
+    assert f"files are not checked in full without {named}; {how_to_install('media')}" in ran.stderr
 
 
 def test_the_extra_is_named_to_nobody_without_files(tmp_path):
