@@ -120,7 +120,9 @@ class Ends:
     def taken_up(self, accepted: Accepted) -> None:
         """Somebody waits for the end of a job, perhaps again, which may free what is held for it."""
         self.rebuys.note(accepted)
-        self._budget_queue.found(accepted.key)
+        # Who read the journal just before the end frees nothing: that end was the only one.
+        if not self._book.has_ended(accepted.key, accepted.task_id):
+            self._budget_queue.found(accepted.key)
 
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""

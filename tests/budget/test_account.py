@@ -197,6 +197,17 @@ def test_a_lesson_ends_with_its_job(end):
     assert budget.admit("b", CLIP) == Admitted(None)
 
 
+def test_learners_that_an_earlier_process_left_behind_count_until_somebody_waits_for_them():
+    """With a doubt and two accepted jobs of unknown price no further job of the class begins, until one is found."""
+    left = {"doubt": str(CLIP), "one": str(CLIP), "two": str(CLIP)}
+    ledger = Ledger(held=dict.fromkeys(left, 0.0), unpriced=left, doubts=frozenset({"doubt"}))
+    budget = BudgetAccount(1000, ledger)
+    assert budget.admit("next", CLIP) == Full(0)
+    assert budget.admit("film", FILM) == Admitted(None)
+    budget.found("one")
+    assert budget.admit("next", CLIP) == Admitted(None)
+
+
 def test_what_earlier_runs_hold_counts():
     """Credits of earlier runs are held: with and without a named price, in doubt and accepted."""
     ledger = Ledger(

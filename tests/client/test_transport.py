@@ -206,7 +206,8 @@ async def test_random_answers_give_a_response_or_our_error():
                 seen.add(type(error))
                 assert_clean(error)
         await transport.aclose()
-    assert seen == {Response, TransportError}
+    # A busy machine may be too slow to connect in time.
+    assert seen - {NotDeliveredError} == {Response, TransportError}
 
 
 # --- what is sent, and to whom

@@ -14,8 +14,9 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES, Task
+from tests.simulation.task import Task
+from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted, Written
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -237,6 +238,9 @@ class _Replay:
         ]
         return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
 
+    def _purchases_of(self, job: str) -> set[str]:
+        return {purchase for number, purchase in self._purchases.items() if self._jobs[number] == job}
+
     @property
     def has_guesses(self) -> bool:
         """Whether a purchase holds what the pool guesses, as nobody has named a price of its class."""
@@ -305,9 +309,14 @@ class _Replay:
                 # A run that has given a task up waits for it no more, though its caller has not heard of that.
                 self._wants.pop(entry.job, None)
             case Said() if entry.kind == "unknown":
-                self._ended |= {
-                    self._purchases[number] for number in self._purchases if self._jobs[number] == entry.job
-                }
+                self._ended |= self._purchases_of(entry.job)
+            case Written() if entry.method == "doubted":
+                self._ended |= self._purchases_of(entry.job)
+            case Written() if entry.method == "bought_anew":
+                # Only a task that has failed is bought anew, and it costs nothing.
+                for purchase in self._purchases_of(entry.job):
+                    held.pop(purchase, None)
+                    self._unnamed.pop(purchase, None)
             # Who polls once has an answer at once, and waits for no end.
             case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
                 self._wants.setdefault(entry.job, set()).add(entry.call)

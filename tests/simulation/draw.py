@@ -28,7 +28,30 @@ SHARE = 0.35
 def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
-    return _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    return _with_callbacks(script, Random(f"callbacks {seed}"))
+
+
+def _with_callbacks(script: Script, dice: Random) -> Script:
+    """Let the vendor of some scripts call back; some calls are lost, and some come when nobody expects them."""
+    if dice.random() > SHARE:
+        return script
+    keys = [wish.key for wish in script.wishes]
+    moments = [0.0, *(step.at for step in script.steps)]
+    calls = [
+        steps.CallBack(
+            at=round(dice.choice(moments) + dice.choice((0.0, 0.0, 1.0, 60.0)), 2),
+            job=dice.choice(keys),
+            names=dice.choice(("", *keys)),
+        )
+        for _ in range(dice.randint(0, 5))
+    ]
+    return attrs.evolve(
+        script,
+        calls=True,
+        calls_lost=dice.choice((0.0, 0.0, 0.3, 1.0)),
+        steps=tuple(sorted((*script.steps, *calls), key=lambda step: step.at)),
+    )
 
 
 def _with_rebuys(script: Script, dice: Random) -> Script:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import money_laws, outcome_laws, traffic_laws
+from tests.simulation import callback_laws, money_laws, outcome_laws, traffic_laws
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import within_budget
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
 from tests.simulation.seams import END_WRITES
+from tests.simulation.task import Task
 from tests.simulation.trace import (
     Acted,
     Complained,
@@ -29,7 +30,6 @@ from tests.simulation.trace import (
     Wanted,
     Written,
 )
-from tests.simulation.vendor import Task
 from tests.simulation.violation import Violation
 
 CONSUMER_FAILED = "builtins:ValueError: the consumer failed"
@@ -228,6 +228,7 @@ LAWS: dict[str, Law] = {
     "10": traffic_laws.outages_bounded,
     "11": restart_tells_the_same,
     "13": outcome_laws.told_at_least_once,
+    "14": callback_laws.heeded,
 }
 
 

@@ -14,8 +14,9 @@ from tests.simulation import script as steps
 from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Finished, Posted, Reported, Said, Settled, Stood, Told
-from tests.simulation.vendor import LOOKALIKES, PASSING, Task
+from tests.simulation.task import Task
+from tests.simulation.trace import Acted, Answered, Called, Finished, Posted, Reported, Said, Settled, Stood, Told
+from tests.simulation.vendor import LOOKALIKES, PASSING
 from tests.simulation.violation import Violation
 
 ROUNDING = 1e-6
@@ -24,8 +25,8 @@ SETTLE = r"Settle\(.*job='(\w+)'"
 
 
 def settled_jobs(history: History) -> set[str]:
-    """Return the jobs of which a doubt was settled, or was about to be when the process was killed."""
-    settled = {entry.job for entry in history.trace.of(Settled)}
+    """Return the jobs of which a doubt was settled, may have been by a callback, or was about to be before a crash."""
+    settled = {entry.job for entry in history.trace.of(Settled)} | {entry.job for entry in history.trace.of(Called)}
     acts = [re.match(SETTLE, entry.text) for entry in history.trace.of(Acted)]
     is_killed = any(entry.text.startswith("Crash") for entry in history.trace.of(Acted))
     return settled | {act[1] for act in acts if act is not None and is_killed}

@@ -17,15 +17,18 @@ import attrs
 from evolink_async import Accepted, ConfigurationError, Job, Limits, OutcomeStream, SessionPool, Unknown
 from evolink_async.events import Event, JobEnded
 from tests.simulation import script as steps
+from tests.simulation.callbacks import CALLING
 from tests.simulation.loop import StandstillError, VirtualLoop
 from tests.simulation.script import Step, Wish
 from tests.simulation.telling import said, told
 from tests.simulation.trace import (
     Acted,
+    Answered,
     Complained,
     Entry,
     Finished,
     Following,
+    Posted,
     Released,
     Reported,
     Settled,
@@ -120,6 +123,7 @@ class Process:
         # What the dead process had sent arrives only after the next one has opened its journal: the worse order.
         await self._open()
         self._world.network.arrive_after_crash()
+        self._world.calls.live()
         while left:
             step = left.popleft()
             if (wait := step.at - self._world.elapsed()) > 0:
@@ -168,6 +172,8 @@ class Process:
             case steps.Hint():
                 if (task := self._world.task_of(step.job)) is not None:
                     self._pool.hint(task.task_id)
+            case steps.CallBack():
+                self._call_back(step)
             case steps.ClosePool():
                 await self._close()
                 await self._open()
@@ -254,7 +260,7 @@ class Process:
     async def _stand(self, moment: str) -> None:
         pool, own = self._pool, {call.task for call in self._calls.values()} | {asyncio.current_task()}
         figures = pool.stats()
-        left = sorted(task.get_name() for task in asyncio.all_tasks() - own)
+        left = sorted(task.get_name() for task in asyncio.all_tasks() - own if task.get_name() != CALLING)
         # A consumer that is still asleep has a timer that cannot be told from the pool's.
         busy = [call.name for call in self._calls.values() if not call.task.done()]
         timers = [] if busy else [name for name in self._loop.timers() if not _is_ours(name)]
@@ -333,7 +339,10 @@ class Process:
         process = self._id()
         if self._world.script.journal == "file":
             return  # A file has one owner, which the operating system sees to.
-        async with self._world.new_pool(lambda _: None) as pool, pool.run(self._source(step)) as stream:
+        async with (
+            self._world.new_pool(lambda _: None, has_calls=False) as pool,
+            pool.run(self._source(step)) as stream,
+        ):
             async for outcome in stream:
                 self._tell(process, step.name, outcome.key, outcome)
                 self._note(Released(self._now(), process, step.name, outcome.key))
@@ -421,6 +430,14 @@ class Process:
         await self._pool.settle(step.job, how)
         self._note(Settled(self._now(), self._id(), step.job, how, purchase))
 
+    def _call_back(self, step: steps.CallBack) -> None:
+        purchases = [entry.purchase for entry in self._world.trace.of(Posted) if entry.job == step.job]
+        named = self._world.task_of(step.names)
+        # Of a task that no job here knows to be its own, nobody could tell that it is another's.
+        is_known = any(entry.task == named.task_id for entry in self._world.trace.of(Answered)) if named else True
+        if purchases and is_known:
+            self._world.calls.call(purchases[-1], step.job, named)
+
     def _drain(self, run: str) -> None:
         call = self._calls.get(run)
         if call is not None and call.stream is not None and not call.task.done():
@@ -474,4 +491,4 @@ class Process:
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(("Network.", "Delay.", "MemoryTransport.", "Disk.", "Witness."))
+    return name.startswith(("Network.", "Delay.", "MemoryTransport.", "Disk.", "Witness.", "Calls."))

@@ -187,6 +187,19 @@ class Hint:
 
 
 @attrs.frozen(kw_only=True)
+class CallBack:
+    """The vendor, or somebody who has seen the URL, calls back for the latest purchase of a job.
+
+    Attributes:
+        names: The job whose latest task the body names; "" for no task.
+    """
+
+    at: float
+    job: str
+    names: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Settle:
     """Settle a doubt as its user would, who looks at the dashboard: by the task's id if there is one."""
 
@@ -260,6 +273,7 @@ Step: TypeAlias = (
     | Cancel
     | Retune
     | Hint
+    | CallBack
     | Settle
     | ClosePool
     | Crash
@@ -290,6 +304,8 @@ class Script:
             the price.
         batch: Whether the vendor has the batch route.
         poll_trouble: Share of status requests and uploads that fail.
+        calls: Whether the pool has a receiver of callbacks.
+        calls_lost: Share of callbacks that never come.
         observer_calls_back: Whether the observer calls `stats` and `hint` from every event.
         wishes: The jobs.
         steps: What happens.
@@ -309,6 +325,8 @@ class Script:
     used: float | None = 0.8
     batch: bool = True
     poll_trouble: float = 0.0
+    calls: bool = False
+    calls_lost: float = 0.0
     observer_calls_back: bool = False
     wishes: tuple[Wish, ...] = ()
     steps: tuple[Step, ...] = ()

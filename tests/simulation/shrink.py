@@ -54,6 +54,8 @@ def _smaller(script: Script) -> Iterator[Script]:
         "most_per_job",
         "budget",
         "poll_trouble",
+        "calls_lost",
+        "calls",
         "observer_calls_back",
         "sessions",
         "batch",

@@ -120,6 +120,25 @@ class Polled:
 
 
 @attrs.frozen
+class Called:
+    """The vendor has called back for a purchase, and was answered.
+
+    Attributes:
+        job: Whose purchase it is.
+        task: The task that the body named; "" for none.
+        status: Of the answer.
+        is_final: Whether that task is the purchase's own, and had ended.
+    """
+
+    at: float
+    process: int
+    job: str
+    task: str
+    status: int
+    is_final: bool
+
+
+@attrs.frozen
 class Told:
     """A call told its caller something of a job: an outcome, a return value, an exception.
 
@@ -263,6 +282,7 @@ Entry: TypeAlias = (
     | Judged
     | Answered
     | Polled
+    | Called
     | Told
     | Finished
     | Said
