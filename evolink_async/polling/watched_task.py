@@ -54,7 +54,7 @@ class WatchedTask:
         trouble: What did not go as usual since the last usual snapshot; None for nearly all tasks.
         progress: Percent done at the last poll.
         has_callback: Whether the service calls when it has ended.
-        called_at: Monotonic seconds of the first callback or hint; 0 before that.
+        called_at: Monotonic seconds of the first callback; 0 before that.
         missing_rows: Batch answers that did not contain it.
         reported_end: The final state in a batch answer that is not confirmed yet.
         demand: Status requests per second that its polls cost if the request budget is not limited.

@@ -136,12 +136,12 @@ class Watchlist:
         if not entry.watchers:
             self._forget(entry)
 
-    def hint(self, task_id: str) -> bool:
+    def hint(self, task_id: str, *, is_callback: bool = False) -> bool:
         """Poll a task soon, because there may be news; return whether it is watched. Repeated hints change nothing."""
         entry, now = self._entries.get(task_id), self._clock()
         if entry is None:
             return False
-        entry.called_at = entry.called_at or now
+        entry.called_at = entry.called_at or (now if is_callback else 0.0)
         if entry.bucket is None:
             # A poll is under way that may have begun before the news: the hint counts for the next one.
             self._hinted.add(entry)

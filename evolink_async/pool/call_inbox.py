@@ -75,7 +75,7 @@ class CallInbox:
         self._engine.tasks.calls.arrived()
         task_id = self._engine.calls.called(callback.purchase)
         if task_id is not None:
-            self._engine.tasks.hint(task_id)
+            self._engine.tasks.hint(task_id, is_callback=True)
             return True
         if callback in self._busy or callback in self._refused:
             return True
@@ -109,7 +109,7 @@ class CallInbox:
             return
         if step is Step.HINT and bought.task_id is not None:
             self._note_task(callback.purchase, bought.task_id)
-            self._engine.tasks.hint(bought.task_id)
+            self._engine.tasks.hint(bought.task_id, is_callback=True)
         elif step is Step.WAIT and answer is not None:
             self._busy.add(callback)
             answer.add_done_callback(lambda _: self._take_again(callback))

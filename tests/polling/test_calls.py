@@ -67,7 +67,7 @@ def test_a_callback_is_the_end_for_the_figures():
     tasks = Tasks()
     entry = tasks.watch("a")
     tasks.now += 150
-    assert tasks.watchlist.hint("a")
+    tasks.watchlist.hint("a", is_callback=True)
     assert entry.due == tasks.now
     tasks.now += 0.25
     tasks.poll("completed")
@@ -80,7 +80,7 @@ def test_a_callback_that_came_too_early_is_no_end():
     tasks = Tasks()
     entry = tasks.watch("a")
     tasks.now += 20
-    tasks.watchlist.hint("a")
+    tasks.watchlist.hint("a", is_callback=True)
     tasks.poll("processing")
     assert entry.due - tasks.now <= 60
     while tasks.now < 1100:
@@ -88,6 +88,17 @@ def test_a_callback_that_came_too_early_is_no_end():
     running = entry.last_running_at
     tasks.poll("completed")
     assert entry.lag == tasks.now - running
+
+
+def test_a_hint_of_the_user_is_no_callback():
+    """It brings the poll forward, and the callback is still missing when that poll finds the end."""
+    tasks = Tasks()
+    for number in range(LOST_CALLS):
+        entry = tasks.watch(f"t{number}")
+        tasks.watchlist.hint(f"t{number}")
+        assert entry.awaits_call
+        tasks.poll("completed")
+    assert not tasks.watchlist.calls.is_trusted(tasks.now + CALL_GRACE)
 
 
 def test_after_three_ends_without_their_callback_tasks_are_polled_as_usual():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import inf
 
 from tests.simulation import script as steps
+from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.trace import Answered, Called, Polled, Released, Said, Wanted, Written
 from tests.simulation.violation import Violation
@@ -30,8 +31,9 @@ def heeded(history: History) -> Iterator[Violation]:
         if call.status not in (204, 503):
             yield Violation(LAW, f"a genuine callback is answered with {call.status}", f"{call}")
     has_trouble = history.script.poll_trouble or any(isinstance(step, TROUBLES) for step in history.script.steps)
-    # Who stands before a full pool, or a slow disk, may wait for longer.
-    if not has_trouble and not history.script.slow_disk:
+    # Who stands before a full pool does not watch yet, and a slow disk makes everything late.
+    has_room = least_room(history) >= len(history.script.wishes)
+    if has_room and not has_trouble and not history.script.slow_disk:
         yield from _unheeded(history)
 
 

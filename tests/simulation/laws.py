@@ -191,6 +191,12 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
     buyers = {step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Generate | steps.Submit)}
     ends = set[str]()
     hows = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    shared = _bought_by_several(history) if history.script.rebuy else set[str]()
+
+    def final_errors(told: Told) -> tuple[str, ...]:
+        # One of several buyers may go when a task has failed, and another one buy anew.
+        return () if told.job in shared else TASK_ERRORS
+
     for told in history.trace.of(Told):
         if told.error == "TaskNotFoundError" and told.task in ends and history.script.journal == "file":
             yield Violation(law, "not found, though its end is in the journal", f"{told}")
@@ -198,7 +204,7 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
         is_stopped = told.error == "ConfigurationError" and "tracer" in hows.get(told.call, "")
         if told.call == "again" and not is_stopped:
             after[told.job] = told
-        elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in TASK_ERRORS):
+        elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in final_errors(told)):
             before[told.job] = told
     again = {
         entry.job for entry in history.trace.of(Posted) if (entry.job in after) and entry.process == _last(history)
@@ -213,6 +219,14 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
             yield Violation(law, f"{told.kind} before, {now.kind} {now.error} after", f"{told}\n    {now}")
         if job in again and told.kind != "unknown":
             yield Violation(law, "bought again", f"{job}")
+
+
+def _bought_by_several(history: History) -> set[str]:
+    buyers = defaultdict[str, set[str]](set)
+    for entry in history.trace.of(Wanted):
+        if entry.buys and entry.call != "again":
+            buyers[entry.job].add(entry.call)
+    return {job for job, calls in buyers.items() if len(calls) > 1}
 
 
 LAWS: dict[str, Law] = {

@@ -153,7 +153,8 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
             settling[entry.call.split()[1]] -= 1
         # A task that is asked for by its id alone may have no job here.
         if isinstance(entry, Said) and entry.error == "TaskNotFoundError":
-            if entry.job != entry.task and entry.task not in over:
+            latest = [task.task_id for task in history.ledger if task.job == entry.job and task.begun <= entry.at][-1:]
+            if entry.job != entry.task and entry.task not in over and latest == [entry.task]:
                 not_found[entry.job] = entry.task
         elif isinstance(entry, Acted) and entry.text.startswith("Crash"):
             settling.clear()
