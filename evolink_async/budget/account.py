@@ -99,14 +99,13 @@ class BudgetAccount:
         self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
         self._learners: dict[PriceClass, str] = {}
         self._ordinals = count()
-        # Learners of earlier processes for whose end nobody waits here.
-        self._left_behind = set(ledger.unpriced) - ledger.doubts
+        self._left_behind = set(ledger.unpriced) - ledger.doubts  # learners for whose end nobody waits here
         self._held = self._stuck = self._kept_free = 0
         for key, amount in ledger.held.items():
             price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
-            is_named = key not in ledger.unpriced
             units = units_of(amount) or self._ceiling(price_class) or self._guess(price_class)
-            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=key in ledger.doubts))
+            is_named, is_stuck = key not in ledger.unpriced, key in ledger.doubts
+            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=is_stuck))
 
     @property
     def exposure(self) -> int:
@@ -210,8 +209,7 @@ class BudgetAccount:
     def found(self, key: str) -> None:
         """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
         self._left_behind.discard(key)
-        hold = self._holds.get(key)
-        if hold is not None and hold.is_stuck:
+        if (hold := self._holds.get(key)) is not None and hold.is_stuck:
             self._drop(key)
             self._hold(key, attrs.evolve(hold, is_stuck=False))
 
