@@ -177,16 +177,25 @@ class Unknown:
     Attributes:
         key: The job's key.
         error: What is known about the submit; `error.advice` says how to settle it.
+        earlier_tasks: Ids of tasks of this job that failed before it was bought anew, if the journal was asked.
     """
 
     key: str
     error: SubmissionUnknownError
+    earlier_tasks: tuple[str, ...] = ()
 
     def found(self, task_id: str) -> Accepted:
         """Return the accepted job, once its task is known."""
         snapshot = Snapshot(task_id=task_id, state=TaskState.PENDING)
         # No answer came, so the time of the request stands for that of the answer.
-        return Accepted(key=self.key, task_id=task_id, snapshot=snapshot, accepted_at=self.error.sent_at or 0.0)
+        accepted_at = self.error.sent_at or 0.0
+        return Accepted(
+            key=self.key,
+            task_id=task_id,
+            snapshot=snapshot,
+            accepted_at=accepted_at,
+            earlier_tasks=self.earlier_tasks,
+        )
 
 
 Outcome: TypeAlias = Completed | Failed | Unknown

@@ -101,15 +101,22 @@ Found: TypeAlias = Known | JournalConflictError
 """What a look-up of a job gives: what is known of it, or that its key is recorded with other parameters."""
 
 
-def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  # noqa: ANN401
+def in_doubt(
+    key: str,
+    earlier_tasks: tuple[str, ...] = (),
+    *,
+    message: str = NO_ANSWER,
+    **facts: Any,  # noqa: ANN401
+) -> Unknown:
     """Make the outcome of a job whose submit may have been accepted.
 
     Args:
         key: The job's key.
+        earlier_tasks: Tasks of the job that failed before.
         message: What is known of the submit.
         facts: Fields of the SubmissionUnknownError that help to find the task.
     """
-    return Unknown(key, SubmissionUnknownError(message, key=key, **facts))
+    return Unknown(key, SubmissionUnknownError(message, key=key, **facts), earlier_tasks)
 
 
 def abandoned(job: Accepted | Unknown) -> Failed:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, Self
 
+import attrs
+
 from ..jobs import Accepted, Unknown
 from ..task import Snapshot, TaskState
 from .entries import Bought, Intent, in_doubt
@@ -63,14 +65,14 @@ class Record(NamedTuple):
             # An earlier doubt stays until the service accepts: a second send does not resolve the first.
             before.doubt if before is not None else None,
             is_sent=True,
-            earlier_tasks=earlier_tasks,
+            earlier_tasks=earlier_tasks or (before.earlier_tasks if before is not None else ()),
             sent_at=before.sent_at if before is not None and is_again else now,
         )
 
     def standing(self, key: str) -> Accepted | Unknown | None:
         """Return the state of the job; None while its first answer is awaited."""
         if self.task_id is None:
-            return self.doubt
+            return self.doubt and attrs.evolve(self.doubt, earlier_tasks=self.earlier_tasks)
         snapshot = Snapshot(
             task_id=self.task_id,
             state=TaskState.PENDING,
@@ -89,7 +91,7 @@ class Record(NamedTuple):
 
     def known(self, key: str) -> Accepted | Unknown:
         """Return the state of the job. One whose first answer is awaited by nobody any more is in doubt."""
-        return self.standing(key) or in_doubt(key, idempotency_key=self.idempotency_key)
+        return self.standing(key) or in_doubt(key, self.earlier_tasks, idempotency_key=self.idempotency_key)
 
     @property
     def is_in_doubt(self) -> bool:

@@ -13,7 +13,7 @@ from contextlib import suppress
 import attrs
 
 from ..budget import BudgetQueue
-from ..jobs import Accepted, Completed, Failed, Planned
+from ..jobs import Accepted, Completed, Failed, Planned, Unknown
 from ..journal import Journal, Sent
 from ..purchases import may_rebuy
 from ..settings import RetryPolicy
@@ -59,7 +59,7 @@ class Rebuys:
             del self._buyers[key]
             self._earlier_tasks.pop(key, None)
 
-    def note(self, job: Accepted | Planned) -> None:
+    def note(self, job: Accepted | Planned | Unknown) -> None:
         """Remember what the journal knows of earlier tasks of a job."""
         if job.earlier_tasks:
             self._earlier_tasks[job.key] = job.earlier_tasks
@@ -67,7 +67,7 @@ class Rebuys:
     async def learn(self, key: str) -> None:
         """Read from the journal which tasks of a job failed, before it is submitted."""
         standing = (await self._journal.find((key,))).get(key)
-        if isinstance(standing, Planned):
+        if isinstance(standing, Planned | Unknown):
             self.note(standing)
 
     def earlier_tasks(self, key: str) -> tuple[str, ...]:

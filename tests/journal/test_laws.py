@@ -306,6 +306,23 @@ async def test_a_doubt_that_goes_on_is_no_outcome(journal, how):
     assert await journal.untold() == []
 
 
+async def test_the_tasks_that_failed_before_are_remembered(journal):
+    """In every state of the purchase that replaced them: planned, sent twice, in doubt, and settled with its task."""
+    await journal.submitting(intent("a"))
+    await journal.accepted(accepted("a", "task-1"))
+    await journal.bought_anew("a", "task-1")
+    seen = [await journal.find(("a",))]
+    for _ in range(2):
+        await journal.submitting(intent("a", purchase="second"))
+        seen.append(await journal.find(("a",)))
+    await journal.doubted(Unknown("a", SubmissionUnknownError("lost", key="a", idempotency_key="second")))
+    seen.append(await journal.find(("a",)))
+    await journal.settled("a", "task-2")
+    seen.append(await journal.find(("a",)))
+    assert [type(standing["a"]) for standing in seen] == [Planned, Planned, Planned, Unknown, Accepted]
+    assert {standing["a"].earlier_tasks for standing in seen} == {("task-1",)}
+
+
 async def test_a_doubt_that_was_given_up_is_told(journal):
     """Again, as a failure."""
     await lose(journal, "one")

@@ -39,7 +39,7 @@ def heeded(history: History) -> Iterator[Violation]:
 
 def _unheeded(history: History) -> Iterator[Violation]:
     accepted, over, polled, waiting = set[str](), set[str](), dict[str, float](), dict[str, Called]()
-    called = set[str]()
+    ended = {task.task_id: task.ended for task in history.ledger}
     wants = defaultdict[str, set[str]](set)
     for entry in history.trace.entries:
         for task, call in list(waiting.items()):
@@ -50,7 +50,7 @@ def _unheeded(history: History) -> Iterator[Violation]:
                 accepted.add(entry.task)
             case Polled():
                 polled |= dict.fromkeys(entry.tasks, entry.at)
-                over |= called & set(entry.tasks)
+                over |= {task for task in entry.tasks if ended.get(task, inf) <= entry.at}
                 waiting = {task: call for task, call in waiting.items() if task not in entry.tasks}
             case Said():
                 over.add(entry.task)
@@ -64,7 +64,6 @@ def _unheeded(history: History) -> Iterator[Violation]:
                     wants[job].discard(entry.call)
                 waiting = {task: call for task, call in waiting.items() if wants[call.job]}
             case Called() if entry.status == 204 and entry.is_final and wants[entry.job]:
-                called.add(entry.task)
                 if polled.get(entry.task, -inf) >= entry.at - LONGEST_POLL:
                     over.add(entry.task)
                 elif entry.task in accepted - over:

@@ -694,6 +694,20 @@ LAST_WORDS = (
     ),
 )
 
+REBUYS = (
+    Known(
+        pattern="2 paid once: a job bought anew too often",
+        why="The doubt of a purchase that replaced a failed one did not say so after a restart: the limit began anew.",
+        script=Script(
+            journal="file",
+            resubmit="same_key",
+            rebuy=1,
+            wishes=(Wish(key="j1", passing=3),),
+            steps=(Run(at=0.0, name="run0", jobs=("j1",)), Outage(at=67.0, seconds=200.0, reply="502_page")),
+        ),
+    ),
+)
+
 CALLBACKS = (
     Known(
         pattern="13 all outcomes: failed is told again",
@@ -748,4 +762,4 @@ CALLBACKS = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS, *CALLBACKS)
+MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS, *REBUYS, *CALLBACKS)

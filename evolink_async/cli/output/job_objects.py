@@ -52,7 +52,7 @@ def job_object(standing: Standing, model: str) -> dict[str, object]:
         "is_submitting": isinstance(standing, Planned) and standing.is_submitting,
         "files": [str(path) for path in completed.files] if completed else [],
         "credits": credits_of(standing),
-        "earlier_tasks": [] if isinstance(standing, Unknown) else list(standing.earlier_tasks),
+        "earlier_tasks": list(standing.earlier_tasks),
         "error": error_object(error) if error else None,
     }
 
