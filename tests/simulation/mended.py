@@ -696,6 +696,19 @@ LAST_WORDS = (
 
 REBUYS = (
     Known(
+        pattern="2 paid once: a job bought twice, journal in memory",
+        why="Of two buyers, `generate` learned that the other one had bought anew, asked for the job once more, and a"
+        " journal in memory had forgotten it by then.",
+        script=Script(
+            salt=5,
+            slow_disk=True,
+            rebuy=1,
+            calls=True,
+            wishes=(Wish(key="j0", life=0.5, passing=1), Wish(key="j4")),
+            steps=(Run(at=0.0, name="run0", jobs=("j0", "j4")), Generate(at=0.0, name="generate1", job="j0")),
+        ),
+    ),
+    Known(
         pattern="2 paid once: a job bought anew too often",
         why="The doubt of a purchase that replaced a failed one did not say so after a restart: the limit began anew.",
         script=Script(
