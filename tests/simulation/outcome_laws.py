@@ -29,7 +29,7 @@ def told_at_least_once(history: History) -> Iterator[Violation]:
 
 def _never_told(history: History) -> Iterator[Violation]:
     reported = {(entry.job, entry.task, entry.kind) for entry in history.trace.of(Reported)}
-    due, forgotten = dict[tuple[str, str, str], str](), set[int]()
+    due, forgotten, doubts = dict[tuple[str, str, str], str](), set[int](), set[str]()
     for entry in history.trace.entries:
         if isinstance(entry, Acted) and entry.text.startswith("Crash") and history.script.journal == "memory":
             due.clear()
