@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import attrs
 import pytest
@@ -13,14 +14,14 @@ from evolink_async.events import Event, SubmitsHalted, SubmitsResumed
 from evolink_async.journal import MemoryJournal
 from tests.kit import dance, jobs, open_pool, own_tasks, turns, until
 from tests.servers import free_port, hang, reset
-from tests.submitting.small_vendor import Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
+from tests.submitting.small_vendor import CALM, HASTY, Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
 
 pytestmark = pytest.mark.anyio
 
 SUBMITS = 4
 MOST_DOUBTS = SUBMITS + 3 + 5
 JOBS = 40
-QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=2, grace=1)
+QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=8, grace=1)
 SHORT = ev.RetryPolicy(base=0.01, cap=0.02, patience=0.1, grace=1)
 DOUBTS: dict[str, Answer] = {
     "502 with a page": page(502),
@@ -77,6 +78,11 @@ async def run(pool: ev.SessionPool, count: int = JOBS) -> tuple[list[ev.Outcome]
     return outcomes, None
 
 
+def time_outs(fault: Answer) -> ev.HttpOptions:
+    """Short ones for a vendor that says nothing."""
+    return HASTY if fault is hang else CALM
+
+
 def of_kind(outcomes: list[ev.Outcome], kind: type) -> list[ev.Outcome]:
     """The outcomes of a class."""
     return [outcome for outcome in outcomes if isinstance(outcome, kind)]
@@ -86,7 +92,8 @@ def of_kind(outcomes: list[ev.Outcome], kind: type) -> list[ev.Outcome]:
 async def test_an_outage_within_patience_costs_few_doubts(fault):
     """Those in doubt were sent once; all the others are bought when it is over, each once, in the same run."""
     events: list[Event] = []
-    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=QUICK, observer=events.append) as pool:
+    settings: dict[str, Any] = {"retry": QUICK, "http": time_outs(fault), "observer": events.append}
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, **settings) as pool:
         outage = Outage(vendor, fault, reads=3)
         outcomes, error = await run(pool)
     assert error is None
@@ -111,7 +118,8 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
     journal = MemoryJournal()
     async with small_vendor() as vendor:
         outage = Outage(vendor, fault)
-        async with pool_of(vendor, submits=SUBMITS, retry=SHORT, journal=journal) as pool:
+        settings: dict[str, Any] = {"retry": SHORT, "http": time_outs(fault), "journal": journal}
+        async with pool_of(vendor, submits=SUBMITS, **settings) as pool:
             outcomes, error = await run(pool)
             doubts = {known.key for known in pool.unfinished()}
         assert isinstance(error, OutageError)
@@ -151,8 +159,8 @@ async def test_the_same_pool_goes_on_after_an_outage(fault):
 @pytest.mark.parametrize("fault", [page(502), page(404), reset], ids=["502", "404", "reset"])
 async def test_single_calls_in_an_outage_raise_outage_error(fault):
     """`submit` and `generate` tell it as an exception; nothing was sent for them."""
-    # Past patience one call after each `cap` may probe, and be a trial if the probe is answered: none does here.
-    seldom = attrs.evolve(SHORT, cap=30.0)
+    # Past patience one call after each pause may probe, and be a trial if the probe is answered: none does here.
+    seldom = attrs.evolve(SHORT, base=30.0, cap=30.0)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=seldom) as pool:
         Outage(vendor, fault)
         await run(pool)
