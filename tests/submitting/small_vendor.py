@@ -20,7 +20,7 @@ from tests.servers import Act, Listener, reply, serving
 
 FIRST, SECOND = "sk-first", "sk-second"
 CALM = HttpOptions(allow_private_results=True)
-HASTY = HttpOptions(submit_timeout=0.4, connect_timeout=0.4, allow_private_results=True)
+HASTY = HttpOptions(submit_timeout=0.4, allow_private_results=True)
 """For a vendor that says nothing. Elsewhere a machine that stands still for a moment would look like one."""
 
 

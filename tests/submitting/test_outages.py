@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ import pytest
 import evolink_async as ev
 from evolink_async.errors import InterceptedError, NotDeliveredError, OutageError, SubmissionUnknownError
 from evolink_async.events import Event, SubmitsHalted, SubmitsResumed
-from evolink_async.journal import MemoryJournal
+from evolink_async.journal import Found, MemoryJournal
 from tests.kit import dance, jobs, open_pool, own_tasks, turns, until
 from tests.servers import free_port, hang, reset
 from tests.submitting.small_vendor import CALM, HASTY, Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
@@ -103,7 +104,8 @@ async def test_an_outage_within_patience_costs_few_doubts(fault):
     assert len(of_kind(outcomes, ev.Completed)) == JOBS - len(unknown)
     met = [post.take for post in outage.met]
     is_doubt = fault in DOUBTS.values()
-    assert {outcome.key for outcome in unknown} == ({f"shot-{take}" for take in met} if is_doubt else set())
+    assert {f"shot-{take}" for take in met if is_doubt} <= {outcome.key for outcome in unknown}
+    assert len(unknown) == len(met) * is_doubt or fault is hang  # of which a slow machine may add some
     assert len(met) <= MOST_DOUBTS
     assert vendor.paid_twice == []
     assert [type(event) for event in events if isinstance(event, SubmitsHalted | SubmitsResumed)] == [
@@ -127,7 +129,7 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
         assert error.trouble is not None
         failed = of_kind(outcomes, ev.Failed)
         assert failed
-        assert {type(outcome.error) for outcome in failed if isinstance(outcome, ev.Failed)} <= {OutageError}
+        assert all(outcome.error.may_resubmit for outcome in failed if isinstance(outcome, ev.Failed))
         assert {outcome.key for outcome in of_kind(outcomes, ev.Unknown)} == doubts
         assert len(outage.met) <= MOST_DOUBTS or fault in REFUSED.values()
         outage.is_on = False
@@ -139,6 +141,34 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
     assert len(set(vendor.takes)) == JOBS
     posts_of_doubts = [post for post in vendor.posts if f"shot-{post.take}" in doubts]
     assert len(posts_of_doubts) == len(doubts)
+
+
+class Stuck(MemoryJournal):
+    """A journal that does not answer the first question about a job."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._stuck = {key}
+
+    async def known(self, jobs: Sequence[ev.Job]) -> dict[str, Found]:
+        """Wait, once, until the question is taken back."""
+        if stuck := self._stuck & {job.key for job in jobs}:
+            self._stuck -= stuck
+            await asyncio.Event().wait()
+        return await super().known(jobs)
+
+
+async def test_a_job_that_an_outage_kept_from_being_sent_is_told_so():
+    """Also one that the run had only begun with: it says what ended the run, not that somebody withdrew it."""
+    async with small_vendor() as vendor:
+        Outage(vendor, page(404))
+        async with pool_of(vendor, submits=SUBMITS, retry=SHORT, journal=Stuck("shot-6")) as pool:
+            outcomes, error = await run(pool)
+    assert isinstance(error, OutageError)
+    [begun] = [outcome for outcome in outcomes if outcome.key == "shot-6"]
+    assert isinstance(begun, ev.Failed)
+    assert isinstance(begun.error, OutageError)
+    assert begun.error is not error
 
 
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED)
@@ -223,7 +253,7 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
 async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
     """They close the brake now and then. As others are accepted all the time, it is no outage: no run ends early."""
     disliked = set(range(3, JOBS, 3))
-    policy = attrs.evolve(QUICK, patience=0.5)
+    policy = attrs.evolve(QUICK, patience=3)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
         vendor.on_post = lambda post: page(403) if post.take in disliked else None
         outcomes, error = await run(pool)
