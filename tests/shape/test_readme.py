@@ -64,7 +64,7 @@ def named_paths(text: str) -> list[str]:
         if directive == "currentmodule":
             module = name.removeprefix(PACKAGE)
         elif not name.startswith(PACKAGE):
-            paths.append(f"{module}.{name}")
+            paths.append(f"{module}.{name.partition('.')[0] if directive == 'automethod' else name}")
     return [path.removeprefix(".") for path in paths]
 
 
