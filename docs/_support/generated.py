@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import attrs
 import extras
+import pictures
 import public_names as public_names_module
 import speed
 
@@ -46,7 +47,15 @@ def filled(text: str, *, leave_out: str = "") -> str:
     def written(found: re.Match[str]) -> str:
         return found[0] if found[1] == leave_out else _WRITERS[found[1]]()
 
+    text = re.sub(r"^<!-- notebook: ([\w-]+) -->$", lambda found: notebook_cell(found[1]), text, flags=re.MULTILINE)
     return re.sub(r"^<!-- generated: (\w+) -->$", written, text, flags=re.MULTILINE)
+
+
+def notebook_cell(name: str) -> str:
+    """Return a cell of the notebook in `examples/`, which the test suite runs."""
+    book = json.loads((Path(__file__).parents[2] / "examples" / "notebook.ipynb").read_text(encoding="utf-8"))
+    [source] = ["".join(cell["source"]) for cell in book["cells"] if cell["id"] == name]
+    return f"```python\n{source}\n```"
 
 
 # --- models
@@ -378,6 +387,7 @@ def transitions() -> str:
 
 
 _WRITERS: dict[str, Callable[[], str]] = {
+    "answers_picture": pictures.answers,
     "commands": commands,
     "dependencies": extras.dependencies,
     "doors": doors,
@@ -396,6 +406,7 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "speed_machine": speed.machine,
     "speed_missed": speed.missed,
     "speed_table": speed_table,
+    "states_picture": pictures.states,
     "task_codes": task_codes,
     "transitions": transitions,
     "waiting": waiting,
