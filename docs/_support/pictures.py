@@ -58,7 +58,7 @@ def states() -> str:
 
 
 def moves() -> dict[tuple[State, State], list[Event]]:
-    """Return the events that lead from one box to another, by the first state of each; what stays in its box is none."""
+    """Return the events that lead from one box to another, by the first state of each."""
     box_of = {state: states[0] for states in BOXES for state in states}
     found: dict[tuple[State, State], list[Event]] = {}
     for event in Event:
