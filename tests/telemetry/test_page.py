@@ -47,5 +47,5 @@ def test_the_table_of_figures_is_whole(traced):
 def test_every_attribute_that_the_page_names_is_there(traced):
     """It names the important ones."""
     seen = {name for span in traced.observe(*one_job()) for name in span.attributes}
-    told = set(re.findall(r"`(evolink\.[\w.]+)`", PAGE.partition("### Figures")[0]))
+    told = set(re.findall(r"`(evolink\.[\w.]+)`", PAGE.partition("### Metrics")[0]))
     assert told - {span.name for span in traced.spans} <= seen
