@@ -36,7 +36,8 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
+myst_substitutions = {"pythons": extras.pythons(), "dependencies": extras.dependencies()}
 myst_heading_anchors = 3
 
 # Single backticks in the package's docstrings mark code. Where they name an object, they become a link to it.
@@ -81,6 +82,7 @@ doctest_test_doctest_blocks = "default"
 trim_doctest_flags = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"evolink_async {release}"
 html_theme_options = {
     "source_repository": extras.project()["urls"]["Source"],

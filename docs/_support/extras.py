@@ -48,7 +48,8 @@ def pythons() -> str:
 
 def dependencies() -> str:
     """Return the names of the packages that the library always needs."""
-    return ", ".join(_named(requirement) for requirement in project()["dependencies"])
+    names = [_named(requirement) for requirement in project()["dependencies"]]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _named(requirement: str) -> str:

@@ -389,7 +389,6 @@ def transitions() -> str:
 _WRITERS: dict[str, Callable[[], str]] = {
     "answers_picture": pictures.answers,
     "commands": commands,
-    "dependencies": extras.dependencies,
     "doors": doors,
     "error_classes": error_classes,
     "error_table": error_table,
@@ -399,7 +398,6 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "fault_functions": fault_functions,
     "models": models,
     "public_names": public_names,
-    "pythons": extras.pythons,
     "rooms": rooms,
     "settings": settings,
     "settings_classes": settings_classes,
