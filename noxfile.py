@@ -193,6 +193,8 @@ def docs(session: nox.Session) -> None:
     install(session, "docs", extras="[demo,otel]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
+    # Sphinx follows what it resolves itself; this also follows anchors in plain links and in what is generated.
+    session.run("python", "docs/_support/links.py", "docs/_build/html")
 
 
 # --- measures

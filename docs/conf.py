@@ -5,8 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_support"))
 
+import extras
+import inventories
 from generated import fill_in
-from names import attrs_signature, find_by_last_name, keep_first_line
+from names import attrs_signature, find_by_last_name, find_in_other_projects, keep_first_line
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyClasslike
 
@@ -21,12 +23,21 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
 ]
 exclude_patterns = ["_build", "_support"]
+intersphinx_mapping = inventories.mapping()
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+# The copy button takes commands and code; prompts, output and hidden samples stay behind.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
+myst_substitutions = {"pythons": extras.pythons(), "dependencies": extras.dependencies()}
 myst_heading_anchors = 3
 
 # Single backticks in the package's docstrings mark code. Where they name an object, they become a link to it.
@@ -34,9 +45,6 @@ default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
-    # Names of other projects: builds have no network, so there is no intersphinx.
-    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|ssl|types|aiohttp|attr)\..*"),
-    (r"py:class", r"TracerProvider|MeterProvider"),
     # Aliases, as signatures write them. The text beside them says what they stand for.
     (r"py:class", r"JobSource|Json|Path|Journal|Account"),
     # What wakes a stream of all outcomes.
@@ -74,7 +82,13 @@ doctest_test_doctest_blocks = "default"
 trim_doctest_flags = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"evolink_async {release}"
+html_theme_options = {
+    "source_repository": extras.project()["urls"]["Source"],
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_copy_source = False
@@ -87,6 +101,7 @@ def setup(app: Sphinx) -> None:
         if field.name == "variable":
             field.label = "Attributes"
     app.connect("source-read", fill_in)
+    app.connect("missing-reference", find_in_other_projects)
     app.connect("missing-reference", find_by_last_name)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)  # napoleon's is 500
     app.connect("autodoc-process-signature", attrs_signature)

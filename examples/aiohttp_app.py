@@ -1,4 +1,4 @@
-"""A web back end on aiohttp; put its POST routes behind logins. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
+"""A web back end on aiohttp, for use behind a login. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from evolink_async.callbacks import CallbackReceiver
 
 
 def application() -> web.Application:
-    """Make the application: each order is bought once, and the journal says how it stands, also after a restart."""
+    """Make the application: each order is bought once, and the journal says where it stands."""
     receiver = CallbackReceiver(os.environ["CALLBACK_URL"], os.environ["CALLBACK_SECRET"])
     pool = ev.SessionPool(journal="films.db", callbacks=receiver, retry=ev.RetryPolicy(patience=20, grace=3))
 
@@ -43,7 +43,7 @@ def application() -> web.Application:
     async def show(request: web.Request) -> web.Response:
         if (job := await pool.find(request.match_info["order"])) is None:
             raise web.HTTPNotFound
-        url = (await pool.wait(key=job.key)).url if isinstance(job, ev.Completed) else None  # a new one, if it expired
+        url = (await pool.wait(key=job.key)).url if isinstance(job, ev.Completed) else None  # never expired
         return web.json_response({"state": type(job).__name__.lower(), "url": url})
 
     async def follow(request: web.Request) -> web.StreamResponse:
@@ -61,8 +61,8 @@ def application() -> web.Application:
 
     app = web.Application(middlewares=[refuse])
     app.cleanup_ctx.append(lifespan)
-    app.add_routes([web.post("/films/{order}", create), web.get("/films/{order}", show)])
-    app.add_routes([web.get("/films/{order}/events", follow), web.post("/doubts/{order}", settle), *receiver.routes()])
+    app.add_routes([web.post("/films/{order}", create), web.get("/films/{order}", show), *receiver.routes()])
+    app.add_routes([web.get("/films/{order}/events", follow), web.post("/doubts/{order}", settle)])
     return app
 
 

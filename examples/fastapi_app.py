@@ -1,4 +1,4 @@
-"""A web back end on FastAPI; put its POST routes behind logins. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
+"""A web back end on FastAPI, for use behind a login. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from evolink_async.callbacks import CallbackReceiver
 
 
 def application() -> FastAPI:
-    """Make the application: each order is bought once, and the journal says how it stands, also after a restart."""
+    """Make the application: each order is bought once, and the journal says where it stands."""
     receiver = CallbackReceiver(os.environ["CALLBACK_URL"], os.environ["CALLBACK_SECRET"])
     pool = ev.SessionPool(journal="films.db", callbacks=receiver, retry=ev.RetryPolicy(patience=20, grace=3))
 
@@ -47,7 +47,7 @@ def application() -> FastAPI:
     async def show(order: str) -> dict[str, str | None]:
         if (job := await pool.find(order)) is None:
             raise HTTPException(404)
-        url = (await pool.wait(key=order)).url if isinstance(job, ev.Completed) else None  # a new one, if it expired
+        url = (await pool.wait(key=order)).url if isinstance(job, ev.Completed) else None  # never expired
         return {"state": type(job).__name__.lower(), "url": url}
 
     @app.get("/films/{order}/events", response_class=EventSourceResponse)
@@ -62,7 +62,7 @@ def application() -> FastAPI:
 class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         await super().main_loop()
-        await self.lifespan.shutdown()  # closes the pool, and so ends the event streams: uvicorn waits for them
+        await self.lifespan.shutdown()  # closes the pool, and so ends the streams that uvicorn waits for
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import attrs
+import extras
+import pictures
+import public_names as public_names_module
 import speed
 
 import evolink_async as ev
@@ -35,9 +38,24 @@ _ADDRESS = re.compile(r"(?<![(<`])https://\S+[\w/]")
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Replace each comment `<!-- generated: NAME -->` in a page by what its function writes."""
-    source[0] = re.sub(
-        r"^<!-- generated: (\w+) -->$", lambda found: _WRITERS[found[1]](), source[0], flags=re.MULTILINE
-    )
+    source[0] = filled(source[0])
+
+
+def filled(text: str, *, leave_out: str = "") -> str:
+    """Replace each comment in a text; one that is left out stays as it is."""
+
+    def written(found: re.Match[str]) -> str:
+        return found[0] if found[1] == leave_out else _WRITERS[found[1]]()
+
+    text = re.sub(r"^<!-- notebook: ([\w-]+) -->$", lambda found: notebook_cell(found[1]), text, flags=re.MULTILINE)
+    return re.sub(r"^<!-- generated: (\w+) -->$", written, text, flags=re.MULTILINE)
+
+
+def notebook_cell(name: str) -> str:
+    """Return a cell of the notebook in `examples/`, which the test suite runs."""
+    book = json.loads((Path(__file__).parents[2] / "examples" / "notebook.ipynb").read_text(encoding="utf-8"))
+    [source] = ["".join(cell["source"]) for cell in book["cells"] if cell["id"] == name]
+    return f"```python\n{source}\n```"
 
 
 # --- models
@@ -70,7 +88,8 @@ def model(cls: type[Params]) -> str:
     text = inspect.getdoc(cls) or ""
     found = _SECTION.search(text)
     home = evolink_async.models.__name__ if cls.__name__ in evolink_async.models.__all__ else cls.__module__
-    parts = [f"({_anchor(cls)})=", f"### {cls.model}", f"`{home}.{cls.__qualname__}`"]
+    entry = f"```{{eval-rst}}\n.. py:class:: {home}.{cls.__qualname__}\n   :no-contents-entry:\n```"
+    parts = [f"({_anchor(cls)})=", f"### {cls.model}", entry]
     parts += [(text[: found.start()] if found else text).strip()]
     parts += [f"The vendor's page: <{cls.source}>"] if cls.source else []
     parts += [_table(("Parameter", "What it is", "Must be", "Default"), _rows(cls, text)), *_examples(text)]
@@ -186,25 +205,92 @@ def _help(words: tuple[str, ...]) -> str:
     return f"```text\n{text}\n```"
 
 
+# --- installation
+
+
+def extras_table() -> str:
+    """Return every extra, with what it is for and what it installs."""
+    return _table(extras.HEAD, extras.rows())
+
+
 # --- the emulator
 
 
 def fault_functions() -> str:
-    """Return a table of the functions that return a fault, with what each returns."""
+    """Return an entry for each function that returns a fault."""
     from evolink_async.emulator import faults
 
+    found = [name for name in faults.__all__ if inspect.isfunction(getattr(faults, name)) and name != "sometimes"]
+    return _entries("evolink_async.emulator.faults", found)
+
+
+def fault_classes() -> str:
+    """Return an entry for each kind of fault."""
+    from evolink_async.emulator import faults
+
+    kinds = [name for name in faults.__all__ if isinstance(getattr(faults, name), type) and name != "FaultScript"]
+    return _entries("evolink_async.emulator.faults", kinds)
+
+
+# --- all public names
+
+
+def public_names() -> str:
+    """Return a table of names for each public module, each linked to its entry in the reference."""
+    texts = pages()
+    entries, of_data = public_names_module.documented(texts), public_names_module.texts_of_data(texts)
+    return "\n\n".join(_names(name, entries, of_data) for name in public_names_module.MODULES)
+
+
+def pages() -> list[str]:
+    """Return the text of every page of the reference, with what is generated."""
+    texts = [page.read_text(encoding="utf-8") for page in sorted((public_names_module.DOCS / "reference").glob("*.md"))]
+    # The page of all names is made from the entries of the others.
+    return [filled(text, leave_out="public_names") for text in texts]
+
+
+def _names(name: str, entries: dict[int, str], of_data: dict[str, str]) -> str:
+    """Return the heading and the table of one module."""
+    loaded = public_names_module.module(name)
     rows: list[tuple[str, ...]] = []
-    for name in faults.__all__:
-        function = getattr(faults, name)
-        if inspect.isfunction(function) and function.__annotations__["return"] == "InjectedFault":
-            words = [str(one).partition(":")[0] for one in inspect.signature(function).parameters.values()]
-            rows.append((f"`{name}({', '.join(words)})`", _first_sentence(function)))
-    return _table(("Function", "Returns"), rows)
+    rest: list[str] = []
+    for one in public_names_module.names_of(name):
+        value = getattr(loaded, one)
+        full = entries.get(id(value))
+        if full is not None:
+            rows.append((f"{{py:{_role(value)}}}`{one} <{full}>`", of_data.get(one) or _what(value)))
+        elif one == "__version__":
+            rows.append((f"`{one}`", "The version of the package, as a text."))
+        else:
+            rest.append(one)
+    parts = [f"## {loaded.__name__}", _table(("Name", "What it is"), rows) if rows else ""]
+    parts += [f"Not for users, and not stable: {_code_list(rest)}."] if rest else []
+    return "\n\n".join(part for part in parts if part)
 
 
-def _first_sentence(function: Callable[..., object]) -> str:
-    text = (inspect.getdoc(function) or "").partition("\n\n")[0].removeprefix("Return ")
+def _role(value: object) -> str:
+    """Return the role that links a name, which Sphinx checks."""
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return "exc"
+    if inspect.isclass(value) and not hasattr(value, "__origin__"):
+        return "class"
+    return "func" if inspect.isroutine(value) else "data"
+
+
+def _what(value: object) -> str:
+    """Return the first paragraph of a docstring; data that a page does not describe have none."""
+    if not inspect.isclass(value) and not inspect.isroutine(value):
+        return ""
+    text = (inspect.getdoc(value) or "").partition("\n\n")[0]
     return " ".join(text.split())
+
+
+def _entries(module: str, names: Iterable[str]) -> str:
+    """Return entries for some names of a module."""
+    loaded = import_module(module)
+    kinds = {name: "autoclass" if isinstance(getattr(loaded, name), type) else "autofunction" for name in names}
+    lines = [f".. {kind}:: {name}\n" for name, kind in kinds.items()]
+    return "\n".join(["```{eval-rst}", f".. currentmodule:: {module}\n", *lines, "```"])
 
 
 # --- settings
@@ -301,19 +387,24 @@ def transitions() -> str:
 
 
 _WRITERS: dict[str, Callable[[], str]] = {
+    "answers_picture": pictures.answers,
     "commands": commands,
     "doors": doors,
     "error_classes": error_classes,
     "error_table": error_table,
     "error_tree": error_tree,
+    "extras": extras_table,
+    "fault_classes": fault_classes,
     "fault_functions": fault_functions,
     "models": models,
+    "public_names": public_names,
     "rooms": rooms,
     "settings": settings,
     "settings_classes": settings_classes,
     "speed_machine": speed.machine,
     "speed_missed": speed.missed,
     "speed_table": speed_table,
+    "states_picture": pictures.states,
     "task_codes": task_codes,
     "transitions": transitions,
     "waiting": waiting,

@@ -9,13 +9,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from docutils.nodes import Element, reference
+from docutils.nodes import Element, TextElement, reference
+from sphinx.ext.intersphinx import resolve_reference_any_inventory
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
+
+
+# Names as signatures write them under `if TYPE_CHECKING:`, and where their projects describe them.
+_SHORT = {
+    "Path": "pathlib.Path",
+    "MeterProvider": "opentelemetry.metrics.MeterProvider",
+    "TracerProvider": "opentelemetry.trace.TracerProvider",
+}
+_LINKED_KINDS = ("class", "exception", "function", "data", "type")
+
+
+def find_in_other_projects(
+    _app: Sphinx,
+    env: BuildEnvironment,
+    node: pending_xref,
+    contnode: TextElement,
+) -> reference | None:
+    """Link a short name of another project."""
+    full = _SHORT.get(str(node.get("reftarget", "")))
+    if full is None or node.get("refdomain") != "py":
+        return None
+    long = node.copy()
+    long["reftarget"] = full
+    return resolve_reference_any_inventory(env=env, honor_disabled_refs=False, node=long, contnode=contnode)
 
 
 def find_by_last_name(
@@ -34,7 +59,7 @@ def find_by_last_name(
         name
         for name, entry in objects.items()
         # An alias is the same object under the name of the module where it is written.
-        if name.rpartition(".")[2] == last and not entry.aliased and entry.objtype in ("class", "exception", "function")
+        if name.rpartition(".")[2] == last and not entry.aliased and entry.objtype in _LINKED_KINDS
     ]
     if len(found) != 1:
         return None

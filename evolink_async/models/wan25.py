@@ -46,7 +46,7 @@ class Wan25TextToVideo(Params):
 
     Source: https://docs.evolink.ai/en/api-manual/video-series/wan2.5/wan2.5-text-to-video (read 2026-11-20).
 
-    >>> Wan25TextToVideo(prompt="A cat playing piano", quality="480p", aspect_ratio="1:1").duration is None
+    >>> Wan25TextToVideo(prompt="A cat", quality="480p", aspect_ratio="1:1").duration is None
     True
     """
 
@@ -84,7 +84,7 @@ class Wan25ImageToVideo(Params):
 
     Source: https://docs.evolink.ai/en/api-manual/video-series/wan2.5/wan2.5-image-to-video (read 2026-11-20).
 
-    >>> Wan25ImageToVideo(prompt="A cat playing piano", image_urls=["https://example.com/image1.png"]).quality
+    >>> Wan25ImageToVideo(prompt="A cat", image_urls=["https://example.com/image1.png"]).quality
     '720p'
     """
 
@@ -144,7 +144,7 @@ class Wan25ImageToImage(Params):
 
     Source: https://docs.evolink.ai/en/api-manual/image-series/wan2.5/wan2.5-image-to-image (read 2026-11-20).
 
-    >>> Wan25ImageToImage(prompt="Make it winter", image_urls=["https://example.com/image1.png"]).n is None
+    >>> Wan25ImageToImage(prompt="Winter", image_urls=["https://example.com/image1.png"]).n is None
     True
     """
 

@@ -148,7 +148,7 @@ class Wan26ImageToVideo(_FromImage):
 
     Source: https://docs.evolink.ai/en/api-manual/video-series/wan2.6/wan2.6-image-to-video (read 2026-11-20).
 
-    >>> Wan26ImageToVideo(prompt="A cat playing piano", image_urls=["https://example.com/image1.png"]).quality
+    >>> Wan26ImageToVideo(prompt="A cat", image_urls=["https://example.com/image1.png"]).quality
     '720p'
     """
 
@@ -184,7 +184,7 @@ class Wan26ImageToVideoFlash(_FromImage):
     (read 2026-11-20).
 
     >>> params = Wan26ImageToVideoFlash(
-    ...     prompt="A cat playing piano", image_urls=["https://example.com/image1.png"], generate_audio=False
+    ...     prompt="A cat", image_urls=["https://example.com/image1.png"], generate_audio=False
     ... )
     >>> params.image_urls
     ('https://example.com/image1.png',)

@@ -62,7 +62,7 @@ class Wan27TextToVideo(Params):
 
     Source: https://docs.evolink.ai/en/api-manual/video-series/wan2.7/wan2.7-text-to-video (read 2026-11-20).
 
-    >>> Wan27TextToVideo(prompt="A cat playing piano", negative_prompt="Blurry, low quality", seed=42).duration
+    >>> Wan27TextToVideo(prompt="A cat", negative_prompt="Blurry, low quality", seed=42).duration
     5
     """
 
@@ -112,7 +112,7 @@ class Wan27ImageToVideo(Params):
 
     Source: https://docs.evolink.ai/en/api-manual/video-series/wan2.7/wan2.7-image-to-video (read 2026-11-20).
 
-    >>> Wan27ImageToVideo(generation_mode="first_frame", image_start="https://example.com/first_frame.jpg").seed
+    >>> Wan27ImageToVideo(generation_mode="first_frame", image_start="https://example.com/a.jpg").seed
     """
 
     model = "wan2.7-image-to-video"

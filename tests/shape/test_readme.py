@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -64,8 +65,13 @@ def named_paths(text: str) -> list[str]:
         if directive == "currentmodule":
             module = name.removeprefix(PACKAGE)
         elif not name.startswith(PACKAGE):
-            paths.append(f"{module}.{name}")
+            paths.append(f"{module}.{name.partition('.')[0] if directive == 'automethod' else name}")
     return [path.removeprefix(".") for path in paths]
+
+
+def _loaded(module: str) -> ModuleType:
+    """Import a module by its name below the package."""
+    return importlib.import_module(f"{PACKAGE}.{module}".removesuffix("."))
 
 
 def public_place(path: str) -> bool:
@@ -73,7 +79,10 @@ def public_place(path: str) -> bool:
     if path in PUBLIC | INTERNAL:
         return True
     module, _, name = path.rpartition(".")
-    loaded = importlib.import_module(f"{PACKAGE}.{module}".removesuffix("."))
+    owner = module.rpartition(".")[2]
+    if owner[:1].isupper():  # a method of a public class
+        return public_place(module) and hasattr(getattr(_loaded(module.rpartition(".")[0]), owner), name)
+    loaded = _loaded(module)
     return (module in PUBLIC and name in loaded.__all__) or (module in INTERNAL and hasattr(loaded, name))
 
 
@@ -87,9 +96,11 @@ def test_every_import_path_of_the_pages_is_public(page):
 def test_wrong_import_paths_are_found():
     """In text, in imports, and in what Sphinx documents."""
     text = "`evolink_async.pool.Nothing`\nfrom evolink_async.errors import ParamsError, Nothing\n"
+    text += "{py:meth}`~evolink_async.SessionPool.nothing` {py:meth}`~evolink_async.SessionPool.run`\n"
     text += ".. currentmodule:: evolink_async.media\n\n.. autoclass:: Nothing\n"
     assert [path for path in named_paths(text) if not public_place(path)] == [
         "pool.Nothing",
+        "SessionPool.nothing",
         "errors.Nothing",
         "media.Nothing",
     ]

@@ -30,7 +30,7 @@ def test_the_sample_with_the_sdk_runs(tmp_path):
         command = [sys.executable, "-c", program]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50)
     assert ended.returncode == 0, ended.stderr
-    assert all(f'"name": "{name}"' in ended.stdout for name in ("tonight's films", "evolink.job", "evolink.submit"))
+    assert all(f'"name": "{name}"' in ended.stdout for name in ("films", "evolink.job", "evolink.submit"))
 
 
 def test_the_table_of_spans_is_whole(traced):
@@ -47,5 +47,5 @@ def test_the_table_of_figures_is_whole(traced):
 def test_every_attribute_that_the_page_names_is_there(traced):
     """It names the important ones."""
     seen = {name for span in traced.observe(*one_job()) for name in span.attributes}
-    told = set(re.findall(r"`(evolink\.[\w.]+)`", PAGE.partition("### Figures")[0]))
+    told = set(re.findall(r"`(evolink\.[\w.]+)`", PAGE.partition("### Metrics")[0]))
     assert told - {span.name for span in traced.spans} <= seen
