@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import callback_laws, money_laws, outcome_laws, traffic_laws
+from tests.simulation import admission_laws, callback_laws, money_laws, outcome_laws, traffic_laws
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import within_budget
 from tests.simulation.history import History
@@ -234,6 +234,7 @@ LAWS: dict[str, Law] = {
     "2": money_laws.paid_once,
     "3": money_laws.nothing_lost,
     "4": within_budget,
+    "4b": admission_laws.admitted_by_what_is_known,
     "5": told_once,
     "6": traffic_laws.no_unwanted_post,
     "7": nothing_left,

@@ -950,4 +950,39 @@ CALLBACKS = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS, *REBUYS, *CALLBACKS)
+STRAITS = (
+    Known(
+        pattern="4 within budget: many jobs of a price that lost replies do not name",
+        why="A learner that the pool before had left accepted no longer counted among the three of its class as soon as"
+        " somebody waited for its end, which may name no price either.",
+        script=Script(
+            salt=1,
+            journal="file",
+            budget=100.0,
+            in_flight=2,
+            says_price=False,
+            used=None,
+            wishes=(Wish(key="j0", sends=("502_paid",)), Wish(key="j1")),
+            steps=(
+                Submit(at=65.0, name="submit1", job="j0"),
+                Submit(at=65.0, name="submit3", job="j1"),
+                Reprice(at=282.0, price_class=0, price=200.0),
+            ),
+        ),
+    ),
+)
+
+MENDED = (
+    *EVIDENCE,
+    *ENDS,
+    *HANDOVERS,
+    *OWNERS,
+    *MONEY,
+    *OUTAGES,
+    *BRAKE,
+    *CASCADES,
+    *LAST_WORDS,
+    *REBUYS,
+    *CALLBACKS,
+    *STRAITS,
+)
