@@ -93,15 +93,16 @@ def _with_straits(script: Script, dice: Random) -> Script:
         script = attrs.evolve(script, budget=dice.choice((10.0, 15.0, 24.0)), most_per_job=None)
     elif kind == 3:
         # Who stops a job that waits for the one permit asks for it twice more, at once.
-        at, job = whenever(), dice.choice(keys)
+        at, job = round(latest + 400.0, 2), dice.choice(keys)
         acts = [
-            steps.Submit(at=round(at - dice.choice((0.0, 0.5, 5.0)), 2), name="stopped", job=job),
-            steps.Cancel(at=round(at, 2), call="stopped"),
-            steps.Submit(at=round(at, 2), name="next", job=job),
-            steps.Submit(at=round(at + dice.choice((0.0, 0.5, 5.0)), 2), name="last", job=job),
+            steps.Submit(at=at, name="silent", job="strait"),
+            steps.Submit(at=at + 1.0, name="stopped", job=job),
+            steps.Cancel(at=at + 5.0, call="stopped"),
+            steps.Submit(at=at + 5.0, name="next", job=job),
+            steps.Submit(at=at + dice.choice((5.0, 6.0, 10.0)), name="last", job=job),
         ]
-        acts = [attrs.evolve(act, at=max(0.0, act.at)) for act in acts]
-        script = attrs.evolve(script, submits=1)
+        strait = Wish(key="strait", sends=("silent",))
+        script = attrs.evolve(script, submits=1, wishes=(*script.wishes, strait))
     elif kind == 4:
         # A permit comes free, a minute after an answer should have come, when the one who waits for it is cancelled.
         at = round(latest + 400.0, 2)
@@ -118,9 +119,11 @@ def _with_straits(script: Script, dice: Random) -> Script:
         acts = [
             steps.Run(at=at, name="doubts", jobs=("strait",)),
             steps.ClosePool(at=at + 100.0),
-            steps.Run(at=at + 200.0, name="gives up", jobs=("strait",)),
-            steps.Drain(at=at + 200.0, run="gives up"),
         ]
+        # Each time some turns of the loop apart, of which few are the right ones.
+        for number in range(6):
+            acts.append(steps.Run(at=at + 200.0 + number, name=f"gives up {number}", jobs=("strait",)))
+            acts.append(steps.Drain(at=at + 200.0 + number, run=f"gives up {number}"))
         strait = Wish(key="strait", sends=("reset_paid", "silent"))
         script = attrs.evolve(script, resubmit="same_key", wishes=(*script.wishes, strait))
     return attrs.evolve(script, steps=tuple(sorted((*script.steps, *acts), key=lambda step: step.at)))
