@@ -229,12 +229,16 @@ def _bought_by_several(history: History) -> set[str]:
     return {job for job, calls in buyers.items() if len(calls) > 1}
 
 
+def _within_budget(history: History) -> Iterator[Violation]:
+    yield from within_budget(history)
+    yield from admission_laws.admitted_by_what_is_known(history)
+
+
 LAWS: dict[str, Law] = {
     "1": one_outcome,
     "2": money_laws.paid_once,
     "3": money_laws.nothing_lost,
-    "4": within_budget,
-    "4b": admission_laws.admitted_by_what_is_known,
+    "4": _within_budget,
     "5": told_once,
     "6": traffic_laws.no_unwanted_post,
     "7": nothing_left,
