@@ -126,6 +126,16 @@ def _with_straits(script: Script, dice: Random) -> Script:
             acts.append(steps.Drain(at=at + 200.0 + number, run=f"gives up {number}"))
         strait = Wish(key="strait", sends=("reset_paid", "silent"))
         script = attrs.evolve(script, resubmit="same_key", wishes=(*script.wishes, strait))
+    elif kind == 6:
+        # The pool closes while one run writes ends down, and another one reads its last job.
+        at, closes_after = round(latest + 400.0, 2), dice.choice((34.0, 36.0, 40.0))
+        many = tuple(Wish(key=f"strait{number}") for number in range(8))
+        acts = [
+            steps.Run(at=at, name="writes", jobs=tuple(wish.key for wish in many)),
+            steps.Run(at=at + closes_after - 1.0, name="reads", jobs=("strait",), gap=1.2),
+            steps.ClosePool(at=at + closes_after),
+        ]
+        script = attrs.evolve(script, slow_disk=True, wishes=(*script.wishes, *many, Wish(key="strait")))
     return attrs.evolve(script, steps=tuple(sorted((*script.steps, *acts), key=lambda step: step.at)))
 
 

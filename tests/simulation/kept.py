@@ -184,6 +184,16 @@ KEPT: dict[str, Script] = {
             *(Submit(at=0.0, name=f"submit {key}", job=key) for key in ("a", "b", "c")),
         ),
     ),
+    "a run reads its last job while the pool closes another run": Script(
+        salt=4,
+        slow_disk=True,
+        wishes=(Wish(key="a"), Wish(key="b0", life=900.0)),
+        steps=(
+            Run(at=0.0, name="one", jobs=("a",)),
+            Run(at=33.0, name="other", jobs=("b0",), gap=1.2),
+            ClosePool(at=34.0),
+        ),
+    ),
     "jobs whose prices nobody names, asked for again after their ends": Script(
         budget=300.0,
         says_price=False,

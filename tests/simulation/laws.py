@@ -74,6 +74,8 @@ def one_outcome(history: History) -> Iterator[Violation]:
         yield from _wrong(law, entry, tasks.get(entry.task), history)
         if "withdrawn" in entry.text and ends.get(entry.call) == "end" and entry.call not in closed:
             yield Violation(law, "withdrawn, though its call goes on", f"{entry}")
+        elif "withdrawn" in entry.text and ends.get(entry.call) == "end" and entry.call in _runs(history):
+            yield Violation(law, "withdrawn because the pool was closed, and the stream ended quietly", f"{entry}")
 
 
 def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterator[Violation]:
