@@ -105,9 +105,9 @@ def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> 
 def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _Ceilings]:
     """Return for each task the highest price of its class that was named before its first POST began."""
     of_id = {task.task_id: task for task in group}
-    of_purchase = defaultdict[tuple[int, str], list[Task]](list)
+    of_purchase = defaultdict[str, list[Task]](list)
     for task in group:
-        of_purchase[order.processes[task.number], task.purchase].append(task)
+        of_purchase[task.purchase].append(task)
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
     says_charge = history.script.used is not None
@@ -116,8 +116,8 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _C
     named = defaultdict[int, list[tuple[float, float]]](list)
     for entry in history.trace.entries:
         if isinstance(entry, Posted):
-            # Only the first POST of a purchase waits for an admission.
-            for task in of_purchase.get((entry.process, entry.purchase), []):
+            # Only the first POST of a purchase waits for an admission, also of one that a later process sends again.
+            for task in of_purchase.get(entry.purchase, []):
                 of_class = {task.price_class: named[task.price_class]} if bound else named
                 highest = (highest_price(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
                 ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))

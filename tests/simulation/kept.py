@@ -194,6 +194,19 @@ KEPT: dict[str, Script] = {
             ClosePool(at=34.0),
         ),
     ),
+    "a doubt of a price unknown at first is sent again by another process that knows it": Script(
+        salt=5,
+        journal="file",
+        budget=100.0,
+        resubmit="same_key",
+        wishes=(Wish(key="j4"), Wish(key="j5", sends=("503_code_paid",))),
+        steps=(
+            Submit(at=1.0, name="strait4", job="j4"),
+            Reprice(at=2.0, price_class=0, price=200.0),
+            Crash(at=2.0),
+            Submit(at=213.0, name="strait2", job="j5"),
+        ),
+    ),
     "jobs whose prices nobody names, asked for again after their ends": Script(
         budget=300.0,
         says_price=False,
