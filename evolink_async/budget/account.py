@@ -99,7 +99,6 @@ class BudgetAccount:
         self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
         self._learners: dict[PriceClass, str] = {}
         self._ordinals = count()
-        self._left_behind = set(ledger.unpriced) - ledger.doubts  # learners for whose end nobody waits here
         self._held = self._stuck = self._kept_free = 0
         for key, amount in ledger.held.items():
             price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
@@ -165,8 +164,8 @@ class BudgetAccount:
             return self._error(f"{text} ({', '.join(blocked_by)}); it was not sent", 0, tuple(blocked_by))
         if self._spent + self._stuck >= self._limit:
             return self.refusal(0)
-        left_behind = self._left_behind & self._unnamed.get(price_class, {}).keys()
-        if price_class in self._learners or room <= 0 or len(blocked_by) + len(left_behind) >= MAX_UNPRICED:
+        # Those of earlier processes count too, whether or not somebody waits for their ends: these may name no price.
+        if price_class in self._learners or room <= 0 or len(self._unnamed.get(price_class, {})) >= MAX_UNPRICED:
             return Full(0)
         self._learners[price_class] = key
         self._hold_for_new(key, Hold(price_class, self._guess(price_class)))
@@ -208,7 +207,6 @@ class BudgetAccount:
 
     def found(self, key: str) -> None:
         """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
-        self._left_behind.discard(key)
         if (hold := self._holds.get(key)) is not None and hold.is_stuck:
             self._drop(key)
             self._hold(key, attrs.evolve(hold, is_stuck=False))

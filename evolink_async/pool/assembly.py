@@ -83,7 +83,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
-    rebuys = Rebuys(retry, journal, budget_queue, send_loop)
+    rebuys = Rebuys(retry, journal, budget_queue, send_loop, book)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
     return Engine(

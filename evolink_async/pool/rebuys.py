@@ -15,9 +15,9 @@ import attrs
 from ..budget import BudgetQueue
 from ..jobs import Accepted, Completed, Failed, Outcome, Planned, Unknown
 from ..journal import Journal, Sent
-from ..purchases import may_rebuy
+from ..purchases import Book, may_rebuy
 from ..settings import RetryPolicy
-from ..submitting import SendLoop
+from ..submitting import SendLoop, Submission
 
 
 class Rebuys:
@@ -31,13 +31,22 @@ class Rebuys:
         journal: Told of each.
         budget_queue: Told that a failed task costs nothing.
         send_loop: Writes to the journal.
+        book: Knows which failures were ends before a buyer saw them.
     """
 
-    def __init__(self, policy: RetryPolicy, journal: Journal, budget_queue: BudgetQueue, send_loop: SendLoop) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        journal: Journal,
+        budget_queue: BudgetQueue,
+        send_loop: SendLoop,
+        book: Book[Submission],
+    ) -> None:
         self._policy = policy
         self._journal = journal
         self._budget_queue = budget_queue
         self._send_loop = send_loop
+        self._book = book
         self._buyers: Counter[str] = Counter()
         self._failures: dict[str | None, Failed] = {}
         self._replaced: dict[str | None, str] = {}
@@ -97,9 +106,10 @@ class Rebuys:
         if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
             return False
         assert isinstance(outcome, Failed)  # noqa: S101  # as `may_rebuy` says
-        # Once for each task: what is held later under this key is for the next purchase.
         self._failures[outcome.task_id] = outcome
-        self._budget_queue.settled(outcome)
+        # Once for each task, also if it was an end before: what is held later under this key is for the next purchase.
+        if not self._book.has_ended(outcome.key, outcome.task_id or ""):
+            self._budget_queue.settled(outcome)
         return True
 
     def failure(self, task_id: str) -> Failed | None:

@@ -210,3 +210,14 @@ async def test_downloads_cancelled_leave_no_half_file(emulator, tmp_path):
         await until(lambda: [request for request in emulator.received if request.kind == "result"])
         await stream.aclose()
         assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_closed_stream_yields_no_outcome_that_was_not_taken(emulator):
+    """What had ended and was not taken is dropped when the stream is closed."""
+    async with open_pool(emulator) as pool:
+        stream = pool.run(jobs(3))
+        await anext(stream)
+        await until(lambda: pool.stats().completed == 3)
+        await stream.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)

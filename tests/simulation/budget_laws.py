@@ -105,9 +105,9 @@ def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> 
 def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _Ceilings]:
     """Return for each task the highest price of its class that was named before its first POST began."""
     of_id = {task.task_id: task for task in group}
-    of_purchase = defaultdict[tuple[int, str], list[Task]](list)
+    of_purchase = defaultdict[str, list[Task]](list)
     for task in group:
-        of_purchase[order.processes[task.number], task.purchase].append(task)
+        of_purchase[task.purchase].append(task)
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
     says_charge = history.script.used is not None
@@ -116,25 +116,25 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _C
     named = defaultdict[int, list[tuple[float, float]]](list)
     for entry in history.trace.entries:
         if isinstance(entry, Posted):
-            # Only the first POST of a purchase waits for an admission.
-            for task in of_purchase.get((entry.process, entry.purchase), []):
+            # Only the first POST of a purchase waits for an admission, also of one that a later process sends again.
+            for task in of_purchase.get(entry.purchase, []):
                 of_class = {task.price_class: named[task.price_class]} if bound else named
-                highest = (_ceiling(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
+                highest = (highest_price(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
                 ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
-        elif isinstance(entry, Said) and _names_price(entry) and entry.task in of_id and says_charge:
+        elif isinstance(entry, Said) and names_price(entry) and entry.task in of_id and says_charge:
             task = of_id[entry.task]
             named[task.price_class].append((entry.at, task.charged))
     return ceilings
 
 
-def _names_price(entry: Said) -> bool:
+def names_price(entry: Said) -> bool:
     """Tell whether an end may name the price of a class: of a task that was asked for by its id, no class is known."""
     return entry.kind == "completed" and entry.job != entry.task
 
 
-def _ceiling(named: dict[int, list[tuple[float, float]]], price_class: int, until: float) -> float:
+def highest_price(named: dict[int, list[tuple[float, float]]], price_class: int, until: float) -> float:
     """Return the highest price named for a class until a moment, else the least of those of larger classes, else 0."""
     highest = {other: max((price for at, price in named.get(other, ()) if at <= until), default=0.0) for other in named}
     if highest.get(price_class):
@@ -155,7 +155,7 @@ def _is_larger(one: int, other: int) -> bool:
 
 
 @attrs.define
-class _View:
+class View:
     """What a pool can know of its money at a place in the trace.
 
     Attributes:
@@ -174,8 +174,8 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
     dearest = max(PRICES + tuple(task.price for task in history.ledger))
     # The pool decides some turns before it says so, and both are one moment here. A refusal is wrong only if the job
     # fitted both when the moment began and when the refusal was told.
-    view, before, moment, was_guessing = _View(), (0.0, 0.0), -1.0, False
-    replay = _Replay(history, view)
+    view, before, moment, was_guessing = View(), (0.0, 0.0), -1.0, False
+    replay = Replay(history, view)
     for entry in history.trace.entries:
         if entry.at != moment:
             before, moment, was_guessing = replay.left(limit), entry.at, False
@@ -205,10 +205,10 @@ def least_room(history: History) -> int:
     return min([history.script.in_flight, *retunes])
 
 
-class _Replay:
+class Replay:
     """Follows what a pool knows of its money."""
 
-    def __init__(self, history: History, view: _View) -> None:
+    def __init__(self, history: History, view: View) -> None:
         self._tasks = {task.task_id: task for task in history.ledger}
         self._of_purchase = {task.purchase: task for task in history.ledger}
         self._is_file = history.script.journal == "file"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import callback_laws, money_laws, outcome_laws, traffic_laws
+from tests.simulation import admission_laws, callback_laws, money_laws, outcome_laws, traffic_laws
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import within_budget
 from tests.simulation.history import History
@@ -74,6 +74,8 @@ def one_outcome(history: History) -> Iterator[Violation]:
         yield from _wrong(law, entry, tasks.get(entry.task), history)
         if "withdrawn" in entry.text and ends.get(entry.call) == "end" and entry.call not in closed:
             yield Violation(law, "withdrawn, though its call goes on", f"{entry}")
+        elif "withdrawn" in entry.text and ends.get(entry.call) == "end" and entry.call in _runs(history):
+            yield Violation(law, "withdrawn because the pool was closed, and the stream ended quietly", f"{entry}")
 
 
 def _wrong(law: str, told: Told, task: Task | None, history: History) -> Iterator[Violation]:
@@ -229,11 +231,16 @@ def _bought_by_several(history: History) -> set[str]:
     return {job for job, calls in buyers.items() if len(calls) > 1}
 
 
+def _within_budget(history: History) -> Iterator[Violation]:
+    yield from within_budget(history)
+    yield from admission_laws.admitted_by_what_is_known(history)
+
+
 LAWS: dict[str, Law] = {
     "1": one_outcome,
     "2": money_laws.paid_once,
     "3": money_laws.nothing_lost,
-    "4": within_budget,
+    "4": _within_budget,
     "5": told_once,
     "6": traffic_laws.no_unwanted_post,
     "7": nothing_left,

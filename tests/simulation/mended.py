@@ -950,4 +950,67 @@ CALLBACKS = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS, *REBUYS, *CALLBACKS)
+STRAITS = (
+    Known(
+        pattern="4 within budget: less is held than jobs cost",
+        why="A run that buys anew saw the failure of a task late, when its job was told, forgotten, and bought again by"
+        " another run: it freed the credits that were held for the new task, whose price was never counted.",
+        script=Script(
+            salt=7,
+            slow_disk=True,
+            budget=300.0,
+            rebuy=1,
+            in_flight=4,
+            wishes=(
+                Wish(key="j0", sends=("413_page",), passing=1),
+                Wish(key="j3"),
+                Wish(key="j5"),
+                Wish(key="j6", sends=("422",)),
+                Wish(key="j7"),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j3", "j7", "j6", "j5", "j0"), gap=5.0),
+                Generate(at=0.0, name="generate1", job="j7"),
+                Generate(at=25.0, name="generate3", job="j0"),
+                Drain(at=40.0, run="run0"),
+                Run(at=39.85, name="retry0", jobs=("j3", "j6", "j0", "j7", "j5")),
+                Wait(at=48.91, name="wait0", job="j5"),
+                Run(at=58.91, name="retry5", jobs=("j0", "j3", "j5", "j6", "j7")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: many jobs of a price that lost replies do not name",
+        why="A learner that the pool before had left accepted no longer counted among the three of its class as soon as"
+        " somebody waited for its end, which may name no price either.",
+        script=Script(
+            salt=1,
+            journal="file",
+            budget=100.0,
+            in_flight=2,
+            says_price=False,
+            used=None,
+            wishes=(Wish(key="j0", sends=("502_paid",)), Wish(key="j1")),
+            steps=(
+                Submit(at=65.0, name="submit1", job="j0"),
+                Submit(at=65.0, name="submit3", job="j1"),
+                Reprice(at=282.0, price_class=0, price=200.0),
+            ),
+        ),
+    ),
+)
+
+MENDED = (
+    *EVIDENCE,
+    *ENDS,
+    *HANDOVERS,
+    *OWNERS,
+    *MONEY,
+    *OUTAGES,
+    *BRAKE,
+    *CASCADES,
+    *LAST_WORDS,
+    *REBUYS,
+    *CALLBACKS,
+    *STRAITS,
+)

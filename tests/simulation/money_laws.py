@@ -53,6 +53,10 @@ def paid_once(history: History) -> Iterator[Violation]:
         is_asked_once = history.script.journal == "file" and job not in settled_jobs(history)
         if is_asked_once and len(tasks) > 1 + history.script.rebuy:
             yield Violation(law, "a job bought anew too often", f"{job}: {len(tasks)} tasks")
+    for told in history.trace.of(Told):
+        # The journal is the last to say no, and nobody in one pool should have asked.
+        if told.error == "JournalError" and "it is not sent again" in told.text and not _has_twin(history, told.job):
+            yield Violation(law, "two purchases of one job at once", f"{told}")
 
 
 def _has_twin(history: History, job: str) -> bool:

@@ -23,7 +23,7 @@ from tests.simulation.mended import MENDED
 from tests.simulation.play import play
 from tests.simulation.script import Run, Script, Wish, show
 from tests.simulation.shrink import shrink
-from tests.simulation.trace import Judged
+from tests.simulation.trace import Judged, Posted
 from tests.simulation.violation import Violation
 
 HISTORIES = 1_000
@@ -54,6 +54,20 @@ def test_kept_scripts_keep_every_law(name: str) -> None:
 def test_what_was_mended_keeps_every_law(mended: Known) -> None:
     """Each of these broke a law once."""
     assert violations(play(mended.script)) == []
+
+
+def test_credits_that_a_settle_frees_go_at_once_to_who_waits() -> None:
+    """Not only when the next task ends, which no law would miss."""
+    script = Script(
+        budget=28.0,
+        wishes=(Wish(key="doubt", sends=("500_paid",)), Wish(key="long", life=900.0), Wish(key="waits")),
+        steps=(
+            Run(at=0.0, name="run", jobs=("doubt", "long")),
+            steps.Submit(at=50.0, name="waits", job="waits"),
+            steps.Settle(at=100.0, job="doubt", how="abandon"),
+        ),
+    )
+    assert [(entry.at, entry.job) for entry in play(script).trace.of(Posted)][1:] == [(0.0, "long"), (100.0, "waits")]
 
 
 def test_what_is_known_is_still_broken() -> None:

@@ -12,7 +12,19 @@ from evolink_async import Cadence
 from tests.simulation import money_laws
 from tests.simulation import script as steps
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Called, Finished, Following, Judged, Polled, Posted, Released, Told, Wanted
+from tests.simulation.trace import (
+    Acted,
+    Answered,
+    Called,
+    Finished,
+    Following,
+    Judged,
+    Polled,
+    Posted,
+    Released,
+    Told,
+    Wanted,
+)
 from tests.simulation.vendor import DOUBTS
 from tests.simulation.violation import Violation
 
@@ -22,6 +34,7 @@ SETTLING_READS = 7
 """How often the task that a callback names for a job in doubt is read at most, with each key."""
 WINDOW = 10.0
 """Seconds over which status requests are counted."""
+ROUNDING = 1e-6
 KEY_REFUSALS = ("401", "402", "403_key")
 
 
@@ -128,6 +141,7 @@ def outages_bounded(history: History) -> Iterator[Violation]:
         if isinstance(step, steps.Revoke) and step.reply in KEY_REFUSALS and posts > submits + 3:
             yield Violation(law, "a refused key is asked again and again", f"{posts} POSTs")
     yield from _costs_of_a_key(law, history)
+    yield from _waits_for_one_key(law, history)
 
 
 def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
@@ -152,6 +166,36 @@ def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
             and not told.task
         ):
             yield Violation(law, "one key's refusal fails a job that another key may buy", f"{told}")
+
+
+def _waits_for_one_key(law: str, history: History) -> Iterator[Violation]:
+    """Find jobs that waited until a key opened again, though another key was open and idle all the time."""
+    script = history.script
+    is_still = not any(isinstance(step, steps.Outage | steps.Revoke | steps.Retune) for step in script.steps)
+    # A learner stops all others, and a slow disk has its own time.
+    if not is_still or script.budget is not None or script.slow_disk or script.sessions == 1:
+        return
+    out, well = defaultdict[int, set[int]](set), dict[int, set[int]]()
+    waits = dict[str, tuple[Answered, set[int]]]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Released):
+            for job in [entry.job] if entry.job else list(waits):
+                waits.pop(job, None)
+        elif isinstance(entry, Posted):
+            refusal, others = waits.pop(entry.job, (None, set[int]()))
+            if refusal is not None and others and entry.at >= refusal.at + (refusal.asked or 0.0) - ROUNDING:
+                yield Violation(law, "one key's wait holds a job that another key may buy", f"{refusal}\n    {entry}")
+            out[entry.process].add(entry.number)
+        elif isinstance(entry, Answered):
+            out[entry.process].discard(entry.number)
+            # A key that has answered badly is none to go to.
+            healthy = well.setdefault(entry.process, set(range(script.sessions)))
+            healthy -= {entry.session} if entry.word != "accept" else set()
+            if entry.asked:
+                waits[entry.job] = entry, healthy.copy()
+        for refusal, others in waits.values():
+            # What is under way may hold the last permit.
+            others &= set() if out[refusal.process] else well[refusal.process]
 
 
 def is_revoked(history: History, session: int) -> bool:
