@@ -211,6 +211,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def instructions(session: nox.Session) -> None:
+    """Count the instructions of eight steps; fails where they need 5 % more than the stored baseline."""
+    if shutil.which("valgrind") is None:
+        session.skip("valgrind is not installed")
+    # Without the extra `fast`: how fast JSON is read is not ours. In `tests` is the event loop with virtual time.
+    install(session, "test")
+    session.run("python", "-m", "benchmarks.instructions", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def simulate(session: nox.Session) -> None:
     """Play drawn histories against the laws of money; `-- --seed N --histories N`."""
     install(session, "test", extras=EXTRAS)

@@ -6,13 +6,13 @@ The rules of single fields are in `rules` and `url_rules`; rules between fields 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ..errors import InvalidValue
-from .fields import fields_of
+from .fields import ParamField, fields_of
 from .rules import Length
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class ParamsWarning(UserWarning):
 
 def values_of(params: Params) -> dict[str, object]:
     """Return every attribute by its name, `extra` included."""
-    return {name: getattr(params, name) for name in attrs.fields_dict(type(params))}
+    return {field.name: getattr(params, field.name) for field in attrs.fields(type(params))}
 
 
 def assemble(cls: type[Params], values: Mapping[str, object]) -> Params:
@@ -42,13 +42,14 @@ def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Inval
 
     Types come first, then the rules of fields whose type is right, then the rules between fields.
     """
-    wrong = type_faults_of(cls, values)
+    given = _given(cls, values)
+    wrong = _type_faults(given, values)
     for group in wrong.values():
         yield from group
-    sound = {name: value for name, value in values.items() if name not in wrong}
-    for field in fields_of(cls):
-        if field.name in sound and not field.is_empty(sound[field.name]):
-            yield from field.rule.faults(sound[field.name], field.path)
+    for field in given:
+        if field.name not in wrong:
+            yield from field.rule.faults(values[field.name], field.path)
+    sound = {name: value for name, value in values.items() if name not in wrong} if wrong else values
     try:
         yield from assemble(cls, sound).between_fields()
     except AttributeError:
@@ -60,7 +61,14 @@ def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Inval
 
 def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[InvalidValue, ...]]:
     """Find the attributes whose type is wrong, by name."""
-    given = [field for field in fields_of(cls) if field.name in values and not field.is_empty(values[field.name])]
+    return _type_faults(_given(cls, values), values)
+
+
+def _given(cls: type[Params], values: Mapping[str, object]) -> list[ParamField]:
+    return [field for field in fields_of(cls) if field.name in values and not field.is_empty(values[field.name])]
+
+
+def _type_faults(given: Iterable[ParamField], values: Mapping[str, object]) -> dict[str, tuple[InvalidValue, ...]]:
     found = {field.name: tuple(field.rule.type_faults(values[field.name], field.path)) for field in given}
     return {name: faults for name, faults in found.items() if faults}
 
@@ -73,8 +81,10 @@ def warn_of_cuts(params: Params, *, stacklevel: int) -> None:
         stacklevel: Number of frames from the caller up to the code that made the parameters; the warning names it.
     """
     for field in fields_of(type(params)):
+        if not isinstance(field.rule, Length):
+            continue
         value = getattr(params, field.name)
-        if isinstance(field.rule, Length) and not field.is_empty(value) and field.rule.is_exceeded(value):
+        if not field.is_empty(value) and field.rule.is_exceeded(value):
             lengths = f"from {len(value)} to {field.rule.max_length} characters"
             message = f"{params.model}: the service cuts {field.path} {lengths}"
             warnings.warn(message, ParamsWarning, stacklevel=stacklevel + 1)

@@ -40,6 +40,9 @@ HALF_FADED = 4.0
 # With so many tasks of its own, the family hardly changes the model, and building one is the expensive step.
 OWN_TASKS_SUFFICE = 20
 """Finished tasks of a class after which new durations of the family alone build no new hazard model."""
+# A model takes 0.2 ms, half as much as submitting a job. After 20 tasks, one more changes little.
+LATEST_SHARE = 20
+"""A hazard model may lack the latest tasks, up to one in so many."""
 
 
 class Histogram:
@@ -123,19 +126,20 @@ class DriftDetector:
 class LearnedDurations:
     """What is known of one duration class, with a hazard model for each estimate.
 
-    At most 57 models are kept; all are dropped when the class learns.
+    At most 57 models are kept; all are dropped when the class has learned something new.
 
     Args:
         family: Durations of all classes of the same model; None for a class without a family.
     """
 
-    __slots__ = ("_drift", "_family", "_family_seen", "_models", "_own", "_taught")
+    __slots__ = ("_drift", "_family", "_family_seen", "_models", "_own", "_stale_at", "_taught")
 
     def __init__(self, family: Histogram | None) -> None:
         self._own = Histogram()
         self._family = family
         self._drift = DriftDetector()
         self._taught = 0
+        self._stale_at = 0
         self._family_seen = 0
         self._models: dict[int, HazardModel] = {}
 
@@ -143,14 +147,16 @@ class LearnedDurations:
         """Learn the duration of a finished task, in seconds."""
         index = bin_of(duration)
         if self._drift.add(index, self._own.share(index)):
-            self._own = Histogram()
+            self._own, self._stale_at = Histogram(), 0
             for earlier in self._drift.latest[:-1]:
                 self._own.add(earlier)
         self._own.add(index)
         self._taught += 1
         if self._family is not None:
             self._family.add(index)
-        self._models.clear()
+        if self._own.seen >= self._stale_at:
+            self._stale_at = self._own.seen + max(min(self._own.seen, MEMORY) // LATEST_SHARE, 1)
+            self._models.clear()
 
     def hazard_model(self, estimated: float) -> HazardModel:
         """Return the model for tasks that the service estimates at `estimated` seconds."""
