@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_POSTERS = 300
 """Films that get a poster in the file, the newest first: each takes some 8 kB."""
-SECONDS_FOR_POSTERS = 15.0
+SECONDS_FOR_POSTERS = 5.0
 """Seconds after which no further poster is begun."""
 SIDE = 400
 """Pixels of the longer side of a poster."""
@@ -43,10 +43,12 @@ def with_posters(cards: Sequence[Card], clock: Callable[[], float] = time.monoto
     until = clock() + SECONDS_FOR_POSTERS
     newest = sorted((card for card in cards if film_of(card)), key=lambda card: -(card.ended_at or 0.0))
     # PyAV decodes outside of Python's lock.
-    with ThreadPoolExecutor(2, "evolink_async posters") as threads:
-        chosen = newest[:MOST_POSTERS]
+    threads, chosen = ThreadPoolExecutor(2, "evolink_async posters"), newest[:MOST_POSTERS]
+    try:
         pictures = threads.map(lambda card: _poster(film_of(card)) if clock() < until else None, chosen)
         found = dict(zip((card.place for card in chosen), pictures, strict=True))
+    finally:
+        threads.shutdown(cancel_futures=True)
     return tuple(attrs.evolve(card, poster=found.get(card.place)) for card in cards)
 
 

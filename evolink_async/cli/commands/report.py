@@ -9,9 +9,7 @@ from pathlib import Path
 
 from ..exit_codes import OK
 from ..output.terminal import Terminal
-
-PAGE = "index.html"
-"""The name of the page beside the films."""
+from ..running.run_page import PAGE
 
 
 def report(journal: Path, out: Path | None, terminal: Terminal) -> int:
