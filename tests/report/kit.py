@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from anyio.from_thread import start_blocking_portal
+
 from evolink_async.emulator.rendering.video import encode_untitled
 from evolink_async.emulator.service.output_spec import VideoSpec
 from evolink_async.errors import SubmissionUnknownError, TaskFailedError
@@ -104,7 +106,9 @@ def write_journal(path: Path, jobs: list[tuple[str, str, dict[str, Any], dict[st
         finally:
             await journal.aclose()
 
-    asyncio.run(write())
+    # In a thread: the driver of a browser occupies the event loop of the test's own.
+    with start_blocking_portal() as portal:
+        portal.call(write)
 
 
 def mixed_journal(path: Path, count: int, film_at: Path | None = None) -> None:
