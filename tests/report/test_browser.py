@@ -97,6 +97,7 @@ def test_filters(browser, address):
         assert page.get_by_text("No job matches").is_visible()
         page.get_by_role("button", name="Show all jobs").click()
         assert count_of(page) == "300 jobs"
+        page.locator(".chip.ready").click()
         page.get_by_label("Order", exact=True).select_option("slow")
         assert page.locator(".card .key").first.inner_text() == "shot-00096"
 

@@ -24,12 +24,21 @@ function picture(job) {
   return put(screen, el("span", { class: "play" }, icon("play")), job.body?.duration && el("span", { class: "length" }, `${job.body.duration} s`));
 }
 
-/** The first second of a film as a picture, by the browser's own means. */
+/** A frame of a film as a picture, by the browser's own means. Films are only opened when their cards are in sight. */
 function frameOf(film) {
-  const video = el("video", { src: `${film.href}#t=1`, preload: "metadata", tabindex: "-1", "aria-hidden": "true" });
+  const video = el("video", { "data-src": `${film.href}#t=1`, preload: "metadata", tabindex: "-1", "aria-hidden": "true" });
   video.muted = true;
+  inSight.observe(video);
   return video;
 }
+
+const inSight = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    inSight.unobserve(target);
+    target.src = target.dataset.src;
+  }
+}, { rootMargin: "200px 0px" });
 
 const clockOf = (job) => (job.accepted_at ? el("span", { "data-clock": job.accepted_at }) : null);
 

@@ -1,6 +1,7 @@
 // A long list of which only the part in sight has elements. Items of one list all have the same height.
 
-const PART = 60; // divisible by 1 to 6 columns, so that no part but the last ends within a row
+// Divisible by 1, 2, 3 and 4 columns, of which the frame has room for 4: no part but the last ends within a row.
+const PART = 12;
 
 class LongList {
   /** `make(item, position, total)` returns the element of an item; `kind` is the class of a part. */
