@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +29,10 @@ SECONDS_FOR_POSTERS = 5.0
 """Seconds after which no further poster is begun."""
 SIDE = 400
 """Pixels of the longer side of a poster."""
-MOMENT = 1.0
-"""Seconds into a film at which its picture is taken: the first frame is often black."""
+FRAME = 20
+"""The frame that is shown, counted from 0: the first is often black. All before it are decoded."""
+LARGEST = 40_000_000
+"""Pixels of a frame that is still decoded."""
 
 
 def with_posters(cards: Sequence[Card], clock: Callable[[], float] = time.monotonic) -> tuple[Card, ...]:
@@ -63,9 +67,10 @@ def _poster(path: Path | None) -> str | None:
     try:
         with av.open(str(path)) as container:
             track = container.streams.video[0]
-            if track.duration and track.time_base and track.duration * track.time_base > 2 * MOMENT:
-                container.seek(int(MOMENT / track.time_base), stream=track)
-            frame = next(container.decode(track))
+            if track.width * track.height > LARGEST:
+                return None
+            # A short film shows its last frame.
+            [frame] = deque(islice(container.decode(track), FRAME + 1), maxlen=1)
             # PyAV has no types for this.
             image: Image = frame.to_image()  # type: ignore[no-untyped-call]
             image.thumbnail((SIDE, SIDE))

@@ -118,7 +118,7 @@ def assert_no_object_shows_it() -> None:
 
 
 async def test_the_key_is_nowhere(emulator, tmp_path, caplog):
-    """Not in logs at DEBUG, events, values, errors and their frames, pickles, journal, page, files; not at other hosts."""
+    """Not in logs at DEBUG, events, errors and their frames, pickles, journal, page, files; not at other hosts."""
     traces, log = Traces(), LogObserver()
 
     def observe(event: ev.events.Event) -> None:

@@ -42,10 +42,15 @@ def visit(browser: Any, address: str, **settings: Any) -> Generator[Any, None, N
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
     context.set_default_timeout(PATIENCE)
     page, problems = context.new_page(), list[str]()
-    page.on("console", lambda said: said.type in ("error", "warning") and problems.append(said.text))
+    page.on("console", lambda said: problems.extend([said.text] if said.type in ("error", "warning") else []))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda asked: is_foreign(asked.url, address) and problems.append(asked.url))
-    page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda asked: problems.extend([asked.url] if is_foreign(asked.url, address) else []))
+
+    def dismiss(dialog: Any) -> None:
+        problems.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     try:
         page.goto(address)
         yield page

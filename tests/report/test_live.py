@@ -134,7 +134,8 @@ async def test_settling(tmp_path):
 
         assert await ask(good, {}) == 403
         assert await ask(good, {"Origin": "http://evil.example"}) == 403
-        for wrong in ([], "x", {}, {"key": "a", "how": "abandon"}, good | {"confirmed": 1}, good | {"key": 1}):
+        bad: list[object] = [[], "x", {}, {"key": "a", "how": "abandon"}, good | {"confirmed": 1}, good | {"key": 1}]
+        for wrong in bad:
             assert await ask(wrong) == 400
         assert await ask(good | {"how": "no"}) == 409
         assert settled == []
