@@ -3,9 +3,9 @@
 It reads the journal, and writes the page and nothing else. It needs the extra `report`; posters need `media` too.
 """
 
-from .live import DashboardServer, Settle
+from .live import DashboardServer
 from .page import render
-from .reading import PageReader, Report, read_report
+from .reading import Report, read_report
 from .writing import write_report
 
-__all__ = ("DashboardServer", "PageReader", "Report", "Settle", "read_report", "render", "write_report")
+__all__ = ("DashboardServer", "Report", "read_report", "render", "write_report")

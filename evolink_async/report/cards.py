@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from ..errors import EvolinkError, SubmissionUnknownError, TaskError
+from ..errors import EvolinkError, SubmissionUnknownError, TaskError, TaskNotFoundError
 from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Planned, Standing, Unknown
 from ..journal.doubts import Doubt, what_to_check, window_of
 from ..journal.histories import JobHistory
@@ -59,11 +59,13 @@ class Problem:
         code: The service's code, or the name of the error.
         message: What happened.
         advice: What to do about it.
+        may_be_charged: Whether a task may exist that was paid for: of a job in doubt, or one that was given up.
     """
 
     code: str
     message: str
     advice: str
+    may_be_charged: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -218,8 +220,9 @@ def problem_of(error: EvolinkError | None) -> Problem | None:
     # The service's own words: with the id of the task, no two messages would be the same.
     fault = error.snapshot.fault if isinstance(error, TaskError) else None
     message = (fault.message if fault is not None else None) or str(error)
-    texts = (text[:LONGEST_MESSAGE] for text in (code, message, error.advice))
-    return Problem(**dict(zip(("code", "message", "advice"), texts, strict=True)))
+    code, message, advice = (text[:LONGEST_MESSAGE] for text in (code, message, error.advice))
+    may_be_charged = isinstance(error, SubmissionUnknownError | TaskNotFoundError)
+    return Problem(code=code, message=message, advice=advice, may_be_charged=may_be_charged)
 
 
 def _films_of(place: int, done: Completed, address_of: AddressOf) -> list[Film]:

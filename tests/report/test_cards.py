@@ -11,8 +11,9 @@ from evolink_async.errors import ConfigurationError
 from evolink_async.journal.doubts import settle_doubt
 from evolink_async.journal.histories import HistoryReader
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.report import PageReader, read_report
+from evolink_async.report import read_report
 from evolink_async.report.cards import LONGEST_PROMPT
+from evolink_async.report.reading import PageReader
 from tests.report.kit import BEGAN, STATES, body_of, make_film, mixed_journal, write_job, write_journal
 
 
@@ -63,6 +64,7 @@ def test_a_failure(tmp_path):
     assert card.problem is not None
     assert (card.problem.code, card.problem.message) == ("content_policy_violation", "No.")
     assert card.problem.advice
+    assert not card.problem.may_be_charged
 
 
 def test_a_doubt(tmp_path):
@@ -76,6 +78,17 @@ def test_a_doubt(tmp_path):
     assert search.idempotency_key == "purchase-shot"
     asyncio.run(settle_doubt(path, "shot", "resubmit"))
     assert (cards_of(path)["shot"].state, cards_of(path)["shot"].search) == ("planned", None)
+
+
+def test_a_doubt_that_was_given_up(tmp_path):
+    """It failed, and nobody knows whether it was charged: the page must not say that it was not."""
+    path = tmp_path / "jobs.db"
+    write_journal(path, [("shot", "doubt", body_of(1), {})])
+    asyncio.run(settle_doubt(path, "shot", "abandon"))
+    card = cards_of(path)["shot"]
+    assert card.state == "failed"
+    assert card.problem is not None
+    assert card.problem.may_be_charged
 
 
 def test_a_secret_address(tmp_path):

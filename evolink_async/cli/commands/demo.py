@@ -56,7 +56,7 @@ def demo(out: Path, *, speed: float, jobs: int | None, terminal: Terminal) -> in
             written to.
     """
     lines, folder = first_lines(example_lines(), jobs), out.absolute()
-    with passing_journal() as journal:
+    with passing_journal("demo") as journal:
         result, models, has_bad_lines = asyncio.run(_demo(folder, speed, lines, journal, terminal))
         report_run(result, terminal)
         page = write_page(journal, folder, terminal) if result.outcomes else None

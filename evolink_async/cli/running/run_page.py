@@ -25,10 +25,14 @@ def can_make_pages() -> bool:
 
 
 @contextmanager
-def passing_journal() -> Generator[Path, None, None]:
-    """Give a journal file that lasts as long as a run on an emulator of its own, whose tasks end with it."""
+def passing_journal(name: str) -> Generator[Path, None, None]:
+    """Give a journal file that lasts as long as a run on an emulator of its own, whose tasks end with it.
+
+    Args:
+        name: What the page calls it.
+    """
     with tempfile.TemporaryDirectory(prefix="evolink-run-") as folder:
-        yield Path(folder) / "emulator.journal.db"
+        yield Path(folder) / f"{name}.journal.db"
 
 
 def write_page(journal: Path, folder: Path, terminal: Terminal) -> Path | None:

@@ -71,7 +71,7 @@ def run_to_end(plan: RunPlan, means: RunMeans, terminal: Terminal, *, bad_lines:
     with ExitStack() as stack:
         journal = plan.journal
         if journal is None and means.emulator_speed is not None and means.has_page and can_make_pages():
-            journal = stack.enter_context(passing_journal())
+            journal = stack.enter_context(passing_journal("emulator"))
         if means.dashboard_port is not None:
             check_dashboard(journal)
         result = asyncio.run(_run(plan, models, means, journal, terminal))

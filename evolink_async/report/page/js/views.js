@@ -101,7 +101,7 @@ function failureGroup(code, some) {
   const messages = [...new Set(some.map((job) => job.problem?.message ?? ""))];
   const advices = [...new Set(some.map((job) => job.problem?.advice ?? ""))].filter(Boolean);
   return el("section", { class: "group failed" },
-    el("header", {}, el("h2", {}, code.replaceAll("_", " ")), el("span", { class: "count" }, `${many(some.length, "job")} · not charged`)),
+    el("header", {}, el("h2", {}, code.replaceAll("_", " ")), el("span", { class: "count" }, `${many(some.length, "job")} · ${some.some((job) => job.problem?.may_be_charged) ? "may have been charged" : "not charged"}`)),
     messages.slice(0, 3).map((text) => el("p", {}, text)),
     messages.length > 3 && el("p", { class: "soft" }, `and ${many(messages.length - 3, "other message")}`),
     advices.slice(0, 2).map((text) => el("p", { class: "advice" }, el("b", {}, "What to do: "), text)),
