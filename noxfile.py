@@ -71,6 +71,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def browser(session: nox.Session) -> None:
+    """Use the page of a report in Chromium, which is not installed here: apt-get install chromium."""
+    install(session, "browser", extras="[demo]")
+    session.run("pytest", "-p", "no:xdist", *(session.posargs or ["tests/report/test_browser.py"]))
+
+
+@nox.session(python=OLDEST)
 def build(session: nox.Session) -> None:
     """Build the sdist, and the wheel from it, into dist/."""
     session.install(*packages("build"))

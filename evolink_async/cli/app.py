@@ -45,6 +45,8 @@ for _command, _words in (
     (tasks.upload, "evolink-async upload dancer.mp4 voice.mp3"),
     (journals.jobs, "evolink-async jobs films/jobs.journal.db --state failed"),
     (journals.outcomes, "evolink-async outcomes films/jobs.journal.db --follow"),
+    (journals.report, "evolink-async report films/jobs.journal.db -o films/index.html"),
+    (journals.dashboard, "evolink-async dashboard films/jobs.journal.db"),
     (journals.doubts, "evolink-async doubts films/jobs.journal.db"),
     (journals.settle, "evolink-async settle films/jobs.journal.db shot-18 resubmit"),
 ):

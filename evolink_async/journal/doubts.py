@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import attrs
@@ -20,7 +21,23 @@ from .schema import MISSING_SINCE
 from .sqlite import SqliteJournal
 from .statements import OPEN
 
-__all__ = ("Doubt", "check_exists", "connect", "holder_of", "is_in_use", "read_doubts", "settle_doubt")
+__all__ = (
+    "DASHBOARD",
+    "Doubt",
+    "check_exists",
+    "connect",
+    "holder_of",
+    "is_in_use",
+    "read_doubts",
+    "settle_doubt",
+    "what_to_check",
+    "window_of",
+)
+
+DASHBOARD = "https://evolink.ai/dashboard"
+
+_WINDOW = timedelta(minutes=2)
+"""Time before and after a submit to search: a submit times out after a minute, and two clocks may differ."""
 
 # Seconds. A run that commits holds its lock for milliseconds; a file that stays locked is reported.
 _LOCK_TIMEOUT = 5
@@ -45,6 +62,27 @@ class Doubt:
     session: str
     error: SubmissionUnknownError
     task_id: str | None = None
+
+
+def window_of(doubt: Doubt) -> tuple[datetime, datetime]:
+    """Return the time in which its task was made, if there is one, in local time: a person compares it with a page."""
+    sent = datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
+    return sent - _WINDOW, sent + _WINDOW
+
+
+def what_to_check(doubt: Doubt) -> str:
+    """Return one sentence on what to look for in the dashboard."""
+    begin, end = window_of(doubt)
+    if doubt.task_id is not None:
+        return (
+            f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, whether the task "
+            f"{doubt.task_id} was charged, and whether there is another one of {doubt.model} with "
+            f"this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
+        )
+    return (
+        f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, for a task of {doubt.model} "
+        f"with this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
+    )
 
 
 def read_doubts(path: Path) -> list[Doubt]:

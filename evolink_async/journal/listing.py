@@ -21,7 +21,7 @@ from .file import check_is_whole, has_log
 from .rows import COLUMNS, Row, standing_of, unknown_of
 from .statements import STATES
 
-__all__ = ("PAGE", "RecordedJob", "count_ends", "read_ends", "read_jobs")
+__all__ = ("PAGE", "RecordedJob", "count_ends", "read_ends", "read_jobs", "read_rows", "standing_in")
 
 PAGE = 500
 """Jobs that are read together."""
@@ -87,7 +87,7 @@ def read_ends(path: Path, after: int | None = None) -> Iterator[RecordedJob]:
     which = "true" if after is None else "end_number > :after"
     order = "end_number IS NOT NULL, end_number, ended_at, key"
     query = f"SELECT place FROM {{table}} WHERE {which} AND {_IN_STATES} ORDER BY {order}"  # noqa: S608
-    places = [row["place"] for row in _read(path, _ENDED, query, {"after": after})[0]]
+    places = [row["place"] for row in read_rows(path, _ENDED, query, {"after": after})[0]]
     for start in range(0, len(places), PAGE):
         page = places[start : start + PAGE]
         condition = f"place IN {_GIVEN} AND {_IN_STATES} ORDER BY {order}"
@@ -102,20 +102,33 @@ def count_ends(path: Path) -> int:
         JournalError: The file is not a journal, or cannot be read.
     """
     # A file of a version before ends were counted has no such table: its first ends come with the next run.
-    tables = _read(path, (), "SELECT 1 FROM sqlite_master WHERE name = 'opening'", {})[0]
-    return int(_read(path, (), "SELECT ends FROM opening", {})[0][0]["ends"]) if tables else 0
+    tables = read_rows(path, (), "SELECT 1 FROM sqlite_master WHERE name = 'opening'", {})[0]
+    return int(read_rows(path, (), "SELECT ends FROM opening", {})[0][0]["ends"]) if tables else 0
 
 
 def _read_jobs(
     path: Path, states: Collection[JobState], condition: str, values: Mapping[str, object]
 ) -> list[RecordedJob]:
     query = f"SELECT end_number, {COLUMNS} FROM {{table}} WHERE {condition}"  # noqa: S608
-    rows, is_held = _read(path, states, query, values)
+    rows, is_held = read_rows(path, states, query, values)
     return [_job_of(row, is_held=is_held) for row in rows]
 
 
-def _read(path: Path, states: Collection[JobState], query: str, values: Mapping[str, object]) -> tuple[list[Row], bool]:
-    """Return the rows of a query, and whether a process has the journal open."""
+def read_rows(
+    path: Path, states: Collection[JobState], query: str, values: Mapping[str, object]
+) -> tuple[list[Row], bool]:
+    """Return the rows of a query, and whether a process has the journal open. For this room alone.
+
+    Args:
+        path: The journal file.
+        states: What `:states` in the query stands for, as the states of rows.
+        query: A SELECT; `{table}` in it is all jobs, with `place` and every column of today's version.
+        values: What its other names stand for.
+
+    Raises:
+        ConfigurationError: The file does not exist, or is empty.
+        JournalError: The file is not a journal, or cannot be read.
+    """
     check_exists(path)
     of_rows = {str(state) for name in states for state in STATES[name]}
     # A process that died left its submits in the state 'submitting': without a process they are in doubt.
@@ -142,5 +155,15 @@ def _table(connection: sqlite3.Connection) -> str:
 
 
 def _job_of(row: Row, *, is_held: bool) -> RecordedJob:
-    standing = unknown_of(row) if row["state"] == _SUBMITTING and not is_held else standing_of(row)
+    standing = standing_in(row, is_held=is_held)
     return RecordedJob(standing=standing, model=row["model"], end_number=row["end_number"])
+
+
+def standing_in(row: Row, *, is_held: bool) -> Standing:
+    """Return where the job of a row stands. A submit whose process has ended is in doubt.
+
+    Args:
+        row: A row of `jobs`.
+        is_held: Whether a process has the journal open.
+    """
+    return unknown_of(row) if row["state"] == _SUBMITTING and not is_held else standing_of(row)

@@ -22,6 +22,7 @@ from ..settings import Cadence
 from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .schedule import Schedule
+from .time_left import TimeLeft, time_left
 from .watched_task import WatchedTask
 from .watchlist import Watchlist
 
@@ -66,7 +67,8 @@ class Poller:
         emit: Emit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.tasks: Watchlist = Watchlist(cadence, schedule or Schedule(cadence), clock, self._wake)
+        self._schedule = schedule or Schedule(cadence)
+        self.tasks: Watchlist = Watchlist(cadence, self._schedule, clock, self._wake)
         self.polls: int = 0
         self.requests_sent: int = 0
         self.faults: int = 0
@@ -83,6 +85,10 @@ class Poller:
         self._next_slot = 0.0
         self._must_replan = asyncio.Event()
         self._silent_until = -math.inf
+
+    def time_left(self) -> TimeLeft | None:
+        """Return how long the watched tasks will still take; None if nothing is watched."""
+        return time_left(tuple(self.tasks), self._schedule, self._clock())
 
     async def run(self) -> None:
         """Send status requests until cancelled."""

@@ -73,10 +73,8 @@ class Watchlist:
         """Factor by which polls are moved apart because the request budget is limited; 1 if it is not."""
         return self._pacing.pressure
 
-    @property
-    def credits_reserved(self) -> float:
-        """Credits reserved for the watched tasks."""
-        return sum(entry.credits_reserved for entry in self._entries.values())
+    def __iter__(self) -> Iterator[WatchedTask]:
+        return iter(self._entries.values())
 
     def watch(
         self,

@@ -155,7 +155,7 @@ class Engine:
             lag_p95=self.tasks.lags.at(0.95),
             pressure=self.tasks.pressure,
             submits_limit=self.send_loop.limits.limit,
-            credits_reserved=self.tasks.credits_reserved,
+            credits_reserved=sum(task.credits_reserved for task in self.tasks),
             credits_used=self.ends.credits_used,
             credits_left=balance.left if balance is not None else None,
             credits_held=balance.held if balance is not None else None,
@@ -165,6 +165,8 @@ class Engine:
             in_flight_peak=self.in_flight.peak,
             uploading=self.uploads.limiter.used,
             downloading=self.downloads.used,
+            seconds_left=left.seconds if (left := self.poller.time_left()) is not None else None,
+            seconds_each=left.each if left is not None else None,
             trouble=_by_wall_clock(self.send_loop.trouble or self.uploads.trouble),
         )
 

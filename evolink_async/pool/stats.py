@@ -45,6 +45,9 @@ class Stats:
         in_flight_peak: The most jobs of runs alive at the service at once.
         uploading: Local files being uploaded, now.
         downloading: Results being downloaded, now.
+        seconds_left: Seconds until nearly all tasks being watched have ended, by the durations that were learned and
+            the service's estimates, now. None if none is watched.
+        seconds_each: Median duration of such a task, in seconds, by the same.
         trouble: Why no job or no local file is accepted, now, and until when that is tried; None without such trouble.
     """
 
@@ -73,6 +76,8 @@ class Stats:
     in_flight_peak: int = 0
     uploading: int = 0
     downloading: int = 0
+    seconds_left: float | None = None
+    seconds_each: float | None = None
     trouble: Trouble | None = None
 
     @property

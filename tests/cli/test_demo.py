@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote
 
 import av
 import pytest
@@ -49,11 +52,26 @@ def test_videos(cli, tmp_path):
         assert ran.code == 0
         assert str(tmp_path / "out") in ran.out
         assert "EVOLINK_API_KEY" in ran.out
-        assert len(list((tmp_path / "out").iterdir())) == 8 * run
+        assert len(list((tmp_path / "out").glob("*.mp4"))) == 8 * run
     for body in BODIES[:8]:
         for suffix in ("", "-2"):
             assert made(tmp_path / "out" / f"{body['custom_id']}{suffix}.mp4") == asked(body)
         assert body["custom_id"] in ran.out
+
+
+def test_where_to_look(cli, tmp_path):
+    """The last lines name a page that is there, and a command that runs the same jobs from a file that is there."""
+    ran = cli("demo", "--out", tmp_path / "my films", "--speed", "400", "--jobs", "2")
+    [address] = [word for word in ran.out.split() if word.startswith("file:")]
+    page = Path.from_uri(address) if hasattr(Path, "from_uri") else Path(unquote(address.removeprefix("file://")))
+    assert page == tmp_path / "my films" / "index.html"
+    assert page.read_bytes().startswith(b"<!doctype html>")
+    [command] = [line for line in ran.out.splitlines() if line.startswith("  evolink-async run ")]
+    again = cli(*shlex.split(command)[1:], "--speed", "400")
+    assert again.code == 0
+    assert "Watch it in a browser: http://127.0.0.1:" in again.err
+    assert len(list((tmp_path / "my films" / "again").glob("*.mp4"))) == 2
+    assert (tmp_path / "my films" / "again" / "index.html").is_file()
 
 
 def test_table(cli, tmp_path):

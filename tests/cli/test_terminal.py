@@ -18,6 +18,7 @@ from rich.console import Console
 
 from evolink_async import __version__
 from evolink_async.cli import main
+from evolink_async.cli.output.pace import Pace, seconds_to_go
 from evolink_async.cli.output.progress_display import Progress, draw
 from evolink_async.cli.output.terminal import plain
 from evolink_async.cli.output.trouble import TroubleLines
@@ -87,10 +88,10 @@ def test_draw():
     """The display fits 80 columns and shows the figures."""
     text = drawn(Stats(credits_used=9.5, credits_reserved=123.25, looks=510_000, status_requests=10_200, uploading=3))
     assert "5/100000  1:02:05" in text
-    assert "9.5 charged, 123.25 held" in text
+    assert "credits: 9.5 spent, 123.25 held" in text
     assert "0 submits, 10200 status requests (510000 polls)" in text
     assert "3 up, 0 down" in text
-    assert len(text.splitlines()) == 5
+    assert len(text.splitlines()) == 6
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_trouble_is_drawn(error, tries, sentence, monkeypatch):
     text = drawn(Stats(trouble=Trouble(error=error, tries=tries, until=1_795_642_865.0)))
     assert sentence in text
     assert text.rstrip().endswith("trying until 21:41")
-    assert len(text.splitlines()) == 6
+    assert len(text.splitlines()) == 7
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -142,13 +143,34 @@ def test_a_single_failure_is_not_told(moments):
 
 
 def test_draw_a_budget():
-    """With a budget there is one more line, for what is spent, held and left."""
+    """With a budget the line about credits says what is spent, held and left of it."""
     told = io.StringIO()
     console = Console(file=told, width=80, force_terminal=True, color_system=None)
     stats = Stats(credits_left=-1.5, credits_held=23.8, credits_spent=77.7)
     console.print(draw(Progress(total=10, ended=5, seconds=1, stats=stats)))
     assert "budget: 77.7 spent, 23.8 held, -1.5 left" in told.getvalue()
     assert len(told.getvalue().splitlines()) == 6
+
+
+def test_draw_how_long_it_takes():
+    """The display says how many jobs end in a minute, and when all will have ended."""
+    told = io.StringIO()
+    console = Console(file=told, width=80, force_terminal=True, color_system=None)
+    stats = Stats(in_flight=4, completed=5, seconds_left=100.0, seconds_each=80.0)
+    console.print(draw(Progress(total=17, ended=5, seconds=1, stats=stats, per_minute=7.26)))
+    assert "7.3 a minute · about 4:20 to go · files: 0 up, 0 down" in told.getvalue()
+
+
+def test_pace():
+    """The rate is that of the last two minutes; before there is an end there is none."""
+    pace = Pace()
+    pace.note(0.0, 0)
+    assert pace.latest is None
+    for second in range(1, 601):
+        pace.note(second, 0 if second < 100 else max(second, 300))
+    assert pace.ended == 600
+    assert pace.latest == pytest.approx(60)
+    assert seconds_to_go(Stats(), 10) is None
 
 
 def test_nothing_a_terminal_obeys():

@@ -20,6 +20,7 @@ import evolink_async as ev
 from evolink_async.cli.demo_material.media import make_media
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import EvolinkError
+from evolink_async.report import write_report
 from evolink_async.telemetry import LogObserver
 from tests.kit import PATIENT, dance, open_pool
 
@@ -117,7 +118,7 @@ def assert_no_object_shows_it() -> None:
 
 
 async def test_the_key_is_nowhere(emulator, tmp_path, caplog):
-    """Not in logs at DEBUG, events, values, errors and their frames, pickles, journal, files; not at other hosts."""
+    """Not in logs at DEBUG, events, errors and their frames, pickles, journal, page, files; not at other hosts."""
     traces, log = Traces(), LogObserver()
 
     def observe(event: ev.events.Event) -> None:
@@ -133,6 +134,8 @@ async def test_the_key_is_nowhere(emulator, tmp_path, caplog):
     assert [text for text in texts if CANARY in text] == []
     with closing(sqlite3.connect(tmp_path / "jobs.db")) as connection:
         assert any("***" in line for line in connection.iterdump())
+    write_report(tmp_path / "jobs.db", tmp_path / "index.html")
+    assert b"***" in (tmp_path / "index.html").read_bytes()
     for path in tmp_path.rglob("*"):
         assert CANARY not in path.name
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path

@@ -43,17 +43,18 @@ DOORS = {
     "telemetry": "errors events jobs version",
     "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",
+    "report": "errors jobs journal version",
     "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
     "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
-EDGES = ("callbacks", "cli", "emulator", "telemetry")
+EDGES = ("callbacks", "cli", "emulator", "report", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
-SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.listing", "emulator.faults")
-"""What another room may import past the face of theirs, inside a function: the first three bring SQLite along, and the
-last is a face itself."""
+SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.histories", "journal.listing", "emulator.faults")
+"""What another room may import past the face of theirs, inside a function: those of the journal bring SQLite along, and
+the last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
 WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "polling.poller")

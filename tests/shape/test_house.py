@@ -98,7 +98,7 @@ def test_imports_are_read():
 def test_every_file_is_in_a_room():
     """A new room gets its doors here, on purpose; the listing of the package stays short."""
     assert {module.room for module in MODULES} - {""} == set(DOORS)
-    assert len({module.room for module in MODULES}) + 1 <= 33
+    assert len({module.room for module in MODULES}) + 1 <= 34
 
 
 def test_rooms_are_entered_by_their_doors():
@@ -111,7 +111,7 @@ def is_past_the_face(found: Import) -> bool:
     place = found.target.removeprefix(f"{PACKAGE}.")
     if "." not in place or room_of(found.target) == found.source.partition(".")[0]:
         return False
-    is_early = found.at_once and not found.source.startswith("cli.commands.")
+    is_early = found.at_once and not found.source.startswith(("cli.commands.", "report."))
     return place not in SIDE_DOORS or is_early
 
 

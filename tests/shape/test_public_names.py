@@ -36,6 +36,7 @@ PUBLIC = {
     "params",
     "polling",
     "pool",
+    "report",
     "settings",
     "task",
     "telemetry",

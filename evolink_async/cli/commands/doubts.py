@@ -8,20 +8,15 @@ The service is not asked. What was found is recorded by the command `settle`.
 from __future__ import annotations
 
 import shlex
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from ...journal.doubts import Doubt, holder_of, read_doubts
+from ...journal.doubts import Doubt, holder_of, read_doubts, what_to_check, window_of
 from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
-
-DASHBOARD = "https://evolink.ai/dashboard"
-
-WINDOW = timedelta(minutes=2)
-"""Time before and after a submit to search: a submit times out after a minute, and two clocks may differ."""
 
 _PROMPT_LENGTH = 80
 
@@ -59,7 +54,7 @@ def doubts(journal: Path, terminal: Terminal) -> int:
 
 def doubt_object(doubt: Doubt) -> dict[str, object]:
     """Return a job in doubt as a JSON object."""
-    error, (begin, end) = doubt.error, _window(doubt)
+    error, (begin, end) = doubt.error, window_of(doubt)
     return {
         "custom_id": doubt.key,
         "model": doubt.model,
@@ -74,26 +69,6 @@ def doubt_object(doubt: Doubt) -> dict[str, object]:
         "task_id": doubt.task_id,
         "check": what_to_check(doubt),
     }
-
-
-def what_to_check(doubt: Doubt) -> str:
-    """Return one sentence on what to look for in the dashboard."""
-    begin, end = _window(doubt)
-    if doubt.task_id is not None:
-        return (
-            f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, whether the task "
-            f"{doubt.task_id} was charged, and whether there is another one of {doubt.model} with "
-            f"this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
-        )
-    return (
-        f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, for a task of {doubt.model} "
-        f"with this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
-    )
-
-
-def _window(doubt: Doubt) -> tuple[datetime, datetime]:
-    sent = _local_time(doubt)
-    return sent - WINDOW, sent + WINDOW
 
 
 def _local_time(doubt: Doubt) -> datetime:

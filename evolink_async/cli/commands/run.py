@@ -51,6 +51,8 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
         emulator_speed=options.speed if options.emulator else None,
         budget=options.spending_limit(),
         results=options.results,
+        has_page=True,
+        dashboard_port=options.dashboard_port if options.dashboard else None,
     )
     return run_to_end(plan, means, terminal, bad_lines=len(parsed.bad))
 

@@ -38,20 +38,36 @@ def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
         ParamsError: `how` cannot be a task id.
         JournalError: The file is not a journal, another process is using it, or another job has this task.
     """
+    terminal.say(asyncio.run(settled(journal, key, how)))
+    left = len(read_doubts(journal))
+    terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
+    return OK
+
+
+async def settled(journal: Path, key: str, how: str) -> str:
+    """Record what became of a job in doubt, and return a sentence on what the next run will do.
+
+    Args:
+        journal: The journal file.
+        key: The key of a job in doubt.
+        how: The id of its task, "resubmit" or "abandon".
+
+    Raises:
+        ConfigurationError: The file does not exist, no job of this key is in doubt, or `how` is none of these.
+        ParamsError: `how` cannot be a task id.
+        JournalError: The file is not a journal, another process is using it, or another job has this task.
+    """
     if how not in _NEXT:
         _check_task_id(how)
-    known = [doubt.key for doubt in read_doubts(journal)]
+    known = [doubt.key for doubt in await asyncio.to_thread(read_doubts, journal)]
     holder = holder_of(journal)
     key = _key_meant(key, known)
     if key not in known:
         others = f"; in doubt are: {listed(known)}" if known else ""
         held = f"; {holder} uses it, and its submits under way do not count" if holder is not None else ""
         raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{others}{held}")
-    asyncio.run(settle_doubt(journal, key, how))
-    terminal.say(f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}.")
-    left = len(known) - 1
-    terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
-    return OK
+    await settle_doubt(journal, key, how)
+    return f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}."
 
 
 def _key_meant(word: str, keys: Iterable[str]) -> str:

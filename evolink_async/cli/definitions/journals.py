@@ -1,4 +1,4 @@
-"""The commands that read a journal, and ask the service nothing: `jobs`, `outcomes`, `doubts`, `settle`.
+"""The commands that read a journal, and ask the service nothing: `jobs`, `report`, `doubts`, `settle` and so on.
 
 The work of each is in `commands`, which is imported when it is called: `--help` stays quick. An option that commands
 share has its help text in `inputs`, which is why D417 is silenced.
@@ -7,9 +7,12 @@ share has its help text in `inputs`, which is why D417 is silenced.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ...jobs import JobState
-from ..inputs.option_types import Flag
+from ..inputs.option_types import Flag, Port
 from ..output.terminal import Terminal
 
 
@@ -65,3 +68,31 @@ def outcomes(journal: Path, /, *, follow: Flag = False) -> int:
     from ..commands.outcomes import outcomes as run_command
 
     return run_command(journal, Terminal.here(), follow=follow)
+
+
+def report(journal: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
+    """Write a page with the films of a journal, their costs and times, what failed and why, and what is in doubt.
+
+    It is one HTML file that needs no other host. Needs no key and no network; needs the extra `report`.
+
+    Args:
+        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        out: The file; only such a page is replaced. Default: index.html beside the journal.
+    """
+    from ..commands.report import report as run_command
+
+    return run_command(journal, out, Terminal.here())
+
+
+def dashboard(journal: Path, /, *, port: Port = 0) -> int:
+    """Show the page of a journal, and what changes in it, in a browser on this computer, until Ctrl-C.
+
+    The page can settle jobs in doubt while no run uses the journal. Needs no key; needs the extra `report`.
+
+    Args:
+        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        port: Port of 127.0.0.1; 0 takes a free one.
+    """
+    from ..commands.dashboard import dashboard as run_command
+
+    return run_command(journal, port, Terminal.here())

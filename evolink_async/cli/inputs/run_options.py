@@ -14,7 +14,7 @@ from ...errors import ConfigurationError
 from ...settings import Budget
 from .jobs_file import journal_beside
 from .local_emulator import EMULATOR_SPEED
-from .option_types import Flag, Positive, Speed
+from .option_types import Flag, Port, Positive, Speed
 from .service import Service
 
 
@@ -35,6 +35,8 @@ class RunOptions:
         retry_failed: Buy jobs anew, once, whose tasks failed in an earlier run of the journal, for whatever reason.
         budget: Most credits to spend, over all runs of the journal; the first job of each kind may exceed it.
         most_per_job: Credits held for a job of unknown price; with it no first job exceeds the budget.
+        dashboard: Show the run in a browser on this computer while it goes on; needs the extra `report`.
+        dashboard_port: Port of that page; 0 takes a free one.
         timeout: Seconds a task may take before it is given up; it goes on at the service.
         service: How the service is reached and used.
     """
@@ -49,6 +51,8 @@ class RunOptions:
     retry_failed: Flag = False
     budget: Positive | None = None
     most_per_job: Positive | None = None
+    dashboard: Flag = False
+    dashboard_port: Port = 0
     timeout: Positive | None = None
     service: Service = attrs.field(factory=Service)
 

@@ -6,6 +6,7 @@ The figures are given to it; `running.run_pool` reads them from the pool.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from ...pool import Stats
 from .numbers import clock, number
+from .pace import Pace, seconds_to_go
 from .terminal import Terminal, plain
 from .trouble import sentence_about
 
@@ -43,12 +45,14 @@ class Progress:
         ended: Jobs whose outcome was reported.
         seconds: Seconds since the start.
         stats: The figures of the pool.
+        per_minute: Jobs that end in a minute; None while there is no telling.
     """
 
     total: int
     ended: int
     seconds: float
     stats: Stats
+    per_minute: float | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of jobs in each state; together they are all jobs."""
@@ -70,7 +74,7 @@ class Progress:
 
 
 def draw(progress: Progress) -> RenderableType:
-    """Return the display: five lines, at most 80 columns wide; one more with a budget, and in an outage."""
+    """Return the display: six lines, at most 80 columns wide; one more in an outage."""
     stats = progress.stats
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
@@ -82,21 +86,29 @@ def draw(progress: Progress) -> RenderableType:
     counts = progress.counts()
     states.add_row(*(Text(str(count), style=_STYLES[state] if count else "dim") for state, count in counts.items()))
     states.add_row(*(Text(state, style="dim") for state in counts))
-    used, held = number(stats.credits_used), number(stats.credits_reserved)
-    costs = Text(f"credits: {used} charged, {held} held    files under way: {_files(stats)}")
-    requests = Text(
-        f"requests: {stats.submits} submits, {stats.status_requests} status requests ({stats.looks} polls)", style="dim"
-    )
-    lines: list[RenderableType] = [bar, states, costs, requests]
-    if (budget := budget_line(stats)) is not None:
-        lines.append(Text(budget))
+    requests = f"requests: {stats.submits} submits, {stats.status_requests} status requests ({stats.looks} polls)"
+    lines: list[RenderableType] = [bar, states, Text(credits_line(stats)), Text(" · ".join(_going(progress)), "dim")]
+    lines.append(Text(requests, style="dim"))
     if stats.trouble is not None:
         lines.append(plain(sentence_about(stats.trouble)))
     return Group(*lines)
 
 
-def _files(stats: Stats) -> str:
-    return f"{stats.uploading} up, {stats.downloading} down"
+def _going(progress: Progress) -> Iterator[str]:
+    """Yield how it goes: how many films a minute, how long it takes yet, what is sent and fetched."""
+    stats = progress.stats
+    if progress.per_minute is not None:
+        yield f"{number(round(progress.per_minute, 1))} a minute"
+    if (to_go := seconds_to_go(stats, progress.counts()["queued"])) is not None:
+        yield f"about {clock(to_go)} to go"
+    yield f"files: {stats.uploading} up, {stats.downloading} down"
+
+
+def credits_line(stats: Stats) -> str:
+    """Return what was spent and is held, and what is left of a budget."""
+    if (budget := budget_line(stats)) is not None:
+        return budget
+    return f"credits: {number(stats.credits_used)} spent, {number(stats.credits_reserved)} held"
 
 
 def budget_line(stats: Stats) -> str | None:
@@ -113,11 +125,13 @@ class ProgressDisplay:
     Args:
         terminal: The streams of the process.
         total: Jobs in all.
+        pace: How fast they end; others count.
     """
 
-    def __init__(self, terminal: Terminal, total: int) -> None:
+    def __init__(self, terminal: Terminal, total: int, pace: Pace) -> None:
         self._total = total
         self._started = time.monotonic()
+        self._pace = pace
         # No auto_refresh: rich's own thread would read the pool's figures while the event loop changes them.
         live = Live(console=terminal.err, auto_refresh=False, transient=True)
         self._live = live if terminal.shows_progress else None
@@ -140,7 +154,13 @@ class ProgressDisplay:
             stats: The figures of the pool.
         """
         if self._live is not None:
-            progress = Progress(total=self._total, ended=ended, seconds=self.seconds, stats=stats)
+            progress = Progress(
+                total=self._total,
+                ended=ended,
+                seconds=self.seconds,
+                stats=stats,
+                per_minute=self._pace.latest,
+            )
             self._live.update(draw(progress), refresh=True)
 
     def __enter__(self) -> Self:

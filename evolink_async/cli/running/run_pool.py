@@ -14,6 +14,7 @@ from ...errors import JournalError, OutageError
 from ...jobs import Accepted, Outcome, Unknown
 from ...pool import OutcomeStream, SessionPool, Stats
 from ..output.outcomes import is_of_outage, is_withdrawn
+from ..output.pace import Pace
 from ..output.problems import Problems
 from ..output.progress_display import ProgressDisplay
 from ..output.terminal import Terminal
@@ -30,7 +31,11 @@ def _write_nothing(_: Outcome) -> None: ...
 
 
 async def run_pool(
-    pool: SessionPool, plan: RunPlan, terminal: Terminal, write: Callable[[Outcome], None] = _write_nothing
+    pool: SessionPool,
+    plan: RunPlan,
+    terminal: Terminal,
+    write: Callable[[Outcome], None] = _write_nothing,
+    pace: Pace | None = None,
 ) -> RunResult:
     """Run the jobs of a plan until all have ended, or Ctrl-C, a closed output, a disk error or an outage stops the run.
 
@@ -44,16 +49,18 @@ async def run_pool(
         terminal: Shows progress on standard error, and problems.
         write: Called with every outcome as soon as its job ends; not with jobs that Ctrl-C or an outage kept from being
             sent.
+        pace: Counts the ends of jobs, for others to see.
 
     Raises:
         EvolinkError: The run could not begin; nothing was sent.
     """
     run = _Run(plan, terminal, write)
-    with ProgressDisplay(terminal, len(plan.jobs)) as display:
+    pace = pace or Pace()
+    with ProgressDisplay(terminal, len(plan.jobs), pace) as display:
         try:
             async with (
                 pool,
-                _Refresher(pool, display, run.outcomes, terminal),
+                _Refresher(pool, display, pace, run.outcomes, terminal),
                 _stream(pool, plan) as stream,
             ):
                 # Tasks of an embedded emulator end with the command, so there is nothing to wait for.
@@ -157,9 +164,10 @@ class _Refresher:
     """Updates the progress display at a fixed interval while it is entered; without one it prints lines on trouble."""
 
     def __init__(
-        self, pool: SessionPool, display: ProgressDisplay, outcomes: list[Outcome], terminal: Terminal
+        self, pool: SessionPool, display: ProgressDisplay, pace: Pace, outcomes: list[Outcome], terminal: Terminal
     ) -> None:
         self._pool, self._display, self._outcomes, self._terminal = pool, display, outcomes, terminal
+        self._pace = pace
         self._lines = TroubleLines()
 
     async def __aenter__(self) -> None:
@@ -174,6 +182,7 @@ class _Refresher:
 
     async def _refresh(self) -> None:
         while True:
+            self._pace.note(time.monotonic(), len(self._outcomes))
             # A journal that cannot be read stops the run where jobs are sent, not here.
             with suppress(JournalError):
                 stats = self._pool.stats()

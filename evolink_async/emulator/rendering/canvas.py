@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
+from .scenery import draw_hills
+
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
@@ -45,7 +47,7 @@ class Title:
 class Canvas:
     """The Y, U and V planes of one frame; each frame is drawn over the one before.
 
-    The disc stays in the upper part and the title in the lower part: `video` relies on them not overlapping.
+    The disc stays in the upper part, the hills and the title in the lower part: `video` relies on them not overlapping.
     """
 
     width: int
@@ -61,7 +63,7 @@ class Canvas:
         self.planes = tuple(Image.new("L", size, colour) for size, colour in zip(sizes, _BACKGROUND, strict=True))
 
     def draw(self, index: int, title: Title | None = None) -> None:
-        """Draw frame `index`, from 0, with a title or without."""
+        """Draw frame `index`, from 0, with a title and hills of its own, or without."""
         from PIL import ImageDraw
 
         for number, plane in enumerate(self.planes):
@@ -70,6 +72,7 @@ class Canvas:
             drawing.rectangle((0, 0, *plane.size), fill=_BACKGROUND[number])
             drawing.ellipse([edge / scale for edge in self._disc(index)], fill=_DISC[number])
         if title is not None:
+            draw_hills(self.planes, title.task_id)
             _write(ImageDraw.Draw(self.planes[0]), (self.width, self.height), title, _TEXT_LUMA)
 
     def plane_bytes(self, number: int, line_size: int) -> bytes:

@@ -1,0 +1,11 @@
+"""A page that shows what a journal holds: films, costs, failures, doubts and times, as one file or live.
+
+It reads the journal, and writes the page and nothing else. It needs the extra `report`; posters need `media` too.
+"""
+
+from .live import DashboardServer
+from .page import render
+from .reading import Report, read_report
+from .writing import write_report
+
+__all__ = ("DashboardServer", "Report", "read_report", "render", "write_report")
