@@ -24,7 +24,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
 
-EXTRAS = "[demo,fast,otel]"
+EXTRAS = "[demo,fast,otel,postgres]"
 DIST = Path("dist")
 # Two workers for each of two cores: half of the time, a test waits for a server, a disk or another process.
 PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "4"), "--dist", "worksteal")

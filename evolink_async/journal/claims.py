@@ -5,11 +5,24 @@ A journal that many processes share keeps its claims beside its rows. What a cla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
 class OneOwner:
-    """The calls about claims of a journal that has one owner at a time."""
+    """The calls about claims of a journal that has one owner at a time.
+
+    Attributes:
+        is_shared, lease_seconds, seconds_to_answer: See `Journal`; nobody else has the jobs here.
+    """
+
+    is_shared: bool = False
+    lease_seconds: float = math.inf
+    seconds_to_answer: float = 0.0
+
+    def may_send(self) -> bool:
+        """Always: no claim runs out."""
+        return True
 
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys; every claim has the epoch of this opening, with which each write is compared."""

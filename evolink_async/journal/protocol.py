@@ -1,6 +1,6 @@
 """The calls that every journal supports.
 
-The kinds of journal are in `memory` and `sqlite`. A journal never talks to the service.
+The kinds of journal are in `memory`, `sqlite` and `postgres`. A journal never talks to the service.
 
 The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
 `docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
@@ -36,10 +36,18 @@ class Journal(Protocol):
     at a time, as a file or one in memory, needs no claim before a write: its epoch is the number of the opening.
 
     Attributes:
-        ends: Fired when `untold` may have more to return.
+        ends: Fired when `untold` may have more to return. In a shared journal also when another process may have
+            changed a job.
+        is_shared: Whether other processes use the journal at the same time, so that jobs are claimed first.
+        lease_seconds: How long claims last without `renew`.
+        seconds_to_answer: How long a request may still be under way after the lease of its owner has ended. The pool
+            sets it before it opens the journal.
     """
 
     ends: Signal
+    is_shared: bool
+    lease_seconds: float
+    seconds_to_answer: float
 
     async def open(self) -> None:
         """Take ownership of the journal. Jobs that an earlier owner left in `submitting` are in doubt from now on."""
@@ -67,6 +75,13 @@ class Journal(Protocol):
 
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Let others claim the jobs. A key that `owner` does not have is left as it is."""
+        ...
+
+    def may_send(self) -> bool:
+        """Whether all claims certainly last at this moment, so that a paid request may begin.
+
+        It waits for nothing: it is called right before the first byte. The service knows nothing of claims.
+        """
         ...
 
     async def known(self, jobs: Sequence[Job]) -> Mapping[str, Found]:

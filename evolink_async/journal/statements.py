@@ -5,18 +5,14 @@ The tables are in `schema`; when each statement is run is decided in `sqlite`.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
 
 from ..budget import Ledger
-from ..jobs import Completed, JobState
-from ..purchases import State
 from .entries import Intent
 from .file import Change
-from .rows import COLUMNS, UPLOAD_COLUMNS
+from .rows import COLUMNS, UPLOAD_COLUMNS, ledger_of
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 # SQLite uses a partial index only for a statement that repeats the index's own condition.
@@ -38,16 +34,6 @@ UNTOLD = (
 MARK_TOLD = "UPDATE jobs SET told_at = ? WHERE end_number = ? AND told_at IS NULL"
 FIND = f"SELECT {COLUMNS} FROM jobs WHERE key IN {GIVEN}"  # noqa: S608
 LIST = f"SELECT {COLUMNS} FROM jobs WHERE key > ? AND state IN {GIVEN} ORDER BY key LIMIT ?"  # noqa: S608
-STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
-    {
-        "planned": (State.PLANNED, State.SUBMITTING),
-        "accepted": (State.ACCEPTED,),
-        "completed": (State.COMPLETED, State.DOWNLOADED),
-        "failed": (State.FAILED, State.CANCELLED, State.ABANDONED),
-        "unknown": (State.IN_DOUBT,),
-    }
-)
-"""The states of a row that users see as one."""
 NOT_TOLD = "end_number = NULL, told_at = NULL"
 """Set when a job in doubt goes on: what it becomes is told again."""
 NEXT_END = "(SELECT ends + 1 FROM opening)"
@@ -180,32 +166,7 @@ def mark_told(numbers: Sequence[int], now: float) -> Change[None]:
     return change
 
 
-def columns_of(completed: Completed) -> dict[str, object]:
-    """Return the columns that change when a task has completed."""
-    timing = completed.timing
-    return {
-        "state": "completed",
-        "accepted_at": timing.accepted_at,
-        "urls": json.dumps(completed.urls),
-        "expires_at": completed.expires_at,
-        "ended_at": timing.finished_at,
-        "looks": timing.looks,
-        "lag": timing.lag,
-        "credits_used": completed.snapshot.credits_used,
-    }
-
-
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Add up what all jobs in the file spent and reserve."""
     [spent] = connection.execute(SPENT).fetchone()
-    prices: dict[str, float] = dict(connection.execute(PRICES).fetchall())
-    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
-    # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
-    # without a named amount cost something all the same, so it counts like a doubt.
-    for key, state, price_class, reserved in connection.execute(HOLDING):
-        held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
-        if reserved is None:
-            unpriced[key] = price_class
-        if state != "accepted":
-            doubts.add(key)
-    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)
+    return ledger_of(spent, dict(connection.execute(PRICES).fetchall()), connection.execute(HOLDING))

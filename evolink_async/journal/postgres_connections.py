@@ -1,0 +1,184 @@
+"""Connections to the PostgreSQL server of a journal: opened, used again, and opened anew after a loss.
+
+Exceptions of psycopg end here: a caller sees a `JournalError`, in which no password stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed
+
+from ..errors import ConfigurationError, JournalError
+
+_log = logging.getLogger("evolink_async")
+
+T = TypeVar("T")
+Connection: TypeAlias = "psycopg.AsyncConnection[DictRow]"
+
+MOST = 4
+"""Connections that are open at once, beside the one that listens."""
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries to reach the server."""
+ADVICE = "Check that the server runs, its address, and the rights of the user; nothing in the journal is lost."
+# A silent network is noticed within half a minute. What the address sets itself holds.
+DEFAULTS = {
+    "application_name": "evolink_async",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+# The server goes down, comes up, or has become a standby; or two transactions stand in each other's way.
+PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+"""Errors that may be over at the next try."""
+
+
+class Connections:
+    """The connections of a journal.
+
+    Args:
+        url: The address of the server and the database; its password is shown to nobody.
+        patience: Seconds for which a lost server is tried again.
+        prepares: Whether statements are prepared on the server. Not behind a pooler that changes servers in between.
+
+    Raises:
+        ConfigurationError: The address cannot be read.
+    """
+
+    def __init__(self, url: str, *, patience: float, prepares: bool) -> None:
+        try:
+            given = conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            # Its text may quote any part of the address.
+            raise ConfigurationError(
+                "the address of the journal is not one of PostgreSQL, as postgresql://user@host/database"
+            ) from None
+        self.address = conninfo.make_conninfo("", **(DEFAULTS | given))
+        self.place = _place(given)
+        self._password = str(given.get("password") or "")
+        self._patience = patience
+        self._prepare_threshold = 5 if prepares else None
+        self._pool: AsyncConnectionPool[Connection] | None = None
+
+    async def open(self) -> None:
+        """Open the first connection.
+
+        Raises:
+            JournalError: The server cannot be reached.
+        """
+        async with await self.connect():
+            """One that works shows what is wrong with one that does not; the pool would only say that it took long."""
+        self._pool = AsyncConnectionPool(
+            self.address,
+            connection_class=psycopg.AsyncConnection[DictRow],
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": self._prepare_threshold},
+            min_size=1,
+            max_size=MOST,
+            timeout=5,
+            open=False,
+            name="evolink_async",
+        )
+        await self._pool.open()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def connect(self) -> Connection:
+        """Open a connection of its own.
+
+        Raises:
+            JournalError: The server cannot be reached.
+        """
+        try:
+            return await self._connect()
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    async def _connect(self) -> Connection:
+        return await psycopg.AsyncConnection[DictRow].connect(
+            self.address, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepare_threshold
+        )
+
+    async def run(self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:
+        """Do something with a connection, again with another one if it is lost: it must be safe to repeat.
+
+        Args:
+            act: What is done.
+            patience: Seconds for which it is tried again; default: that of the journal.
+
+        Raises:
+            JournalError: The server cannot be reached, or refuses.
+        """
+        pause, until = FIRST_PAUSE, time.monotonic() + (self._patience if patience is None else patience)
+        while True:
+            try:
+                return await self._once(act)
+            except (*PASSING, PoolClosed) as error:
+                if time.monotonic() >= until or (isinstance(error, PoolClosed) and self._pool is not None):
+                    raise self.error(error) from None
+                if pause == FIRST_PAUSE:
+                    _log.warning("the journal %s does not answer; it is tried again: %s", self.place, self._text(error))
+            except psycopg.Error as error:
+                raise self.error(error) from None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _once(self, act: Callable[[Connection], Awaitable[T]]) -> T:
+        if self._pool is None:  # closed, and reads still work
+            async with await self._connect() as connection:
+                return await act(connection)
+        async with self._pool.connection() as connection:
+            return await act(connection)
+
+    def read_now(self, query: Any) -> list[DictRow]:  # noqa: ANN401  # as psycopg types queries
+        """Read rows in this thread, which waits for the server.
+
+        Raises:
+            JournalError: The server cannot be reached.
+        """
+        try:
+            with psycopg.Connection[DictRow].connect(self.address, autocommit=True, row_factory=dict_row) as connection:
+                return connection.execute(query).fetchall()
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    def error(self, error: Exception) -> JournalError:
+        """Return the JournalError for what went wrong."""
+        return JournalError(f"the journal {self.place} cannot be used: {self._text(error)}", advice=ADVICE)
+
+    def _text(self, error: Exception) -> str:
+        text = " ".join(str(error).split()) or type(error).__name__
+        return text.replace(self._password, "***") if self._password else text
+
+
+def _place(given: dict[str, Any]) -> str:
+    host, port = given.get("host") or given.get("hostaddr") or "localhost", given.get("port")
+    return f"postgresql://{host}{f':{port}' if port else ''}/{given.get('dbname') or ''}"
+
+
+async def run(connection: Connection, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[DictRow]:
+    """Run a statement and return its rows."""
+    # As bytes: psycopg's types ask for literal text, and ours is put together from constants.
+    cursor = await connection.execute(query.encode(), values or None)
+    return await cursor.fetchall() if cursor.description is not None else []
+
+
+async def close_quietly(connection: Connection | None) -> None:
+    """Close a connection that may be lost already."""
+    if connection is not None:
+        with suppress(psycopg.Error, OSError):
+            await connection.close()

@@ -1,0 +1,185 @@
+"""One opening of a journal in PostgreSQL: the owner with its lease, and the writes that carry its epoch.
+
+What the owners of a journal are to each other is in `postgres_claims`, what is written about jobs in `postgres`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+
+from ..concurrency import Signal
+from ..errors import ConfigurationError, JournalClaimError, JournalError
+from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
+from .postgres_connections import Connection, Connections, run
+from .postgres_listener import Listener
+from .postgres_reads import ENDS, PostgresReads
+from .postgres_schema import check_server, migrate
+from .postgres_statements import Write
+from .postgres_writer import PostgresWriter
+
+CLOSING_SECONDS = 10.0
+"""For which closing waits for writes, if the server is away."""
+
+
+class PostgresOwner(PostgresReads):
+    """The calls of `Journal` about opening and claims; see `PostgresJournal` for the arguments.
+
+    Args:
+        url: The address.
+        lease: Seconds.
+        patience: Seconds.
+        listen: Whether to use LISTEN.
+
+    Raises:
+        ConfigurationError: The address cannot be read, or a number of seconds is not positive.
+    """
+
+    is_shared: bool = True
+
+    def __init__(self, url: str, *, lease: float = 30.0, patience: float = 300.0, listen: bool = True) -> None:
+        if not (lease > 0 and patience > 0):
+            raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
+        super().__init__(Connections(url, patience=patience, prepares=listen))
+        self.ends = Signal()
+        self.lease_seconds = lease
+        self.seconds_to_answer = 0.0
+        self._listens = listen
+        self._channel = ""
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._lease: Lease | None = None
+        self._writer: PostgresWriter | None = None
+        self._listener: Listener | None = None
+        self._claimed: dict[str, tuple[int, str]] = {}
+        self._purchases: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._connections.place}>"
+
+    async def open(self) -> None:
+        """Connect, create or migrate the tables, and become an owner.
+
+        Raises:
+            JournalError: The server cannot be reached, may lose what it has confirmed, or refuses.
+        """
+        if self._writer is not None:
+            raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
+        await self._connections.open()
+        try:
+            schema = await self._connections.run(_prepared, patience=0)
+            self._channel = f"evolink_{schema}"[:63]
+            await self._bury()
+            [before] = await self._rows(ENDS)
+            self._ends_before = before["ends"]
+            self._lease = await self._begin()
+        except BaseException:
+            await self._connections.aclose()
+            raise
+        self._claimed.clear()
+        self._writer = PostgresWriter(self._connections, self._channel, self.ends.fire)
+        self._listener = Listener(self._connections, self._channel, self.ends.fire, listens=self._listens)
+
+    async def _begin(self) -> Lease:
+        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
+        return await self._connections.run(lambda connection: begin(connection, name, seconds, answer))
+
+    async def aclose(self) -> None:
+        """Write what was requested, and free all claims."""
+        writer, listener, lease = self._writer, self._listener, self._lease
+        self._writer = self._listener = self._lease = None
+        if writer is not None and listener is not None and lease is not None:
+            await listener.aclose()
+            await writer.aclose(CLOSING_SECONDS)
+            try:
+                await self._connections.run(lambda one: end(one, lease.epoch, self._channel), patience=0)
+            finally:
+                await self._connections.aclose()
+
+    # --- claims
+
+    async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
+        """Claim keys that nobody has, or whose owner's lease has ended."""
+        lease, wanted = self._open_lease(), list(keys)
+        found = await self._claim(wanted, owner, lease)
+        others = [key for key, (epoch, _) in found.items() if epoch != lease.epoch]
+        if others and await self._bury():
+            found |= await self._claim(others, owner, lease)
+        mine = {key: (epoch, holder) for key, (epoch, holder) in found.items() if epoch == lease.epoch}
+        self._claimed |= mine
+        return {key: epoch if (epoch, owner) == mine.get(key, ()) else name for key, (epoch, name) in found.items()}
+
+    async def _claim(self, keys: Sequence[str], owner: str, lease: Lease) -> dict[str, tuple[int, str]]:
+        found = await self._connections.run(lambda one: claim(one, keys, owner, lease.epoch))
+        if found is None:
+            raise over(self._connections.place)
+        return found
+
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
+        lease = self._open_lease()
+        newer = await self._connections.run(lambda one: renewed(one, lease), patience=self.lease_seconds)
+        await self._bury()
+        if newer is None:
+            newer = await self._begin()
+        if self._lease is lease:  # it was not closed meanwhile
+            self._lease = newer
+        return frozenset(key for key in keys if self._claimed.get(key) == (newer.epoch, owner))
+
+    async def _bury(self) -> bool:
+        channel = self._channel
+        return await self._connections.run(lambda one: bury(one, channel))
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Delete the claims."""
+        lease, given = self._open_lease(), list(keys)
+        await self._connections.run(lambda one: run(one, RELEASE, (given, lease.epoch, owner)))
+        for key in given:
+            if self._claimed.get(key, (0, owner))[1] == owner:
+                self._claimed.pop(key, None)
+
+    def may_send(self) -> bool:
+        """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
+        return self._lease is not None and self._lease.is_certain(boot_seconds())
+
+    def _open_lease(self) -> Lease:
+        if self._lease is None:
+            raise JournalError(f"the journal {self._connections.place} is not open")
+        return self._lease
+
+    # --- writes with an epoch
+
+    async def _write(self, write: Write) -> bool:
+        """Make a write for a job, with the epoch under which the job was claimed.
+
+        Returns:
+            Whether something was changed.
+
+        Raises:
+            JournalClaimError: That epoch is over, or another owner has the job.
+        """
+        lease = self._open_lease()
+        epoch, _ = self._claimed.get(write.values.get("key", ""), (lease.epoch, ""))
+        report = await self._requested(write, epoch)
+        if not report["is_alive"]:
+            raise over(self._connections.place)
+        if not report["is_free"]:
+            raise JournalClaimError(f"another process has the job {write.values['key']!r}")
+        return bool(report["is_done"])
+
+    async def _requested(self, write: Write, epoch: int = 0) -> dict[str, object]:
+        if self._writer is None:
+            raise JournalError(f"the journal {self._connections.place} is not open")
+        return await self._writer.write(write, epoch)
+
+
+def over(place: str) -> JournalClaimError:
+    """Return the error for a write of an owner whose lease has ended."""
+    return JournalClaimError(f"this process was away too long, and its claims in the journal {place} are over")
+
+
+async def _prepared(connection: Connection) -> str:
+    schema = await check_server(connection)
+    await migrate(connection)
+    return schema

@@ -1,0 +1,136 @@
+"""The tables of a journal in PostgreSQL, and the migration of older ones.
+
+The tables are in the first schema of the connection's search path. Statements that read and write rows are in
+`postgres_statements`, those about claims in `postgres_claims`.
+"""
+
+from __future__ import annotations
+
+from ..errors import JournalError
+from .postgres_connections import Connection, run
+
+# "EVLK" in ASCII: all openings of a journal in this database wait for each other.
+LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
+VERSION = "SELECT version FROM evolink_journal"
+HAS_TABLES = "SELECT to_regclass('evolink_journal') IS NOT NULL AS has_tables"
+SERVER = """
+    SELECT current_setting('synchronous_commit') AS commits, current_setting('fsync') AS fsync,
+        current_setting('synchronous_standby_names') AS standbys, pg_is_in_recovery() AS is_standby,
+        current_schema() AS schema
+"""
+
+# `evolink_journal` has one row: the version of the tables, and how many outcomes were recorded. The columns of jobs are
+# those of a journal file, so that `rows` reads both; `epoch` is the owner that wrote `submitting`, and
+# `not_resubmitted_before` is set when that owner's lease has ended in between. Keys are ordered by code point. An owner
+# is one opening of a journal by one pool. When its lease has ended, it is deleted with its claims, in one transaction:
+# an owner or a claim that is there is valid, and whoever is not there does not come back.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE evolink_journal (version integer NOT NULL, ends bigint NOT NULL) WITH (fillfactor = 10);
+    INSERT INTO evolink_journal VALUES (0, 0);
+    CREATE TABLE evolink_owners (
+        epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name text NOT NULL,
+        lease_until timestamptz NOT NULL,
+        seconds_to_answer double precision NOT NULL
+    ) WITH (fillfactor = 50);
+    CREATE TABLE evolink_claims (
+        key text COLLATE "C" PRIMARY KEY,
+        epoch bigint NOT NULL,
+        owner text NOT NULL
+    );
+    CREATE INDEX evolink_claims_by_epoch ON evolink_claims (epoch);
+    CREATE TABLE evolink_jobs (
+        key text COLLATE "C" PRIMARY KEY,
+        state text NOT NULL CHECK (state IN
+            ('planned', 'submitting', 'accepted', 'in_doubt',
+             'completed', 'failed', 'cancelled', 'downloaded', 'abandoned')),
+        model text NOT NULL,
+        path text NOT NULL,
+        body text NOT NULL,
+        digest text NOT NULL,
+        shape text NOT NULL,
+        idempotency_key text,
+        session text,
+        epoch bigint,
+        task_id text COLLATE "C",
+        sent_at double precision,
+        accepted_at double precision,
+        ended_at double precision,
+        expires_at double precision,
+        estimated_seconds double precision,
+        credits_reserved double precision,
+        credits_used double precision,
+        looks integer,
+        lag double precision,
+        urls text,
+        files text,
+        fault text,
+        doubt text,
+        end_number bigint,
+        told_at double precision,
+        missing_at double precision,
+        not_resubmitted_before double precision
+    ) WITH (fillfactor = 70);
+    CREATE INDEX evolink_jobs_by_task ON evolink_jobs (task_id) WHERE task_id IS NOT NULL;
+    CREATE INDEX evolink_jobs_open ON evolink_jobs (state, key)
+        WHERE state IN ('planned', 'submitting', 'accepted', 'in_doubt');
+    CREATE INDEX evolink_jobs_submitting ON evolink_jobs (epoch) WHERE state = 'submitting';
+    CREATE INDEX evolink_jobs_by_end ON evolink_jobs (end_number) WHERE end_number IS NOT NULL;
+    CREATE INDEX evolink_jobs_untold ON evolink_jobs (end_number) WHERE end_number IS NOT NULL AND told_at IS NULL;
+    CREATE TABLE evolink_purchases (
+        idempotency_key text COLLATE "C" PRIMARY KEY,
+        key text NOT NULL,
+        session text NOT NULL,
+        sent_at double precision NOT NULL,
+        late_task_ids text
+    );
+    CREATE TABLE evolink_uploads (
+        sha256 text COLLATE "C" PRIMARY KEY,
+        file_id text,
+        url text NOT NULL,
+        size_bytes bigint NOT NULL,
+        mime_type text,
+        uploaded_at double precision NOT NULL,
+        expires_at double precision NOT NULL
+    );
+    """,
+)
+"""Each entry takes the tables to the next version. Entries that were released must not be changed."""
+
+
+async def migrate(connection: Connection) -> None:
+    """Create the tables, or bring them to the current version. Other openings of the journal wait meanwhile.
+
+    Raises:
+        JournalError: A later version of this package wrote them.
+    """
+    async with connection.transaction():
+        await run(connection, LOCK)
+        [has_tables] = await run(connection, HAS_TABLES)
+        version = (await run(connection, VERSION))[0]["version"] if has_tables["has_tables"] else 0
+        if version > len(MIGRATIONS):
+            raise JournalError("the tables of the journal were written by a later version of evolink_async")
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            await connection.execute(statements.encode())
+            await connection.execute("UPDATE evolink_journal SET version = %s", (number,))
+
+
+async def check_server(connection: Connection) -> str:
+    """Refuse a server that may lose what it has confirmed. Return the name of the schema.
+
+    Raises:
+        JournalError: `synchronous_commit` or `fsync` is off, or the server is a standby; or there is no schema.
+    """
+    [found] = await run(connection, SERVER)
+    if found["is_standby"]:
+        raise JournalError("the server of the journal is a standby", advice="Connect to its primary.")
+    name, value = ("fsync", "off") if found["fsync"] == "off" else ("synchronous_commit", found["commits"])
+    if value == "off" or (value == "local" and found["standbys"]):
+        raise JournalError(
+            f"the server of the journal may lose what it has confirmed: {name} is {value}",
+            advice=f"Set {name} to 'on' for this database. A lost entry would buy a job twice.",
+        )
+    if found["schema"] is None:
+        raise JournalError("the search path of the journal's address has no schema", advice="Create the schema first.")
+    return str(found["schema"])
