@@ -42,7 +42,7 @@ class Limiter:
         """
         # A free permit is taken without an iteration of the event loop and without a new object: polls are many.
         if self.used < self.total and not self._waiters:
-            self._take()
+            self.take()
             return
         waiter = asyncio.get_running_loop().create_future()
         # The ordinal keeps the order of arrival, and keeps the heap from comparing futures.
@@ -60,7 +60,8 @@ class Limiter:
         self.used -= 1
         self._wake_waiters()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Take a permit at once, also when none is free."""
         self.used += 1
         self.peak = max(self.peak, self.used)
 
@@ -69,7 +70,7 @@ class Limiter:
             _, _, waiter = heappop(self._waiters)
             # Cancelled waiters stay in the heap until they are popped: removing them earlier would be a search.
             if not waiter.done():
-                self._take()
+                self.take()
                 waiter.set_result(None)
 
     async def __aenter__(self) -> None:

@@ -35,8 +35,6 @@ from .postgres_statements import (
 )
 from .rows import column_of, columns_of, doubt_of
 
-__all__ = ("PostgresJournal",)
-
 NOTHING_TO_SETTLE = "Call pool.unfinished() to see which jobs can be settled."
 CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 

@@ -21,9 +21,8 @@ from .schedule import Schedule
 from .trouble_reports import TroubleReports
 from .watched_task import Account, WatchedTask, Watcher
 
-# Pressure follows every answer; a factor near 1 would plan 100,000 tasks again and again.
 REPLAN_FACTOR = 1.5
-"""Factor by which pressure must fall before the polls are planned again."""
+"""Factor by which pressure must fall before polls are planned again; near 1, each answer would plan 100,000 of them."""
 REPLAN_CHUNK = 500
 """Tasks planned in one iteration of the event loop: a few milliseconds."""
 
@@ -64,6 +63,9 @@ class Watchlist:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._entries
 
     @property
     def pressure(self) -> float:
@@ -192,9 +194,8 @@ class Watchlist:
 
     def next_queue(self) -> tuple[AccountQueue | None, float]:
         """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""
-        ready = [(at, queue) for queue in self._queues.values() if (at := queue.ready_at) is not None]
-        at, queue = min(ready, key=lambda pair: pair[0], default=(math.inf, None))
-        return queue, at
+        ready = [(queue, at) for queue in self._queues.values() if (at := queue.ready_at) is not None]
+        return min(ready, key=lambda pair: pair[1], default=(None, math.inf))
 
     def update_pressure(self) -> bool:
         """Compute the pressure from demand and request budget; return whether it fell enough to call `replan`."""

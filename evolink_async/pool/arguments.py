@@ -49,14 +49,33 @@ def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
     return keys
 
 
+POSTGRES = ("postgresql://", "postgres://")
+"""How the address of a PostgreSQL server begins."""
+
+
 def journal_of(given: str | Path | Journal | None) -> Journal:
-    """Return the journal given, one for the file given, or one in memory; it is not opened yet."""
+    """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
+
+    Raises:
+        ConfigurationError: The address of the server cannot be read, or the extra for it is not installed.
+    """
     if given is None:
         return MemoryJournal()
+    if isinstance(given, str) and given.startswith(POSTGRES):
+        return _postgres_journal(given)
     # Imported here, because a pool with a journal in memory does not need SQLite.
     from ..journal.sqlite import SqliteJournal
 
     return SqliteJournal(given) if isinstance(given, str | Path) else given
+
+
+def _postgres_journal(url: str) -> Journal:
+    try:
+        from ..journal.postgres import PostgresJournal
+    except ImportError:
+        text = "a journal in PostgreSQL needs the extra `postgres`: pip install 'evolink-async[postgres]'"
+        raise ConfigurationError(text) from None
+    return PostgresJournal(url)
 
 
 def origin_of(given: str | None) -> URL:

@@ -17,7 +17,7 @@ from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..purchases import Book
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import SendLoop, Submission, Submitter
+from ..submitting import JobClaims, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .ends import Ends
 from .engine import Engine
@@ -59,7 +59,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, schedule: Schedule) -> Engine:
     limits, retry = settings.limits, settings.retry
     emit = None if settings.observer is None else SafeObserver(settings.observer)
-    sessions = tuple(_session(key, settings, emit) for key in settings.keys)
+    sessions = tuple(_session(key, settings, journal, emit) for key in settings.keys)
     requests = Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
@@ -72,6 +72,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
     )
     book: Book[Submission] = Book()
     ends = Ends(journal, book, budget_queue, send_loop, emit)
+    claims = _claims(journal, book, poller)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -85,16 +86,25 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         poller=poller,
         budget_queue=budget_queue,
         send_loop=send_loop,
-        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, emit=emit),
+        claims=claims,
+        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, claims=claims, emit=emit),
         emit=emit,
         ends=ends,
         task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
     )
 
 
-def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
-    transport = AiohttpTransport(settings.origin, key, options=settings.http)
+def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | None) -> Session:
+    may_send = journal.may_send if journal.is_shared else None
+    transport = AiohttpTransport(settings.origin, key, options=settings.http, may_send=may_send)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
+
+
+def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
+    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched."""
+    if not journal.is_shared:
+        return None
+    return JobClaims(journal, lambda key, task_id: book.find(key) is not None or task_id in poller.tasks)
 
 
 async def _account(budget: Budget | None, journal: Journal) -> BudgetAccount | None:

@@ -21,7 +21,7 @@ from ..jobs import Completed, Failed, Unknown
 from ..journal import Journal
 from ..polling import Poller, Watchlist
 from ..settings import Limits
-from ..submitting import SendLoop, Submitter
+from ..submitting import JobClaims, SendLoop, Submitter
 from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
 from .conclusion import closed, died
@@ -47,6 +47,7 @@ class Engine:
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
         send_loop: Sends submissions.
+        claims: The jobs that the pool has in a journal that others share; None for other journals.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
@@ -67,6 +68,7 @@ class Engine:
     poller: Poller
     budget_queue: BudgetQueue
     send_loop: SendLoop
+    claims: JobClaims | None
     submitter: Submitter
     emit: Emit | None
     ends: Ends
@@ -185,6 +187,8 @@ class Engine:
             await session.aclose()
         await self.result_reader.aclose()
         await self.ends.aclose()
+        if self.claims is not None:
+            await self.claims.aclose()
         await self.journal.aclose()
         if (crash := _crash_of(self._background)) is not None:
             raise crash

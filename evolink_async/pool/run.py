@@ -135,6 +135,8 @@ class Run:
             raise
         if isinstance(submission, Submission) and submission.task is not None:
             self._submitting[submission.task] = submission
+            if submission.was_elsewhere:  # another process works on it: the next job is read meanwhile
+                self._read_ahead.release()
             submission.task.add_done_callback(self._submitted)
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
@@ -156,6 +158,8 @@ class Run:
             # More of the same would follow: buy no more, and raise it after the last outcome.
             self._failure = submission.stops_runs
             self.drain()
+        if submission.was_elsewhere:
+            self._read_ahead.take()
         self._go_on_with(submission.job, self._engine.submitter.outcome(submission))
         self._finish_if_done()
 
@@ -275,11 +279,7 @@ class Run:
             self._engine.submitter.release(submission, self)
 
     def shut(self, error: BaseException | None = None) -> None:
-        """Read and submit nothing more, from this step on.
-
-        Args:
-            error: What a caller gets who still reads.
-        """
+        """Read and submit nothing more, from this step on; who still reads gets `error`, if there is one."""
         self._closed = True
         self._failure = error
         for submission in list(self._submitting.values()):

@@ -82,6 +82,7 @@ class SessionPool(ExistingTasks):
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
         super().__init__(journal_of(journal))
+        self._journal.seconds_to_answer = http.submit_timeout + retry.grace
         origin = origin_of(base_url)
         self._settings = Settings(
             keys=keys_of(api_key),

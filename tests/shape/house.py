@@ -48,8 +48,8 @@ DOORS = {
 EDGES = ("cli", "emulator", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
-SIDE_DOORS = ("journal.sqlite", "journal.doubts")
-"""Files that another room may import past the face of theirs, inside a function: they bring SQLite along."""
+SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.postgres")
+"""Files that another room may import past the face of theirs, inside a function: they bring a database along."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
 WAITING_FILES = ("regular_file", "budget.waiting", "polling.poller")
