@@ -22,6 +22,7 @@ from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
 from .postgres_statements import (
     DOUBT,
     MISSING,
+    NOTIFY_HERE,
     PLAN,
     REFRESH,
     REFUSE,
@@ -96,6 +97,7 @@ class PostgresJournal(PostgresOwner):
 
         async def write(connection: Connection) -> bool:
             [report] = await run(connection, ANSWER_LATE, values)
+            await run(connection, NOTIFY_HERE)
             return bool(report["is_taken"])
 
         try:
@@ -105,6 +107,7 @@ class PostgresJournal(PostgresOwner):
             raise
         if not is_taken:
             log_late(task_id, f"the purchase {idempotency_key!r}")
+        self.ends.fire()
         return is_taken
 
     async def missing(self, key: str, task_id: str) -> None:

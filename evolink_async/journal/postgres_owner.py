@@ -68,8 +68,7 @@ class PostgresOwner(PostgresReads):
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
         await self._connections.open()
         try:
-            schema = await self._connections.run(_prepared, patience=0)
-            self._channel = f"evolink_{schema}"[:63]
+            self._channel = await self._connections.run(_prepared, patience=0)
             await self._bury()
             [before] = await self._rows(ENDS)
             self._ends_before = before["ends"]
@@ -180,6 +179,6 @@ def over(place: str) -> JournalClaimError:
 
 
 async def _prepared(connection: Connection) -> str:
-    schema = await check_server(connection)
+    channel = await check_server(connection)
     await migrate(connection)
-    return schema
+    return channel

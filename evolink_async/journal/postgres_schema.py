@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .postgres_connections import Connection, run
+from .postgres_statements import CHANNEL
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
 LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
 VERSION = "SELECT version FROM evolink_journal"
 HAS_TABLES = "SELECT to_regclass('evolink_journal') IS NOT NULL AS has_tables"
-SERVER = """
+SERVER = f"""
     SELECT current_setting('synchronous_commit') AS commits, current_setting('fsync') AS fsync,
         current_setting('synchronous_standby_names') AS standbys, pg_is_in_recovery() AS is_standby,
-        current_schema() AS schema
+        {CHANNEL} AS channel
 """
 
 # `evolink_journal` has one row: the version of the tables, and how many outcomes were recorded. The columns of jobs are
@@ -117,7 +118,7 @@ async def migrate(connection: Connection) -> None:
 
 
 async def check_server(connection: Connection) -> str:
-    """Refuse a server that may lose what it has confirmed. Return the name of the schema.
+    """Refuse a server that may lose what it has confirmed. Return the channel of notifications.
 
     Raises:
         JournalError: `synchronous_commit` or `fsync` is off, or the server is a standby; or there is no schema.
@@ -131,6 +132,6 @@ async def check_server(connection: Connection) -> str:
             f"the server of the journal may lose what it has confirmed: {name} is {value}",
             advice=f"Set {name} to 'on' for this database. A lost entry would buy a job twice.",
         )
-    if found["schema"] is None:
+    if found["channel"] is None:
         raise JournalError("the search path of the journal's address has no schema", advice="Create the schema first.")
-    return str(found["schema"])
+    return str(found["channel"])

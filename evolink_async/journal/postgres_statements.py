@@ -32,7 +32,9 @@ REPORT = """
         EXISTS (SELECT FROM done) AS is_done
 """
 NOT_TOLD = "end_number = NULL, told_at = NULL"
+CHANNEL = "left('evolink_' || current_schema(), 63)"
 NOTIFY = "SELECT pg_notify(%s, '')"
+NOTIFY_HERE = f"SELECT pg_notify({CHANNEL}, '')"
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ itself is in `streams`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 
 from ..concurrency import Channel, Limiter
@@ -87,14 +88,34 @@ class OutcomeFeed:
             self._room.release()
 
     async def _take_up(self) -> None:
-        """Watch what an earlier process, or this one, has left accepted."""
+        """Watch what an earlier process, or this one, has left accepted; in a shared journal also what others leave."""
+        while True:
+            began = time.monotonic()
+            await self._take_up_all()
+            if self._engine.claims is None:
+                return
+            # A tenth of the time at most, however many jobs there are.
+            await asyncio.sleep(max(self._engine.journal.lease_seconds, 10 * (time.monotonic() - began)))
+
+    async def _take_up_all(self) -> None:
         states: tuple[JobState] = ("accepted",)
         after = ""
         while page := await self._engine.journal.jobs(states, after, PAGE):
-            for job in page:
-                if isinstance(job, Accepted):
-                    self._watch(job)
+            for job in await self._own([job for job in page if isinstance(job, Accepted)]):
+                self._watch(job)
             after = page[-1].key
+
+    async def _own(self, jobs: list[Accepted]) -> list[Accepted]:
+        """Return the jobs that are to be watched here: in a shared journal those that nobody has."""
+        claims = self._engine.claims
+        if claims is None:
+            return jobs
+        unwatched = [job for job in jobs if job.task_id not in self._engine.tasks]
+        mine = await claims.take([job.key for job in unwatched])
+        found = [job for job in unwatched if job.key in mine]
+        for job in found:
+            claims.accepted(job)
+        return found
 
     def _watch(self, accepted: Accepted) -> None:
         if self.is_closed:

@@ -1,0 +1,183 @@
+"""Several pools over one journal in PostgreSQL: each job is paid for once, and every stream tells its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import evolink_async as ev
+from evolink_async.emulator import Emulator, faults
+from evolink_async.errors import JournalConflictError
+from evolink_async.journal.postgres import PostgresJournal
+from tests.kit import as_completed, dance, error_of, jobs, open_pool, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def journal(postgres: str):
+    """Makes journals on the same tables; their leases are short."""
+
+    def make(**settings) -> PostgresJournal:
+        return PostgresJournal(postgres, **{"lease": 0.6, **settings})
+
+    return make
+
+
+@pytest.fixture
+async def sluggish():
+    """A service that takes its time for every answer."""
+    async with Emulator(speed=1000, latency=0.2) as emulator:
+        yield emulator
+
+
+async def told(pool: ev.SessionPool, wishes: list[ev.Job]) -> dict[str, ev.Outcome]:
+    """What a run tells, by key; each key once."""
+    outcomes = [outcome async for outcome in pool.run(wishes)]
+    found = {outcome.key: outcome for outcome in outcomes}
+    assert len(found) == len(outcomes) == len(wishes)
+    return found
+
+
+def paid_once(emulator: Emulator, count: int) -> None:
+    """Check that there is one task for each job."""
+    assert emulator.ledger.accepted == count
+    assert all(len(tasks) == 1 for tasks in emulator.ledger.tasks_by_body.values())
+
+
+@pytest.mark.parametrize("listen", [True, False])
+async def test_two_pools_over_the_same_jobs(emulator, journal, listen):
+    """Each job is bought by one of them; both tell the same end of it, also without LISTEN."""
+    async with (
+        open_pool(emulator, journal=journal(listen=listen)) as one,
+        open_pool(emulator, journal=journal(listen=listen)) as other,
+    ):
+        first, second = await asyncio.gather(told(one, jobs(30)), told(other, jobs(30)))
+    paid_once(emulator, 30)
+    assert {key: as_completed(end).task_id for key, end in first.items()} == {
+        key: as_completed(end).task_id for key, end in second.items()
+    }
+
+
+async def test_an_address_makes_such_a_journal(emulator, postgres):
+    """The one line that changes."""
+    async with open_pool(emulator, journal=postgres) as pool:
+        first = await told(pool, jobs(3))
+    async with open_pool(emulator, journal=postgres) as pool:
+        again = await told(pool, jobs(3))
+    paid_once(emulator, 3)
+    assert all(as_completed(end).resumed for end in again.values())
+    assert {key: as_completed(end).urls for key, end in again.items()} == {
+        key: as_completed(end).urls for key, end in first.items()
+    }
+
+
+async def test_the_next_job_is_read_while_others_are_made_elsewhere(emulator, journal):
+    """More of them than may be submitted at once do not hold up the rest of the input."""
+    emulator.faults.on("submit", range(1, 13), faults.delay(0.4))
+    async with (
+        open_pool(emulator, journal=journal(), limits=ev.Limits(submits=12)) as one,
+        open_pool(emulator, journal=journal(), limits=ev.Limits(submits=2)) as other,
+    ):
+        first = asyncio.create_task(told(one, jobs(12)))
+        await until(lambda: len(emulator.received) >= 12)
+        second = asyncio.create_task(told(other, jobs(14)))
+        await until(lambda: emulator.ledger.accepted >= 2 or second.done())
+        assert not first.done()
+        await asyncio.gather(first, second)
+    paid_once(emulator, 14)
+
+
+async def test_a_submit_waits_for_the_task_of_another_pool(emulator, journal):
+    """It buys nothing, and returns as soon as the other one has the task, not at its end."""
+    async with Emulator(speed=100, median_seconds=1000) as slow:
+        async with open_pool(slow, journal=journal()) as one, open_pool(slow, journal=journal()) as other:
+            slow.faults.on("submit", 1, faults.delay(0.2))
+            first = asyncio.create_task(one.submit(dance(), key="shot"))
+            await until(lambda: slow.received)
+            second = await other.submit(dance(), key="shot")
+            assert second.task_id == (await first).task_id
+            with pytest.raises(JournalConflictError):
+                await other.submit(dance(2), key="shot")
+            assert (await other.find("shot")).task_id == second.task_id
+        paid_once(slow, 1)
+
+
+async def test_a_job_is_waited_for_by_its_key(emulator, journal):
+    """Also while another pool submits it."""
+    emulator.faults.on("submit", 1, faults.delay(0.2))
+    async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
+        first = asyncio.create_task(one.generate(dance(), key="shot"))
+        await until(lambda: emulator.received)
+        with pytest.raises(ev.DeadlineError):
+            await other.wait(key="shot", timeout=0.01)
+        done = await other.wait(key="shot")
+        assert done.task_id == (await first).task_id
+
+
+async def test_a_job_that_one_could_not_send_is_sent_by_the_other(sluggish, journal):
+    """A refusal of one pool's key is not the end of the job for the pool that followed it."""
+    emulator = sluggish
+    emulator.faults.on("submit", 1, faults.error(422))
+    async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
+        first = asyncio.create_task(told(one, jobs(1)))
+        await until(lambda: emulator.received)
+        second = await told(other, jobs(1))
+        assert isinstance(error_of((await first)["shot-1"]), ev.StatusError)
+        as_completed(second["shot-1"])
+    paid_once(emulator, 1)
+
+
+async def test_a_doubt_is_told_by_both(sluggish, journal):
+    """And sent by neither."""
+    emulator = sluggish
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
+        first = asyncio.create_task(told(one, jobs(1)))
+        await until(lambda: emulator.received)
+        second = await told(other, jobs(1))
+        assert isinstance((await first)["shot-1"], ev.Unknown)
+        assert isinstance(second["shot-1"], ev.Unknown)
+    assert len([request for request in emulator.received if request.kind == "submit"]) == 1
+
+
+async def test_a_follower_that_lets_go_tells_that_another_has_the_job(emulator, journal):
+    """Draining does not wait for it, and the text does not say that nothing was charged."""
+    emulator.faults.on("submit", 1, faults.delay(0.3))
+    async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
+        first = asyncio.create_task(told(one, jobs(1)))
+        await until(lambda: emulator.received)
+        stream = other.run(jobs(1))
+        taking = asyncio.create_task(anext(stream))
+        await until(lambda: other.stats().waiting)
+        stream.drain()
+        outcome = await taking
+        assert "another call" in str(error_of(outcome))
+        assert not error_of(outcome).may_resubmit
+        await first
+
+
+async def test_jobs_are_free_when_nobody_wants_them_any_more(emulator, journal):
+    """A pool that stays open without watching a task lets another one go on with it."""
+    async with Emulator(speed=1000, median_seconds=400) as slow:
+        async with open_pool(slow, journal=journal()) as one, open_pool(slow, journal=journal()) as other:
+            accepted = await one.submit(dance(1), key="shot-1")
+            ends = await told(other, jobs(1))
+            assert as_completed(ends["shot-1"]).task_id == accepted.task_id
+            assert not as_completed(ends["shot-1"]).resumed
+        paid_once(slow, 1)
+
+
+async def test_the_stream_of_all_outcomes_takes_up_what_others_leave(emulator, journal):
+    """Also what was accepted by a pool that is gone since."""
+    async with (
+        Emulator(speed=1000, median_seconds=400) as slow,
+        open_pool(slow, journal=journal()) as teller,
+        teller.outcomes() as ends,
+    ):
+        taking = asyncio.create_task(anext(ends))
+        await asyncio.sleep(0)
+        async with open_pool(slow, journal=journal()) as one:
+            accepted = await one.submit(dance(1), key="shot-1")
+        assert as_completed(await taking).task_id == accepted.task_id
