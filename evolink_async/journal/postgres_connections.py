@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg import conninfo
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolClosed
 
+from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError
 
 _log = logging.getLogger("evolink_async")
@@ -26,6 +26,7 @@ Connection: TypeAlias = "psycopg.AsyncConnection[DictRow]"
 
 MOST = 4
 """Connections that are open at once, beside the one that listens."""
+# Not psycopg_pool: while a server restarts it waits 1, 2, 4 ... s from try to try, and does not tell why it fails.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two tries to reach the server."""
@@ -69,33 +70,25 @@ class Connections:
         self._password = str(given.get("password") or "")
         self._patience = patience
         self._prepare_threshold = 5 if prepares else None
-        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._idle: list[Connection] = []
+        self._permits = Limiter(MOST)
+        self._is_open = self._is_away = False
 
     async def open(self) -> None:
-        """Open the first connection.
+        """Open the first connection, and keep connections from now on.
 
         Raises:
             JournalError: The server cannot be reached.
         """
-        async with await self.connect():
-            """One that works shows what is wrong with one that does not; the pool would only say that it took long."""
-        self._pool = AsyncConnectionPool(
-            self.address,
-            connection_class=psycopg.AsyncConnection[DictRow],
-            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": self._prepare_threshold},
-            min_size=1,
-            max_size=MOST,
-            timeout=5,
-            open=False,
-            name="evolink_async",
-        )
-        await self._pool.open()
+        self._idle.append(await self.connect())
+        self._is_open = True
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        """Close all connections. Each act has one of its own from now on."""
+        self._is_open = False
+        for connection in self._idle:
+            await close_quietly(connection)
+        self._idle.clear()
 
     async def connect(self) -> Connection:
         """Open a connection of its own.
@@ -127,10 +120,11 @@ class Connections:
         while True:
             try:
                 return await self._once(act)
-            except (*PASSING, PoolClosed) as error:
-                if time.monotonic() >= until or (isinstance(error, PoolClosed) and self._pool is not None):
+            except PASSING as error:
+                if time.monotonic() >= until:
                     raise self.error(error) from None
-                if pause == FIRST_PAUSE:
+                if pause == FIRST_PAUSE and not self._is_away:
+                    self._is_away = True
                     _log.warning("the journal %s does not answer; it is tried again: %s", self.place, self._text(error))
             except psycopg.Error as error:
                 raise self.error(error) from None
@@ -138,11 +132,24 @@ class Connections:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _once(self, act: Callable[[Connection], Awaitable[T]]) -> T:
-        if self._pool is None:  # closed, and reads still work
-            async with await self._connect() as connection:
-                return await act(connection)
-        async with self._pool.connection() as connection:
-            return await act(connection)
+        async with self._permits:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                result = await act(connection)
+            except BaseException as error:
+                # Those that were idle meanwhile have met the same. After anything else, a cancellation too, the state
+                # of this one is not known, and a new one costs milliseconds.
+                lost = [connection, *(self._idle if isinstance(error, PASSING) else ())]
+                self._idle = [one for one in self._idle if one not in lost]
+                for one in lost:
+                    await close_quietly(one)
+                raise
+            self._is_away = False
+            if self._is_open:
+                self._idle.append(connection)
+            else:
+                await close_quietly(connection)
+            return result
 
     def read_now(self, query: Any) -> list[DictRow]:  # noqa: ANN401  # as psycopg types queries
         """Read rows in this thread, which waits for the server.

@@ -41,10 +41,9 @@ HOME = {
     "PIL": {"media.probe.images"},
     "orjson": {"json_text"},
     "psycopg": {f"journal.postgres_{name}" for name in ("connections", "listener", "writer")},
-    "psycopg_pool": {"journal.postgres_connections"},
 }
 """Where each package outside the standard library is imported; attrs and anyio are everywhere."""
-EXTRAS = {"orjson", "av", "PIL", "psycopg", "psycopg_pool"}
+EXTRAS = {"orjson", "av", "PIL", "psycopg"}
 CORE_PACKAGES = {"anyio", "attrs", *HOME}
 
 
