@@ -15,11 +15,12 @@ import pytest
 from evolink_async import Accepted, Completed, Job, Unknown
 from evolink_async.concurrency import Signal
 from evolink_async.errors import ConfigurationError, JournalClaimError, JournalError
+from evolink_async.journal import postgres as postgres_journal
 from evolink_async.journal import postgres_listener
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_claims import CLAIM, DOUBT, ENDED, RELEASE, Lease
 from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OPEN, OUTCOMES, OWNERS, UNTOLD
-from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB
+from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB, settle
 from evolink_async.journal.postgres_statements import END, SUBMIT, TELL, end, put
 from evolink_async.journal.rows import columns_of
 from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
@@ -370,10 +371,7 @@ async def test_a_write_that_the_server_refuses_harms_no_other(one):
 @pytest.mark.parametrize("how", ["resubmit", "abandon", "task-found"])
 async def test_a_settling_whose_commit_was_not_heard_of_is_not_refused(postgres, one, monkeypatch, how):
     """The connection is lost after the commit: the second try sees its own work."""
-    from evolink_async.journal import postgres as module
-
     await lose(one, "a")
-    settle = module.settle
 
     async def lost_after_commit(connection: Any, settling: Any, channel: str, *, is_repeated: bool) -> Any:
         result = await settle(connection, settling, channel, is_repeated=is_repeated)
@@ -381,7 +379,7 @@ async def test_a_settling_whose_commit_was_not_heard_of_is_not_refused(postgres,
             raise psycopg.OperationalError("server closed the connection unexpectedly")
         return result
 
-    monkeypatch.setattr(module, "settle", lost_after_commit)
+    monkeypatch.setattr(postgres_journal, "settle", lost_after_commit)
     await one.settled("a", how)
     monkeypatch.undo()
     with pytest.raises(JournalError):

@@ -1,0 +1,82 @@
+"""A process that runs jobs on a shared journal, to be stopped and killed: `python -m tests.shared_journal.worker`.
+
+It writes a line for each outcome that it is told, and ends after the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import evolink_async as ev
+from evolink_async.journal.postgres import PostgresJournal
+from tests.kit import FAST, KEY, PATIENT, jobs
+
+ROOT = Path(__file__).parents[2]
+LEASE = 1.0
+SUBMITS = 3
+
+
+@attrs.define
+class Worker:
+    """A process, and what it has been told so far."""
+
+    process: subprocess.Popen[str]
+    told: dict[str, list[str | None]] = attrs.field(factory=dict)
+
+    def hear(self, count: int) -> None:
+        """Read until it was told of `count` jobs."""
+        assert self.process.stdout is not None
+        while len(self.told) < count and (line := self.process.stdout.readline()):
+            key, *facts = json.loads(line)
+            assert key not in self.told, "told twice"
+            self.told[key] = facts
+
+    def hear_all(self) -> None:
+        """Read until it ends, which must be well."""
+        self.hear(1 << 30)
+        assert self.process.wait() == 0
+
+    @property
+    def in_doubt(self) -> list[str]:
+        """The jobs that may have been paid for."""
+        return [key for key, (kind, _) in self.told.items() if kind == "Unknown"]
+
+
+@contextmanager
+def working(base_url: str, journal: str, count: int) -> Iterator[Worker]:
+    """A worker with `count` jobs; one that outlives the context is killed."""
+    command = [sys.executable, "-m", "tests.shared_journal.worker", base_url, journal, str(count)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Worker(process)
+        finally:
+            process.kill()
+
+
+async def work(base_url: str, journal: str, count: int) -> None:
+    """Run all jobs to the end."""
+    settings: dict[str, Any] = {
+        "journal": PostgresJournal(journal, lease=LEASE),
+        "cadence": FAST,
+        "retry": PATIENT,
+        "limits": ev.Limits(submits=SUBMITS),
+    }
+    async with ev.SessionPool(KEY, base_url=base_url, **settings) as pool:
+        async for outcome in pool.run(jobs(count)):
+            task_id = None if isinstance(outcome, ev.Unknown) else outcome.task_id
+            print(json.dumps([outcome.key, type(outcome).__name__, task_id]), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(work(sys.argv[1], sys.argv[2], int(sys.argv[3])))
