@@ -22,7 +22,6 @@ from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
 from .postgres_statements import (
     DOUBT,
     MISSING,
-    NOTIFY_HERE,
     PLAN,
     REFRESH,
     REFUSE,
@@ -83,7 +82,7 @@ class PostgresJournal(PostgresOwner):
             "credits": snapshot.credits_reserved,
         }
         try:
-            report = await self._requested(Write(ACCEPT, values, wakes=True))
+            report = await self._requested(Write(ACCEPT, values))
         except JournalError:
             log_late(accepted.task_id, f"the job {key!r}")
             raise
@@ -97,7 +96,6 @@ class PostgresJournal(PostgresOwner):
 
         async def write(connection: Connection) -> bool:
             [report] = await run(connection, ANSWER_LATE, values)
-            await run(connection, NOTIFY_HERE)
             return bool(report["is_taken"])
 
         try:
@@ -116,7 +114,7 @@ class PostgresJournal(PostgresOwner):
 
     async def doubted(self, unknown: Unknown) -> None:
         """Write what is known of the doubt."""
-        await self._write(Write(DOUBT, {"key": unknown.key, "doubt": doubt_of(unknown.error)}, wakes=True))
+        await self._write(Write(DOUBT, {"key": unknown.key, "doubt": doubt_of(unknown.error)}))
 
     async def ended(self, outcome: Outcome) -> None:
         """Write how the task ended. Without a lease the job is claimed again, if nobody else has it."""
@@ -159,7 +157,7 @@ class PostgresJournal(PostgresOwner):
         async def act(connection: Connection) -> tuple[bool, str | None]:
             nonlocal tries
             tries += 1
-            return await settle(connection, settling, self._channel, is_repeated=tries > 1)
+            return await settle(connection, settling, is_repeated=tries > 1)
 
         is_alive, refusal = await self._connections.run(act)
         if not is_alive:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .postgres_connections import Connection, run
+from .postgres_connections import Connection, run, transaction
 from .postgres_statements import ME, NOTIFY
 
 MARGIN = 0.1
@@ -131,25 +131,21 @@ async def claim(
     return found
 
 
-async def bury(connection: Connection, channel: str) -> bool:
+async def bury(connection: Connection) -> bool:
     """Delete the owners whose leases have ended, with their claims; set what they were submitting to in doubt.
-
-    Args:
-        connection: To the server.
-        channel: Where the pools are woken that wait for outcomes, or for a claim.
 
     Returns:
         Whether there were any.
     """
-    async with connection.transaction():
+    async with transaction(connection):
         epochs = [row["epoch"] for row in await run(connection, ENDED)]
         if epochs:
             await run(connection, DOUBT, {"epochs": epochs})
-            await run(connection, NOTIFY, (channel,))
+            await run(connection, NOTIFY)
     return bool(epochs)
 
 
-async def end(connection: Connection, epoch: int, channel: str) -> None:
+async def end(connection: Connection, epoch: int) -> None:
     """End the lease of an owner now."""
     await run(connection, END, (epoch,))
-    await bury(connection, channel)
+    await bury(connection)

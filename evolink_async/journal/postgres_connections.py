@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
@@ -175,6 +175,14 @@ class Connections:
 def _place(given: dict[str, Any]) -> str:
     host, port = given.get("host") or given.get("hostaddr") or "localhost", given.get("port")
     return f"postgresql://{host}{f':{port}' if port else ''}/{given.get('dbname') or ''}"
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncGenerator[None]:
+    """Run several statements in one transaction, which the server ends if this process is stopped in the middle."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
+        yield
 
 
 async def run(connection: Connection, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[DictRow]:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from ..errors import JournalError
-from .postgres_connections import LONGEST_PAUSE, Connection, Connections, close_quietly
+from .postgres_connections import LONGEST_PAUSE, Connection, Connections, close_quietly, run
 from .postgres_statements import NOTIFY
 
 LOOK_SECONDS = 1.0
@@ -73,7 +73,7 @@ class Listener:
     async def _listen(self, connection: Connection) -> None:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
         # The answer to one of its own: a pooler accepts LISTEN, and tells nothing.
-        await self._connections.run(lambda other: other.execute(NOTIFY, (self._channel,)))
+        await self._connections.run(lambda other: run(other, NOTIFY))
         wait = HEARING_SECONDS
         while True:
             heard = False

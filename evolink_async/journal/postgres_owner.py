@@ -5,10 +5,12 @@ What the owners of a journal are to each other is in `postgres_claims`, what is 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 from ..concurrency import Signal
 from ..errors import ConfigurationError, JournalClaimError, JournalError
@@ -18,7 +20,6 @@ from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import check_server, migrate
 from .postgres_statements import Write
-from .postgres_writer import PostgresWriter
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
@@ -47,10 +48,9 @@ class PostgresOwner(PostgresReads):
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
-        self._channel = ""
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._lease: Lease | None = None
-        self._writer: PostgresWriter | None = None
+        self._writes: set[asyncio.Task[dict[str, Any]]] = set()
         self._listener: Listener | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._purchases: dict[str, str] = {}
@@ -64,11 +64,11 @@ class PostgresOwner(PostgresReads):
         Raises:
             JournalError: The server cannot be reached, may lose what it has confirmed, or refuses.
         """
-        if self._writer is not None:
+        if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
         await self._connections.open()
         try:
-            self._channel = await self._connections.run(_prepared, patience=0)
+            channel = await self._connections.run(_prepared, patience=0)
             await self._bury()
             [before] = await self._rows(ENDS)
             self._ends_before = before["ends"]
@@ -77,8 +77,7 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
-        self._writer = PostgresWriter(self._connections, self._channel, self.ends.fire)
-        self._listener = Listener(self._connections, self._channel, self.ends.fire, listens=self._listens)
+        self._listener = Listener(self._connections, channel, self.ends.fire, listens=self._listens)
 
     async def _begin(self) -> Lease:
         name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
@@ -86,15 +85,17 @@ class PostgresOwner(PostgresReads):
 
     async def aclose(self) -> None:
         """Write what was requested, and free all claims."""
-        writer, listener, lease = self._writer, self._listener, self._lease
-        self._writer = self._listener = self._lease = None
-        if writer is not None and listener is not None and lease is not None:
-            await listener.aclose()
-            await writer.aclose(CLOSING_SECONDS)
-            try:
-                await self._connections.run(lambda one: end(one, lease.epoch, self._channel), patience=0)
-            finally:
-                await self._connections.aclose()
+        listener, lease = self._listener, self._lease
+        self._listener = self._lease = None
+        if listener is None or lease is None:
+            return
+        await listener.aclose()
+        if self._writes:
+            await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
+        try:
+            await self._connections.run(lambda one: end(one, lease.epoch), patience=0)
+        finally:
+            await self._connections.aclose()
 
     # --- claims
 
@@ -127,8 +128,7 @@ class PostgresOwner(PostgresReads):
         return frozenset(key for key in keys if self._claimed.get(key) == (newer.epoch, owner))
 
     async def _bury(self) -> bool:
-        channel = self._channel
-        return await self._connections.run(lambda one: bury(one, channel))
+        return await self._connections.run(bury)
 
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Delete the claims."""
@@ -167,10 +167,25 @@ class PostgresOwner(PostgresReads):
             raise JournalClaimError(f"another process has the job {write.values['key']!r}")
         return bool(report["is_done"])
 
-    async def _requested(self, write: Write, epoch: int = 0) -> dict[str, object]:
-        if self._writer is None:
+    async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
+        """Run a write to its end, whether or not this call is cancelled; return what it reports."""
+        if self._lease is None:
             raise JournalError(f"the journal {self._connections.place} is not open")
-        return await self._writer.write(write, epoch)
+        values = {**write.values, "epoch": epoch}
+
+        async def act(connection: Connection) -> dict[str, Any]:
+            [report] = await run(connection, write.query, values)
+            return report
+
+        task = asyncio.create_task(self._connections.run(act), name="evolink_async journal")
+        self._writes.add(task)
+        task.add_done_callback(self._written)
+        return await asyncio.shield(task)
+
+    def _written(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled() and task.exception() is None and "told" in task.result():
+            self.ends.fire()
 
 
 def over(place: str) -> JournalClaimError:

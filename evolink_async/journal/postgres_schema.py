@@ -7,7 +7,7 @@ The tables are in the first schema of the connection's search path. Statements t
 from __future__ import annotations
 
 from ..errors import JournalError
-from .postgres_connections import Connection, run
+from .postgres_connections import Connection, run, transaction
 from .postgres_statements import CHANNEL
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
@@ -106,7 +106,7 @@ async def migrate(connection: Connection) -> None:
     Raises:
         JournalError: A later version of this package wrote them.
     """
-    async with connection.transaction():
+    async with transaction(connection):
         await run(connection, LOCK)
         [has_tables] = await run(connection, HAS_TABLES)
         version = (await run(connection, VERSION))[0]["version"] if has_tables["has_tables"] else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from ..purchases import State
-from .postgres_connections import Connection, run
+from .postgres_connections import Connection, run, transaction
 from .postgres_statements import ME, NOT_TOLD, NOTIFY
 
 # A paid task that is not its job's is kept beside its purchase, which may have several: each was paid for.
@@ -52,7 +52,7 @@ ANSWER_LATE = f"""
         SELECT FROM other JOIN evolink_purchases AS purchase USING (key)
         WHERE purchase.idempotency_key = %(purchase)s
     ), {_BESIDE}
-    {_REPORT}
+    {_REPORT}, ({NOTIFY} FROM taken LIMIT 1) AS told
 """
 
 OPEN_JOB = f"""
@@ -122,16 +122,14 @@ class Settling:
         return row["state"] == AFTER.get(self.how, State.ACCEPTED) and (self.how in AFTER or row["task_id"] == self.how)
 
 
-async def settle(
-    connection: Connection, settling: Settling, channel: str, *, is_repeated: bool
-) -> tuple[bool, str | None]:
+async def settle(connection: Connection, settling: Settling, *, is_repeated: bool) -> tuple[bool, str | None]:
     """Settle a job in one transaction.
 
     Returns:
         Whether the owner's lease lasts; and why the job may not be settled so, or None.
     """
     values = {"key": settling.key, "how": settling.how, "now": settling.now, "epoch": settling.epoch}
-    async with connection.transaction():
+    async with transaction(connection):
         rows = await run(connection, OPEN_JOB, values)
         row = rows[0] if rows else None
         if row is not None and not row["is_alive"]:
@@ -141,5 +139,5 @@ async def settle(
             return True, refusal
         query = {"resubmit": PLAN_AGAIN, "abandon": ABANDON}.get(settling.how, FOUND)
         await run(connection, query, values | {"task_id": row["task_id"], "purchase": row["idempotency_key"]})
-        await run(connection, NOTIFY, (channel,))
+        await run(connection, NOTIFY)
     return True, None

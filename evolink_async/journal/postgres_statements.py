@@ -1,7 +1,8 @@
 """The SQL statements that write the jobs of a journal in PostgreSQL: one for each call, which decides and writes.
 
 The tables are in `postgres_schema`, reads in `postgres_reads`, claims in `postgres_claims`. Every statement may be run
-again after a lost connection, whether or not it had been committed.
+again after a lost connection, whether or not it had been committed. Each is a transaction of its own, which goes to the
+server in one piece: a process that is stopped between two statements of a transaction would keep its locks.
 """
 
 # ruff: noqa: S608  # all names in the statements are constants of this package; values are bound
@@ -31,10 +32,11 @@ REPORT = """
     SELECT EXISTS (SELECT FROM me) AS is_alive, EXISTS (SELECT FROM free) AS is_free,
         EXISTS (SELECT FROM done) AS is_done
 """
-NOT_TOLD = "end_number = NULL, told_at = NULL"
 CHANNEL = "left('evolink_' || current_schema(), 63)"
-NOTIFY = "SELECT pg_notify(%s, '')"
-NOTIFY_HERE = f"SELECT pg_notify({CHANNEL}, '')"
+NOTIFY = f"SELECT pg_notify({CHANNEL}, '')"
+"""Wakes the processes that wait for outcomes, or follow a job."""
+REPORT_AND_NOTIFY = f"{REPORT.rstrip()}, ({NOTIFY} FROM done LIMIT 1) AS told"
+NOT_TOLD = "end_number = NULL, told_at = NULL"
 
 
 @attrs.frozen
@@ -44,12 +46,10 @@ class Write:
     Attributes:
         query: The statement; it returns one row.
         values: By their names, but for the epoch.
-        wakes: Whether streams of outcomes, or followers of the job, may have something new then.
     """
 
     query: str
     values: Mapping[str, Any]
-    wakes: bool = False
 
 
 def _on(event: Event) -> str:
@@ -110,7 +110,7 @@ DOUBT = f"""
         UPDATE evolink_jobs SET state = 'in_doubt', doubt = %(doubt)s, end_number = ends, told_at = NULL FROM counted
         WHERE key = %(key)s AND state IN ({_on(Event.LOST)}) RETURNING key
     )
-    {REPORT}
+    {REPORT_AND_NOTIFY}
 """
 _ENDS: tuple[str, ...] = (
     *("state", "accepted_at", "urls", "expires_at", "ended_at", "looks", "lag", "credits_used", "fault"),
@@ -127,7 +127,7 @@ END = f"""
             missing_at = NULL, end_number = ends, told_at = NULL
         FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)}) RETURNING key
     )
-    {REPORT}
+    {REPORT_AND_NOTIFY}
 """
 MISSING = f"""
     WITH {ME}, {FREE}, done AS (
@@ -187,4 +187,4 @@ def put(query: str, intent: Intent, *, sent_at: float | None, owner: str = "") -
 
 def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Write:
     """Return the write of an end, with the columns that change."""
-    return Write(END, dict.fromkeys(_ENDS) | dict(columns) | {"key": key, "task_id": task_id}, wakes=True)
+    return Write(END, dict.fromkeys(_ENDS) | dict(columns) | {"key": key, "task_id": task_id})

@@ -20,7 +20,7 @@ from ..events import JobStarted, SubmitAnswered
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
 from ..params import AnyParams, dump_params, local_media
-from ..purchases import Purchase
+from ..purchases import Purchase, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
@@ -127,6 +127,12 @@ class Submission(Purchase):
         """Note that something on the way refused it."""
         self.disliked_at = self.disliked_at if self.dislikes else now
         self.dislikes, self.dislike = self.dislikes + 1, error
+
+    def standing(self) -> Accepted | Unknown | Failed:
+        """What is known of it; nothing was sent from here while another process had the job."""
+        standing = super().standing()
+        is_unknown_here = self.is_elsewhere and isinstance(standing, Failed)
+        return withdrawn(self.job.key, is_taken=True) if is_unknown_here else standing
 
     @property
     def outcome(self) -> Submitted:

@@ -19,6 +19,7 @@ from evolink_async.journal import postgres as postgres_journal
 from evolink_async.journal import postgres_listener
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_claims import CLAIM, DOUBT, ENDED, RELEASE, Lease
+from evolink_async.journal.postgres_connections import run, transaction
 from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OPEN, OUTCOMES, OWNERS, UNTOLD
 from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB, settle
 from evolink_async.journal.postgres_statements import END, SUBMIT, TELL, end, put
@@ -265,7 +266,7 @@ async def test_notifications_that_do_not_arrive_are_noticed(one, monkeypatch):
     """A pooler accepts LISTEN and tells nothing: then the process looks by itself."""
     monkeypatch.setattr(postgres_listener, "HEARING_SECONDS", 0.05)
     monkeypatch.setattr(postgres_listener, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(postgres_listener, "NOTIFY", "SELECT pg_notify('nowhere', %s)")
+    monkeypatch.setattr(postgres_listener, "NOTIFY", "SELECT pg_notify('nowhere', '')")
     looks = Signal()
     listener = postgres_listener.Listener(one._connections, "evolink_deaf", looks.fire, listens=True)
     for count in range(3):
@@ -356,7 +357,7 @@ async def test_a_server_that_stays_away(caplog):
 
 
 async def test_a_write_that_the_server_refuses_harms_no_other(one):
-    """Those that were to be committed with it go on by themselves."""
+    """Those that go on beside it are written."""
     write = put(SUBMIT, intent("bad"), sent_at=1.0, owner="me")
     bad = attrs.evolve(write, values={**write.values, "digest": None})
     results = await asyncio.gather(
@@ -373,8 +374,8 @@ async def test_a_settling_whose_commit_was_not_heard_of_is_not_refused(postgres,
     """The connection is lost after the commit: the second try sees its own work."""
     await lose(one, "a")
 
-    async def lost_after_commit(connection: Any, settling: Any, channel: str, *, is_repeated: bool) -> Any:
-        result = await settle(connection, settling, channel, is_repeated=is_repeated)
+    async def lost_after_commit(connection: Any, settling: Any, *, is_repeated: bool) -> Any:
+        result = await settle(connection, settling, is_repeated=is_repeated)
         if not is_repeated:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
         return result
@@ -384,6 +385,17 @@ async def test_a_settling_whose_commit_was_not_heard_of_is_not_refused(postgres,
     monkeypatch.undo()
     with pytest.raises(JournalError):
         await one.settled("a", "abandon")
+
+
+async def test_a_transaction_of_a_process_that_is_stopped_does_not_last(one):
+    """The server ends it, and with it the locks that others wait for."""
+
+    async def act(connection: Any) -> object:
+        async with transaction(connection):
+            [row] = await run(connection, "SHOW idle_in_transaction_session_timeout")
+            return row["idle_in_transaction_session_timeout"]
+
+    assert await one._connections.run(act) == "3s"
 
 
 # --- opening

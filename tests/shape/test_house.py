@@ -40,7 +40,7 @@ HOME = {
     "av": {"media.probe.sounds"},
     "PIL": {"media.probe.images"},
     "orjson": {"json_text"},
-    "psycopg": {f"journal.postgres_{name}" for name in ("connections", "listener", "writer")},
+    "psycopg": {f"journal.postgres_{name}" for name in ("connections", "listener")},
 }
 """Where each package outside the standard library is imported; attrs and anyio are everywhere."""
 EXTRAS = {"orjson", "av", "PIL", "psycopg"}

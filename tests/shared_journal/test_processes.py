@@ -46,7 +46,7 @@ def simplified(worker: Worker) -> Worker:
 
 def test_two_processes_share_the_work(service, postgres):
     """Each buys a part; both tell all."""
-    with working(service.base_url, postgres, COUNT) as one, working(service.base_url, postgres, COUNT) as other:
+    with working(service.base_url, postgres, COUNT) as (one, other):
         one.hear_all()
         other.hear_all()
         check(service, one, other)
@@ -58,7 +58,7 @@ def test_two_processes_share_the_work(service, postgres):
 
 def test_a_killed_process_is_replaced_by_the_other(service, postgres):
     """What it was submitting is in doubt, what was accepted is polled, the rest is bought."""
-    with working(service.base_url, postgres, COUNT) as one, working(service.base_url, postgres, COUNT) as other:
+    with working(service.base_url, postgres, COUNT) as (one, other):
         one.hear(10)
         one.process.kill()
         other.hear_all()
@@ -69,7 +69,7 @@ def test_a_killed_process_is_replaced_by_the_other(service, postgres):
 
 def test_a_process_that_stood_still_sends_nothing_that_others_have(service, postgres):
     """Stopped past its lease and woken: it tells the ends of what others have done meanwhile."""
-    with working(service.base_url, postgres, COUNT) as one, working(service.base_url, postgres, COUNT) as other:
+    with working(service.base_url, postgres, COUNT) as (one, other):
         one.hear(10)
         os.kill(one.process.pid, signal.SIGSTOP)
         other.hear_all()

@@ -33,6 +33,12 @@ class Worker:
     process: subprocess.Popen[str]
     told: dict[str, list[str | None]] = attrs.field(factory=dict)
 
+    def begin(self) -> None:
+        """Let it begin, once its pool is open."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("begin\n")
+        self.process.stdin.flush()
+
     def hear(self, count: int) -> None:
         """Read until it was told of `count` jobs."""
         assert self.process.stdout is not None
@@ -53,14 +59,22 @@ class Worker:
 
 
 @contextmanager
-def working(base_url: str, journal: str, count: int) -> Iterator[Worker]:
-    """A worker with `count` jobs; one that outlives the context is killed."""
+def working(base_url: str, journal: str, count: int) -> Iterator[tuple[Worker, Worker]]:
+    """Two workers with the same `count` jobs, which begin together; those that outlive the context are killed."""
     command = [sys.executable, "-m", "tests.shared_journal.worker", base_url, journal, str(count)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as one, subprocess.Popen(command, cwd=ROOT, **pipes) as other:
         try:
-            yield Worker(process)
+            workers = Worker(one), Worker(other)
+            for worker in workers:
+                assert worker.process.stdout is not None
+                assert worker.process.stdout.readline() == "open\n"
+            for worker in workers:
+                worker.begin()
+            yield workers
         finally:
-            process.kill()
+            one.kill()
+            other.kill()
 
 
 async def work(base_url: str, journal: str, count: int) -> None:
@@ -72,6 +86,8 @@ async def work(base_url: str, journal: str, count: int) -> None:
         "limits": ev.Limits(submits=SUBMITS),
     }
     async with ev.SessionPool(KEY, base_url=base_url, **settings) as pool:
+        print("open", flush=True)  # noqa: T201
+        await asyncio.to_thread(sys.stdin.readline)
         async for outcome in pool.run(jobs(count)):
             task_id = None if isinstance(outcome, ev.Unknown) else outcome.task_id
             print(json.dumps([outcome.key, type(outcome).__name__, task_id]), flush=True)  # noqa: T201
