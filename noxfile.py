@@ -186,7 +186,7 @@ def verifytypes(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
     """Build the pages; warnings are errors, and every sample is run."""
-    install(session, "docs", extras="[demo,otel]")
+    install(session, "docs", extras="[demo,otel,postgres]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
 

@@ -102,9 +102,13 @@ class Connections:
             raise self.error(error) from None
 
     async def _connect(self) -> Connection:
-        return await psycopg.AsyncConnection[DictRow].connect(
+        connection = await psycopg.AsyncConnection[DictRow].connect(
             self.address, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepare_threshold
         )
+        if self._prepare_threshold is not None:
+            # A statement that is prepared while the tables are small would go on to read them from end to end.
+            await connection.execute("SET enable_seqscan = off")
+        return connection
 
     async def run(self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:
         """Do something with a connection, again with another one if it is lost: it must be safe to repeat.

@@ -125,6 +125,7 @@ class PostgresReads:
         async def read(connection: Connection) -> Ledger:
             async with connection.transaction():
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await connection.execute("SET LOCAL enable_seqscan = on")  # it reads all rows
                 [spent] = await run(connection, SPENT)
                 prices = {row["shape"]: row["price"] for row in await run(connection, PRICES)}
                 holding = await run(connection, HOLDING)

@@ -72,7 +72,7 @@ MIGRATIONS: tuple[str, ...] = (
         told_at double precision,
         missing_at double precision,
         not_resubmitted_before double precision
-    ) WITH (fillfactor = 70);
+    );
     CREATE INDEX evolink_jobs_by_task ON evolink_jobs (task_id) WHERE task_id IS NOT NULL;
     CREATE INDEX evolink_jobs_open ON evolink_jobs (state, key)
         WHERE state IN ('planned', 'submitting', 'accepted', 'in_doubt');
