@@ -35,8 +35,10 @@ from .postgres_statements import (
 )
 from .rows import column_of, columns_of, doubt_of
 
-NOTHING_TO_SETTLE = "Call pool.unfinished() to see which jobs can be settled."
-CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
+__all__ = ("PostgresJournal",)
+
+_NOTHING_TO_SETTLE = "Call pool.unfinished() to see which jobs can be settled."
+_CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
 class PostgresJournal(PostgresOwner):
@@ -163,6 +165,6 @@ class PostgresJournal(PostgresOwner):
         if not is_alive:
             raise over(self._connections.place)
         if refusal is not None:
-            advice = NOTHING_TO_SETTLE if how in AFTER else CHECK_ID
+            advice = _NOTHING_TO_SETTLE if how in AFTER else _CHECK_ID
             raise JournalError(f"{refusal} in {self._connections.place}", advice=advice)
         self.ends.fire()

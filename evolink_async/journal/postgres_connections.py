@@ -105,9 +105,13 @@ class Connections:
         connection = await psycopg.AsyncConnection[DictRow].connect(
             self.address, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepare_threshold
         )
-        if self._prepare_threshold is not None:
-            # A statement that is prepared while the tables are small would go on to read them from end to end.
-            await connection.execute("SET enable_seqscan = off")
+        try:
+            if self._prepare_threshold is not None:
+                # A statement that is prepared while the tables are small would go on to read them from end to end.
+                await connection.execute("SET enable_seqscan = off")
+        except BaseException:
+            await close_quietly(connection)
+            raise
         return connection
 
     async def run(self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:

@@ -49,10 +49,10 @@ class SessionPool(ExistingTasks):
         limits: How many requests, jobs and files are under way at once.
         cadence: How often tasks are polled.
         retry: When a submit may be sent again.
-        journal: Where jobs are written down: the path of an SQLite file, the address of a PostgreSQL database, which many
-            processes may share, or a `Journal`. With either, running the same jobs again buys nothing again: finished
-            jobs come back at once, accepted ones are polled, and a job that was being submitted when its process died
-            is `Unknown`. Default: memory, which lasts as long as the process.
+        journal: Where jobs are written down: the path of an SQLite file, the address of a PostgreSQL database, which
+            many processes may share, or a `Journal`. With either, running the same jobs again buys nothing again:
+            finished jobs come back at once, accepted ones are polled, and a job that was being submitted when its
+            process died is `Unknown`. Default: memory, which lasts as long as the process.
         budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
             as `Failed` with a `BudgetError`.
         observer: Called with every event, see `evolink_async.events`; `evolink_async.telemetry` has ready-made ones.

@@ -29,6 +29,7 @@ PUBLIC = {
     "events",
     "jobs",
     "journal",
+    "journal.postgres",
     "media",
     "models",
     "params",
