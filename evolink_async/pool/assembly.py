@@ -95,8 +95,8 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
 
 
 def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | None) -> Session:
-    may_send = journal.may_send if journal.is_shared else None
-    transport = AiohttpTransport(settings.origin, key, options=settings.http, may_send=may_send)
+    checks = {"may_send": journal.may_send} if journal.is_shared else {}
+    transport = AiohttpTransport(settings.origin, key, options=settings.http, **checks)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
