@@ -43,13 +43,17 @@ class Listener:
         self._channel = channel
         self._fire = fire
         self.is_listening = False
+        self._is_closing = False
         act = self._listen_for_ever() if listens else self._look_for_ever()
         self._task = asyncio.create_task(act, name="evolink_async journal listener")
 
     async def aclose(self) -> None:
         """Stop."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._is_closing = True
+        # Again and again: psycopg loses a cancellation that arrives while it opens a connection.
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=0.1)
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -57,7 +61,7 @@ class Listener:
             self._fire()
 
     async def _listen_for_ever(self) -> None:
-        while True:
+        while not self._is_closing:
             connection: Connection | None = None
             try:
                 connection = await self._connections.connect()
@@ -75,7 +79,7 @@ class Listener:
         # The answer to one of its own: a pooler accepts LISTEN, and tells nothing.
         await self._connections.run(lambda other: run(other, NOTIFY))
         wait = HEARING_SECONDS
-        while True:
+        while not self._is_closing:
             heard = False
             async for _ in connection.notifies(timeout=wait, stop_after=1):
                 heard = True

@@ -39,6 +39,7 @@ class JobClaims:
         self._is_wanted = is_wanted
         self._tasks: dict[str, str | None] = {}
         self._idle: set[str] = set()
+        self._is_closing = False
         self._heartbeat = asyncio.create_task(self._beat_for_ever(), name="evolink_async heartbeat")
 
     async def take(self, keys: Collection[str]) -> frozenset[str]:
@@ -64,11 +65,13 @@ class JobClaims:
 
     async def aclose(self) -> None:
         """Stop. The journal frees all claims when it is closed."""
+        self._is_closing = True
         self._heartbeat.cancel()
         await asyncio.wait([self._heartbeat])
 
     async def _beat_for_ever(self) -> None:
-        while True:
+        # A library of the journal may swallow the cancellation.
+        while not self._is_closing:
             await asyncio.sleep(self._journal.lease_seconds / BEATS)
             try:
                 await self._renew()
