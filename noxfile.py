@@ -56,9 +56,10 @@ def packages(*groups: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run the suite; on the oldest Python, run what parses JSON again without orjson."""
     install(session, "test", extras=EXTRAS)
-    # The laws run for minutes. What fails on a Python between the oldest and the newest fails on one of them too.
+    # These run for minutes. What fails on a Python between the oldest and the newest fails on one of them too.
+    slow = [f"--ignore=tests/{folder}" for folder in ("laws", "simulation", "examples")]
     is_between = session.python not in (OLDEST, NEWEST)
-    session.run(*PYTEST, *(["--ignore=tests/laws"] if is_between else []), *session.posargs)
+    session.run(*PYTEST, *(slow if is_between else []), *session.posargs)
     if session.python != OLDEST:
         return
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")

@@ -21,6 +21,7 @@ THEMES = {
     "memory": "memory",
     "scale": "scale",
     "asking": "asking",
+    "callbacks": "callbacks",
     "schedule": "schedule",
     "start": "start",
     "download": "download",

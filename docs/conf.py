@@ -35,12 +35,16 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
     # Names of other projects: builds have no network, so there is no intersphinx.
-    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|types|aiohttp|attr)\..*"),
+    (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|ssl|types|aiohttp|attr)\..*"),
     (r"py:class", r"TracerProvider|MeterProvider"),
     # Aliases, as signatures write them. The text beside them says what they stand for.
     (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    # What wakes a stream of all outcomes.
+    (r"py:class", r"evolink_async\.concurrency\.signal\.Signal"),
     # Any parameters; and what reads result links, which users do not make.
     (r"py:class", r"evolink_async\.(params\.base\.P|downloads\.result_reader\.ResultReader)"),
+    # What the price catalogue is made of.
+    (r"py:class", r"evolink_async\.wire\.price_rules\.\w+"),
     # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
     (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
     (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),

@@ -4,6 +4,8 @@ This module only hands on the names that most programs need. Every model class i
 error in `evolink_async.errors`.
 """
 
+# First, because the other imports take long enough for a Ctrl-C.
+from . import early_exit as _early_exit  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from .client import HttpOptions
 from .errors import (
     AccessDeniedError,

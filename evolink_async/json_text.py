@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-__all__ = ("BYTE_ORDER_MARK", "MAX_DEPTH", "Json", "dump", "parse", "parse_reply")
+__all__ = ("BYTE_ORDER_MARK", "MAX_DEPTH", "Json", "dump", "parse", "parse_noting_repeats", "parse_reply")
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -51,6 +52,35 @@ def parse(body: bytes) -> Json:
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ValueError("nested too deeply")
     return value
+
+
+def parse_noting_repeats(body: bytes) -> tuple[Json, tuple[str, ...]]:
+    """Read one JSON text as `parse` does, and find the names that stand twice in one object.
+
+    Always by the standard library, so that the messages are the same with and without orjson, which finds no repeats.
+
+    Returns:
+        The value, with the last of equal names, and the repeated names.
+
+    Raises:
+        ValueError: See `parse`. A `json.JSONDecodeError` or `UnicodeDecodeError` tells the place.
+    """
+    repeated: dict[str, None] = {}
+
+    def collect(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            repeated.update(dict.fromkeys(name for name, count in counts.items() if count > 1))
+        return found
+
+    try:
+        value = _parse_slowly(body, collect)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    return value, tuple(repeated)
 
 
 def parse_reply(body: bytes) -> Json:
@@ -110,8 +140,9 @@ def _without_surrogates(value: Json) -> Json:
     return value
 
 
-def _parse_slowly(body: bytes) -> Json:
-    value = cast("Json", json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite))
+def _parse_slowly(body: bytes, collect: Callable[[list[tuple[str, Json]]], dict[str, Json]] | None = None) -> Json:
+    text = body.decode("utf-8")
+    value = cast("Json", json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=collect))
     if _SURROGATE.search(body):
         # Raises UnicodeEncodeError, a ValueError, for a lone surrogate, which orjson refuses too.
         json.dumps(value, ensure_ascii=False).encode("utf-8")

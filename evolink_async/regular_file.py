@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from errno import EINVAL, EISDIR
+import sys
+from errno import EILSEQ, EINVAL, EISDIR
 from io import BufferedReader
 from pathlib import Path
 
@@ -28,9 +29,13 @@ def open_regular(path: Path) -> BufferedReader:
         IrregularFileError: The path leads to something else.
         OSError: There is no such file, reading it is not allowed, or no file can have this name.
     """
-    # For a null byte, `stat` raises a ValueError.
-    if "\0" in str(path):
-        raise OSError(EINVAL, "no file can have this name")
+    # For a null byte, and for what the encoding of this process lacks, `stat` raises a ValueError.
+    try:
+        if b"\0" in os.fsencode(path):
+            raise OSError(EINVAL, "no file can have this name")
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise OSError(EILSEQ, f"its name cannot be written in the encoding of this process, {encoding}") from None
     # Before opening, because opening a device can have effects: a tape rewinds.
     _refuse_irregular(path.stat().st_mode)
     file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb")

@@ -24,6 +24,7 @@ __all__ = (
     "check_count",
     "check_positive",
     "check_seconds",
+    "check_whole",
     "check_word",
 )
 
@@ -52,6 +53,7 @@ def _number_check(kind: type, *, least: float, above: bool = False) -> _Check:
 
 
 check_count: _Check = _number_check(int, least=1)
+check_whole: _Check = _number_check(int, least=0)
 check_positive: _Check = _number_check(float, least=0, above=True)
 # The same check under the name of what most fields hold.
 check_seconds: _Check = check_positive
@@ -110,7 +112,8 @@ class Cadence:
             `max_interval`, if that is longer.
         min_interval: Shortest time between two polls of one task, in seconds.
         max_interval: Longest time between two polls of one task, in seconds. A task older than ten times this is
-            polled every tenth of its age, so its end is found at most 10 % late.
+            polled every tenth of its age, so its end is found at most 10 % late. With callbacks that arrive it is ten
+            times as long, and half of the age.
         not_found_grace: Seconds for which the answer "no such task" counts as "not visible yet".
         look_price: Seconds of lag that one status request is worth: a lower value finds the end sooner with more
             requests. At 0.5 a task of 150 s is polled about ten times, and its end is found about 3 s late.
@@ -155,6 +158,10 @@ class RetryPolicy:
         cap: Longest back-off, in seconds. A longer Retry-After is obeyed too, within `patience`.
         refusals: Equal refusals in a row of one key for one model, after which it is not asked for that model for
             `patience` seconds.
+        rebuy: How many times a job is bought anew when its task fails for a passing reason, as `service_error`; each
+            time is a purchase of its own, after a pause of about `cap` seconds, doubled each time. A failed task costs
+            nothing. A job in doubt, or refused for its content or parameters, is never bought anew. Holds for `run` and
+            `generate`.
         grace: Seconds for which a submit that is on its way can still return its task id after the caller was
             cancelled or the pool was closed.
 
@@ -170,12 +177,13 @@ class RetryPolicy:
     base: float = attrs.field(default=0.5, validator=check_seconds)
     cap: float = attrs.field(default=30.0, validator=check_seconds)
     refusals: int = attrs.field(default=5, validator=check_count)
+    rebuy: int = attrs.field(default=0, validator=check_whole)
     grace: float = attrs.field(default=10.0, validator=check_seconds)
 
 
 @attrs.frozen(kw_only=True)
 class Budget:
-    """How much all runs of one journal spend together; without a journal file, how much the pool spends.
+    """How much all runs of one journal spend together. One in memory lasts as long as its process.
 
     Prices are learned from what the service names. The first job of a price class (model, quality, seconds, sound,
     number of inputs) is a learner: it is sent alone, if any credits are left. What holds: credits reserved and charged

@@ -1,4 +1,4 @@
-"""Follow one task step by step. In a notebook, run the lines of `main` in cells of their own, with `await`."""
+"""Follow one task step by step. How this looks in a notebook is in `notebook.ipynb`."""
 
 from __future__ import annotations
 

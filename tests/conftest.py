@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sysconfig
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,11 @@ LOOP = os.environ.get("EVOLINK_TEST_LOOP", "asyncio")
 
 
 def pytest_configure() -> None:
-    """Stop a run that should test the installed package and imports another."""
+    """Let signals be as in a terminal; stop a run that should test the installed package and imports another."""
+    # A shell that starts a job in the background has it ignore these, and so would every process that a test starts.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     is_installed = PACKAGE.parent == Path(sysconfig.get_path("purelib")).resolve()
     if os.environ.get("EVOLINK_TEST_INSTALLED") == "1" and not is_installed:
         raise pytest.UsageError(f"{PACKAGE} is not the installed package")

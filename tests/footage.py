@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import struct
 import wave
 import zipfile
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 
 import av
-import pytest
 from PIL import Image
+from pypdf import PdfWriter
 
 SAMPLE_RATE = 8000
 
@@ -29,7 +31,7 @@ def clip(
     size: tuple[int, int] = (320, 240),
     form: str = "mp4",
     *,
-    turned: bool = False,
+    turned: int = 0,
     broadcast: bool = False,
     in_front: bool = False,
 ) -> bytes:
@@ -42,21 +44,27 @@ def clip(
     with av.open(made, "w", format=form, options=options) as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast", "qp": "50"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv444p"
-        if turned:
-            if not hasattr(stream, "set_display_rotation"):
-                pytest.skip("PyAV writes a rotation since 17.1")
-            stream.set_display_rotation(90)
         picture = av.VideoFrame(*size, "yuv444p")
+        for plane in picture.planes:
+            plane.update(bytes([128]) * plane.buffer_size)
         for index in range(round(seconds * 10)):
             picture.pts, picture.time_base = index, Fraction(1, 10)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
-    return made.getvalue()
+    return with_rotation(made.getvalue(), turned)
+
+
+def with_rotation(content: bytes, degrees: int) -> bytes:
+    """A film whose track header turns it; PyAV before 17.1 cannot write that."""
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    start = content.index(b"tkhd") + 44
+    matrix = struct.pack(">5i", cos << 16, sin << 16, 0, -sin << 16, cos << 16)
+    return content[:start] + matrix + content[start + len(matrix) :]
 
 
 @cache
-def sound(seconds: float = 3, form: str = "mp3", rate: int = 44_100) -> bytes:
-    """Silence; an mp3, a wav or an m4a."""
+def sound(seconds: float = 3, form: str = "mp3", rate: int = 44_100, *, in_front: bool = False) -> bytes:
+    """Silence; an mp3, a wav or an m4a, the last with its index at the end or `in_front`."""
     if form == "wav":
         made = io.BytesIO()
         with wave.open(made, "wb") as writer:
@@ -64,7 +72,8 @@ def sound(seconds: float = 3, form: str = "mp3", rate: int = 44_100) -> bytes:
             writer.writeframes(bytes(round(seconds * SAMPLE_RATE)))
         return made.getvalue()
     made = io.BytesIO()
-    with av.open(made, "w", format={"m4a": "ipod"}.get(form, form)) as container:
+    options = {"moov_size": "8192"} if in_front else {}
+    with av.open(made, "w", format={"m4a": "ipod"}.get(form, form), options=options) as container:
         stream = container.add_stream({"m4a": "aac", "mp3": "libmp3lame"}[form], rate=rate, layout="mono")
         assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format=stream.format.name, layout="mono", samples=round(seconds * rate))
@@ -79,21 +88,27 @@ def sound(seconds: float = 3, form: str = "mp3", rate: int = 44_100) -> bytes:
 def document(form: str, pages: int = 1) -> bytes:
     """A document of the smallest kind that is one."""
     if form == "pdf":
-        kids = b"1 0 R " * pages
-        tree = b"2 0 obj <</Type /Pages /Kids [%s] /Count %d>> endobj" % (kids, pages)
-        return b"%PDF-1.4\n" + tree + b"\ntrailer <</Root 3 0 R>>\n%%EOF\n"
-    inside = {
-        "docx": "word/document.xml",
-        "xlsx": "xl/workbook.xml",
-        "pptx": "ppt/presentation.xml",
-        "key": "Index/Slide.iwa",
-        "pages": "Index/Document.iwa",
-        "zip": "notes.txt",
-    }
-    if form in inside:
+        writer = PdfWriter()
+        for _ in range(pages):
+            writer.add_blank_page(100, 100)
         made = io.BytesIO()
-        with zipfile.ZipFile(made, "w") as archive:
-            archive.writestr(inside[form], "x")
+        writer.write(made)
         return made.getvalue()
+    types = {"docx": "wordprocessingml.document", "xlsx": "spreadsheetml.sheet", "pptx": "presentationml.presentation"}
+    if form in types:
+        kind = f"application/vnd.openxmlformats-officedocument.{types[form]}.main+xml"
+        return archive({"[Content_Types].xml": f'<Types><Override PartName="/m.xml" ContentType="{kind}"/></Types>'})
+    inside = {"key": "Index/Slide.iwa", "pages": "Index/Document.iwa", "zip": "notes.txt"}
+    if form in inside:
+        return archive({inside[form]: "x"})
     names = {"doc": "WordDocument", "xls": "Workbook", "ppt": "PowerPoint Document", "ole": "Another"}
     return bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504) + names[form].encode("utf-16-le")
+
+
+def archive(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip file."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as writer:
+        for name, content in files.items():
+            writer.writestr(name, content)
+    return made.getvalue()

@@ -19,9 +19,7 @@ from typing import Any
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 
-FAST = ev.Cadence(polls_per_second=2000, first_look=0.05, min_interval=0.01, max_interval=0.05, not_found_grace=0.2)
 PATIENT = ev.RetryPolicy(base=0.01, cap=0.05, patience=5, grace=1)
-LOCAL = ev.HttpOptions(allow_private_results=True)
 
 _life = ExitStack()
 _emulators: list[Emulator] = []
@@ -38,9 +36,10 @@ def emulator() -> Emulator:
 
 def set_up() -> None:
     """Lead the samples of a page to the emulator, and give them a folder of their own."""
-    os.environ.update(EVOLINK_BASE_URL=emulator().base_url, EVOLINK_API_KEY="sk-emulator")
+    client = emulator().client()
+    os.environ.update(EVOLINK_BASE_URL=client["base_url"], EVOLINK_API_KEY=client["api_key"][0])
     assert ev.SessionPool.__init__.__kwdefaults__ is not None  # noqa: S101  # for the type checkers
-    ev.SessionPool.__init__.__kwdefaults__.update(cadence=FAST, retry=PATIENT, http=LOCAL)
+    ev.SessionPool.__init__.__kwdefaults__.update(cadence=client["cadence"], http=client["http"], retry=PATIENT)
     os.chdir(tempfile.mkdtemp(prefix="evolink-docs-"))
 
 

@@ -14,9 +14,8 @@ from ..errors import BudgetError
 from .ledger import Ledger
 from .price_class import PriceClass
 from .price_list import list_price
+from .units import UNITS, units_of
 
-UNITS = 10_000
-"""Units of a credit. Source: the vendor's own internal unit."""
 EARLIER = "\0"
 """Between the key of a job and the number of an earlier purchase of it."""
 MAX_UNPRICED = 3
@@ -37,6 +36,21 @@ class Admitted:
     def is_learner(self) -> bool:
         """Whether this job finds out the price of its class."""
         return self.credits is None
+
+
+@attrs.frozen(kw_only=True)
+class Balance:
+    """How a budget stands, in credits. The three are its limit together.
+
+    Attributes:
+        left: Neither spent nor held; below 0 if a learner cost more than there was.
+        held: For jobs that may still cost something.
+        spent: For jobs that completed, over all runs of the journal.
+    """
+
+    left: float
+    held: float
+    spent: float
 
 
 @attrs.frozen
@@ -77,20 +91,21 @@ class BudgetAccount:
     """
 
     def __init__(self, limit: float, ledger: Ledger, *, most_per_job: float | None = None) -> None:
-        self._limit = _units(limit)
-        self._most_per_job = None if most_per_job is None else _units(most_per_job)
-        self._spent = _units(ledger.spent)
-        self._ceilings = {PriceClass.parse(text): _units(price) for text, price in ledger.prices.items()}
+        self._limit = units_of(limit)
+        self._most_per_job = None if most_per_job is None else units_of(most_per_job)
+        self._spent = units_of(ledger.spent)
+        self._ceilings = {PriceClass.parse(text): units_of(price) for text, price in ledger.prices.items()}
         self._holds: dict[str, Hold] = {}
         self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
         self._learners: dict[PriceClass, str] = {}
         self._ordinals = count()
+        self._left_behind = set(ledger.unpriced) - ledger.doubts  # learners for whose end nobody waits here
         self._held = self._stuck = self._kept_free = 0
         for key, amount in ledger.held.items():
             price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
-            is_named = key not in ledger.unpriced
-            units = _units(amount) or self._ceiling(price_class) or self._guess(price_class)
-            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=key in ledger.doubts))
+            units = units_of(amount) or self._ceiling(price_class) or self._guess(price_class)
+            is_named, is_stuck = key not in ledger.unpriced, key in ledger.doubts
+            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=is_stuck))
 
     @property
     def exposure(self) -> int:
@@ -101,6 +116,16 @@ class BudgetAccount:
     def left(self) -> float:
         """Credits neither spent nor held; below 0 if a learner cost more than there was."""
         return (self._limit - self.exposure) / UNITS
+
+    @property
+    def balance(self) -> Balance:
+        """What is left, held and spent."""
+        return Balance(left=self.left, held=self._held / UNITS, spent=self._spent / UNITS)
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """The most credits that were named for a price class, by its text."""
+        return {str(price_class): units / UNITS for price_class, units in self._ceilings.items()}
 
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
         """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
@@ -140,7 +165,8 @@ class BudgetAccount:
             return self._error(f"{text} ({', '.join(blocked_by)}); it was not sent", 0, tuple(blocked_by))
         if self._spent + self._stuck >= self._limit:
             return self.refusal(0)
-        if price_class in self._learners or room <= 0:
+        left_behind = self._left_behind & self._unnamed.get(price_class, {}).keys()
+        if price_class in self._learners or room <= 0 or len(blocked_by) + len(left_behind) >= MAX_UNPRICED:
             return Full(0)
         self._learners[price_class] = key
         self._hold_for_new(key, Hold(price_class, self._guess(price_class)))
@@ -167,7 +193,7 @@ class BudgetAccount:
         if hold is None:
             return
         if amount is not None:
-            hold = attrs.evolve(hold, units=_units(amount), is_named=True)
+            hold = attrs.evolve(hold, units=units_of(amount), is_named=True)
             self._learn(hold.price_class, hold.units)
         self._hold(key, hold)
         if amount is not None:
@@ -181,9 +207,10 @@ class BudgetAccount:
             self._end_lesson(key, hold.price_class)
 
     def found(self, key: str) -> None:
-        """The task of a job in doubt was found: its end will free what is held."""
-        hold = self._drop(key)
-        if hold is not None:
+        """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
+        self._left_behind.discard(key)
+        if (hold := self._holds.get(key)) is not None and hold.is_stuck:
+            self._drop(key)
             self._hold(key, attrs.evolve(hold, is_stuck=False))
 
     def end_lesson(self, price_class: PriceClass) -> bool:
@@ -206,12 +233,12 @@ class BudgetAccount:
         if hold is None:
             return
         if amount is not None:
-            self._learn(hold.price_class, _units(amount))
+            self._learn(hold.price_class, units_of(amount))
         self._end_lesson(key, hold.price_class)
         if amount is None and not hold.is_named:
             self._hold(key, attrs.evolve(hold, is_stuck=True))
         else:
-            self._spent += hold.units if amount is None else _units(amount)
+            self._spent += hold.units if amount is None else units_of(amount)
 
     # --- holds
 
@@ -264,14 +291,10 @@ class BudgetAccount:
         """What an unknown price counts as: never nothing, and no reason to refuse a job."""
         listed = list_price(price_class)
         if listed is not None:
-            return _units(listed)
+            return units_of(listed)
         of_model = [units for other, units in self._ceilings.items() if other.model == price_class.model]
         return max(of_model or self._ceilings.values(), default=UNITS)
 
     def _end_lesson(self, key: str, price_class: PriceClass) -> None:
         if self._learners.get(price_class) == key:
             del self._learners[price_class]
-
-
-def _units(amount: float) -> int:
-    return round(amount * UNITS)

@@ -48,6 +48,10 @@ class PriceClass:
         pairs = {**dict(self.dimensions), _INPUT_SECONDS: f"{seconds:g}"}
         return attrs.evolve(self, dimensions=tuple(sorted(pairs.items())))
 
+    def without_input_seconds(self) -> PriceClass:
+        """Return the class of jobs like this one, however long their input is."""
+        return attrs.evolve(self, dimensions=tuple(pair for pair in self.dimensions if pair[0] != _INPUT_SECONDS))
+
     def value(self, name: str) -> str | None:
         """Return a priced parameter; None if the body does not have it."""
         return dict(self.dimensions).get(name)
@@ -70,15 +74,21 @@ class PriceClass:
         return all(_is_at_least(name, mine[name], theirs[name]) for name in mine)
 
 
-def price_class_of(body: Mapping[str, Json]) -> PriceClass:
-    """Return the price class of a wire body."""
+def price_class_of(body: Mapping[str, Json], billed_input_seconds: float | None = None) -> PriceClass:
+    """Return the price class of a wire body.
+
+    Args:
+        body: The body.
+        billed_input_seconds: Seconds of its local files that are billed; None if they are not known.
+    """
     pairs: dict[str, str] = {name: str(body[name]) for name in _PRICED if name in body}
     for name, value in body.items():
         if name.endswith("_urls") and isinstance(value, list):
             pairs[name] = str(len(value))
         elif name in _SINGLE_INPUTS:
             pairs[name] = "1"
-    return PriceClass(str(body.get("model")), tuple(sorted(pairs.items())))
+    price_class = PriceClass(str(body.get("model")), tuple(sorted(pairs.items())))
+    return price_class if billed_input_seconds is None else price_class.with_input_seconds(billed_input_seconds)
 
 
 def _is_at_least(name: str, mine: str, theirs: str) -> bool:

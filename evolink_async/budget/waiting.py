@@ -52,6 +52,11 @@ class BudgetQueue:
         self._waiting = 0
         self._idle_check: asyncio.TimerHandle | None = None
 
+    @property
+    def account(self) -> BudgetAccount | None:
+        """The budget; None if there is none."""
+        return self._account
+
     # --- a job on its way
 
     def enter(self) -> None:
@@ -173,7 +178,7 @@ class BudgetQueue:
             self.reconsider()
 
     def found(self, key: str) -> None:
-        """A person found the task of the job."""
+        """The task of the job is known, and watched."""
         if self._account is not None:
             self._account.found(key)
             self.reconsider()

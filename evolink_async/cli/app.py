@@ -1,41 +1,78 @@
-"""The commands with their arguments, and what becomes of an error; cyclopts makes the help of the docstrings.
+"""All commands put together, each with an example; and what becomes of an error.
 
-The work of each command is in `commands`, which is imported when it is called: `--help` stays quick. An option of one
-command has its help text here; one that commands share has it in `inputs`, which is why D417 is silenced.
+Their arguments are in `definitions`, and in `inputs.model_commands` for `generate`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Literal
 
 from cyclopts import App, CycloptsError
 
-from ..errors import EvolinkError
+from ..errors import EvolinkError, SubmissionUnknownError
 from ..version import __version__
-from .exit_codes import INTERRUPTED, OK, READER_GONE, USAGE
-from .inputs.local_emulator import EMULATOR_SPEED, EmulatorOptions
-from .inputs.option_types import BaseUrl, FilesUrl, Flag, JobsSource, PrivateResults, Speed
-from .inputs.run_options import RunOptions
-from .inputs.service import Service
-from .output.terminal import Terminal, abandon_stdout
-
-_EPILOGUE = (
-    "Exit codes: 0 ok, 1 some jobs failed or lines were bad, 2 wrong use, 3 a paid submit is in doubt, 130 Ctrl-C. "
-    "Environment: EVOLINK_API_KEY, EVOLINK_BASE_URL, EVOLINK_FILES_BASE_URL, EVOLINK_ALLOW_PRIVATE_RESULTS."
-)
-_EMULATOR_DEFAULTS = EmulatorOptions()
+from .definitions import jobs_files, journals, tasks
+from .exit_codes import FAILED, IN_DOUBT, INTERRUPTED, OK, READER_GONE, USAGE
+from .output.help_text import EPILOGUE, example
+from .output.streams import abandon
+from .output.terminal import Terminal
 
 app: App = App(
     name="evolink-async",
     help="Run many EvoLink video generations: pay once, lose nothing, ask seldom.",
-    help_epilogue=_EPILOGUE,
+    help_epilogue=EPILOGUE,
     help_format="plaintext",
     version=__version__,
     # The commands return exit codes, and `launch` decides about errors and Ctrl-C: cyclopts exits in no case.
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+)
+
+for _command, _words in (
+    (jobs_files.demo, "evolink-async demo --jobs 5"),
+    (jobs_files.run, "evolink-async run jobs.jsonl --out films --budget 500"),
+    (jobs_files.check, "evolink-async check jobs.jsonl --journal films/jobs.journal.db"),
+    (jobs_files.models, "evolink-async models wan2.6-reference-video"),
+    (jobs_files.emulator, "evolink-async emulator --port 8787 --fault submit=drop@1"),
+    (tasks.status, "evolink-async status task-unified-1757169743-7cvnl5zw"),
+    (tasks.watch, "evolink-async watch --key shot-17 --journal films/jobs.journal.db"),
+    (tasks.wait, "evolink-async wait task-unified-1757169743-7cvnl5zw --timeout 600"),
+    (tasks.download, "evolink-async download task-unified-1757169743-7cvnl5zw --out films/"),
+    (tasks.credits, "evolink-async credits"),
+    (tasks.upload, "evolink-async upload dancer.mp4 voice.mp3"),
+    (journals.jobs, "evolink-async jobs films/jobs.journal.db --state failed"),
+    (journals.outcomes, "evolink-async outcomes films/jobs.journal.db --follow"),
+    (journals.doubts, "evolink-async doubts films/jobs.journal.db"),
+    (journals.settle, "evolink-async settle films/jobs.journal.db shot-18 resubmit"),
+):
+    app.command(_command, help_epilogue=example(_words))
+
+
+@app.command(help_epilogue=example("source <(evolink-async completion bash)"))
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+    """Print the script that completes commands and options in a shell.
+
+    For every shell, write it to a file. bash: ~/.local/share/bash-completion/completions/evolink-async
+
+    fish: ~/.config/fish/completions/evolink-async.fish
+
+    zsh: _evolink-async in a folder of $fpath
+
+    Args:
+        shell: The shell.
+    """
+    Terminal.here().out.file.write(app.generate_completion(shell=shell))
+    return OK
+
+
+# By its place: it is imported when its help or a model is asked for.
+app.command(
+    "evolink_async.cli.inputs.model_commands:generate",
+    name="generate",
+    help="Make one video: a command for each model, whose options are its parameters. In a pipe: JSON.",
 )
 
 
@@ -56,145 +93,18 @@ def launch(tokens: Sequence[str]) -> int:
         return USAGE
     except EvolinkError as error:
         terminal.error(str(error), error.advice)
-        return USAGE
+        return IN_DOUBT if isinstance(error, SubmissionUnknownError) else USAGE
     except BrokenPipeError:
-        abandon_stdout()
+        abandon(sys.stdout)
         return READER_GONE
+    except OSError as error:
+        # A full disk behind standard output, or a file that cannot be read: no fault of the program.
+        abandon(sys.stdout)
+        terminal.error(f"{_place_of(error)}: {error.strerror or error}")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-@app.command
-def demo(  # noqa: D417
-    *, out: Path = Path("evolink-demo"), speed: Speed = EMULATOR_SPEED, jobs: int | None = None
-) -> int:
-    """Run 40 example jobs on a local emulator and save their videos. Needs no key and costs nothing.
-
-    Args:
-        out: Folder for the videos; nothing in it is overwritten.
-        jobs: Run only the first JOBS examples.
-    """
-    from .commands.demo import demo as run_command
-
-    return run_command(out, speed=speed, jobs=jobs, terminal=Terminal.here())
-
-
-@app.command
-def run(jobs: JobsSource, /, *, options: RunOptions) -> int:  # noqa: D417
-    """Run the jobs of a JSONL file and save their videos.
-
-    A line is the service's own request body, plus an optional custom_id. Bad lines are reported, the good ones run.
-    In a pipe, one JSON object per job is written to standard output as it ends.
-
-    A journal is kept: the same command again goes on where this one ended, and pays for no job twice.
-    Ctrl-C sends no more jobs and waits for those in flight; a second one stops at once.
-
-    Args:
-        jobs: The file; - reads standard input.
-    """
-    from .commands.run import run as run_command
-
-    return run_command(jobs, options, Terminal.here())
-
-
-@app.command
-def check(  # noqa: D417
-    jobs: JobsSource, /, *, remote: Flag = False, allow_private_results: PrivateResults = False
-) -> int:
-    """Check the jobs of a JSONL file and the files they name, before any is paid for. In a pipe: JSON.
-
-    Needs no key, and sends nothing. Exit code 1 if a line is bad. Paths of local files start from the folder of the
-    jobs file.
-
-    Args:
-        jobs: The file; - reads standard input. It may name local files in place of URLs, as file:clips/a.mp4.
-        remote: Read the first mebibyte behind each URL too.
-    """
-    from .commands.check import check as run_command
-
-    return run_command(jobs, Terminal.here(), reads_links=remote, allows_private=allow_private_results)
-
-
-@app.command
-def doubts(journal: Path, /) -> int:
-    """Show the jobs of a journal that may have been paid for, and what to look for. In a pipe: JSON.
-
-    Needs no key and no network. Exit code 3 if there are any.
-
-    Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
-    """
-    from .commands.doubts import doubts as run_command
-
-    return run_command(journal, Terminal.here())
-
-
-@app.command
-def settle(journal: Path, key: str, how: str, /) -> int:
-    """Resolve the doubt of one job, after a look in the dashboard. Needs no key and no network.
-
-    Args:
-        journal: The journal file; no run may be using it.
-        key: The custom_id of the job.
-        how: The id of its task, if there is one; resubmit, if there is none; or abandon.
-    """
-    from .commands.settle import settle as run_command
-
-    return run_command(journal, key, how, Terminal.here())
-
-
-@app.command
-def models(name: str | None = None, /) -> int:
-    """List the models, or the fields of one. In a pipe: JSON.
-
-    Args:
-        name: The service's name of a model, as wan2.6-reference-video.
-    """
-    from .commands.models import models as run_command
-
-    return run_command(name, Terminal.here())
-
-
-@app.command
-def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:  # noqa: D417
-    """Poll tasks once, free of charge. In a pipe: JSON.
-
-    Args:
-        task_id: The service's id of a task.
-        more: Further ids.
-    """
-    from .commands.status import status as run_command
-
-    return run_command((task_id, *more), Service(base_url=base_url), Terminal.here())
-
-
-@app.command
-def upload(  # noqa: D417
-    source: str,
-    /,
-    *more: str,
-    journal: Path | None = None,
-    json: Flag = False,
-    base_url: BaseUrl = None,
-    files_url: FilesUrl = None,
-) -> int:
-    """Upload files to the service for 72 hours, free of charge, and show their links. In a pipe: JSON.
-
-    Args:
-        source: A file of up to 100 MB, or an http(s) URL that the service is to fetch.
-        more: Further files or URLs.
-        journal: Journal file that keeps the links; neither upload nor run sends a file again that is in it.
-        json: Show JSON on a terminal too.
-    """
-    from .commands.upload import upload as run_command
-
-    service = Service(base_url=base_url, files_url=files_url)
-    return run_command((source, *more), service, Terminal.here(), journal=journal, as_json=json)
-
-
-@app.command
-def emulator(*, options: EmulatorOptions = _EMULATOR_DEFAULTS) -> int:
-    """Run a local EvoLink emulator for other programs until Ctrl-C."""
-    from .commands.emulator import emulator as run_command
-
-    return run_command(options, Terminal.here())
+def _place_of(error: OSError) -> str:
+    return "the output cannot be written" if error.filename is None else os.fsdecode(error.filename)

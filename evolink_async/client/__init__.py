@@ -8,7 +8,8 @@ from .compression import PLAIN, PlainPieces
 from .connections import open_session
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
-from .outage_brake import Move, OutageBrake
+from .outage_brake import Move, OutageBrake, Trouble
+from .price_catalogue import PriceCatalogue
 from .proxies import Proxies
 from .retry import Resend, delays
 from .session import AnySession, Session, choose, suspension_error
@@ -24,10 +25,12 @@ __all__ = (
     "Move",
     "OutageBrake",
     "PlainPieces",
+    "PriceCatalogue",
     "Proxies",
     "Resend",
     "Session",
     "Transport",
+    "Trouble",
     "base_url",
     "choose",
     "delays",

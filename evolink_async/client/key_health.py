@@ -33,8 +33,8 @@ class KeyHealth:
 
     def __init__(self, policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> None:
         self.suspended: StatusError | None = None
-        self.is_on_trial = False
-        self.opens_at = 0.0
+        self.is_on_trial: bool = False
+        self.opens_at: float = 0.0
         self._policy = policy
         self._jitter = jitter
         self._barred: dict[str, StatusError] = {}

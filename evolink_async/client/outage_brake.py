@@ -14,6 +14,8 @@ from __future__ import annotations
 import enum
 import math
 
+import attrs
+
 from ..errors import EvolinkError, OutageError
 from ..settings import RetryPolicy
 
@@ -39,6 +41,21 @@ class Move(enum.Enum):
     GIVE_UP = "nothing within patience"
 
 
+@attrs.frozen(kw_only=True)
+class Trouble:
+    """Why nothing is accepted for now, though it is tried again.
+
+    Attributes:
+        error: What the last request met.
+        tries: Requests without success since the last one with success; free probes count.
+        until: When jobs stop waiting. Of a brake in monotonic seconds, in `Stats` in Unix seconds.
+    """
+
+    error: EvolinkError
+    tries: int
+    until: float
+
+
 class OutageBrake:
     """Stops the paid requests of all jobs while they fail, and lets one at a time find out whether the service is back.
 
@@ -56,7 +73,7 @@ class OutageBrake:
     def __init__(
         self, policy: RetryPolicy, trials: int, *, has_answered: bool = False, what: str = "paid request"
     ) -> None:
-        self.is_open = True
+        self.is_open: bool = True
         self._policy = policy
         self._trials = trials
         self._what = what
@@ -72,6 +89,9 @@ class OutageBrake:
         self._doubts = 0
         self._unanswered_probes = 0
         self._busy = False
+        self._last_met: EvolinkError | None = None
+        self._since: float | None = None
+        self._failed_tries = 0
 
     def retune(self, trials: int) -> None:
         """Change how many acceptances in a row end an outage."""
@@ -108,6 +128,14 @@ class OutageBrake:
         ends = [self._closed_until] if self._began is None else [self._closed_until, self._began + self.patience]
         return min((end for end in ends if end > now), default=math.inf)
 
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing is accepted for now; None if nothing was tried since the last acceptance or judgement."""
+        if self._since is None or self._last_met is None:
+            return None
+        began = self._since if self._began is None else self._began
+        return Trouble(error=self._last_met, tries=max(self._failed_tries, 1), until=began + self.patience)
+
     def error(self, now: float) -> OutageError:
         """Return the error for a job that is not sent because the outage is past patience."""
         waited = 0.0 if self._began is None else now - self._began
@@ -138,6 +166,7 @@ class OutageBrake:
             self._has_answered = self._is_half_open = True
             return
         self._unanswered_probes += 1
+        self._failed_tries += 1
         self._is_half_open = self._unanswered_probes >= PROBES and not self._is_past_patience(now)
         self._close(now)
 
@@ -145,6 +174,7 @@ class OutageBrake:
         """The service accepted a request that was sent at `sent_at`: so it was well when that one arrived."""
         self._in_trouble = {key: at for key, at in self._in_trouble.items() if at > sent_at}
         self._has_answered = True
+        self.judged()
         if self.is_open:
             return
         self._accepted_in_a_row += 1
@@ -156,6 +186,22 @@ class OutageBrake:
     def answered(self) -> None:
         """The service itself answered, whatever it said."""
         self._has_answered = True
+
+    def judged(self) -> None:
+        """The service accepted a request, or refused it for good: so far nothing keeps it from answering."""
+        self._since, self._failed_tries = None, 0
+
+    def delayed(self, error: EvolinkError, now: float, *, has_ended: bool = True) -> None:
+        """A request met what may pass, as a refusal for load; this alone is no sign of an outage.
+
+        Args:
+            error: What it met.
+            now: Monotonic seconds.
+            has_ended: Whether it has ended. One that is not answered for long is counted when it ends.
+        """
+        self._last_met = error
+        self._since = now if self._since is None else self._since
+        self._failed_tries += has_ended
 
     def troubled(
         self,
@@ -181,6 +227,7 @@ class OutageBrake:
         """
         self._last_trouble, self._troubled_at = error, now
         self._in_trouble[key] = sent_at
+        self.delayed(error, now)
         if not is_trial and (not self.is_open or len(self._in_trouble) < JOBS_IN_TROUBLE):
             return
         self._doubts += is_trial and is_new_doubt

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import NoReturn
 
 from ..errors import (
@@ -27,12 +28,15 @@ from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..wire import (
     Credits,
+    PriceRules,
     Request,
     decode_credits,
     decode_error,
+    decode_price_rules,
     encode_batch,
     encode_credits,
     encode_poll,
+    encode_price_rules,
     is_foreign,
     lacks_credits,
     on_batch,
@@ -78,9 +82,9 @@ class Session:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fingerprint = fingerprint
-        self.health = KeyHealth(policy)
+        self.health: KeyHealth = KeyHealth(policy)
         # Whether the address is right is for the brake of all keys to say.
-        self.brake = OutageBrake(policy, 1, has_answered=True)
+        self.brake: OutageBrake = OutageBrake(policy, 1, has_answered=True)
         self.busy = 0
         self.submitting = 0
         self._transport = transport
@@ -174,13 +178,32 @@ class Session:
             raise decode_error(response, now=self._clock())
         return decode_credits(response)
 
+    async def price_rules(self, known: PriceRules | None = None) -> PriceRules:
+        """Return the price catalogue of the service, which no page documents. Free of charge.
+
+        Args:
+            known: An older answer, which is returned if it still holds.
+
+        Raises:
+            StatusError: The service refused, or has no catalogue.
+            TransportError: No complete answer arrived.
+            ReplyError: The answer is not a catalogue.
+        """
+        response = await self._transport.send(encode_price_rules(known.etag if known is not None else None))
+        if known is not None and response.status == HTTPStatus.NOT_MODIFIED:
+            return known
+        if not 200 <= response.status < 300:
+            raise decode_error(response, now=self._clock())
+        return decode_price_rules(response)
+
     async def is_answering(self) -> bool:
         """Whether the service itself, and nothing on the way to it, answers a request that is free."""
         try:
             response = await self._transport.send(encode_credits())
-            decode_credits(response)
         except TransportError:
             return False
+        try:
+            decode_credits(response)
         except ReplyError:
             return response.status < 500 and not is_foreign(response)
         return 200 <= response.status < 300

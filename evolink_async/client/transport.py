@@ -8,8 +8,10 @@ the key.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Mapping
+from errno import ECONNREFUSED
 from typing import Any, Protocol
 
 import aiohttp
@@ -178,7 +180,7 @@ class AiohttpTransport:
             # Certificates, and requests that aiohttp refuses to build: the same request fails in the same way again.
             return UnsendableError(f"no request to {self._prefix} can be made: {reason}", kind=request.kind)
         if isinstance(error, _NOT_DELIVERED) or not is_sent:
-            return NotDeliveredError(f"no connection to {self._prefix}: {reason}", kind=request.kind)
+            return NotDeliveredError(f"no connection to {self._prefix} ({reason})", kind=request.kind)
         return TransportError(f"no complete answer from {self._prefix}: {reason}", kind=request.kind)
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
@@ -222,10 +224,22 @@ def _withdrawn() -> JournalClaimError:
 def describe_failure(error: BaseException) -> str:
     """Return the reason of a failed request, without aiohttp's text where it could show the request headers."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error) or type(error.os_error).__name__
+        return _reason(error.os_error)
     if isinstance(error, TimeoutError):
         return "timed out"
     # aiohttp's own ValueErrors quote at most the address.
     if isinstance(error, aiohttp.ClientPayloadError | OSError | ValueError):
         return str(error) or type(error).__name__
     return type(error).__name__
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's word for why there is no connection: asyncio's own names the address once more."""
+    if error.errno == ECONNREFUSED:
+        return "refused"
+    # Errors of TLS have numbers of their own, and a text that says more.
+    if isinstance(error, ssl.SSLError):
+        return str(error)
+    # Negative numbers are those of name look-ups, which `os.strerror` does not know.
+    words = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
+    return f"{words[:1].lower()}{words[1:]}" if words else str(error) or type(error).__name__

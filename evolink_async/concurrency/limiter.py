@@ -17,7 +17,7 @@ class Limiter:
 
     Attributes:
         total: Permits that may be in use at once.
-        used: Permits in use. It exceeds `total` for a while after `total` was lowered.
+        used: Permits in use. It exceeds `total` for a while after `total` was lowered, or after `borrow`.
         peak: Largest value of `used` so far.
     """
 
@@ -42,7 +42,7 @@ class Limiter:
         """
         # A free permit is taken without an iteration of the event loop and without a new object: polls are many.
         if self.used < self.total and not self._waiters:
-            self.take()
+            self._take()
             return
         waiter = asyncio.get_running_loop().create_future()
         # The ordinal keeps the order of arrival, and keeps the heap from comparing futures.
@@ -55,13 +55,16 @@ class Limiter:
                 self.release()
             raise
 
+    def borrow(self) -> None:
+        """Take a permit although none may be free; others wait for it as long."""
+        self._take()
+
     def release(self) -> None:
         """Give a permit back."""
         self.used -= 1
         self._wake_waiters()
 
-    def take(self) -> None:
-        """Take a permit at once, also when none is free."""
+    def _take(self) -> None:
         self.used += 1
         self.peak = max(self.peak, self.used)
 
@@ -70,7 +73,7 @@ class Limiter:
             _, _, waiter = heappop(self._waiters)
             # Cancelled waiters stay in the heap until they are popped: removing them earlier would be a search.
             if not waiter.done():
-                self.take()
+                self._take()
                 waiter.set_result(None)
 
     async def __aenter__(self) -> None:

@@ -20,7 +20,7 @@ class Signal:
 
     # Not an asyncio.Event: between its `clear` and its `wait`, one of two waiters can lose what the other one cleared.
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
     def fire(self) -> None:

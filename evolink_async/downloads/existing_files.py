@@ -62,7 +62,8 @@ def _is_unchanged(file: SavedFile) -> bool:
     """Whether a file has the size and time that it was saved with."""
     try:
         status = file.path.stat()
-    except OSError:
+    # ValueError: this process cannot write the path in its own encoding, and an earlier one could.
+    except (OSError, ValueError):
         return False
     # Rows of older journals hold the path alone; such a file counts while it exists.
     is_same = file.size_bytes is None or (file.size_bytes, file.mtime_ns) == (status.st_size, status.st_mtime_ns)
@@ -73,7 +74,7 @@ def _unchanged(file: SavedFile) -> SavedFile | None:
     if _is_unchanged(file):
         return file
     # Copying, or restoring a backup, changes the time but not the bytes; hashing is cheaper than a download.
-    with suppress(OSError), FileIO(file.path) as opened:
+    with suppress(OSError, ValueError), FileIO(file.path) as opened:
         if os.fstat(opened.fileno()).st_size == file.size_bytes and _digest(opened) == file.sha256:
             return attrs.evolve(file, mtime_ns=os.fstat(opened.fileno()).st_mtime_ns)
     return None
@@ -82,11 +83,14 @@ def _unchanged(file: SavedFile) -> SavedFile | None:
 def _find(folder: Folder, name: Name, since: float) -> SavedFile | None:
     # Any file of the name is complete, since a name is given only to complete files.
     for suffix in (*SUFFIXES.values(), UNKNOWN_SUFFIX) if name.suffix is None else (name.suffix,):
-        with suppress(OSError), folder.open(name.stem + suffix) as file:
-            status = os.fstat(file.fileno())
-            if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
-                path = folder.path / (name.stem + suffix)
-                return SavedFile(path, status.st_size, _digest(file), status.st_mtime_ns)
+        # Not the spare name: nothing but the task tells which result it is.
+        for stem, own_suffix in [*name.spellings(suffix)][:-1]:
+            with suppress(OSError, ValueError), folder.open(stem + own_suffix) as file:
+                status = os.fstat(file.fileno())
+                if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
+                    return SavedFile(
+                        folder.path / (stem + own_suffix), status.st_size, _digest(file), status.st_mtime_ns
+                    )
     return None
 
 

@@ -13,6 +13,7 @@ import sys
 import uuid
 import weakref
 from contextlib import suppress
+from errno import EILSEQ, EINVAL, ENAMETOOLONG
 from io import FileIO
 from itertools import count
 from pathlib import Path
@@ -33,6 +34,13 @@ OWN_FILES = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.(part|mark)")
 """Names of part files and version files."""
 STALE_SECONDS = 86400.0
 """Age after which an unchanged part file is useless: result links work for 24 hours."""
+
+# What file systems say of a name that they cannot hold: too long, or with a character that their encoding lacks.
+_UNUSABLE = (EILSEQ, EINVAL, ENAMETOOLONG)
+
+
+class _UnusableNameError(OSError):
+    """The file system cannot hold a file of this name; Python raises a UnicodeEncodeError, which is no `OSError`."""
 
 
 class Folder:
@@ -90,6 +98,8 @@ class Folder:
     def publish(self, part: str, name: Name, suffix: str) -> Path:
         """Give a complete file its name, or the next free one.
 
+        A name that the file system cannot hold is replaced by the next of `Name.spellings`: the file is paid for.
+
         Args:
             part: The name that the file has now.
             name: The name to give.
@@ -98,16 +108,27 @@ class Folder:
         Returns:
             The path under which the file was saved.
         """
-        suffix = suffix if name.suffix is None else name.suffix
-        first = self._next.get((name.stem, suffix), 1)
+        spellings = [*name.spellings(suffix)]
+        for stem, own_suffix in spellings[:-1]:
+            with suppress(_UnusableNameError):
+                return self._publish_as(part, stem, own_suffix)
+        return self._publish_as(part, *spellings[-1])
+
+    def _publish_as(self, part: str, stem: str, suffix: str) -> Path:
+        """Give a file this name, or the next free one."""
+        first = self._next.get((stem, suffix), 1)
         for ordinal in count(first):
-            chosen = numbered(name.stem, suffix, ordinal)
+            chosen = numbered(stem, suffix, ordinal)
             try:
                 self._move(part, chosen)
             except FileExistsError:
                 continue
+            except (OSError, ValueError) as error:
+                if isinstance(error, ValueError) or error.errno in _UNUSABLE:
+                    raise _UnusableNameError(EILSEQ, f"the file system takes no file named {chosen!a}") from None
+                raise
             if ordinal > 1:
-                self._next[name.stem, suffix] = ordinal + 1
+                self._next[stem, suffix] = ordinal + 1
             return self.path / chosen
         raise AssertionError("unreachable")
 

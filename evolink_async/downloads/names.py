@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -38,10 +39,26 @@ class Name:
     Attributes:
         stem: The name without its suffix.
         suffix: The suffix with its dot; None while the content type is not known.
+        spare: A stem of ASCII, for a folder that takes neither this name nor its escaped form.
     """
 
     stem: str
     suffix: str | None = None
+    # What tells two results of a job apart is their name alone: see `find_unrecorded`.
+    spare: str = attrs.field(default="", eq=False)
+
+    def spellings(self, suffix: str) -> Iterator[tuple[str, str]]:
+        """Yield stems and suffixes to try in turn: the name itself, then in ASCII, then the spare stem.
+
+        Args:
+            suffix: Used if the name has no suffix of its own.
+        """
+        own = suffix if self.suffix is None else self.suffix
+        yield self.stem, own
+        if not (self.stem + own).isascii():
+            yield escaped(self.stem), escaped(own)
+        # The suffix that the user chose may be what cannot be written.
+        yield self.spare or "result", suffix
 
 
 def numbered(stem: str, suffix: str, ordinal: int) -> str:
@@ -68,6 +85,12 @@ def safe_text(text: str) -> str:
     """Replace every run of characters that some system forbids in names by one `_`, and trim the ends."""
     # NFC, because macOS compares names after normalization: two spellings of "é" would be two files elsewhere.
     return re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._ ")
+
+
+def escaped(text: str) -> str:
+    """Write a stem or a suffix in ASCII: `猫` becomes `_u732b`. File systems without Unicode take no other one."""
+    plain = unicodedata.normalize("NFC", text).encode("ascii", "backslashreplace").decode().replace("\\", "_")
+    return cut(plain, STEM_BYTES)
 
 
 def cut(text: str, size_bytes: int) -> str:

@@ -14,7 +14,7 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..jobs import Completed
-from .names import STEM_BYTES, Name, cut, file_stem, safe_text
+from .names import STEM_BYTES, Name, cut, escaped, file_stem, safe_text
 
 FIELDS = ("key", "index", "ext", "task_id", "model")
 """What may stand in braces in a template."""
@@ -118,4 +118,6 @@ class Exactly:
 def names_of(completed: Completed, template: Template | Exactly | None) -> tuple[Name, ...]:
     """Return the names for a job's files, one for each link; `None` means the default template."""
     template = template or (ONE if len(completed.urls) == 1 else MANY)
-    return tuple(template.name(completed, index) for index, _ in enumerate(completed.urls, 1))
+    spare = escaped(file_stem(completed.task_id))
+    names = [template.name(completed, index) for index, _ in enumerate(completed.urls, 1)]
+    return tuple(attrs.evolve(name, spare=spare) for name in names)

@@ -6,20 +6,23 @@ Example::
 
     async with Emulator(speed=20) as emulator:
         emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
-        pool = SessionPool("sk-emulator", base_url=emulator.base_url)
+        pool = SessionPool(**emulator.client())
 """
 
 from . import faults
+from .client_arguments import ClientArguments
 from .clock import Clock, HandClock, ScaledClock
 from .hosts.interceptor import Received
 from .server import Emulator
 from .service.ledger import PaidTask, VendorLedger
 from .service.task import TaskRecord
-from .settings import EmulatorSettings
+from .settings import EmulatorArguments, EmulatorSettings
 
 __all__ = (
+    "ClientArguments",
     "Clock",
     "Emulator",
+    "EmulatorArguments",
     "EmulatorSettings",
     "HandClock",
     "PaidTask",

@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from anyio.from_thread import start_blocking_portal
+import anyio.to_thread
 from attrs import Factory, field, frozen
 
+from ..version import how_to_install
+from .client_arguments import ClientArguments, client_arguments
 from .faults.script import FaultScript
+from .hosts.dashboard import PATH as DASHBOARD_PATH
 from .hosts.interceptor import Received
+from .hosts.server_thread import ServerThread
 from .hosts.servers import Servers
 from .service.ledger import VendorLedger
 from .service.task import TaskRecord
@@ -38,9 +42,14 @@ def _new_servers(emulator: Emulator) -> Servers:
 class Emulator(EmulatorSettings):
     """A local EvoLink: strict, reproducible, and able to inject faults.
 
-    The keyword arguments are those of `EmulatorSettings`. An async context manager; `in_thread()` does the same
-    for synchronous code. An emulator runs once. Its figures (`ledger`, `received`, `tasks`, `peak`) may be read
-    from any thread, also after it has closed.
+    The keyword arguments are those of `EmulatorSettings`. Three ways to run one:
+
+    - `async with Emulator() as emulator`, in the event loop of the caller;
+    - `with Emulator().in_thread() as emulator`, in a thread of its own, for synchronous code;
+    - `start()` and `stop()`, in a thread of its own too, for notebooks, where no block spans two cells.
+
+    An emulator runs once. Its figures (`ledger`, `received`, `tasks`, `peak`) may be read from any thread, also after
+    it has stopped.
 
     Attributes:
         faults: The fault script; see the module `faults`.
@@ -50,9 +59,10 @@ class Emulator(EmulatorSettings):
     faults: FaultScript = field(factory=FaultScript, init=False, repr=False)
     ledger: VendorLedger = field(default=Factory(_new_ledger, takes_self=True), init=False)
     _servers: Servers = field(default=Factory(_new_servers, takes_self=True), init=False)
+    _thread: ServerThread = field(factory=ServerThread, init=False, repr=False)
 
     async def __aenter__(self) -> Self:
-        """Start both servers.
+        """Start both servers in the running event loop.
 
         Raises:
             ImportError: The extra `emulator` is not installed.
@@ -70,26 +80,73 @@ class Emulator(EmulatorSettings):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close both servers; requests that a fault holds back end, and renderings stop."""
-        await self._servers.aclose()
+        """Close both servers; requests that a fault holds back end, and renderings stop. A second call does nothing."""
+        if self._thread.was_started:
+            # The servers belong to the event loop of that thread.
+            await anyio.to_thread.run_sync(self._thread.stop)
+        else:
+            await self._servers.aclose()
+
+    def start(self) -> Self:
+        """Start both servers in a daemon thread with an event loop of its own, and return the emulator.
+
+        It waits until the servers listen, which takes about 0.1 s. It may be called where an event loop runs, as in a
+        notebook. The emulator runs until `stop` is called or the process ends.
+
+        Raises:
+            ImportError: The extra `emulator` is not installed.
+            OSError: A port is taken; `start` may be called again.
+            RuntimeError: It was started before.
+        """
+        # Checked before the thread starts, so that the caller gets the error itself.
+        _require_extra()
+        self._thread.start(self._servers)
+        return self
+
+    def stop(self) -> None:
+        """Stop what `start` has started, and wait until its thread has ended. A second call does nothing.
+
+        Raises:
+            RuntimeError: It runs in an `async with` block, which closes it.
+        """
+        if self._servers.is_running and not self._thread.was_started:
+            raise RuntimeError("this emulator runs in an `async with` block, which closes it; so does `await aclose()`")
+        self._thread.stop()
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
-        """Run in an event loop of its own, in a daemon thread, for synchronous code and for other event loops.
+        """Call `start`, and `stop` at the end of the block.
 
         Raises:
             ImportError: The extra `emulator` is not installed.
             OSError: A port is taken.
             RuntimeError: It was started before.
         """
-        # Checked before the thread starts, so that the caller gets the error itself.
-        _require_extra()
-        with start_blocking_portal("asyncio", name="evolink-emulator") as portal:
-            portal.call(self.__aenter__)
-            try:
-                yield self
-            finally:
-                portal.call(self.aclose)
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def client(self) -> ClientArguments:
+        """Return keyword arguments for `SessionPool`: keys, addresses, and settings that suit this emulator.
+
+        `SessionPool(**emulator.client())` polls at the speed of the emulator and downloads from this machine.
+        `retry`, `limits`, `journal`, `budget` and `observer` may be given beside it.
+
+        Raises:
+            RuntimeError: It is not running, so it has no address.
+        """
+        if not self._servers.is_running:
+            # Without an address a pool would use the real service.
+            raise RuntimeError("the emulator is not running: call start(), or use it in an `async with` block")
+        return client_arguments(
+            api_keys=tuple(self.api_keys),
+            base_url=self.base_url,
+            files_url=self.files_url,
+            clock=self.clock,
+            median_seconds=self.median_seconds,
+        )
 
     @property
     def base_url(self) -> str:
@@ -105,6 +162,11 @@ class Emulator(EmulatorSettings):
     def results_url(self) -> str:
         """Base URL of the result host; empty before the start."""
         return self._servers.results_url
+
+    @property
+    def dashboard_url(self) -> str:
+        """Address of a page of text with its tasks, newest first; it needs no key. Empty before the start."""
+        return self.base_url and self.base_url + DASHBOARD_PATH
 
     @property
     def received(self) -> list[Received]:
@@ -142,4 +204,4 @@ def _require_extra() -> None:
     # find_spec, because an import would load PyAV and Pillow before they are needed.
     missing = [name for name in _EXTRA_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(f"the emulator needs {', '.join(missing)}; run: pip install 'evolink-async[emulator]'")
+        raise ImportError(f"the emulator needs {', '.join(missing)}; {how_to_install('emulator')}")

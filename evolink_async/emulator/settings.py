@@ -1,12 +1,13 @@
-"""The settings of an emulator: `EmulatorSettings`, the one place that lists, checks and documents them.
+"""The settings of an emulator: `EmulatorSettings` lists, checks and documents them; `EmulatorArguments` types them.
 
-`server.Emulator` inherits its keyword arguments from it; `service` and `hosts` read them from it.
+`server.Emulator` inherits its keyword arguments from the first; `service` and `hosts` read them from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import TypedDict
 
 from attrs import Factory, field, frozen, validators
 
@@ -36,6 +37,7 @@ class EmulatorSettings:
         latency: Minimum real seconds that each request takes. At 0, replies are so fast that requests rarely
             overlap, and `peak` says little about the concurrency of a client.
         batch: Serve `/v1/tasks/batch`, which no public page documents. When False, it replies 404.
+        prices: Serve `/v1/catalog/pricing-rules`, which no public page documents. When False, it replies 404.
         idempotency: Honour `Idempotency-Key`, which no public page documents. When False, each POST is a new
             paid task.
         allow_private_callbacks: Accept callback URLs that are http, loopback or private, and do not verify the
@@ -57,6 +59,7 @@ class EmulatorSettings:
     failure_share: float = field(default=0.0, validator=[validators.ge(0), validators.le(1)])
     latency: float = field(default=0.0, validator=validators.ge(0))
     batch: bool = True
+    prices: bool = True
     idempotency: bool = True
     allow_private_callbacks: bool = False
     host: str = "127.0.0.1"
@@ -64,3 +67,27 @@ class EmulatorSettings:
     strict_fields: bool = True
     denied_models: Mapping[str, Collection[str]] = field(default=MappingProxyType({}), repr=False)
     clock: Clock = field(default=Factory(_scaled_clock, takes_self=True), repr=False)
+
+
+# A second list, held equal to the first by a test: no type checker derives one from the other.
+class EmulatorArguments(TypedDict, total=False):
+    """The keyword arguments of `Emulator`, for functions that hand them on: `**settings: Unpack[EmulatorArguments]`."""
+
+    port: int
+    results_port: int
+    speed: float
+    seed: int
+    credits: float
+    api_keys: Collection[str]
+    median_seconds: float
+    failure_share: float
+    latency: float
+    batch: bool
+    prices: bool
+    idempotency: bool
+    allow_private_callbacks: bool
+    host: str
+    callbacks_to: str | None
+    strict_fields: bool
+    denied_models: Mapping[str, Collection[str]]
+    clock: Clock

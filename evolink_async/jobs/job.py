@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,11 +20,16 @@ from ..params import AnyParams, Params, RawParams, dump_params
 CALLBACK_URL = "callback_url"
 """The field of a request body that is no part of a job."""
 
+# They would break a line of a log or a table, or cannot be stored: Unicode's categories Cc, Zl, Zp and Cs.
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 
 def key_fault(key: object) -> str | None:
     """Return what is wrong with a job's key, as "must be ..."; None for a valid key."""
-    is_valid = isinstance(key, str) and 1 <= len(key) <= 255 and key.isprintable()
-    return None if is_valid else "must be 1 to 255 printable characters"
+    # Not `isprintable`: it refuses every space but the ASCII one and the joiners inside emoji, and what is printable
+    # depends on the version of Python.
+    is_valid = isinstance(key, str) and 1 <= len(key) <= 255 and not _BREAKING.search(key)
+    return None if is_valid else "must be 1 to 255 characters, with no control character, line separator or surrogate"
 
 
 def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
@@ -42,8 +48,8 @@ class Job:
     """Parameters under a key that the caller chooses.
 
     Attributes:
-        key: Identifies the job in outcomes, events and the journal; 1 to 255 printable characters, unique within a
-            run.
+        key: Identifies the job in outcomes, events and the journal; 1 to 255 characters, unique within a run. Control
+            characters, line separators and surrogates are refused.
         params: The parameters of the generation.
 
     Raises:

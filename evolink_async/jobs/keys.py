@@ -31,10 +31,12 @@ class KeySet:
         self._slots = array("Q", bytes(8 * 64))
         self._count = 0
 
+    def __contains__(self, word: str) -> bool:
+        return self._slots[self._place(_mark(word))] != 0
+
     def add(self, word: str) -> bool:
         """Add a word; return whether it is new."""
-        # A hash of 0 would read as a free slot.
-        mark = hash(word) & 0xFFFFFFFFFFFFFFFF or 1
+        mark = _mark(word)
         place = self._place(mark)
         if self._slots[place] == mark:
             return False
@@ -57,6 +59,11 @@ class KeySet:
         for mark in old:
             if mark:
                 self._slots[self._place(mark)] = mark
+
+
+def _mark(word: str) -> int:
+    # A hash of 0 would read as a free slot.
+    return hash(word) & 0xFFFFFFFFFFFFFFFF or 1
 
 
 class KeyAssigner:

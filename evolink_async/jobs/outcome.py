@@ -23,10 +23,12 @@ class Planned:
     Attributes:
         key: The job's key.
         is_submitting: Whether it is being submitted now: it waits for its turn, or a request for it is under way.
+        earlier_tasks: Ids of tasks of this job that failed, after which it is to be bought anew.
     """
 
     key: str
     is_submitting: bool = False
+    earlier_tasks: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +41,7 @@ class Accepted:
         snapshot: The answer to the submit.
         accepted_at: Unix seconds of that answer.
         session: Fingerprint of the API key that the job was sent with; empty if it is not known.
+        earlier_tasks: Ids of tasks of this job that failed, after which it was bought anew; see `RetryPolicy.rebuy`.
     """
 
     key: str
@@ -46,6 +49,7 @@ class Accepted:
     snapshot: Snapshot
     accepted_at: float
     session: str = ""
+    earlier_tasks: tuple[str, ...] = ()
 
     @property
     def credits_reserved(self) -> float | None:
@@ -62,7 +66,8 @@ class Timing:
             submit.
         finished_at: Unix seconds when a poll found the final state.
         looks: Polls of this task.
-        lag: Seconds between the last two polls: the result was found at most this late.
+        lag: Seconds between the last two polls: the result was found at most this late. With a callback that came
+            between them, the seconds since the callback.
     """
 
     accepted_at: float | None
@@ -105,6 +110,7 @@ class Completed:
         saved: The saved files, one for each link; fewer if saving failed, none if nothing was to be saved.
         resumed: Whether an earlier run completed the job, and the outcome comes from the journal.
         download_error: The error, if saving failed; the links work until `expires_at`.
+        earlier_tasks: Ids of tasks of this job that failed before, at no cost; see `RetryPolicy.rebuy`.
     """
 
     key: str
@@ -116,6 +122,7 @@ class Completed:
     saved: tuple[SavedFile, ...] = ()
     resumed: bool = False
     download_error: DownloadError | None = None
+    earlier_tasks: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -153,12 +160,14 @@ class Failed:
             again without paying for it twice. Another try of a failed task is a new purchase.
         task_id: The vendor's id, if the job was accepted.
         resumed: Whether the task failed in an earlier run, and the outcome comes from the journal.
+        earlier_tasks: Ids of tasks of this job that failed before; see `RetryPolicy.rebuy`.
     """
 
     key: str
     error: EvolinkError
     task_id: str | None = None
     resumed: bool = False
+    earlier_tasks: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -168,16 +177,25 @@ class Unknown:
     Attributes:
         key: The job's key.
         error: What is known about the submit; `error.advice` says how to settle it.
+        earlier_tasks: Ids of tasks of this job that failed before it was bought anew, if the journal was asked.
     """
 
     key: str
     error: SubmissionUnknownError
+    earlier_tasks: tuple[str, ...] = ()
 
     def found(self, task_id: str) -> Accepted:
         """Return the accepted job, once its task is known."""
         snapshot = Snapshot(task_id=task_id, state=TaskState.PENDING)
         # No answer came, so the time of the request stands for that of the answer.
-        return Accepted(key=self.key, task_id=task_id, snapshot=snapshot, accepted_at=self.error.sent_at or 0.0)
+        accepted_at = self.error.sent_at or 0.0
+        return Accepted(
+            key=self.key,
+            task_id=task_id,
+            snapshot=snapshot,
+            accepted_at=accepted_at,
+            earlier_tasks=self.earlier_tasks,
+        )
 
 
 Outcome: TypeAlias = Completed | Failed | Unknown

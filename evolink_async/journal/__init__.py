@@ -4,16 +4,18 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .entries import Found, Intent, Known, Untold, end_of
+from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "Bought",
     "Found",
     "Intent",
     "Journal",
     "Known",
     "MemoryJournal",
+    "Sent",
     "Untold",
     "end_of",
 )

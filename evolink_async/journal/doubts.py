@@ -14,13 +14,13 @@ from pathlib import Path
 import attrs
 
 from ..errors import ConfigurationError, JournalError, SubmissionUnknownError
-from .file import check_is_whole, has_log
+from .file import check_is_whole, has_log, process_of
 from .rows import Row, unknown_of
 from .schema import MISSING_SINCE
 from .sqlite import SqliteJournal
 from .statements import OPEN
 
-__all__ = ("Doubt", "read_doubts", "settle_doubt")
+__all__ = ("Doubt", "check_exists", "connect", "holder_of", "is_in_use", "read_doubts", "settle_doubt")
 
 # Seconds. A run that commits holds its lock for milliseconds; a file that stays locked is reported.
 _LOCK_TIMEOUT = 5
@@ -60,15 +60,12 @@ def read_doubts(path: Path) -> list[Doubt]:
         ConfigurationError: The file does not exist, or is empty.
         JournalError: The file is not a journal, or cannot be read.
     """
-    if not path.is_file():
-        raise ConfigurationError(f"there is no journal {str(path)!r}")
-    if not path.stat().st_size:
-        raise ConfigurationError(f"{str(path)!r} is empty, so it is no journal")
+    check_exists(path)
     # A process that died left its submits in the state 'submitting': without a process they are in doubt.
-    states = "('in_doubt')" if _is_in_use(path) else "('in_doubt', 'submitting')"
+    states = "('in_doubt')" if is_in_use(path) else "('in_doubt', 'submitting')"
     had_log = has_log(str(path.resolve()))
     try:
-        with closing(_connect(path)) as connection:
+        with closing(connect(path)) as connection:
             version = check_is_whole(connection, str(path), had_log=had_log)
             # A file that no run has opened since there is this column has no such jobs.
             missing = "OR missing_at IS NOT NULL AND state = 'accepted'" if version >= MISSING_SINCE else ""
@@ -98,13 +95,43 @@ async def settle_doubt(path: Path, key: str, how: str) -> None:
         await journal.aclose()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def check_exists(path: Path) -> None:
+    """Refuse a file that cannot be a journal.
+
+    Raises:
+        ConfigurationError: It does not exist, or is empty.
+    """
+    if not _is_file(path):
+        raise ConfigurationError(f"there is no journal {str(path)!r}")
+    if not path.stat().st_size:
+        raise ConfigurationError(f"{str(path)!r} is empty, so it is no journal")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads an existing file."""
     # Not mode=ro: the last connection to close removes SQLite's -wal and -shm files, and a read-only one cannot.
     # mode=rw creates no file, and only SELECT is sent.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_TIMEOUT)
 
 
-def _is_in_use(path: Path) -> bool:
+def holder_of(path: Path) -> str | None:
+    """Return who has a journal open, as "another process (process 123)"; None if nobody has.
+
+    Args:
+        path: An existing journal file.
+    """
+    return f"another process{process_of(str(path.resolve()))}" if is_in_use(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    # `Path.is_file` raises for a name that is too long, and for a folder that may not be searched.
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_in_use(path: Path) -> bool:
     """Whether a process has the journal open: it holds the lock file beside it until it exits."""
     lock = Path(f"{path.resolve()}-lock")
     if not lock.exists():

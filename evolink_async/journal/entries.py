@@ -63,6 +63,27 @@ class Known:
     body: bytes | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Bought:
+    """What a journal knows of a purchase.
+
+    Attributes:
+        key: The key of its job.
+        model: The vendor's name of the model.
+        sent_at: Unix seconds of its first send.
+        is_latest: Whether its job was not bought again since.
+        is_unanswered: Whether it is the latest, and nobody knows its task: it is being submitted, or in doubt.
+        task_id: The task of an accepted job; None if it has ended, or was bought again.
+    """
+
+    key: str
+    model: str
+    sent_at: float
+    is_latest: bool
+    is_unanswered: bool
+    task_id: str | None = None
+
+
 @attrs.frozen
 class Untold:
     """An outcome that no stream of all outcomes has handed out.
@@ -80,15 +101,22 @@ Found: TypeAlias = Known | JournalConflictError
 """What a look-up of a job gives: what is known of it, or that its key is recorded with other parameters."""
 
 
-def in_doubt(key: str, *, message: str = NO_ANSWER, **facts: Any) -> Unknown:  # noqa: ANN401
+def in_doubt(
+    key: str,
+    earlier_tasks: tuple[str, ...] = (),
+    *,
+    message: str = NO_ANSWER,
+    **facts: Any,  # noqa: ANN401
+) -> Unknown:
     """Make the outcome of a job whose submit may have been accepted.
 
     Args:
         key: The job's key.
+        earlier_tasks: Tasks of the job that failed before.
         message: What is known of the submit.
         facts: Fields of the SubmissionUnknownError that help to find the task.
     """
-    return Unknown(key, SubmissionUnknownError(message, key=key, **facts))
+    return Unknown(key, SubmissionUnknownError(message, key=key, **facts), earlier_tasks)
 
 
 def abandoned(job: Accepted | Unknown) -> Failed:

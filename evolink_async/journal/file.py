@@ -44,7 +44,7 @@ class JournalFile:
         self._connection = connection
         self._place = place
         self._identity = _identity(place)
-        self.epoch = _begin_epoch(connection)
+        self.epoch: int = _begin_epoch(connection)
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -193,14 +193,18 @@ def _lock(lock: sqlite3.Connection, path: str, place: str) -> None:
         if "locked" not in str(error):
             raise
         raise JournalError(
-            f"the journal {path!r} is in use by another process{_process_of(place)}",
+            f"the journal {path!r} is in use by another process{process_of(place)}",
             advice="Wait until it has ended, or stop it: then its journal is free at once. Two runs at the same time "
             "need two journals. Do not delete the -lock file: it does not keep anybody out after its process.",
         ) from None
 
 
-def _process_of(place: str) -> str:
-    """Tell which process has a file open, as far as it can be found out."""
+def process_of(place: str) -> str:
+    """Return " (process 123)" for the process that has a journal open, or "" if that cannot be found out.
+
+    Args:
+        place: The resolved path of the journal.
+    """
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{Path(place).as_uri()}?mode=ro", uri=True)) as connection:
         return _process(connection)
     return ""

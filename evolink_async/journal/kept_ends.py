@@ -9,7 +9,8 @@ import logging
 from collections.abc import Iterable
 from itertools import islice
 
-from ..jobs import Completed, Failed, Outcome
+from ..concurrency import Signal
+from ..jobs import Completed, Failed, Outcome, Unknown
 from .entries import Untold
 
 _log = logging.getLogger("evolink_async")
@@ -19,13 +20,17 @@ MOST = 10_000
 
 
 class KeptEnds:
-    """The latest outcomes, one for each key.
+    """The latest outcomes. A key may have several: without a file, a job whose outcome was taken may be bought again.
 
     Args:
         most: How many are kept.
+
+    Attributes:
+        added: Fired by each outcome.
     """
 
     def __init__(self, most: int = MOST) -> None:
+        self.added: Signal = Signal()
         self._most = most
         self._kept: dict[int, Outcome] = {}
         self._numbers: dict[str, int] = {}
@@ -34,26 +39,37 @@ class KeptEnds:
         self._dropped = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome in place of an earlier one of its job; drop the oldest one if there are too many."""
-        self.drop(outcome.key)
+        """Keep an outcome in place of an earlier doubt of its job; drop the oldest one if there are too many."""
+        self.drop_doubt(outcome.key)
         self._last += 1
         self._kept[self._last] = outcome
         self._numbers[outcome.key] = self._last
         if len(self._kept) > self._most:
             oldest = next(iter(self._kept))
             self._dropped += oldest not in self._told
-            self.drop(self._kept[oldest].key)
+            self._drop(oldest)
+        self.added.fire()
 
-    def drop(self, key: str) -> None:
-        """Forget the outcome of a job, if there is one."""
-        number = self._numbers.pop(key, None)
-        if number is not None:
-            del self._kept[number]
-            self._told.discard(number)
+    def drop_doubt(self, key: str) -> None:
+        """Forget that a job is in doubt: it goes on."""
+        number = self._numbers.get(key, 0)
+        if isinstance(self._kept.get(number), Unknown):
+            self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        key = self._kept.pop(number).key
+        self._told.discard(number)
+        if self._numbers[key] == number:
+            del self._numbers[key]
 
     def find(self, key: str) -> Outcome | None:
-        """Return the outcome of a job, if it is kept."""
+        """Return the latest outcome of a job, if it is kept."""
         return self._kept.get(self._numbers.get(key, 0))
+
+    def has_task(self, task_id: str) -> bool:
+        """Whether one of the outcomes is that of a task. All are looked through."""
+        kept = self._kept.values()
+        return any(isinstance(end, Completed | Failed) and end.task_id == task_id for end in kept)
 
     def replace(self, outcome: Completed) -> None:
         """Put newer facts in the place of an outcome that is kept; whether it was told does not change."""

@@ -20,6 +20,7 @@ from .postgres_connections import Connection, run
 from .postgres_owner import PostgresOwner, over
 from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
 from .postgres_statements import (
+    BUY_ANEW,
     DOUBT,
     MISSING,
     PLAN,
@@ -128,6 +129,10 @@ class PostgresJournal(PostgresOwner):
         except JournalClaimError:
             self._claimed.pop(outcome.key, None)
             await self._write(write)
+
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Set the job back to planned."""
+        await self._write(Write(BUY_ANEW, {"key": key, "task_id": task_id}))
 
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""

@@ -14,7 +14,7 @@ from ..budget import Ledger
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Standing, Unknown, digest
 from ..media import Upload
 from .conflicts import conflict, is_same_job
-from .entries import Found, Known, Untold
+from .entries import Bought, Found, Known, Untold
 from .postgres_connections import Connection, Connections, run
 from .rows import (
     COLUMNS,
@@ -22,6 +22,7 @@ from .rows import (
     UPLOAD_COLUMNS,
     Row,
     accepted_of,
+    bought_of,
     ended_of,
     ledger_of,
     sent_of,
@@ -51,6 +52,12 @@ OWNERS = f"SELECT {COLUMNS} FROM evolink_jobs WHERE task_id = ANY(%s) AND state 
 OUTCOMES = f"""
     SELECT {COLUMNS} FROM evolink_jobs
     WHERE task_id = ANY(%s) AND state IN ('completed', 'downloaded', 'failed', 'cancelled')
+"""
+PURCHASES = """
+    SELECT purchase.idempotency_key AS purchase, job.key, model, state, task_id, purchase.sent_at,
+        job.idempotency_key IS NOT DISTINCT FROM purchase.idempotency_key AS is_latest
+    FROM evolink_purchases AS purchase JOIN evolink_jobs AS job ON job.key = purchase.key
+    WHERE purchase.idempotency_key = ANY(%s)
 """
 UNTOLD = f"""
     SELECT end_number, {COLUMNS} FROM evolink_jobs
@@ -155,6 +162,11 @@ class PostgresReads:
     async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
         """Read the rows of the jobs that have ended."""
         return {row["task_id"]: ended_of(row) for row in await self._rows(OUTCOMES, list(task_ids))}
+
+    async def purchases(self, idempotency_keys: Sequence[str]) -> dict[str, Bought]:
+        """Look the purchases up, with their jobs."""
+        rows = await self._rows(PURCHASES, list(idempotency_keys))
+        return {row["purchase"]: bought_of(row) for row in rows}
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs of all pools that are accepted or in doubt. This thread waits for the server."""

@@ -71,7 +71,8 @@ MIGRATIONS: tuple[str, ...] = (
         end_number bigint,
         told_at double precision,
         missing_at double precision,
-        not_resubmitted_before double precision
+        not_resubmitted_before double precision,
+        earlier_task_ids text
     );
     CREATE INDEX evolink_jobs_by_task ON evolink_jobs (task_id) WHERE task_id IS NOT NULL;
     CREATE INDEX evolink_jobs_open ON evolink_jobs (state, key)

@@ -129,6 +129,16 @@ END = f"""
     )
     {REPORT_AND_NOTIFY}
 """
+BUY_ANEW = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs SET state = 'planned', epoch = NULL, idempotency_key = NULL, task_id = NULL,
+            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, {NOT_TOLD},
+            earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
+        FROM free
+        WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
+    )
+    {REPORT}
+"""
 MISSING = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET missing_at = %(now)s FROM free

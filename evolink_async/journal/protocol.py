@@ -5,7 +5,8 @@ The kinds of journal are in `memory`, `sqlite` and `postgres`. A journal never t
 The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
 `docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
 
-A job that is `submitting` in a journal without an owner is in doubt. No state leaves a final one.
+A job that is `submitting` in a journal without an owner is in doubt. Only a failed task is
+followed by another: its job may be bought anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..budget import Ledger
 from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
-from .entries import Found, Intent, Known, Untold
+from .entries import Bought, Found, Intent, Known, Untold
 
 __all__ = ("Journal",)
 
@@ -165,6 +166,13 @@ class Journal(Protocol):
         """
         ...
 
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Record that the task of a job has failed, and that the job may be sent again, as a new purchase.
+
+        The id of the task is kept; see `Accepted.earlier_tasks`. If the job has another task, nothing changes.
+        """
+        ...
+
     async def saved(self, completed: Completed) -> None:
         """Record that the files of a completed job are on the disk."""
         ...
@@ -226,6 +234,13 @@ class Journal(Protocol):
 
     async def outcome(self, task_ids: Sequence[str]) -> Mapping[str, Completed | Failed]:
         """Return how the jobs that tasks were made for have ended, by the ids of the tasks."""
+        ...
+
+    async def purchases(self, idempotency_keys: Sequence[str]) -> Mapping[str, Bought]:
+        """Return what is known of purchases, by their idempotency keys. A journal in memory knows the unanswered ones.
+
+        Any process may ask, also one that does not own the jobs.
+        """
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

@@ -6,11 +6,14 @@ What a row means is in `rows`; writes are in `writer`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import JournalError
 from .rows import COLUMNS, Row
+
+T = TypeVar("T")
 
 # A resumed run asks for its jobs in the order in which they were written: a million ended jobs are read with some
 # thousand queries.
@@ -89,17 +92,25 @@ class RowReader:
         Raises:
             JournalError: The file cannot be read.
         """
+        return self.read(lambda connection: rows_of(connection, query, values)) or []
+
+    def read(self, act: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Run queries of one's own; None if there is no file.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
         if not self._has_writer and not self._file.exists():
-            return []
+            return None
         try:
             self._connection = self._connection or self._connect()
-            rows = rows_of(self._connection, query, values)
+            found = act(self._connection)
         except sqlite3.Error as error:
             self._drop()
             raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
         if not self._has_writer:
             self._drop()
-        return rows
+        return found
 
     def _connect(self) -> sqlite3.Connection:
         # Nothing is written in either mode. "rw" without a writer, so that closing removes `-wal` and `-shm`.

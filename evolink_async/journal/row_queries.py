@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Standing, Unknown, digest
 from ..media import Upload
 from .conflicts import conflict, is_same_job
-from .entries import Found, Known, Untold
+from .entries import Bought, Found, Known, Untold
 from .reader import JOBS, RowReader, rows_of
-from .rows import STATES, Row, accepted_of, ended_of, sent_of, standing_of, unknown_of, untold_of, upload_of
-from .statements import BODY, DURATIONS, FIND, LIST, OUTCOMES, OWNERS, UNFINISHED, UNTOLD, UPLOADS
+from .rows import STATES, Row, accepted_of, bought_of, ended_of, sent_of, standing_of, unknown_of, untold_of, upload_of
+from .statements import BODY, DURATIONS, FIND, LIST, OUTCOMES, OWNERS, PURCHASES, UNFINISHED, UNTOLD, UPLOADS
 from .writer import Writer
 
 # Durations drift, so older tasks say little; the schedule remembers 150 of each class.
@@ -88,6 +88,10 @@ class RowQueries:
     async def outcome(self, task_ids: Sequence[str]) -> dict[str, Completed | Failed]:
         """Read the rows of the jobs that have ended."""
         return {row["task_id"]: ended_of(row) for row in await self._rows(OUTCOMES, task_ids)}
+
+    async def purchases(self, idempotency_keys: Sequence[str]) -> dict[str, Bought]:
+        """Look the purchases up, with their jobs."""
+        return {row["purchase"]: bought_of(row) for row in await self._rows(PURCHASES, idempotency_keys)}
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs that are accepted or in doubt, in the order in which they were sent."""

@@ -21,7 +21,7 @@ from ..media import Upload
 from ..purchases import State
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
-from .entries import Sent, Untold, abandoned, in_doubt
+from .entries import Bought, Sent, Untold, abandoned, in_doubt
 
 
 class Row(Protocol):
@@ -34,7 +34,8 @@ class Row(Protocol):
 # Without `body` and `path`: the caller has the parameters, and they are most of a row's bytes.
 COLUMNS = (
     "key, state, digest, session, model, task_id, urls, files, accepted_at, ended_at, expires_at, looks, lag,"
-    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at, missing_at"
+    " credits_reserved, credits_used, estimated_seconds, fault, doubt, idempotency_key, sent_at, missing_at,"
+    " earlier_task_ids"
 )
 """The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
@@ -80,6 +81,7 @@ def accepted_of(row: Row) -> Accepted:
         snapshot=snapshot,
         accepted_at=row["accepted_at"],
         session=row["session"] or "",
+        earlier_tasks=_texts(row["earlier_task_ids"]),
     )
 
 
@@ -87,7 +89,7 @@ def unknown_of(row: Row) -> Unknown:
     """Return the job of a row as in doubt, with all that helps to find its task."""
     # A row that was `submitting` when its process ended has no `doubt`, or only these two facts.
     doubt = {"idempotency_key": row["idempotency_key"], "sent_at": row["sent_at"]} | json.loads(row["doubt"] or "{}")
-    return in_doubt(row["key"], **doubt)
+    return in_doubt(row["key"], _texts(row["earlier_task_ids"]), **doubt)
 
 
 def doubt_of(error: SubmissionUnknownError) -> str:
@@ -99,7 +101,9 @@ def doubt_of(error: SubmissionUnknownError) -> str:
 def ended_of(row: Row) -> Completed | Failed:
     """Return the outcome of a row whose task has ended, as seen by an earlier run."""
     if row["state"] in (TaskState.FAILED, TaskState.CANCELLED):
-        return Failed(row["key"], task_error(snapshot_of(row, row["state"])), row["task_id"], resumed=True)
+        error = task_error(snapshot_of(row, row["state"]))
+        earlier = _texts(row["earlier_task_ids"])
+        return Failed(row["key"], error, row["task_id"], resumed=True, earlier_tasks=earlier)
     snapshot = snapshot_of(row, TaskState.COMPLETED)
     return Completed(
         key=row["key"],
@@ -112,6 +116,7 @@ def ended_of(row: Row) -> Completed | Failed:
         ),
         saved=files_of(row["files"]),
         resumed=True,
+        earlier_tasks=_texts(row["earlier_task_ids"]),
     )
 
 
@@ -128,7 +133,7 @@ def standing_of(row: Row) -> Standing:
     """Return where a job stands."""
     # A doubt that is sent again, under its old key, is one until the service accepts.
     if row["state"] == "planned" or (row["state"] == "submitting" and row["doubt"] is None):
-        return Planned(row["key"], is_submitting=row["state"] == "submitting")
+        return Planned(row["key"], row["state"] == "submitting", _texts(row["earlier_task_ids"]))
     return sent_of(row)
 
 
@@ -186,6 +191,19 @@ def column_of(files: tuple[SavedFile, ...]) -> str:
 def fault_of(fault: TaskFailure | None) -> str | None:
     """Return the column `fault` for the service's reason of a failure."""
     return None if fault is None else json.dumps(attrs.asdict(fault))
+
+
+def bought_of(row: Row) -> Bought:
+    """Return the purchase of a row of `purchases` with its job."""
+    is_latest = bool(row["is_latest"])
+    return Bought(
+        key=row["key"],
+        model=row["model"],
+        sent_at=row["sent_at"],
+        is_latest=is_latest,
+        is_unanswered=is_latest and row["state"] in ("submitting", "in_doubt"),
+        task_id=row["task_id"] if is_latest and row["state"] == "accepted" else None,
+    )
 
 
 def upload_of(row: Row) -> Upload:

@@ -86,6 +86,7 @@ MIGRATIONS = (
         FROM (SELECT key AS doubted, row_number() OVER (ORDER BY sent_at) AS number FROM jobs WHERE state = 'in_doubt')
         WHERE key = doubted;
     UPDATE opening SET ends = ends + (SELECT count(*) FROM jobs WHERE state = 'in_doubt');
+    ALTER TABLE jobs ADD COLUMN earlier_task_ids TEXT;
     """,
 )
 """Each entry takes a file to the next version. Entries that were released must not be changed."""

@@ -50,10 +50,22 @@ LATE = "SELECT late_task_ids FROM purchases WHERE idempotency_key = ?"
 KEEP_LATE = "UPDATE purchases SET late_task_ids = ? WHERE idempotency_key = ?"
 KEEP_UNKNOWN = "INSERT INTO purchases (idempotency_key, key, session, sent_at, late_task_ids) VALUES (?, '', '', ?, ?)"
 
+BUY_ANEW = f"""
+    UPDATE jobs SET state = 'planned', idempotency_key = NULL, task_id = NULL, accepted_at = NULL, fault = NULL,
+        ended_at = NULL, missing_at = NULL, {NOT_TOLD},
+        earlier_task_ids = json_insert(coalesce(earlier_task_ids, '[]'), '$[#]', task_id)
+    WHERE key = ? AND task_id = ? AND state IN ('accepted', 'failed', 'cancelled')
+"""  # noqa: S608
+
 
 def missing(key: str, task_id: str, now: float) -> Change[int]:
     """Make a change that notes that the service does not know the task of an accepted job."""
     return lambda connection: connection.execute(MISSING, (now, key, task_id)).rowcount
+
+
+def buy_anew(key: str, task_id: str) -> Change[int]:
+    """Make a change after which a job whose task has failed may be sent again."""
+    return lambda connection: connection.execute(BUY_ANEW, (key, task_id)).rowcount
 
 
 def settle(key: str, how: str, now: float) -> Change[str | None]:

@@ -31,7 +31,7 @@ from .rows import (
     columns_of,
     doubt_of,
 )
-from .settling import WORDS, accept, late_answer, missing, settle
+from .settling import WORDS, accept, buy_anew, late_answer, missing, settle
 from .statements import (
     PUT_PURCHASE,
     PUT_UPLOAD,
@@ -63,7 +63,7 @@ class SqliteJournal(RowQueries, OneOwner):
         # Once: the process may change its folder while the journal is open.
         super().__init__(str(Path(path).absolute()))
         self._claims: Claims | None = None
-        self.ends = Signal()
+        self.ends: Signal = Signal()
 
     async def open(self) -> None:
         """Lock the file, and set jobs to in doubt that a process was submitting when it ended."""
@@ -91,7 +91,9 @@ class SqliteJournal(RowQueries, OneOwner):
     async def ledger(self) -> Ledger:
         """Add up the rows."""
         # In the writer's thread: it reads all rows, which would block the event loop.
-        return await self._write(read_ledger)
+        if self._writer is not None:
+            return await self._writer.write(read_ledger)
+        return self._reader.read(read_ledger) or Ledger()
 
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to."""
@@ -141,6 +143,11 @@ class SqliteJournal(RowQueries, OneOwner):
         # Otherwise the task stays accepted, and the next run polls it again.
         if (ended := end_of(outcome)) is not None:
             await self._write(end(ended.key, ended.task_id, columns_of(ended)), self.ends)
+
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Set the job back to planned."""
+        self._reader.forget(key)
+        await self._write(buy_anew(key, task_id))
 
     async def saved(self, completed: Completed) -> None:
         """Write where the files are."""

@@ -26,6 +26,11 @@ OUTCOMES = (
     f"SELECT {COLUMNS} FROM jobs WHERE task_id IN {GIVEN}"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"
 )
+PURCHASES = (
+    "SELECT purchases.idempotency_key AS purchase, jobs.key, model, state, task_id, purchases.sent_at,"  # noqa: S608
+    " jobs.idempotency_key IS purchases.idempotency_key AS is_latest"
+    f" FROM purchases JOIN jobs ON jobs.key = purchases.key WHERE purchases.idempotency_key IN {GIVEN}"
+)
 BODY = "SELECT body FROM jobs WHERE key = ?"
 UNTOLD = (
     f"SELECT end_number, {COLUMNS} FROM jobs"  # noqa: S608

@@ -4,7 +4,7 @@ Uploading is in `uploads`.
 """
 
 from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, places
-from .probe import UnreadableError, measure, opened
+from .probe import UnreadableError, measure, missing_libraries, opened
 from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
 
@@ -24,6 +24,7 @@ __all__ = (
     "lengths",
     "measure",
     "media_faults",
+    "missing_libraries",
     "opened",
     "places",
 )

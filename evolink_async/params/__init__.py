@@ -8,7 +8,7 @@ from .body import nearest
 from .checking import ParamsWarning
 from .fields import ParamField, fields_of, optional_url, optional_urls, optional_voices, rule, url, urls
 from .json_faults import shown
-from .loading import load_params
+from .loading import NamedFile, files_of_body, load_params
 from .registry import registered_models, unregister
 from .rules import Between, Flag, Length, OneOf, Rule, Size
 from .url_rules import CallbackUrl, Url, Urls, VoiceBindings, voice_target
@@ -19,6 +19,7 @@ __all__ = (
     "CallbackUrl",
     "Flag",
     "Length",
+    "NamedFile",
     "OneOf",
     "P",
     "ParamField",
@@ -32,6 +33,7 @@ __all__ = (
     "VoiceBindings",
     "dump_params",
     "fields_of",
+    "files_of_body",
     "json_schema",
     "load_params",
     "local_media",

@@ -6,6 +6,7 @@ The rules for the values are applied in `checking`.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -18,6 +19,9 @@ from ..json_text import Json
 from ..media import FILE_SIGN, LocalMedia, changed
 from .fields import ParamField
 from .json_faults import json_faults, shown
+
+# Two letters or more: C:\clips\cat.png is a path.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 _Place: TypeAlias = tuple[str | None, str]
 
@@ -109,8 +113,14 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     faults: list[InvalidValue] = []
 
     def local(path: str, item: str | LocalMedia) -> str | LocalMedia:
-        if not isinstance(item, str) or not item.startswith(FILE_SIGN):
+        if not isinstance(item, str):
             return item
+        if not item.startswith(FILE_SIGN):
+            if base is None or not _is_path(item):
+                return item
+            sign = shown(f"{FILE_SIGN}{item}")
+            faults.append(InvalidValue(path, f"must be an http or https URL, or {sign} for a file, not {shown(item)}"))
+            return LocalMedia(Path())
         try:
             return LocalMedia.named(item, base)
         except ValueError as error:
@@ -121,6 +131,12 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
     found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
     return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text seems to be the path of a file: it is not empty, and has no scheme but the drive of Windows."""
+    is_url = _SCHEME.match(text) or text.startswith("//")
+    return bool(text.strip()) and not is_url and not any(json_faults(text, ""))
 
 
 def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[InvalidValue]:

@@ -13,12 +13,28 @@ import attrs
 
 from ..errors import InvalidValue, ParamsError
 from ..frozen import FrozenMap
+from ..media import LocalMedia, MediaRule, places
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
 from .checking import assemble, faults_of, type_faults_of, warn_of_cuts
 from .fields import fields_of
 from .json_faults import shown, text_faults
 from .registry import MODELS
+
+
+@attrs.frozen
+class NamedFile:
+    """A local file that a request body names.
+
+    Attributes:
+        path: Its place in the body, as in `video_urls[0]`.
+        rule: What the model takes there.
+        media: The file.
+    """
+
+    path: str
+    rule: MediaRule
+    media: LocalMedia
 
 
 @overload
@@ -70,13 +86,38 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     return params
 
 
+def files_of_body(mapping: Mapping[str, Any], *, files_from: Path | None) -> tuple[NamedFile, ...]:
+    """Return the local files that a body names, also if it is invalid, so that they can be checked all the same.
+
+    Args:
+        mapping: The body, as read from JSON.
+        files_from: As in `load_params`.
+    """
+    model, _ = _model_of(mapping)
+    cls = MODELS.get(model)
+    if cls is None:
+        return ()
+    reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
+    wrong = type_faults_of(cls, reading.values)
+    sound = [field for field in cls.media_fields if field.name in reading.values and field.name not in wrong]
+    # What stands for a text that names no file is no file: the text has a fault of its own.
+    invalid = {fault.path for fault in reading.faults}
+    return tuple(
+        NamedFile(path, cast("MediaRule", field.media), media)
+        for field in sound
+        for path, media in places(reading.values[field.name], field.path)
+        if isinstance(media, LocalMedia) and path not in invalid
+    )
+
+
 def _model_of(mapping: object) -> tuple[str, list[InvalidValue]]:
     if not isinstance(mapping, Mapping):
         return "", [InvalidValue("", f"must be an object, not {shown(mapping)}")]
     body = cast("Mapping[object, object]", mapping)
     model = body.get("model")
     if model is None:
-        return "", [InvalidValue("model", f"is required, perhaps {_best_guess(body)!r}")]
+        guess = _best_guess(body)
+        return "", [InvalidValue("model", f"is required, perhaps {guess!r}" if guess else "is required")]
     return model if isinstance(model, str) else "", [*text_faults(model, "model")]
 
 
@@ -85,9 +126,11 @@ def _unknown_model(model: str) -> InvalidValue:
     return InvalidValue("model", f"unknown model {shown(model)}" + (f", did you mean {near!r}?" if near else ""))
 
 
-def _best_guess(body: Mapping[object, object]) -> str:
-    """Return the model that shares the most fields with the body."""
-    return max(MODELS, key=lambda model: sum(field.name in body for field in fields_of(MODELS[model])), default="")
+def _best_guess(body: Mapping[object, object]) -> str | None:
+    """Return the model that shares the most fields with the body; None if no field of it is one of a model."""
+    shared = {model: sum(field.name in body for field in fields_of(cls)) for model, cls in MODELS.items()}
+    best = max(shared, key=shared.__getitem__, default=None)
+    return best if best is not None and shared[best] else None
 
 
 def _with_defaults(cls: type[Params], values: Mapping[str, object]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
+from operator import neg
 
 from .duration_bins import BINS, EDGES, STEP, WIDTHS, position_of
 
@@ -58,6 +59,13 @@ class HazardModel:
             return math.inf
         before = integral[index - 1]
         return math.exp((index - 1 + (goal - before) / (integral[index] - before)) * STEP)
+
+    def quantile(self, elapsed: float, share: float) -> float:
+        """Return the seconds since acceptance by which `share` of the tasks that still run at `elapsed` have ended."""
+        index, part = position_of(elapsed)
+        alive = self._survival[index] + (self._survival[index + 1] - self._survival[index]) * part
+        # Survival falls, and `bisect` takes only what rises.
+        return EDGES[bisect_left(self._survival, -alive * (1 - share), index, key=neg)]
 
     def reach_with(self, elapsed: float, step: float, progress: float) -> float:
         """Do the same for a task that reports `progress` percent.

@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
+from .call_record import CallRecord
 from .outage_backoff import MAX_RETRY_AFTER
 from .poll_trouble import OddWord, PollTrouble
 from .schedule import Schedule
@@ -64,11 +65,13 @@ class Pacing:
         cadence: The user's limits.
         schedule: The learned durations.
         pressure: Factor by which polls are moved apart because the request budget is limited; 1 if it is not.
+        calls: Whether callbacks arrive.
     """
 
     cadence: Cadence
     schedule: Schedule
     pressure: float = 1.0
+    calls: CallRecord = attrs.field(factory=CallRecord)
 
     def interval(self, entry: WatchedTask, now: float, *, new_progress: int | None = None, fill: float = 1.0) -> float:
         """Return the seconds until the next poll of a running task.
@@ -80,9 +83,20 @@ class Pacing:
             fill: Number of tasks that share the status request.
         """
         elapsed = now - entry.started_at
+        if entry.awaits_call and self.calls.is_trusted(now):
+            delay = self.schedule.safety_look(entry.duration_class, elapsed, entry.estimated, self.pressure)
+            return self.calls.longest(delay, self.cadence.max_interval * self.pressure)
         return self.schedule.next_look(
             entry.duration_class, elapsed, entry.estimated, new_progress, self.pressure, fill
         )
+
+    def learn(self, entry: WatchedTask, last: Snapshot) -> None:
+        """Learn from the end of a task."""
+        if entry.awaits_call:
+            self.calls.missed(entry.end_seen_at)
+        # Failures end early, and a task made elsewhere has no known start: neither teaches a duration.
+        if last.state == TaskState.COMPLETED and entry.accepted_at is not None:
+            self.schedule.observe(entry.duration_class, entry.ended_at - entry.started_at)
 
 
 @attrs.frozen

@@ -11,6 +11,8 @@ from ..settings import Cadence
 # A longer one is taken for a mistake: obeying it would leave tasks unwatched for hours.
 MAX_RETRY_AFTER = 3600.0
 """Longest `Retry-After` that is obeyed, in seconds."""
+FAILING = 2
+"""Status requests in a row that fail before a person is told."""
 OUTAGE = 5
 """Status requests in a row that fail before only one is sent at a time, as a probe."""
 
@@ -38,6 +40,11 @@ class OutageBackoff:
     def is_outage(self) -> bool:
         """Whether requests are sent one at a time, to find out when the service is back."""
         return self._failures >= OUTAGE
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last two status requests or more have failed: worth a word, long before it is an outage."""
+        return self._failures >= FAILING
 
     def record_success(self) -> None:
         """Record a usable answer: the outage is over. A `Retry-After` still holds."""

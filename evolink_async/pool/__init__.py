@@ -1,14 +1,18 @@
 """What users meet, and what holds it together."""
 
+from .callbacks import Callback, Callbacks, TakeCallback
 from .session_pool import SessionPool
 from .stats import Stats
 from .streams import AllOutcomes, OutcomeStream, SnapshotStream, UrlStream
 
 __all__ = (
     "AllOutcomes",
+    "Callback",
+    "Callbacks",
     "OutcomeStream",
     "SessionPool",
     "SnapshotStream",
     "Stats",
+    "TakeCallback",
     "UrlStream",
 )

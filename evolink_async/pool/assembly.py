@@ -9,19 +9,22 @@ import attrs
 from yarl import URL
 
 from ..budget import BudgetAccount, BudgetQueue
-from ..client import AiohttpTransport, ApiKey, HttpOptions, Session
+from ..client import AiohttpTransport, ApiKey, HttpOptions, PriceCatalogue, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
 from ..events import Emit, Observer
 from ..journal import Journal
 from ..polling import Poller, Schedule
-from ..purchases import Book
+from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..submitting import JobClaims, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
+from .call_inbox import CallInbox
+from .callbacks import Callbacks
 from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
+from .rebuys import Rebuys
 from .task_waits import TaskWaits
 
 
@@ -38,6 +41,7 @@ class Settings:
     http: HttpOptions
     budget: Budget | None
     observer: Observer | None
+    callbacks: Callbacks | None
 
 
 async def build_engine(settings: Settings, journal: Journal) -> Engine:
@@ -49,11 +53,19 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 
     Raises:
         JournalError: The journal cannot be read.
+        ConfigurationError: The receiver of callbacks serves another pool.
     """
     # The journal is read before anything is made that would have to be closed if that failed.
     account = await _account(settings.budget, journal)
     schedule = Schedule(settings.cadence, await journal.durations())
-    return _build(settings, journal, account, schedule)
+    engine = _build(settings, journal, account, schedule)
+    if settings.callbacks is not None:
+        try:
+            CallInbox(engine, settings.callbacks).start()
+        except BaseException:
+            await engine.aclose()
+            raise
+    return engine
 
 
 def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, schedule: Schedule) -> Engine:
@@ -71,7 +83,9 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
-    ends = Ends(journal, book, budget_queue, send_loop, emit)
+    rebuys = Rebuys(retry, journal, budget_queue, send_loop)
+    ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
+    calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
     claims = _claims(journal, book, poller)
     return Engine(
         sessions=sessions,
@@ -85,12 +99,17 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         downloads=Limiter(limits.downloads),
         poller=poller,
         budget_queue=budget_queue,
+        catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
         claims=claims,
-        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, claims=claims, emit=emit),
+        submitter=Submitter(
+            sessions, retry, journal, budget_queue, files, send_loop, book, calls, claims=claims, emit=emit
+        ),
         emit=emit,
         ends=ends,
-        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, emit),
+        rebuys=rebuys,
+        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, calls, emit),
+        calls=calls,
     )
 
 

@@ -18,28 +18,33 @@ LINK_LIFE = 24 * 3600.0
 """Seconds a result link works. Source: every model page (read 2026-11-20)."""
 
 
-def conclude(key: str, entry: WatchedTask, last: Snapshot | EvolinkError) -> Completed | Failed:
+def conclude(
+    key: str, entry: WatchedTask, last: Snapshot | EvolinkError, earlier_tasks: tuple[str, ...] = ()
+) -> Completed | Failed:
     """Return the outcome of a watched task.
 
     Args:
         key: The job's key.
         entry: The task.
         last: The final snapshot, or the error that ended the watching.
+        earlier_tasks: Tasks of the job that failed before.
     """
     now, lag = time.time(), entry.lag
     if entry.accepted_at is not None and not entry.last_running_at:
         # No poll saw it running: it may have ended at any time since it was accepted, perhaps by an earlier process.
         lag = max(lag, now - entry.accepted_at)
     timing = Timing(accepted_at=entry.accepted_at, finished_at=now, looks=entry.polls, lag=lag)
-    return outcome_of(key, entry.task_id, last, timing)
+    return outcome_of(key, entry.task_id, last, timing, earlier_tasks)
 
 
-def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing) -> Completed | Failed:
+def outcome_of(
+    key: str, task_id: str, last: Snapshot | EvolinkError, timing: Timing, earlier_tasks: tuple[str, ...] = ()
+) -> Completed | Failed:
     """Return the outcome that a final snapshot, or an error, means for a job."""
     if isinstance(last, EvolinkError):
-        return Failed(key, _about_paid_task(last), task_id)
+        return Failed(key, _about_paid_task(last), task_id, earlier_tasks=earlier_tasks)
     if last.state != TaskState.COMPLETED:
-        return Failed(key, task_error(last), task_id)
+        return Failed(key, task_error(last), task_id, earlier_tasks=earlier_tasks)
     return Completed(
         key=key,
         task_id=task_id,
@@ -48,6 +53,7 @@ def outcome_of(key: str, task_id: str, last: Snapshot | EvolinkError, timing: Ti
         expires_at=timing.finished_at - timing.lag + LINK_LIFE,
         snapshot=last,
         timing=timing,
+        earlier_tasks=earlier_tasks,
     )
 
 

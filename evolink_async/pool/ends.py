@@ -15,11 +15,12 @@ from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
 from ..errors import DeadlineError, EvolinkError, TaskNotFoundError
 from ..events import Emit, JobEnded
-from ..jobs import Completed, Failed, Outcome
+from ..jobs import Accepted, Completed, Failed, Outcome
 from ..journal import Journal
 from ..purchases import Book
 from ..submitting import SendLoop, Submission
 from ..task import Snapshot
+from .rebuys import Rebuys
 from .work import Save
 
 
@@ -31,6 +32,7 @@ class Ends:
         book: Knows which ends are new.
         budget_queue: Told what a job has cost.
         send_loop: Writes to the journal.
+        rebuys: Knows which failures are no end.
         emit: Told of each outcome.
 
     Attributes:
@@ -45,8 +47,10 @@ class Ends:
         book: Book[Submission],
         budget_queue: BudgetQueue,
         send_loop: SendLoop,
+        rebuys: Rebuys,
         emit: Emit | None,
     ) -> None:
+        self.rebuys = rebuys
         self.counts: Counter[type[Outcome]] = Counter()
         self.credits_used: float = 0.0
         self.on_said: Callable[[Outcome], None] = lambda _: None
@@ -55,6 +59,7 @@ class Ends:
         self._budget_queue = budget_queue
         self._send_loop = send_loop
         self._emit = emit
+        self._is_closed = False
         self._last_errors: dict[str, EvolinkError] = {}
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._concluding: set[asyncio.Task[None]] = set()
@@ -79,7 +84,10 @@ class Ends:
             if isinstance(last, TaskNotFoundError) and outcome.task_id is not None:
                 await self._write(self._journal.missing(outcome.key, outcome.task_id))
             return True
+        if self.rebuys.is_no_end(outcome):
+            return False
         self._last_errors.pop(outcome.key, None)
+        self.rebuys.forget(outcome.key)
         end = self._book.ended(outcome.key, last.task_id)
         if not end.is_new:
             return False
@@ -109,6 +117,13 @@ class Ends:
             return None
         return (await self._journal.outcome((task_id,))).get(task_id)
 
+    def taken_up(self, accepted: Accepted) -> None:
+        """Somebody waits for the end of a job, perhaps again, which may free what is held for it."""
+        self.rebuys.note(accepted)
+        # Who read the journal just before the end frees nothing: that end was the only one.
+        if not self._book.has_ended(accepted.key, accepted.task_id):
+            self._budget_queue.found(accepted.key)
+
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""
         return task in self._writing
@@ -117,7 +132,8 @@ class Ends:
         """Settle, then let the observer know. Cancelling this call does not cut it short."""
 
         async def whole() -> None:
-            if await self.settle(outcome, last):
+            # After closing, what somebody still sees is not written down: the next pool finds the end again.
+            if not self._is_closed and await self.settle(outcome, last):
                 self.say(outcome)
 
         task = asyncio.create_task(whole())
@@ -126,7 +142,8 @@ class Ends:
         await wait_shielded(task)
 
     async def aclose(self) -> None:
-        """Wait until the ends that somebody has seen are written down."""
+        """Wait until the ends that somebody has seen are written down. Those that are seen later change nothing."""
+        self._is_closed = True
         if self._concluding:
             await asyncio.wait(list(self._concluding))
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
+from typing import cast
 
 import attrs
 
 from ..budget import BudgetQueue
-from ..client import Session
+from ..client import PriceCatalogue, Session, Trouble
 from ..concurrency import Channel, Limiter
 from ..downloads import ResultReader
 from ..errors import ConfigurationError
@@ -20,12 +22,14 @@ from ..events import Emit
 from ..jobs import Completed, Failed, Unknown
 from ..journal import Journal
 from ..polling import Poller, Watchlist
+from ..purchases import ExpectedCalls
 from ..settings import Limits
 from ..submitting import JobClaims, SendLoop, Submitter
 from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
 from .conclusion import closed, died
 from .ends import Ends
+from .rebuys import Rebuys
 from .stats import Stats
 from .task_waits import TaskWaits
 from .work import Work
@@ -46,14 +50,18 @@ class Engine:
         in_flight, downloads: Permits for jobs of runs alive at the service, and for files being fetched.
         poller: Polls the tasks that are watched.
         budget_queue: Where jobs wait for credits.
+        catalogue: What the service says of its prices.
         send_loop: Sends submissions.
         claims: The jobs that the pool has in a journal that others share; None for other journals.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
+        rebuys: Jobs that are bought anew.
         task_waits: Everybody who waits for a task by its id.
-        runs: What goes on until the engine is closed.
+        calls: The tasks that the service calls back for.
+        runs: What goes on until the engine is closed, in the order in which it began.
         channels: Streams of snapshots that are open.
+        stopped: Set when nothing new is begun any more.
     """
 
     sessions: tuple[Session, ...]
@@ -67,14 +75,18 @@ class Engine:
     downloads: Limiter
     poller: Poller
     budget_queue: BudgetQueue
+    catalogue: PriceCatalogue
     send_loop: SendLoop
     claims: JobClaims | None
     submitter: Submitter
     emit: Emit | None
     ends: Ends
+    rebuys: Rebuys
     task_waits: TaskWaits
-    runs: set[Work] = attrs.field(init=False, factory=set["Work"])
+    calls: ExpectedCalls
+    runs: dict[Work, None] = attrs.field(init=False, factory=dict["Work", None])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
+    stopped: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False, factory=asyncio.get_running_loop)
     _closed: bool = attrs.field(init=False, default=False)
     _death: ConfigurationError | None = attrs.field(init=False, default=None)
@@ -127,6 +139,8 @@ class Engine:
 
     def stats(self) -> Stats:
         """Figures of this moment."""
+        account = self.budget_queue.account
+        balance = account.balance if account is not None else None
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.send_loop.limits.used,
@@ -145,11 +159,15 @@ class Engine:
             submits_limit=self.send_loop.limits.limit,
             credits_reserved=self.tasks.credits_reserved,
             credits_used=self.ends.credits_used,
+            credits_left=balance.left if balance is not None else None,
+            credits_held=balance.held if balance is not None else None,
+            credits_spent=balance.spent if balance is not None else None,
             requests=self.requests.used,
             requests_peak=self.requests.peak,
             in_flight_peak=self.in_flight.peak,
             uploading=self.uploads.limiter.used,
             downloading=self.downloads.used,
+            trouble=_by_wall_clock(self.send_loop.trouble or self.uploads.trouble),
         )
 
     def _stopped(self, background: asyncio.Task[None]) -> None:
@@ -169,6 +187,7 @@ class Engine:
     def stop_buying(self) -> None:
         """Begin nothing new, from this moment on."""
         self._closed = True
+        self.stopped.set()
         self.send_loop.is_closing = True
         self.task_waits.shut()
         for run in list(self.runs):
@@ -196,7 +215,12 @@ class Engine:
 
 def _crash_of(task: asyncio.Task[None]) -> BaseException | None:
     """What first ended a task, without the groups that task groups put around it."""
-    crash = None if task.cancelled() else task.exception()
+    crash: BaseException | None = None if task.cancelled() else task.exception()
     while isinstance(crash, BaseExceptionGroup):
-        crash = crash.exceptions[0]
+        crash = cast("BaseExceptionGroup[BaseException]", crash).exceptions[0]
     return crash
+
+
+def _by_wall_clock(trouble: Trouble | None) -> Trouble | None:
+    """Return what is known of trouble, with a time that people can read."""
+    return trouble and attrs.evolve(trouble, until=time.time() + trouble.until - time.monotonic())

@@ -46,11 +46,12 @@ class OutcomeFeed:
         self._room = Limiter(PAGE)
         self._watcher = self._heard  # one object for all jobs: see `Watchlist`
         self._watched = WatchedJobs()
-        self._under_way: set[asyncio.Task[None]] = set()
+        # In the order in which they began.
+        self._under_way: dict[asyncio.Task[None], None] = {}
         self._failure: BaseException | None = None
         self._was_started = False
         self._abandoned: asyncio.Task[None] | None = None
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def start(self) -> None:
         """Begin to read and to watch, once.
@@ -65,7 +66,7 @@ class OutcomeFeed:
         if any(isinstance(work, OutcomeFeed) for work in self._engine.runs):
             raise ConfigurationError("another stream of all outcomes is open; a pool has one at a time")
         self._was_started = True
-        self._engine.runs.add(self)
+        self._engine.runs[self] = None
         # Before the journal is read: what is accepted meanwhile is watched twice at most, which costs nothing.
         self._engine.ends.on_said = self._said
         self._engine.submitter.on_accepted = self._watch
@@ -81,10 +82,11 @@ class OutcomeFeed:
         """Return the next outcome. It is told again by a later process until `mark_told`."""
         return await self._ready.get()
 
-    async def mark_told(self, number: int) -> None:
+    async def mark_told(self, told: Untold) -> None:
         """Record durably that an outcome was told, and make room for another one."""
-        if number != NOT_RECORDED:
-            await self._engine.journal.mark_told((number,))
+        if told.number != NOT_RECORDED:
+            await self._engine.journal.mark_told((told.number,))
+            self._engine.journal.taken(told.outcome)
             self._room.release()
 
     async def _take_up(self) -> None:
@@ -128,8 +130,9 @@ class OutcomeFeed:
         if isinstance(seen, EvolinkError) or seen.is_final:
             keys = self._watched.pop(entry)
             self._engine.tasks.unwatch(entry, self._watcher)
-            for key in set(keys):
-                self._begin(self._engine.ends.conclude(conclude(key, entry, seen), seen))
+            for key in dict.fromkeys(keys):
+                outcome = conclude(key, entry, seen, self._engine.rebuys.earlier_tasks(key))
+                self._begin(self._engine.ends.conclude(outcome, seen))
 
     async def _read(self) -> None:
         """Read the journal whenever it may have more outcomes that were not told."""
@@ -161,11 +164,11 @@ class OutcomeFeed:
 
     def _begin(self, act: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(act, name="evolink_async outcomes")
-        self._under_way.add(task)
+        self._under_way[task] = None
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self.stop(error)
 
@@ -184,7 +187,7 @@ class OutcomeFeed:
         self._ready.finish(error)
         self.shut(error)
         if self in self._engine.runs:
-            self._engine.runs.discard(self)
+            self._engine.runs.pop(self, None)
             self._engine.ends.on_said = _ignore
             self._engine.submitter.on_accepted = _ignore
 

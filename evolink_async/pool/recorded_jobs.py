@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
+import attrs
+
 from ..errors import ConfigurationError
 from ..jobs import STANDINGS, Accepted, JobState, Planned, Standing, Unknown
 from .lifetime import Lifetime
@@ -37,9 +39,12 @@ class RecordedJobs(Lifetime):
         asked = list(keys)
         found = dict(await self._journal.find(asked))
         # A job that waits for its turn is not written down yet.
-        is_under_way = self._engine.submitter.is_under_way if self._engine is not None else lambda _: False
-        waiting = {key: Planned(key, is_submitting=True) for key in asked if is_under_way(key)}
-        return found | {key: job for key, job in waiting.items() if isinstance(found.get(key, job), Planned)}
+        if self._engine is not None:
+            for key in filter(self._engine.submitter.is_under_way, asked):
+                job = found.setdefault(key, Planned(key))
+                if isinstance(job, Planned):
+                    found[key] = attrs.evolve(job, is_submitting=True)
+        return found
 
     async def jobs(self, *, state: JobState | None = None) -> AsyncIterator[Standing]:
         """Yield the jobs of the journal in the order of their keys, all or those in one state.
@@ -55,7 +60,8 @@ class RecordedJobs(Lifetime):
         """
         if state is not None and state not in STANDINGS:
             raise ConfigurationError(f"no job is {state!r}; the states are {', '.join(STANDINGS)}")
-        states, after = (tuple(STANDINGS) if state is None else (state,)), ""
+        states: tuple[JobState, ...] = tuple(STANDINGS) if state is None else (state,)
+        after = ""
         while page := await self._journal.jobs(states, after, PAGE):
             for job in page:
                 yield job

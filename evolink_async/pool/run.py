@@ -61,16 +61,12 @@ class Run:
         return len(self._submitting)
 
     def start(self) -> None:
-        """Begin to read, once.
-
-        Raises:
-            ConfigurationError: The pool is closed, or belongs to another event loop.
-        """
+        """Begin to read, once. Raises ConfigurationError if the pool is closed, or belongs to another event loop."""
         self._engine.check_loop()
         if self._feeder is not None or self._closed:
             return
         self._engine.check()
-        self._engine.runs.add(self)
+        self._engine.runs[self] = None
         if self._is_draining:
             self._has_read()
         else:
@@ -124,9 +120,13 @@ class Run:
             raise
         except (ConfigurationError, PreflightError) as error:
             self._refuse(Failed(getattr(item, "key", "?"), error))
-            return
+        else:
+            await self._submit(job)
+
+    async def _submit(self, job: Job) -> None:
+        """Have a job submitted. It has its permits: they go back when it is accepted and ended, or comes to nothing."""
         try:
-            submission = await self._engine.submitter.start(job, self)
+            submission = await self._start(job)
         except EvolinkError as error:
             submission = Failed(job.key, error)
         except asyncio.CancelledError:
@@ -140,6 +140,9 @@ class Run:
             submission.task.add_done_callback(self._submitted)
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
+
+    async def _start(self, job: Job) -> Submission | Submitted:
+        return await self._engine.submitter.start(job, self)
 
     def _refuse(self, outcome: Failed) -> None:
         self._read_ahead.release()
@@ -159,7 +162,7 @@ class Run:
             self._failure = submission.stops_runs
             self.drain()
         if submission.was_elsewhere:
-            self._read_ahead.take()
+            self._read_ahead.borrow()
         self._go_on_with(submission.job, self._engine.submitter.outcome(submission))
         self._finish_if_done()
 
@@ -206,7 +209,8 @@ class Run:
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
-            self._conclude(self._end(conclude(key, entry, last), last))
+            earlier_tasks = self._engine.rebuys.earlier_tasks(key)
+            self._conclude(self._end(conclude(key, entry, last, earlier_tasks), last))
 
     def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
         keys = self._watched.pop(entry)
@@ -258,7 +262,7 @@ class Run:
         """Let the consumer come to its end."""
         self._save = None  # and let go of the folder
         self.outcomes.finish(error)
-        self._engine.runs.discard(self)
+        self._engine.runs.pop(self, None)
 
     def abandon(self) -> None:
         """Close without waiting, for a stream that was dropped."""
@@ -279,7 +283,7 @@ class Run:
             self._engine.submitter.release(submission, self)
 
     def shut(self, error: BaseException | None = None) -> None:
-        """Read and submit nothing more, from this step on; who still reads gets `error`, if there is one."""
+        """Read and submit nothing more, from this step on; a caller who still reads gets `error`."""
         self._closed = True
         self._failure = error
         for submission in list(self._submitting.values()):

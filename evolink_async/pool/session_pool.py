@@ -1,7 +1,7 @@
-"""`SessionPool`, the class that users work with: it makes new tasks, and moves files.
+"""`SessionPool`, the class that users work with: it makes new tasks.
 
-It checks arguments and calls the engine. What it does with existing tasks is in `existing_tasks`, how it is opened and
-closed in `lifetime`.
+It checks arguments and calls the engine. What it does with files is in `file_transfers`, with existing tasks in
+`existing_tasks`, what it says of prices in `priced_jobs`; how it is opened and closed is in `lifetime`.
 """
 
 from __future__ import annotations
@@ -11,30 +11,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..client import HttpOptions
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, TaskFailedError
 from ..events import Observer
-from ..jobs import Accepted, Completed, Job, check_list, duration_class
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, duration_class
 from ..journal import Journal
-from ..media import Upload
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..uploads import Source
-from ..wire import Credits
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import Settings, build_engine
+from .callbacks import Callbacks
 from .conclusion import closed
 from .engine import Engine
-from .existing_tasks import ExistingTasks
 from .job_source import JobSource
-from .job_waits import with_working_links
 from .outcome_feed import OutcomeFeed
-from .result_saving import fetch_to, save_to
+from .priced_jobs import PricedJobs
+from .rebuying_run import RebuyingRun
+from .result_saving import save_to
 from .run import Run
 from .stats import Stats
 from .streams import AllOutcomes, OutcomeStream, UrlStream
 
 
-class SessionPool(ExistingTasks):
+class SessionPool(PricedJobs):
     """Runs many generations over one or more API keys.
 
     Use it as an async context manager, one per process, and share it: every method may be called from any number of
@@ -55,6 +53,7 @@ class SessionPool(ExistingTasks):
             process died is `Unknown`. Default: memory, which lasts as long as the process.
         budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
             as `Failed` with a `BudgetError`.
+        callbacks: A `evolink_async.callbacks.CallbackReceiver`, for polls that are few and come soon after an end.
         observer: Called with every event, see `evolink_async.events`; `evolink_async.telemetry` has ready-made ones.
         http: Time-outs, proxies, size limits.
 
@@ -79,6 +78,7 @@ class SessionPool(ExistingTasks):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         journal: str | Path | Journal | None = None,
         budget: Budget | None = None,
+        callbacks: Callbacks | None = None,
         observer: Observer | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
@@ -94,6 +94,7 @@ class SessionPool(ExistingTasks):
             retry=retry,
             http=http,
             budget=budget,
+            callbacks=callbacks,
             observer=observer,
         )
 
@@ -112,6 +113,7 @@ class SessionPool(ExistingTasks):
         download_to: str | Path | None = None,
         name: str | None = None,
         timeout: float | None = None,
+        retry_failed: bool = False,
     ) -> OutcomeStream:
         """Run many jobs and yield one outcome for each, in the order the jobs end.
 
@@ -127,6 +129,8 @@ class SessionPool(ExistingTasks):
                 {ext} at the end. Default: the key, and the index of the link if there are several.
             timeout: Seconds a task may take from its acceptance. After that the outcome is `Failed` with a
                 `DeadlineError`, and the task goes on at the service.
+            retry_failed: Whether jobs are bought anew, once, whose tasks failed in an earlier run of the journal, for
+                whatever reason. See `RetryPolicy.rebuy` for those that fail in this run.
 
         Raises:
             ConfigurationError: The pool is not open in this event loop; or `jobs` is a sequence in which a key occurs
@@ -139,7 +143,9 @@ class SessionPool(ExistingTasks):
             check_list(jobs)
         check_timeout(timeout)
         save = save_to(download_to, name, engine, self._settings.retry, self._settings.http)
-        return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
+        if not (retry_failed or engine.rebuys.is_on):
+            return OutcomeStream(Run(jobs, engine, timeout=timeout, save=save))
+        return OutcomeStream(RebuyingRun(jobs, engine, timeout=timeout, save=save, retry_failed=retry_failed))
 
     def urls(self, jobs: JobSource, *, timeout: float | None = None) -> UrlStream:
         """Run many jobs and yield each result link when its job completes.
@@ -190,12 +196,48 @@ class SessionPool(ExistingTasks):
         Raises:
             EvolinkError: What `submit` and `wait` raise.
         """
-        taken = await self._submit(params, key)
+        engine = self._open_engine()
+        job = Job(key or secrets.token_hex(16), params)
+        if not engine.rebuys.is_on:
+            return await self._generate_once(job, timeout)
+        engine.rebuys.begin(job.key)
+        try:
+            while isinstance(done := await self._attempt(job, timeout), Failed):
+                try:
+                    await engine.rebuys.pause(done, engine.stopped)
+                    engine.check()
+                except BaseException:
+                    engine.rebuys.give_up(done)
+                    raise
+                if isinstance(bought := await engine.rebuys.successor(done), Completed):
+                    return bought
+                if isinstance(bought, Failed | Unknown):
+                    raise bought.error
+                if bought is None:
+                    await engine.rebuys.write_down(done)
+            return done
+        finally:
+            engine.rebuys.end(job.key)
+
+    async def _attempt(self, job: Job, timeout: float | None) -> Completed | Failed:
+        """Submit a job and wait; a failure is returned if the job may be bought anew, else raised."""
+        engine = self._open_engine()
+        await engine.rebuys.learn(job.key)
+        try:
+            return await self._generate_once(job, timeout)
+        except TaskFailedError as error:
+            failed = engine.rebuys.failure(error.task_id)
+            if failed is None:
+                raise
+            return failed
+
+    async def _generate_once(self, job: Job, timeout: float | None) -> Completed:
+        taken = await self._submit(job)
         if isinstance(taken, Completed):
             return taken
         if self._closing is not None:
             raise closed(taken.task_id)  # it was accepted while the pool closed
-        return await self._wait(taken.task_id, timeout, duration_class(params))
+        return await self._wait(taken.task_id, timeout, duration_class(job.params))
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return when the service has accepted it.
@@ -214,14 +256,12 @@ class SessionPool(ExistingTasks):
             JournalConflictError: The key belongs to a job with other parameters.
             ConfigurationError: The pool is not open in this event loop.
         """
-        taken = await self._submit(params, key)
-        if isinstance(taken, Accepted):
-            return taken
-        return taken.as_accepted()
+        taken = await self._submit(Job(key or secrets.token_hex(16), params))
+        return taken if isinstance(taken, Accepted) else taken.as_accepted()
 
-    async def _submit(self, params: AnyParams, key: str | None) -> Accepted | Completed:
+    async def _submit(self, job: Job) -> Accepted | Completed:
         engine = self._open_engine()
-        job = await engine.local_files.with_digests(Job(key or secrets.token_hex(16), params))
+        job = await engine.local_files.with_digests(job)
         submitted = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
@@ -229,58 +269,7 @@ class SessionPool(ExistingTasks):
         engine.ends.say(submitted)
         raise submitted.error
 
-    async def download(self, completed: Completed, path: str | Path) -> Completed:
-        """Download the results of a completed job, and note in the journal where they are. Free of charge.
-
-        Args:
-            completed: The job, from this or an earlier run. Links that have expired are asked for again.
-            path: A folder (an existing one, or a path that ends with a slash), in which files are named as in `run`; or
-                the path of a file. Nothing is overwritten: if the name is taken, the next free one is used, as
-                `film-2.mp4`.
-
-        Returns:
-            The job with its `files`.
-
-        Raises:
-            DownloadError: A result could not be read or saved; those before it are saved.
-            ConfigurationError: The folder cannot be made or written to.
-        """
-        engine = self._open_engine()
-        completed = await with_working_links(engine, completed)
-        return await fetch_to(path, completed, engine, self._settings.retry, self._settings.http)
-
-    # --- files
-
-    async def upload(self, source: Source, *, file_name: str | None = None) -> Upload:
-        """Upload a file, which the service keeps for 72 hours. Free of charge, and safe to repeat.
-
-        Content that was uploaded before is not sent again while its link works for another 6 hours; the journal knows
-        the link.
-
-        Args:
-            source: A `Path` of up to 100 MB, bytes of up to 10 MB, or an http(s) URL that the service fetches.
-            file_name: The name of the file. Default: the last part of its path. The stored name begins with a part of
-                the digest.
-
-        Raises:
-            UploadError: The file cannot be read, the service refuses it, or all tries failed.
-            StatusError: All keys are refused (401, 402, 403).
-            ConfigurationError: `source` has another type, or the pool is not open in this event loop.
-        """
-        engine = self._open_engine()
-        return await engine.uploads.upload_with_any_key(engine.sessions, source, file_name)
-
     # --- what is going on
-
-    async def credits(self) -> tuple[Credits, ...]:
-        """Read what each key may still spend, in the order the keys were given. Free of charge.
-
-        Raises:
-            EvolinkError: What `poll` raises.
-        """
-        engine = self._open_engine()
-        async with engine.requests:
-            return tuple([await session.credits() for session in engine.sessions])
 
     async def retry_keys(self) -> None:
         """Find out now whether suspended keys may be used again, as after a top-up. Free of charge.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import attrs
 
+from ..client import Trouble
+
 
 @attrs.frozen(kw_only=True)
 class Stats:
@@ -25,17 +27,25 @@ class Stats:
         faults: Requests without a usable answer, 429 and 5xx included.
         refused_for_load: Requests answered with 429.
         lag_p50: Median of the seconds between the last poll that said "not yet" and the one that said "done", to 5 %. A
-            result waited at most this long unnoticed. None before the first task ended.
+            result waited at most this long unnoticed. Of a task whose callback came, the seconds since the callback.
+            None before the first task ended.
         lag_p95: The 95th percentile of the same.
         pressure: The factor by which polls are spread out to keep `Cadence.polls_per_second`, now; 1 without need.
         submits_limit: The adaptive limit of submits at once, now; at most `Limits.submits`.
         credits_reserved: Credits reserved for the tasks being watched, now.
         credits_used: Credits charged for completed tasks, as far as the service named them.
+        credits_left: Credits of the budget that are neither spent nor held, now. Below 0 if the first job of a price
+            class cost more than there was. This one and the next two are None without a `Budget`.
+        credits_held: Credits that the budget holds, now: for tasks under way, for jobs in doubt, and for completed ones
+            whose price was not named, over all runs of the journal.
+        credits_spent: Credits that were charged, over all runs of the journal. With the other two they are
+            `Budget.credits`.
         requests: HTTP calls to the API under way, now.
         requests_peak: The most HTTP calls at once.
         in_flight_peak: The most jobs of runs alive at the service at once.
         uploading: Local files being uploaded, now.
         downloading: Results being downloaded, now.
+        trouble: Why no job or no local file is accepted, now, and until when that is tried; None without such trouble.
     """
 
     waiting: int = 0
@@ -55,11 +65,15 @@ class Stats:
     submits_limit: int = 0
     credits_reserved: float = 0.0
     credits_used: float = 0.0
+    credits_left: float | None = None
+    credits_held: float | None = None
+    credits_spent: float | None = None
     requests: int = 0
     requests_peak: int = 0
     in_flight_peak: int = 0
     uploading: int = 0
     downloading: int = 0
+    trouble: Trouble | None = None
 
     @property
     def looks_per_task(self) -> float | None:

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ..concurrency import Channel
-from ..errors import EvolinkError
+from ..errors import EvolinkError, JournalError
 from ..jobs import Completed, Outcome
+from ..journal import Untold
 from ..polling import Account, WatchedTask
 from ..task import Snapshot
 from .engine import Engine
@@ -107,14 +108,13 @@ class AllOutcomes(Stream[Outcome]):
     def __init__(self, feed: OutcomeFeed) -> None:
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._last: int | None = None
+        self._last: Untold | None = None
 
     async def __anext__(self) -> Outcome:
         self._feed.start()
         await self._mark_last()
-        untold = await self._feed.next()
-        self._last = untold.number
-        return untold.outcome
+        self._last = await self._feed.next()
+        return self._last.outcome
 
     async def __aenter__(self) -> Self:
         self._feed.start()
@@ -127,9 +127,15 @@ class AllOutcomes(Stream[Outcome]):
         await (self.aclose() if kind is None else self._feed.aclose())
 
     async def _mark_last(self) -> None:
-        if self._last is not None and not self._feed.is_closed:
-            await self._feed.mark_told(self._last)
-        self._last = None
+        last, self._last = self._last, None
+        if last is None:
+            return
+        try:
+            await self._feed.mark_told(last)
+        except JournalError:
+            # With its pool the journal is closed: a later process tells this outcome again.
+            if not self._feed.is_closed:
+                raise
 
     async def aclose(self) -> None:
         """Stop watching and reading. The last outcome counts as told; those not taken are told by the next stream."""

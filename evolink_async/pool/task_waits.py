@@ -18,6 +18,7 @@ from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing
 from ..journal import Journal, Known
 from ..polling import Account, WatchedTask, Watcher, Watchlist, status_answered
+from ..purchases import ExpectedCalls
 from ..settings import Cadence
 from ..task import Snapshot, TaskState
 from .conclusion import PoolClosedError, closed, conclude, outcome_of
@@ -36,6 +37,7 @@ class TaskWaits:
         cadence: How often tasks are polled.
         requests: Permits for HTTP calls.
         ends: What the ends of jobs change.
+        calls: The tasks that the service calls back for.
         emit: Told what happens.
     """
 
@@ -47,6 +49,7 @@ class TaskWaits:
         cadence: Cadence,
         requests: Limiter,
         ends: Ends,
+        calls: ExpectedCalls,
         emit: Emit | None,
     ) -> None:
         self._sessions = sessions
@@ -55,6 +58,7 @@ class TaskWaits:
         self._cadence = cadence
         self._requests = requests
         self._ends = ends
+        self._calls = calls
         self._emit = emit
         self._waiters: dict[asyncio.Future[Ended], str] = {}
         self._is_closed = False
@@ -97,9 +101,12 @@ class TaskWaits:
         """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
 
         What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
+        A task whose callback came before anybody watched it is polled at once too.
         """
+        if accepted is not None:
+            self._ends.taken_up(accepted)
         age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
-        is_new = age < self._cadence.first_look
+        is_new, was_called = age < self._cadence.first_look, self._calls.was_called(task_id)
         return self._tasks.watch(
             task_id,
             account or self._account(accepted),
@@ -110,7 +117,8 @@ class TaskWaits:
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
             credits_reserved=accepted.credits_reserved if accepted else None,
-            within=None if is_new else 0.0,
+            within=None if is_new and not was_called else 0.0,
+            has_callback=self._calls.is_expected(task_id) and not was_called,
         )
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
@@ -126,9 +134,9 @@ class TaskWaits:
             return None
         # Asked again: the reply to its submit may have come after us.
         owner = await self._owner(task_id) or owner
-        outcome = await self._ends.recorded(ended[1], task_id) or conclude(
-            owner.standing.key if owner else task_id, *ended
-        )
+        key = owner.standing.key if owner else task_id
+        earlier_tasks = self._ends.rebuys.earlier_tasks(key)
+        outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
         await self._ends.conclude(outcome, ended[1])
         self._journal.taken(outcome)
         return outcome
@@ -195,7 +203,8 @@ class TaskWaits:
         accepted = _accepted(owner)
         accepted_at = accepted.accepted_at if accepted is not None else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        outcome = outcome_of(owner.standing.key, seen.task_id, seen, timing)
+        key = owner.standing.key
+        outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
         self._journal.taken(outcome)
 

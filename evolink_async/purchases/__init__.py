@@ -1,16 +1,21 @@
 """What was bought, who wants it, and in which state it is. Nothing waits here, and nothing is sent."""
 
 from .book import Book, End
+from .expected_calls import ExpectedCalls, UrlFor
 from .purchase import Purchase, withdrawn
+from .rebuying import may_rebuy
 from .transitions import Event, State, diagram, sources, target
 
 __all__ = (
     "Book",
     "End",
     "Event",
+    "ExpectedCalls",
     "Purchase",
     "State",
+    "UrlFor",
     "diagram",
+    "may_rebuy",
     "sources",
     "target",
     "withdrawn",

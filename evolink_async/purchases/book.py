@@ -61,7 +61,15 @@ class Book(Generic[P]):
             task_id: The vendor's id. Two jobs may have one task, which is charged once.
         """
         is_charged = self._ended_tasks.add(task_id)
-        is_new = self._ended_jobs.add(f"{key}\0{task_id}")
+        is_new = self._ended_jobs.add(_end_mark(key, task_id))
         # Who waits for a bare task id, after its job was told and forgotten, brings no new end.
         is_bare = key == task_id
         return End(is_new and (is_charged or not is_bare), is_charged)
+
+    def has_ended(self, key: str, task_id: str) -> bool:
+        """Whether the end of this task of this job was noted."""
+        return _end_mark(key, task_id) in self._ended_jobs
+
+
+def _end_mark(key: str, task_id: str) -> str:
+    return f"{key}\0{task_id}"

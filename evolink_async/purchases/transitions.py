@@ -39,6 +39,7 @@ class Event(StrEnum):
     COMPLETED = "the task completes"
     FAILED = "the task fails"
     CANCELLED = "the task is cancelled"
+    BUY_ANEW = "its task has failed: buy anew"
     SAVED = "its files are saved"
 
 
@@ -60,6 +61,7 @@ TRANSITIONS: Mapping[Event, tuple[tuple[State, ...], State]] = MappingProxyType(
         Event.COMPLETED: ((State.ACCEPTED,), State.COMPLETED),
         Event.FAILED: ((State.ACCEPTED,), State.FAILED),
         Event.CANCELLED: ((State.ACCEPTED,), State.CANCELLED),
+        Event.BUY_ANEW: ((State.ACCEPTED, State.FAILED, State.CANCELLED), State.PLANNED),
         Event.SAVED: ((State.COMPLETED, State.DOWNLOADED), State.DOWNLOADED),
     }
 )

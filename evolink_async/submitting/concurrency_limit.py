@@ -72,7 +72,7 @@ class KeyLimits:
     """
 
     def __init__(self, sessions: Iterable[Session], total: int) -> None:
-        self.total = total
+        self.total: int = total
         self.used = 0
         self._by_session = {session: AdaptiveLimit(total) for session in sessions}
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable
 
 from ..budget import BudgetQueue
-from ..client import OutageBrake, Session
+from ..client import OutageBrake, Session, Trouble
 from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
@@ -34,7 +34,7 @@ from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
-from .service_facts import ServiceFacts
+from .service_facts import SLOW_SECONDS, ServiceFacts
 from .submission_state import Submission, Submitted
 from .submit_queue import SubmitQueue
 
@@ -81,13 +81,18 @@ class SendLoop:
         self._emit = emit
         self._brake = OutageBrake(policy, submits)
         circuits = CircuitBreakers(policy.refusals, policy.patience)
-        self.limits = KeyLimits(sessions, submits)
-        self.queue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
+        self.limits: KeyLimits = KeyLimits(sessions, submits)
+        self.queue: SubmitQueue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
         self._facts = ServiceFacts(self._brake, self.limits, circuits, emit)
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
         self.refused: int = 0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why no job is accepted for now."""
+        return self._brake.trouble
 
     def retune(self, submits: int) -> None:
         """Change how many submits there may be at once."""
@@ -189,6 +194,7 @@ class SendLoop:
         submission.resend.sent(began)
         self.sends += 1
         submission.sent_at = time.time()
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._facts.note_slow)
         try:
             verdict = await turn.session.submit(submission.request)
         except BaseException as error:
@@ -202,6 +208,8 @@ class SendLoop:
                 sent_at=submission.sent_at,
             )
             raise
+        finally:
+            slow.cancel()
         submission.seconds = time.monotonic() - began
         self.refused += isinstance(verdict, RateLimitError)
         self._facts.note(submission, turn, verdict, began)

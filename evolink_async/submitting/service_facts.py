@@ -9,14 +9,20 @@ import logging
 import time
 
 from ..client import OutageBrake, Session
-from ..errors import EvolinkError, StatusError, SubmissionUnknownError
+from ..errors import EvolinkError, StatusError, SubmissionUnknownError, TransportError
 from ..events import Emit, SubmitsHalted, SubmitsLimited, SubmitsResumed
 from ..task import Snapshot
-from ..wire import bars_model, is_refused_for_load, is_trouble
+from ..wire import bars_model, is_refused_for_load, is_trouble, may_send_again
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
 from .submission_state import Submission
+
+SILENT_SECONDS = 60.0
+"""Least time between two messages that a first request had no success: single ones are normal in a long run."""
+
+SLOW_SECONDS = 5.0
+"""Seconds without an answer after which a submit is called slow. Answers come within two."""
 
 _log = logging.getLogger("evolink_async")
 
@@ -35,11 +41,12 @@ class ServiceFacts:
     """
 
     def __init__(self, brake: OutageBrake, limits: KeyLimits, circuits: CircuitBreakers, emit: Emit | None) -> None:
-        self.accepted_sent_at = float("-inf")
+        self.accepted_sent_at: float = float("-inf")
         self._brake = brake
         self._limits = limits
         self._circuits = circuits
         self._emit = emit
+        self._silent_until = float("-inf")
 
     def note(self, submission: Submission, turn: Turn, verdict: Snapshot | EvolinkError, sent_at: float) -> None:
         """Note the answer to a submit.
@@ -58,11 +65,17 @@ class ServiceFacts:
             has_new_limit = self._note_accepted(session, submission, now, sent_at)
         elif is_refused_for_load(verdict) and isinstance(verdict, StatusError):
             session.health.refused_for_load(verdict, sent_at, now)
+            self._brake.delayed(verdict, now)
             has_new_limit = self._limits.refused(session, sent_at, now)
         elif is_trouble(verdict, is_repeated=submission.doubt is not None):
             self._note_trouble(submission, turn, verdict, now, sent_at)
-        elif isinstance(verdict, StatusError) and bars_model(verdict):
-            session.health.bar(submission.model, verdict)
+        elif may_send_again(verdict, "if_undelivered"):
+            self._brake.delayed(verdict, now)
+        else:
+            self._brake.judged()
+            if isinstance(verdict, StatusError) and bars_model(verdict):
+                session.health.bar(submission.model, verdict)
+        self._report_first_trouble(now)
         self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
 
     def _note_accepted(self, session: Session, submission: Submission, now: float, sent_at: float) -> bool:
@@ -89,6 +102,14 @@ class ServiceFacts:
                 sent_at=sent_at,
             )
 
+    def note_slow(self) -> None:
+        """Note that a submit was not answered for `SLOW_SECONDS`; it may still be."""
+        now = time.monotonic()
+        self._brake.delayed(
+            TransportError(f"no answer to a submit for {SLOW_SECONDS:.0f} s", kind="submit"), now, has_ended=False
+        )
+        self._report_first_trouble(now)
+
     def note_given_up(self, session: Session, submission: Submission, error: EvolinkError) -> None:
         """Note that a job has ended with a refusal: equal ones in a row stop its model."""
         if isinstance(error, StatusError) and self._circuits.refused(
@@ -97,6 +118,13 @@ class ServiceFacts:
             _log.warning(
                 "no more jobs for %s for a while: all are refused with HTTP %s", submission.model, error.status
             )
+
+    def _report_first_trouble(self, now: float) -> None:
+        # With an observer, the application decides what is logged. Without one, silence would look like a hang.
+        trouble = self._brake.trouble
+        if self._emit is None and trouble is not None and trouble.tries == 1 and now >= self._silent_until:
+            self._silent_until = now + SILENT_SECONDS
+            _log.warning("%s; jobs are tried for up to %.0f s", trouble.error, trouble.until - now)
 
     def _report(self, *, was_open: bool, has_new_limit: bool, error: Snapshot | EvolinkError) -> None:
         is_open = self._brake.is_open

@@ -9,6 +9,7 @@ import asyncio
 import copy
 import secrets
 import time
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
@@ -17,10 +18,10 @@ from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
 from ..errors import EvolinkError, InterceptedError, OutageError
 from ..events import JobStarted, SubmitAnswered
-from ..jobs import Accepted, Completed, Failed, Job, Unknown, digest_of
+from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
-from ..params import AnyParams, dump_params, local_media
-from ..purchases import Purchase, withdrawn
+from ..params import AnyParams, Params, dump_params, local_media
+from ..purchases import Purchase, UrlFor, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
@@ -40,6 +41,7 @@ class Submission(Purchase):
         price_class: What its price goes by.
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
+        callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it was sent to last.
         dislikes: How often something on the way refused it; see `InterceptedError`.
@@ -56,6 +58,7 @@ class Submission(Purchase):
     price_class: PriceClass
     resend: Resend
     digest: str
+    callback_url: str | None = None
     lacks_files: bool = False
     session: Session | None = None
     dislikes: int = 0
@@ -76,18 +79,25 @@ class Submission(Purchase):
         *,
         idempotency_key: str | None = None,
         body: bytes | None = None,
+        url_for: UrlFor | None = None,
     ) -> Submission:
-        """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again."""
+        """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again.
+
+        `url_for` makes its callback URL, unless its parameters have one.
+        """
         key = idempotency_key or f"ev-{secrets.token_hex(16)}"
         plain = dump_params(job.params)
-        request, priced = encode_submit(job.params, key, plain), price_class_of(plain)
+        request = encode_submit(job.params, key, plain)
         digest = digest_of(plain, request.body or b"")
+        callback_url = url_for(job.key, key) if url_for is not None and takes_callback(job.params, plain) else None
+        if callback_url is not None:
+            request = encode_submit(job.params, key, plain | {CALLBACK_URL: callback_url})
         lacks_files = bool(local_media(job.params))
-        if lacks_files and (billed := local_files.billed_seconds(job.params)) is not None:
-            priced = priced.with_input_seconds(billed)
+        priced = price_class_of(plain, local_files.billed_seconds(job.params) if lacks_files else None)
         if body is not None:
             # Whatever the links of its files, or its `callback_url`, would be today.
             request, lacks_files = attrs.evolve(request, body=body), False
+            callback_url = callback_url if callback_url is not None and callback_url.encode() in body else None
         return cls(
             job=job,
             idempotency_key=key,
@@ -95,12 +105,20 @@ class Submission(Purchase):
             price_class=priced,
             resend=Resend(policy),
             digest=digest,
+            callback_url=callback_url,
             lacks_files=lacks_files,
         )
 
     @classmethod
     def resumed(
-        cls, job: Job, known: Known, policy: RetryPolicy, local_files: LocalFiles, sessions: tuple[Session, ...]
+        cls,
+        job: Job,
+        known: Known,
+        policy: RetryPolicy,
+        local_files: LocalFiles,
+        sessions: tuple[Session, ...],
+        *,
+        url_for: UrlFor | None = None,
     ) -> Submission | Submitted:
         """What became of a job; one in doubt may present its old key to the same account, if the policy says so."""
         standing = known.standing
@@ -110,7 +128,7 @@ class Submission(Purchase):
         if not may_send_again(standing.error, policy.resubmit):
             return standing
         key = standing.error.idempotency_key
-        submission = cls.of(job, policy, local_files, idempotency_key=key, body=known.body)
+        submission = cls.of(job, policy, local_files, idempotency_key=key, body=known.body, url_for=url_for)
         submission.session, submission.doubt = session, standing.error
         return submission
 
@@ -121,7 +139,10 @@ class Submission(Purchase):
 
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
-        self.request, self.lacks_files = encode_submit(params, self.idempotency_key), False
+        body = dump_params(params)
+        if self.callback_url is not None:
+            body[CALLBACK_URL] = self.callback_url
+        self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
     def disliked(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
@@ -193,6 +214,11 @@ class Submission(Purchase):
             session=session.fingerprint if session else "",
             price_class=str(self.price_class),
         )
+
+
+def takes_callback(params: AnyParams, body: Mapping[str, object]) -> bool:
+    """Whether a callback URL may be added to a request: a request without a class is sent unchanged."""
+    return isinstance(params, Params) and CALLBACK_URL not in body
 
 
 def started(job: Job, known: Known | None) -> JobStarted:

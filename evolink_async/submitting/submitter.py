@@ -17,7 +17,7 @@ from ..errors import JournalClaimError, JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
-from ..purchases import Book, withdrawn
+from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
 from .following import Following
@@ -38,6 +38,7 @@ class Submitter:
         local_files: Gives local files their URLs.
         loop: Carries submissions out.
         book: The submissions under way, by the keys of their jobs.
+        calls: Makes callback URLs, and notes the tasks that have one.
         claims: The claims of the pool, if the journal is shared with other processes.
         emit: Told what happens.
 
@@ -54,6 +55,7 @@ class Submitter:
         local_files: LocalFiles,
         loop: SendLoop,
         book: Book[Submission],
+        calls: ExpectedCalls,
         *,
         claims: JobClaims | None = None,
         emit: Emit | None = None,
@@ -65,6 +67,7 @@ class Submitter:
         self._local_files = local_files
         self._loop = loop
         self._book = book
+        self._calls = calls
         self._claims = claims
         self._following = None if claims is None else Following(journal, claims)
         self._emit = emit
@@ -155,9 +158,10 @@ class Submitter:
 
     def _submission(self, job: Job, known: Known | None) -> Submission | Submitted:
         """Return a submission of the job, or what became of it already."""
+        url_for = self._calls.url_for
         if known is None:
-            return Submission.of(job, self._policy, self._local_files)
-        return Submission.resumed(job, known, self._policy, self._local_files, self._sessions)
+            return Submission.of(job, self._policy, self._local_files, url_for=url_for)
+        return Submission.resumed(job, known, self._policy, self._local_files, self._sessions, url_for=url_for)
 
     def _note_task(self, submitted: Submitted) -> None:
         if self._claims is not None and isinstance(submitted, Accepted):
@@ -176,6 +180,8 @@ class Submitter:
         self._book.leave(submission)
         if submission.accepted is not None:
             self._note_task(submission.accepted)
+            if submission.callback_url is not None:
+                self._calls.add(submission.idempotency_key, submission.accepted.task_id)
             self.on_accepted(submission.accepted)
 
     def release(self, submission: Submission, owner: object) -> None:

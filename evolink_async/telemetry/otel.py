@@ -11,7 +11,7 @@ from typing import Self
 from ..errors import ConfigurationError, EvolinkError
 from ..events import Downloaded, Event, JobEnded, JobStarted, StatusAnswered, SubmitAnswered
 from ..jobs import Completed, Unknown
-from ..version import __version__
+from ..version import __version__, how_to_install
 from .attributes import Attributes, known, of_download, of_outcome, of_poll, of_submit
 from .metrics import Metrics
 from .redaction import facts_of
@@ -22,7 +22,7 @@ try:
     from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, TracerProvider, get_tracer
     from opentelemetry.trace import set_span_in_context as within
 except ImportError:
-    raise ConfigurationError("OtelObserver needs opentelemetry-api; run: pip install 'evolink-async[otel]'") from None
+    raise ConfigurationError(f"OtelObserver needs opentelemetry-api; {how_to_install('otel')}") from None
 
 
 class OtelObserver:

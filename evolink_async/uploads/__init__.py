@@ -1,7 +1,7 @@
 """Local files to links: checking, measuring and uploading them before a job is submitted."""
 
 from .local_files import LocalFiles
-from .media_check import billed_input_seconds
+from .media_check import billed_input_seconds, input_seconds
 from .preflight import Preflight
 from .uploads import Source, Uploads
 
@@ -11,4 +11,5 @@ __all__ = (
     "Source",
     "Uploads",
     "billed_input_seconds",
+    "input_seconds",
 )

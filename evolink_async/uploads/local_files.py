@@ -14,7 +14,7 @@ from ..client import Session
 from ..jobs import Job
 from ..media import LocalMedia
 from ..params import AnyParams, Params, local_media, with_media
-from .media_check import billed_input_seconds
+from .media_check import billed_input_seconds, input_seconds
 from .preflight import Preflight
 from .uploads import Uploads
 
@@ -67,3 +67,7 @@ class LocalFiles:
     def billed_seconds(self, params: AnyParams) -> float | None:
         """Return the seconds of input that are billed on top of the output; None unless all inputs were measured."""
         return billed_input_seconds(params, self._preflight.facts_of(params))
+
+    def input_seconds(self, params: AnyParams) -> tuple[float, float] | None:
+        """Return the fewest and the most seconds of input videos that the price may depend on; see `media_check`."""
+        return input_seconds(params, self._preflight.facts_of(params))

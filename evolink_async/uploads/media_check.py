@@ -5,14 +5,14 @@ Values only: what a file is, is measured in `measured_file` and `remote_media`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import attrs
 
 from ..errors import InvalidValue, PreflightError
-from ..media import LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
-from ..params import AnyParams, Params
+from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
+from ..params import AnyParams, NamedFile, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
 """What a file is, or why it cannot be measured."""
@@ -50,9 +50,25 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
     Raises:
         PreflightError: Media are unreadable, or break the rules of the model; the error lists all of them.
     """
+    facts, faults = judge(media_places(params), findings)
+    faults += params.between_media(facts)
+    if faults:
+        raise PreflightError(faults, model=params.model)
+    return facts
+
+
+def judge(
+    found: Iterable[MediaPlace | NamedFile], findings: Mapping[str | LocalMedia, Finding]
+) -> tuple[dict[str, MediaFacts], list[InvalidValue]]:
+    """Return the facts by place, and what breaks the rule of its place.
+
+    Args:
+        found: Places that hold media.
+        findings: What is known of the media; media without a finding are not checked.
+    """
     facts: dict[str, MediaFacts] = {}
     faults: list[InvalidValue] = []
-    for place in media_places(params):
+    for place in found:
         finding = findings.get(place.media)
         # A URL is not repeated in the error, as it may be signed; its place tells which one it is.
         name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
@@ -62,10 +78,7 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
             facts[place.path] = finding
             broken = media_faults(place.rule, finding, place.path)
             faults += [InvalidValue(fault.path, f"{name}{fault.what}") for fault in broken]
-    faults += params.between_media(facts)
-    if faults:
-        raise PreflightError(faults, model=params.model)
-    return facts
+    return facts, faults
 
 
 def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> float | None:
@@ -78,7 +91,7 @@ def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> 
     Returns:
         None if the model does not bill its input, is not known, or the length of a clip is not known.
     """
-    count = cast("Callable[[Sequence[float]], float] | None", getattr(params, "billed_input_seconds", None))
+    count = _counted(params)
     if count is None:
         return None
     clips = [place.path for place in media_places(cast("Params", params)) if place.rule.kind == "video"]
@@ -86,3 +99,36 @@ def billed_input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> 
     known = [seconds for seconds in lengths if seconds is not None]
     # A sum without one of the clips would be too low a price, so no sum is given.
     return count(known) if len(known) == len(lengths) else None
+
+
+def input_seconds(params: AnyParams, facts: Mapping[str, MediaFacts]) -> tuple[float, float] | None:
+    """Return the fewest and the most seconds of input videos that the price may depend on.
+
+    A clip whose length is not known has the lengths that the model takes.
+
+    Args:
+        params: What to make.
+        facts: What is known of its files.
+
+    Returns:
+        (0, 0) without input videos; None if the model is not known, or takes clips of any length.
+    """
+    if not isinstance(params, Params):
+        return None
+    shortest, longest = list[float](), list[float]()
+    for place in media_places(params):
+        if place.rule.kind != "video":
+            continue
+        known = facts[place.path].seconds if place.path in facts else None
+        if known is None and place.rule.seconds is None:
+            return None
+        least, most = place.rule.seconds or (0.0, 0.0)
+        shortest.append(max(least - SLACK_SECONDS, 0.0) if known is None else known)
+        longest.append(most + SLACK_SECONDS if known is None else known)
+    count = _counted(params) if shortest else None
+    return (sum(shortest), sum(longest)) if count is None else (count(shortest), count(longest))
+
+
+def _counted(params: AnyParams) -> Callable[[Sequence[float]], float] | None:
+    """Return how a model counts the lengths of its clips, if it has a way of its own."""
+    return cast("Callable[[Sequence[float]], float] | None", getattr(params, "billed_input_seconds", None))

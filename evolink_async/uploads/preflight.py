@@ -7,7 +7,7 @@ uploaded here.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -17,10 +17,11 @@ import anyio.to_thread
 import attrs
 
 from ..downloads import ResultReader
+from ..errors import InvalidValue
 from ..media import LocalMedia, MediaFacts, UnreadableError
-from ..params import AnyParams, P, Params, local_media, with_media
+from ..params import AnyParams, NamedFile, P, Params, local_media, with_media
 from .measured_file import MeasuredFile, measure_file
-from .media_check import Finding, check_media, media_places
+from .media_check import Finding, MediaPlace, check_media, judge, media_places
 from .remote_media import measure_remote
 
 T = TypeVar("T")
@@ -52,10 +53,18 @@ class Preflight:
         """
         if not isinstance(params, Params) or not local_media(params):
             return params
-        measured = await self._measure_files(params)
+        measured = await self._measure_files(media_places(params))
         check_media(params, _findings(measured))
         known = {local: one for local, one in measured.items() if isinstance(one, MeasuredFile)}
         return with_media(params, {local: attrs.evolve(local, sha256=one.sha256) for local, one in known.items()})
+
+    async def faults(self, files: Sequence[NamedFile]) -> Sequence[InvalidValue]:
+        """Return what is wrong with files of a body that is invalid anyway, each by itself.
+
+        Args:
+            files: As `files_of_body` of `evolink_async.params` returns them.
+        """
+        return judge(files, _findings(await self._measure_files(files)))[1]
 
     async def remote(self, params: AnyParams, result_reader: ResultReader) -> Mapping[str, MediaFacts]:
         """Check local files and URLs, the latter by the first MiB of what they lead to.
@@ -76,7 +85,7 @@ class Preflight:
         """
         if not isinstance(params, Params):
             return {}
-        findings = _findings(await self._measure_files(params))
+        findings = _findings(await self._measure_files(media_places(params)))
         links = {place.media for place in media_places(params) if isinstance(place.media, str)}
         async with anyio.create_task_group() as group:
             for link in links:
@@ -95,10 +104,12 @@ class Preflight:
         local = [(place.path, place.media) for place in media_places(params) if isinstance(place.media, LocalMedia)]
         return {path: facts for path, media in local if (facts := self.facts(media)) is not None}
 
-    async def _measure_files(self, params: Params) -> dict[LocalMedia, MeasuredFile | UnreadableError]:
+    async def _measure_files(
+        self, found: Iterable[MediaPlace | NamedFile]
+    ) -> dict[LocalMedia, MeasuredFile | UnreadableError]:
         # A file in two places with different limits is hashed if one of them takes it.
         limits: dict[LocalMedia, int] = {}
-        for place in media_places(params):
+        for place in found:
             if isinstance(place.media, LocalMedia):
                 limits[place.media] = max(place.rule.max_bytes, limits.get(place.media, 0))
         measured: dict[LocalMedia, MeasuredFile | UnreadableError] = {}

@@ -6,12 +6,13 @@ What is sent is in `content` and `file_content`; which content is uploaded at al
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
 import anyio
 
-from ..client import Move, OutageBrake, Resend, Transport
+from ..client import Move, OutageBrake, Resend, Transport, Trouble
 from ..concurrency import Limiter
 from ..errors import EvolinkError, RateLimitError, StatusError, TransportError, UploadError
 from ..events import Emit, Uploaded, Uploading
@@ -22,6 +23,10 @@ from .content import Content, OnSent
 
 PROGRESS_SECONDS = 0.1
 """Least time between two progress events of one try."""
+SILENT_SECONDS = 60.0
+"""Least time between two messages that a first upload had no success."""
+
+_log = logging.getLogger("evolink_async")
 
 
 class Sender:
@@ -51,6 +56,12 @@ class Sender:
         self._emit = emit
         self._clock = clock
         self._now = now
+        self._silent_until = float("-inf")
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why no file is accepted for now."""
+        return self._brake.trouble
 
     def retune(self, uploads: int) -> None:
         """Change how many uploads run at once."""
@@ -129,8 +140,20 @@ class Sender:
             self._brake.troubled(
                 content.source, result, self._now(), is_trial=is_trial, is_new_doubt=False, asked=asked
             )
+            self._report_first_trouble()
+        elif isinstance(result, RateLimitError):
+            self._brake.answered()
+            self._brake.delayed(result, self._now())
         else:
             self._brake.answered()
+            self._brake.judged()
+
+    def _report_first_trouble(self) -> None:
+        # With an observer, the application decides what is logged. Without one, silence would look like a hang.
+        trouble, now = self._brake.trouble, self._now()
+        if self._emit is None and trouble is not None and trouble.tries == 1 and now >= self._silent_until:
+            self._silent_until = now + SILENT_SECONDS
+            _log.warning("%s, for an upload; files are tried for up to %.0f s", trouble.error, trouble.until - now)
 
     async def _send_once(self, content: Content, transport: Transport) -> Upload | EvolinkError:
         try:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from ..client import Session, Transport, choose, suspension_error
+from ..client import Session, Transport, Trouble, choose, suspension_error
 from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError, StatusError, UploadError
 from ..events import Emit
@@ -64,6 +64,11 @@ class Uploads:
         self._clock = clock
         self._sender = Sender(limiter, policy, emit=emit, clock=clock)
         self._in_progress = SharedUploads()
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why no file is accepted for now."""
+        return self._sender.trouble
 
     def retune(self, uploads: int) -> None:
         """Change how many files are sent at once."""

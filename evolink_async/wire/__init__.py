@@ -16,8 +16,19 @@ from .files import (
     encode_stream,
 )
 from .messages import READ_HEADERS, REQUEST_KINDS, Request, RequestKind, Response
+from .price_rules import (
+    UNITS_PER_CREDIT,
+    ModelPrice,
+    PriceComponent,
+    PriceParameter,
+    PriceRate,
+    PriceRules,
+    PriceTerm,
+    decode_price_rules,
+    number_of,
+)
 from .refusals import decode_error, is_foreign, retry_after, vendor_error
-from .requests import encode_batch, encode_credits, encode_poll, encode_submit
+from .requests import encode_batch, encode_credits, encode_poll, encode_price_rules, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
     bars_model,
@@ -40,8 +51,15 @@ __all__ = (
     "MAX_INLINE_BYTES",
     "READ_HEADERS",
     "REQUEST_KINDS",
+    "UNITS_PER_CREDIT",
     "Credits",
+    "ModelPrice",
     "MultipartFrame",
+    "PriceComponent",
+    "PriceParameter",
+    "PriceRate",
+    "PriceRules",
+    "PriceTerm",
     "Request",
     "RequestKind",
     "Response",
@@ -49,6 +67,7 @@ __all__ = (
     "decode_batch",
     "decode_credits",
     "decode_error",
+    "decode_price_rules",
     "decode_task",
     "decode_upload",
     "denies",
@@ -57,6 +76,7 @@ __all__ = (
     "encode_fetch",
     "encode_inline",
     "encode_poll",
+    "encode_price_rules",
     "encode_stream",
     "encode_submit",
     "is_foreign",
@@ -65,6 +85,7 @@ __all__ = (
     "lacks_credits",
     "may_send_again",
     "may_upload_again",
+    "number_of",
     "on_batch",
     "on_poll",
     "on_submit",

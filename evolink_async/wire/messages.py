@@ -14,11 +14,11 @@ import attrs
 from ..errors import ReplyError
 from ..json_text import Json, parse_reply
 
-RequestKind: TypeAlias = Literal["submit", "poll", "batch", "credits", "upload"]
+RequestKind: TypeAlias = Literal["submit", "poll", "batch", "credits", "prices", "upload"]
 REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 
 EXCERPT_BYTES = 500
-READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location", "date")
+READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location", "date", "etag")
 """The response headers that this room reads; the transport keeps no others."""
 
 

@@ -1,4 +1,4 @@
-"""Requests to the API: submit, poll, batch and credits.
+"""Requests to the API: submit, poll, batch, credits and prices.
 
 Requests to the file service are in `files`; requests are sent in `client`.
 """
@@ -60,3 +60,12 @@ def encode_batch(task_ids: Sequence[str]) -> Request:
 def encode_credits() -> Request:
     """Make the request for the credits of the account."""
     return Request(kind="credits", method="GET", path="/v1/credits")
+
+
+def encode_price_rules(etag: str | None = None) -> Request:
+    """Make the request for the price catalogue; with the version of the last answer, for a newer one alone.
+
+    Source: the service's own command-line client; no page documents the route.
+    """
+    headers = {} if etag is None else {"If-None-Match": etag}
+    return Request(kind="prices", method="GET", path="/v1/catalog/pricing-rules", headers=headers)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from evolink_async.cli import main
-from evolink_async.emulator import Emulator
+from evolink_async.emulator import Emulator, HandClock
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--look-every", "0.05")
@@ -64,6 +64,13 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def local() -> Iterator[Emulator]:
     """An emulator in a thread, 2,000 times faster than life."""
     with Emulator(speed=2000).in_thread() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def frozen() -> Iterator[Emulator]:
+    """An emulator where no time passes: tasks are accepted and never end."""
+    with Emulator(clock=HandClock()).in_thread() as emulator:
         yield emulator
 
 
@@ -122,6 +129,13 @@ def spawn(*words: object, env: dict[str, str] | None = None, **options: Any) -> 
         text=True,
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
+
+
+def next_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for the next JSON object that a process writes."""
+    assert process.stdout is not None
+    line: dict[str, Any] = json.loads(process.stdout.readline())
+    return line
 
 
 def finish(process: subprocess.Popen[str], stdin: str | None = None) -> Ran:

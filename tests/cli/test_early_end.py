@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from evolink_async import __version__
 from evolink_async.cli import exit_codes
-from evolink_async.emulator import Emulator, HandClock, faults
-from tests.cli.conftest import QUICK, dance, environment, finish, spawn, write_jobs
+from evolink_async.early_exit import is_command
+from evolink_async.emulator import Emulator, faults
+from tests.cli.conftest import QUICK, ROOT, dance, environment, finish, spawn, write_jobs
 from tests.kit import until
-
-
-@pytest.fixture
-def frozen() -> Iterator[Emulator]:
-    """An emulator where no time passes: tasks are accepted and never end."""
-    with Emulator(clock=HandClock()).in_thread() as emulator:
-        yield emulator
 
 
 async def press_ctrl_c(process, log: Path, times: int) -> None:
@@ -180,6 +177,149 @@ def test_broken_pipe_of_a_list():
     os.close(writer)
     _, err = process.communicate(timeout=40)
     assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models"], ["models", "wan2.6-text-to-video"], ["check", "{jobs}"]])
+@pytest.mark.parametrize("is_full", [False, True], ids=["reader gone", "full device"])
+def test_standard_output_that_takes_nothing(words, is_full, tmp_path):
+    """A reader that has gone is 141 without a word; a full device is one sentence, exit code 1, and no traceback."""
+    jobs = write_jobs(tmp_path, dance())
+    if is_full:
+        writer = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+    process = spawn(*(word.format(jobs=jobs) for word in words), stdout=writer)
+    os.close(writer)
+    _, err = process.communicate(timeout=40)
+    expected = (1, "error: the output cannot be written: No space left on device\n") if is_full else (141, "")
+    assert (process.returncode, err.replace("good lines: 1; nothing was sent.\n", "")) == expected
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+async def test_signals_end_other_commands_alike(name, tmp_path):
+    """`check` that waits for its input: exit code 130, nothing on standard output, no traceback."""
+    reader, writer = os.pipe()
+    process = spawn("check", "-", stdin=reader)
+    await until(lambda: is_waiting_for_input(process.pid))
+    process.send_signal(getattr(signal, name))
+    ran = finish(process)
+    os.close(reader)
+    os.close(writer)
+    assert (ran.code, ran.out, ran.err) == (130, "", "")
+
+
+def is_waiting_for_input(pid: int) -> bool:
+    """Whether a process is blocked in a system call on its descriptor 0."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    words = Path(f"/proc/{pid}/syscall").read_text().split() if state == "S" else []
+    return words[:2] == ["0", "0x0"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+async def test_signals_end_the_emulator_alike(name, tmp_path):
+    """It is told that the emulator has stopped; exit code 0, as this is the normal end of the command."""
+    process = spawn("emulator", "--port", "0")
+    assert process.stdout is not None
+    assert "EvoLink emulator is running" in process.stdout.readline()
+    while not process.stdout.readline().startswith("evolink-async run"):
+        pass
+    process.send_signal(getattr(signal, name))
+    ran = finish(process)
+    assert (ran.code, ran.err) == (0, "The emulator has stopped; its tasks and files are gone.\n")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_a_run_in_the_background_is_ended_with_a_report(frozen, tmp_path, name):
+    """A shell lets background jobs ignore Ctrl-C; what ends them is told and journalled all the same."""
+    jobs, log = write_jobs(tmp_path, *map(dance, range(1, 4))), tmp_path / "log"
+    with log.open("w") as errors:
+        process = spawn(
+            "run", jobs, "--out", tmp_path, *QUICK, env=environment(frozen), stderr=errors,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )  # fmt: skip
+        await until(lambda: len([one for one in frozen.received if one.kind in ("poll", "batch")]) >= 3)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
+        ran = finish(process)
+    assert (ran.code, ran.out) == (130, "")
+    assert [task for task in frozen.tasks if task not in log.read_text()] == []
+
+
+INTERRUPTED_IMPORT = """
+import importlib.abc, os, signal, sys
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.{signal})
+
+sys.meta_path.insert(0, Finder())
+"""
+START = "import sys; sys.argv = ['evolink-async', 'models']; from evolink_async.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize(
+    "words", [["-m", "evolink_async", "models"], ["-m", "evolink_async.cli", "models"], ["-c", START]]
+)
+@pytest.mark.parametrize("module", ["aiohttp", "cyclopts", "rich.console", "evolink_async.cli.commands.models"])
+def test_ctrl_c_while_modules_are_imported(module, words, tmp_path):
+    """No traceback of half an import; exit code 130. A program of one's own gets its KeyboardInterrupt as ever."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module, signal="SIGINT"))
+    env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=20, env=env)
+    is_own_program = words[0] == "-c" and module == "aiohttp"
+    expected = (-signal.SIGINT, "", True) if is_own_program else (130, "", False)
+    assert (ran.returncode, ran.stdout, "KeyboardInterrupt" in ran.stderr) == expected
+    assert is_own_program or ran.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("module", ["cyclopts", "rich.console", "evolink_async.cli.commands.models"])
+def test_other_signals_while_modules_are_imported(module, name, tmp_path):
+    """They are the same to the command."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module, signal=name))
+    env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "evolink_async", "models"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=20, env=env)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("python -m evolink_async run", True),
+        ("python -W error -m evolink_async.cli run", True),
+        ("python /usr/bin/evolink-async run", True),
+        ("python C:\\Scripts\\evolink-async.exe run", os.name == "nt"),
+        ("python -m pytest -m evolink_async", False),
+        ("python -c pass app.py", False),
+        ("python app.py evolink-async", False),
+        ("python", False),
+        ("", False),
+    ],
+)
+def test_what_starts_the_command(line, expected):
+    """Only there is Ctrl-C changed while the package is imported."""
+    assert is_command(line.split(" ")) == expected
+
+
+@pytest.mark.parametrize("words", [["-m", "evolink_async"], ["-m", "evolink_async.cli"]])
+def test_the_package_is_the_command_too(words):
+    """`python -m evolink_async`, as the documentation says, and the longer name."""
+    ran = subprocess.run([sys.executable, *words, "--version"], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
+
+
+def test_standard_input_that_is_closed(tmp_path):
+    """It is told as such, not as an empty file."""
+    command = [sys.executable, "-m", "evolink_async", "check", "-"]
+    ran = subprocess.run(["bash", "-c", f"{shlex.join(command)} <&-"], capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "cannot read the jobs file '-': standard input is closed" in ran.stderr
 
 
 def test_signal_names():

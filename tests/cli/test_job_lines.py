@@ -33,10 +33,10 @@ def lines(*values: object) -> list[bytes]:
         (b'"text"', ["must be a JSON object"]),
         ({**GOOD, "model": "wan2.6-referense-video"}, ["unknown model", "did you mean 'wan2.6-reference-video'"]),
         ({"prompt": "x"}, ["is required", "@ model"]),
-        ({**GOOD, "custom_id": 7}, ["1 to 255 printable characters", "7", "@ custom_id"]),
-        ({**GOOD, "custom_id": ""}, ["1 to 255 printable characters", "@ custom_id"]),
-        ({**GOOD, "custom_id": "a\nb"}, ["1 to 255 printable characters", "@ custom_id"]),
-        ({**GOOD, "custom_id": "x" * 256}, ["1 to 255 printable characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": 7}, ["1 to 255 characters", "7", "@ custom_id"]),
+        ({**GOOD, "custom_id": ""}, ["1 to 255 characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": "a\nb"}, ["1 to 255 characters", "@ custom_id"]),
+        ({**GOOD, "custom_id": "x" * 256}, ["1 to 255 characters", "@ custom_id"]),
     ],
 )
 def test_bad_line(line, words):
@@ -132,3 +132,116 @@ def test_nothing():
     """An empty file holds no jobs and no faults."""
     assert parse_jobs([]).jobs == ()
     assert parse_jobs([b"", b"\n"]).bad == ()
+
+
+def text_of(line: bytes, files_from=None, *, before: bytes = b"") -> str:
+    (bad,) = parse_jobs([before, line], files_from).bad
+    return bad.text
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"a":1,"a":1}', b'{"b":{"a":1,"c":{"a":2,"\\u0061":3}}}', b'{"b":[{"a":[],"a":{}}]}']
+)
+def test_a_name_given_twice(line):
+    """In an object at any depth, also if the values are equal, or one name is written with an escape."""
+    given = {**GOOD, "extra": 0, "custom_id": "k"}
+    text = json.dumps(given).encode().replace(b"0", line)
+    (bad,) = parse_jobs([text]).bad
+    assert "is given twice @ a" in bad.faults
+    assert bad.key == "k"
+
+
+def test_a_key_given_twice_in_one_line():
+    """Nobody can say which one is meant, so the line has no key."""
+    text = json.dumps({"custom_id": "a", **GOOD}).encode().replace(b"{", b'{"custom_id": "b", ', 1)
+    (bad,) = parse_jobs([text]).bad
+    assert (bad.faults, bad.key) == (("is given twice @ custom_id",), None)
+
+
+def test_names_in_different_objects_may_be_equal():
+    """What stands in two objects is no repeat."""
+    line = {**GOOD, "custom_id": "model", "model_params": {"shot_type": "multi"}, "prompt": "prompt"}
+    assert parse_jobs(lines(line, {**line, "custom_id": "b"})).bad == ()
+
+
+def encoded(prompt: str, encoding: str) -> bytes:
+    return json.dumps({**GOOD, "prompt": prompt}, ensure_ascii=False).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (encoded("A", "utf-16"), ["UTF-16", "not UTF-8"]),
+        (encoded("A", "utf-16-le"), ["UTF-16", "not UTF-8"]),
+        (encoded("caf\u00e9", "utf-16-be"), ["UTF-16", "not UTF-8"]),
+        (encoded("A", "utf-32"), ["UTF-32", "not UTF-8"]),
+        (encoded("caf\u00e9", "latin-1"), ["latin-1", "not UTF-8 at byte"]),
+        (encoded("\u201ca\u201d", "cp1252"), ["Windows-1252", "not UTF-8"]),
+        (encoded("\u732b\u304c\u8e0a\u308b", "shift_jis"), ["Shift JIS", "not UTF-8"]),
+        (encoded("\u732b\u5728\u8df3", "gbk"), ["GBK", "not UTF-8"]),
+        (encoded("A", "utf-8") + b"\xef\xbb\xbf" + encoded("B", "utf-8"), ["byte order mark", "joined"]),
+        (b'{"prompt": "\xe7\x8c', ["not UTF-8", "incomplete"]),
+        (b'{"prompt": "\\ud83d"}', ["surrogate"]),
+        (b"\0" * 512, ["no JSON"]),
+    ],
+)
+def test_another_encoding_is_named(line, words, monkeypatch):
+    """The encoding is named, with orjson and without it in the same words."""
+    text = text_of(line)
+    assert [word for word in words if word not in text] == []
+    monkeypatch.setattr("evolink_async.json_text._parse_fast", None)
+    assert text_of(line) == text
+
+
+def test_a_byte_order_mark_of_a_joined_file():
+    """It is named along with all other faults, and the key stays; alone on a line it is no fault."""
+    mark, line = b"\xef\xbb\xbf", json.dumps({**GOOD, "custom_id": "k", "duration": 99}).encode()
+    (bad,) = parse_jobs([mark + json.dumps(GOOD).encode(), mark + line, mark, b""]).bad
+    assert (bad.line, bad.key, len(bad.faults)) == (2, "k", 2)
+    assert "byte order mark" in bad.text
+    assert "@ duration" in bad.text
+
+
+@pytest.mark.parametrize(
+    "place", ["cat.png", "clips/cat.png", "./cat.png", "/data/cat.png", "C:\\clips\\cat.png", "\u732b.png"]
+)
+def test_a_path_without_its_sign(place, tmp_path):
+    """The text that was meant is shown, ready to copy; once."""
+    body = {**GOOD, "model": "wan2.6-image-to-video-flash", "image_urls": [place], "audio_url": place}
+    del body["video_urls"]
+    (bad,) = parse_jobs(lines(body), tmp_path).bad
+    assert [f"{f'file:{place}'!r} for a file" in fault for fault in bad.faults] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.com/a.png", "//example.com/a.png", "data:image/png;base64,AA==", "", "https://"]
+)
+def test_another_url_is_no_path(url, tmp_path):
+    """No file is proposed for a URL that the service does not take."""
+    (bad,) = parse_jobs(lines({**GOOD, "video_urls": [url]}), tmp_path).bad
+    assert "for a file" not in bad.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"custom_id": "k", "method": "POST", "url": "/v1/videos", "body": GOOD},
+        {"custom_id": "k", "body": {}},
+        {"custom_id": "k", "params": GOOD},
+        {"custom_id": "k", "request": {"prompt": "A"}},
+        {"custom_id": "k", "modelInput": {"prompt": "A"}},
+    ],
+)
+def test_another_vendors_batch(line):
+    """One fault says so; the key is kept, and no model is guessed."""
+    (bad,) = parse_jobs(lines(line)).bad
+    assert len(bad.faults) == 1
+    assert "another vendor's batch format" in bad.text
+    assert "perhaps" not in bad.text
+    assert bad.key == "k"
+
+
+@pytest.mark.parametrize("line", [{}, {"custom_id": "k"}, {"text": "A"}, {"input": {"prompt": "A"}}])
+def test_no_model_is_guessed(line):
+    """Where no field is one of a model."""
+    assert text_of(json.dumps(line).encode()) == "is required @ model"

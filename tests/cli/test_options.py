@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from evolink_async.cli.app import app
-from evolink_async.cli.inputs.local_emulator import EmulatorOptions
+from evolink_async.cli.inputs.local_emulator import EmulatorOptions, new_emulator
 from evolink_async.cli.inputs.run_options import RunOptions
 from evolink_async.cli.inputs.service import Service
 from evolink_async.emulator import Emulator
@@ -21,7 +21,7 @@ def options_of(command):
     """Each option of a command, and its text in `--help`."""
     told = io.StringIO()
     app.help_print([command], console=Console(file=told, width=400, color_system=None))
-    return dict(re.findall(r"(--[\w-]+)(?: [A-Z]+)?  +(\S.*?) *│", told.getvalue()))
+    return dict(re.findall(r"(--[\w-]+)(?: [A-Z.]+)?  +(\S.*?) *│", told.getvalue()))
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "check", "upload", "status", "emulator"])
@@ -43,9 +43,10 @@ def test_fields_are_options():
 
 def test_the_defaults_are_those_of_the_library():
     """The same number of tasks at once, the same cadence; the emulator's own seed and share of failures."""
-    service, emulator = Service(api_key="sk-1"), EmulatorOptions()
+    service = Service(api_key="sk-1")
     assert service.cadence == type(service.cadence)()
-    Emulator(**attrs.asdict(emulator))
+    made, default = new_emulator(EmulatorOptions()), Emulator()
+    assert (made.seed, made.failure_share) == (default.seed, default.failure_share)
 
 
 @pytest.mark.parametrize(

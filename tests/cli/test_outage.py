@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import socket
+
 import pytest
 
+from evolink_async.cli.output import trouble
 from evolink_async.client import outage_brake
 from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, submits, write_jobs
@@ -51,3 +55,37 @@ def test_an_outage_with_doubts_has_the_exit_code_of_doubts(cli, service, tmp_pat
     assert submits(service) <= 8 + 3 + 5
     assert "unknown" in {line["status"] for line in ran.lines}
     assert "doubts" in ran.err or "settle" in ran.err
+
+
+def refusing_address() -> str:
+    """An address of this machine where nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_pipe_is_told_of_trouble_within_seconds(cli, tmp_path, monkeypatch, count):
+    """On standard error, while the run goes on: what is wrong, how often it was tried, and until when it is."""
+    monkeypatch.setattr(outage_brake, "STRANGER_PATIENCE", 2.5)
+    # Delays are random: a single job may end before the second that a first failure is given.
+    monkeypatch.setattr(trouble, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-emulator")
+    monkeypatch.setenv("EVOLINK_BASE_URL", address := refusing_address())
+    ran = cli("run", write_jobs(tmp_path, *map(dance, range(count))), "--out", tmp_path / "out", *QUICK)
+    assert ran.code == 1
+    told = [line for line in ran.err.splitlines() if "trying until" in line]
+    assert len(told) == 1
+    assert re.fullmatch(
+        rf"no connection to {re.escape(address)} \(refused\), (1 try|\d+ tries), trying until \d\d:\d\d", told[0]
+    )
+
+
+def test_polls_that_fail_are_told(cli, service, tmp_path):
+    """As a note on standard error, not as a line of the log; the run waits for their end."""
+    service.faults.on("poll", range(1, 12), faults.error(503))
+    service.faults.on("batch", range(1, 12), faults.error(503))
+    ran = cli("run", write_jobs(tmp_path, *map(dance, range(3))), "--out", tmp_path / "out", *QUICK)
+    assert ran.code == 0
+    told = [line for line in ran.err.splitlines() if line.startswith("note: status requests fail, and are sent again")]
+    assert len(told) == 1

@@ -156,14 +156,18 @@ async def test_a_journal_in_use(cli, tmp_path):
         second = finish(spawn(*words, env=environment(frozen)))
         seen = cli("doubts", journal)
         settled = await anyio.to_thread.run_sync(lambda: cli("settle", journal, "shot-1", "resubmit"))
+        other = await anyio.to_thread.run_sync(lambda: cli("settle", journal, "shot-2", "resubmit"))
         assert submits(frozen) == 2
         process.kill()
         process.communicate()
     assert (second.code, second.out, second.err.count("error: ")) == (2, "", 1)
     assert f"the journal '{journal}' is in use by another process" in second.err
     assert (seen.code, [line["custom_id"] for line in seen.lines]) == (3, ["shot-1"])
-    assert settled.code == 2
-    assert "in use by another process" in settled.err
+    holder = f"another process (process {process.pid})"
+    assert f"note: {holder} uses the journal" in seen.err
+    assert (settled.code, other.code) == (2, 2)
+    assert f"in use by {holder}" in settled.err
+    assert f"no job 'shot-2' is in doubt in '{journal}'; in doubt are: shot-1; {holder} uses it" in other.err
     assert cli("doubts", journal).lines == seen.lines
 
 

@@ -12,7 +12,8 @@ import pytest
 from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, submits, videos, write_jobs
 
-FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed", "error"]
+FIELDS = ["custom_id", "status", "task_id", "model", "urls", "files", "expires_at", "credits", "resumed"]
+FIELDS += ["earlier_tasks", "error"]
 
 
 def test_videos(cli, service, tmp_path):
@@ -239,3 +240,17 @@ def test_own_emulator(cli, tmp_path):
     assert ran.code == 0
     assert Path(ran.lines[0]["files"][0]).exists()
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_equal_refusals_are_told_once(cli, service, tmp_path):
+    """Of bad lines and of refused jobs the first is told, and the number of the others; JSON has each."""
+    bad = [dance(number, duration=99) for number in range(100, 400)]
+    jobs = write_jobs(tmp_path, *map(dance, range(1, 31)), *bad)
+    service.faults.on("submit", range(1, 1000), faults.error(400))
+    ran = cli("run", jobs, "--out", tmp_path, *QUICK)
+    assert ran.code == 1
+    assert ran.err.count("@ duration") == 1
+    assert "300 lines (31, 32, 33, 34, 35, ...): " in ran.err
+    assert "29 more jobs failed alike (" in ran.err
+    assert len(ran.err.splitlines()) <= 8
+    assert [line["status"] for line in ran.lines] == ["failed"] * 30

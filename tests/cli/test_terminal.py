@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 
 import pytest
 from rich.console import Console
@@ -19,7 +20,11 @@ from evolink_async import __version__
 from evolink_async.cli import main
 from evolink_async.cli.output.progress_display import Progress, draw
 from evolink_async.cli.output.terminal import plain
+from evolink_async.cli.output.trouble import TroubleLines
+from evolink_async.client import Trouble
+from evolink_async.errors import NotDeliveredError, RateLimitError, SubmissionUnknownError
 from evolink_async.pool import Stats
+from evolink_async.version import how_to_install
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
 
 
@@ -80,17 +85,70 @@ def test_counts():
 
 def test_draw():
     """The display fits 80 columns and shows the figures."""
-    figures = {"submitting": 1, "in_flight": 3, "completed": 5, "looks": 1_000_000, "uploading": 3, "downloading": 4}
-    stats = Stats(credits_used=9.5, credits_reserved=123.25, **figures)
+    text = drawn(Stats(credits_used=9.5, credits_reserved=123.25, looks=510_000, status_requests=10_200, uploading=3))
+    assert "5/100000  1:02:05" in text
+    assert "9.5 charged, 123.25 held" in text
+    assert "0 submits, 10200 status requests (510000 polls)" in text
+    assert "3 up, 0 down" in text
+    assert len(text.splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "sentence"),
+    [
+        (NotDeliveredError("no connection to https://a.b (refused)"), 12, "no connection to https://a.b (refused), 12"),
+        (SubmissionUnknownError("502; a task may have been accepted and charged"), 1, "502, 1 try, trying until 21:41"),
+        (RateLimitError(429, "slow\x1b[2J down"), 2, "HTTP 429: slow\ufffd[2J down, 2 tries, trying until 21:41"),
+    ],
+)
+def test_trouble_is_drawn(error, tries, sentence, monkeypatch):
+    """The display has a line more: the error, how often it was tried, and until when it is; no escape is obeyed."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    text = drawn(Stats(trouble=Trouble(error=error, tries=tries, until=1_795_642_865.0)))
+    assert sentence in text
+    assert text.rstrip().endswith("trying until 21:41")
+    assert len(text.splitlines()) == 6
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def drawn(stats):
     told = io.StringIO()
     console = Console(file=told, width=80, force_terminal=True, color_system=None)
     console.print(draw(Progress(total=100_000, ended=5, seconds=3725, stats=stats)))
-    text = told.getvalue()
-    assert "5/100000  1:02:05" in text
-    assert "9.5 charged, 123.25 held" in text
-    assert "0 submits, 1000000 polls" in text
-    assert "3 up, 4 down" in text
-    assert len(text.splitlines()) == 5
+    return told.getvalue()
+
+
+def lines_told(*seen):
+    """What is printed for trouble at each of these moments."""
+    lines = TroubleLines()
+    return [lines.line(trouble, now) for trouble, now in seen]
+
+
+def test_trouble_in_a_pipe_is_a_line_now_and_then():
+    """The first one when it has lasted a moment, then one a minute, and one when it is over."""
+    some = Trouble(error=NotDeliveredError("refused"), tries=3, until=0.0)
+    told = lines_told((None, 0.0), (some, 1.0), (some, 2.0), (some, 3.0), (some, 61.9), (some, 62.0), (None, 63.0))
+    assert [line and line[:16] for line in told] == [
+        None, None, "refused, 3 tries", None, None, "refused, 3 tries", "The service acce",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("moments", [(1.0,), (1.0, 1.9), (5.0, 5.2, 5.4)])
+def test_a_single_failure_is_not_told(moments):
+    """It is sent again, and nobody has to know; neither is its end told."""
+    some = Trouble(error=NotDeliveredError("refused"), tries=1, until=0.0)
+    assert lines_told(*((some, at) for at in moments), (None, 6.0)) == [None] * (len(moments) + 1)
+
+
+def test_draw_a_budget():
+    """With a budget there is one more line, for what is spent, held and left."""
+    told = io.StringIO()
+    console = Console(file=told, width=80, force_terminal=True, color_system=None)
+    stats = Stats(credits_left=-1.5, credits_held=23.8, credits_spent=77.7)
+    console.print(draw(Progress(total=10, ended=5, seconds=1, stats=stats)))
+    assert "budget: 77.7 spent, 23.8 held, -1.5 left" in told.getvalue()
+    assert len(told.getvalue().splitlines()) == 6
 
 
 def test_nothing_a_terminal_obeys():
@@ -129,9 +187,9 @@ def test_version(cli):
 
 def test_without_the_extra(monkeypatch, capsys):
     """Without rich and cyclopts one sentence says what to install."""
-    monkeypatch.setattr("evolink_async.cli.find_spec", lambda name: None)
+    monkeypatch.setattr("evolink_async.cli.entry.find_spec", lambda name: None)
     assert main([]) == 2
-    assert capsys.readouterr().err.strip().endswith("pip install 'evolink-async[cli]'")
+    assert capsys.readouterr().err.strip().endswith(how_to_install("cli"))
 
 
 @pytest.mark.parametrize("words", [["--version"], ["models"], ["run", "none.jsonl", "--out", "x"]])

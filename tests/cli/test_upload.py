@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_people_get_sentences(local, picture, monkeypatch, capsys, reach):
     from evolink_async.cli import main
 
     reach(local)
-    monkeypatch.setattr("evolink_async.cli.output.terminal._is_tty", lambda number: number == 1)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["upload", str(picture)]) == 0
     out = capsys.readouterr().out

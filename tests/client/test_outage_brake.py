@@ -522,3 +522,58 @@ def _end_of_request(brake: OutageBrake, key: str, now: float, happening: str, as
         brake.accepted(now)
     elif happening == "refuse":
         brake.answered()
+
+
+# --- what is told of trouble
+
+
+def told(brake: OutageBrake) -> tuple[int, float] | None:
+    """How often it was tried, and until when it is."""
+    trouble = brake.trouble
+    return None if trouble is None else (trouble.tries, trouble.until)
+
+
+def test_trouble_is_told_with_its_tries_and_its_end():
+    """From the first failure on, probes counted; until patience ends, counted from the closing."""
+    brake = known_brake()
+    assert told(brake) is None
+    trouble(brake, "a", 5.0)
+    assert told(brake) == (1, 5.0 + POLICY.patience)
+    trouble(brake, "b", 6.0)
+    trouble(brake, "c", 7.0)
+    brake.began()
+    brake.probed(8.0, is_answered=False)
+    assert told(brake) == (4, 7.0 + POLICY.patience)
+
+
+@pytest.mark.parametrize("end", ["accepted", "judged"])
+def test_trouble_ends_with_an_acceptance_or_a_judgement(end):
+    """And a later failure begins a new count."""
+    brake = known_brake()
+    trouble(brake, "a", 5.0)
+    if end == "accepted":
+        brake.accepted(6.0)
+    else:
+        brake.judged()
+    assert told(brake) is None
+    trouble(brake, "b", 50.0)
+    assert told(brake) == (1, 50.0 + POLICY.patience)
+
+
+def test_a_slow_answer_and_a_refusal_for_load_close_nothing():
+    """They are told, and counted when they have ended."""
+    brake = known_brake()
+    for _ in range(9):
+        brake.delayed(NotDeliveredError("no answer yet"), 1.0, has_ended=False)
+    assert told(brake) == (1, 1.0 + POLICY.patience)
+    for _ in range(9):
+        brake.delayed(NotDeliveredError("slow down"), 1.0)
+    assert told(brake) == (9, 1.0 + POLICY.patience)
+    assert brake.move(2.0) is Move.ANY
+
+
+def test_a_stranger_is_waited_for_briefly():
+    """The time that is told is the time that jobs wait."""
+    brake = OutageBrake(POLICY, TRIALS)
+    trouble(brake, "a", 5.0)
+    assert told(brake) == (1, 5.0 + STRANGER_PATIENCE)

@@ -76,6 +76,7 @@ async def test_a_refused_connection_is_not_delivered(request_):
     error = await failure(f"http://127.0.0.1:{free_port()}", request_)
     assert type(error) is NotDeliveredError
     assert error.may_resubmit
+    assert str(error).endswith(" (refused)")
 
 
 async def test_an_unknown_name_is_not_delivered():
@@ -205,7 +206,8 @@ async def test_random_answers_give_a_response_or_our_error():
                 seen.add(type(error))
                 assert_clean(error)
         await transport.aclose()
-    assert seen == {Response, TransportError}
+    # A busy machine may be too slow to connect in time.
+    assert seen - {NotDeliveredError} == {Response, TransportError}
 
 
 # --- what is sent, and to whom

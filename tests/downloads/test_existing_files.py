@@ -133,6 +133,24 @@ async def test_an_earlier_file_is_used_when_its_link_has_expired(tmp_path):
     assert saved.download_error is None
 
 
+@pytest.mark.parametrize(("stem", "file"), [("猫", "_u732b.mp4"), ("é", "_xe9.mov"), ("猫", "猫.png")])
+def test_a_file_under_its_escaped_name_is_found(tmp_path, stem, file):
+    """An earlier run saved it on a system, or in a locale, that could not write the key."""
+    (tmp_path / file).write_bytes(FILM)
+    (found,) = find_unrecorded(Folder(tmp_path), (Name(stem, None, "task-1"),), 0)
+    assert found is not None
+    assert found.path.name == file
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\ud800"])
+async def test_a_path_that_cannot_be_looked_up_counts_as_gone(tmp_path, name):
+    """A row of a journal that another system or locale wrote; the film is fetched anew."""
+    saved = SavedFile(tmp_path / name, 5, "0" * 64, 1)
+    job = attrs.evolve(completed_with("https://films.example/1.mp4"), saved=(saved,))
+    assert not has_files(job)
+    assert unchanged_files(job) == (None,)
+
+
 def test_what_only_looks_like_a_file_is_not_found(tmp_path):
     """A link, a folder, an empty file; and names that are not told apart find nothing."""
     (tmp_path / "a.mp4").symlink_to(__file__)

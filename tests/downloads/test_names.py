@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from evolink_async.downloads import Exactly, Template
-from evolink_async.downloads.names import STEM_BYTES, Name, file_stem, numbered, suffix_of
+from evolink_async.downloads.names import STEM_BYTES, Name, escaped, file_stem, numbered, suffix_of
 from evolink_async.downloads.templates import names_of
 from evolink_async.errors import ConfigurationError
 from evolink_async.jobs import Completed, Timing
@@ -83,6 +83,37 @@ def test_long_names_are_cut_between_characters():
 def test_a_device_s_name_is_not_made_longer_than_allowed():
     """The sign put before it counts."""
     assert len(file_stem("con." + "x" * 200)) == STEM_BYTES
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("shot-17", "shot-17"),
+        ("猫", "_u732b"),
+        ("e\u0301", "_xe9"),
+        ("😀", "_U0001f600"),
+        ("a\udce9", "a_udce9"),
+        ("\\", "_"),
+        ("漢" * 200, "_u6f22" * 20),
+    ],
+)
+def test_a_name_has_a_spelling_in_ascii(text, spelling):
+    """Short enough for every file system; different characters stay different."""
+    assert escaped(text) == spelling
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (Name("shot"), [("shot", ".mp4"), ("result", ".mp4")]),
+        (Name("猫", None, "task-1"), [("猫", ".mp4"), ("_u732b", ".mp4"), ("task-1", ".mp4")]),
+        (Name("shot", ".猫", "task-1"), [("shot", ".猫"), ("shot", "._u732b"), ("task-1", ".mp4")]),
+        (Name("猫", "", "task-1"), [("猫", ""), ("_u732b", ""), ("task-1", ".mp4")]),
+    ],
+)
+def test_spellings_of_a_name(name, expected):
+    """The name itself first; the last one is of ASCII with a known suffix, so that every folder takes it."""
+    assert [*name.spellings(".mp4")] == expected
 
 
 # --- templates

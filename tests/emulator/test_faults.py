@@ -190,3 +190,30 @@ async def test_the_script_counts_per_kind_and_the_latest_rule_wins(client, emula
     assert (await client.call("GET", "/v1/credits")).status == 200
     with pytest.raises(ValueError, match="kind must be one of submit, poll"):
         emulator.faults.on("polls", 1, faults.REFUSE)
+
+
+def test_faults_have_names():
+    """A word names a fault, and so does a status; another word is an error."""
+    assert faults.named("drop") == faults.DROP_AFTER_ACCEPT
+    assert faults.named("429") == faults.error(429)
+    for wrong in ("dorp", "", "200", "4290", "٤٢٩"):
+        with pytest.raises(ValueError, match="no fault is named"):
+            faults.named(wrong)
+
+
+@pytest.mark.parametrize("word", [*faults.NAMED, "502"])
+async def test_every_named_fault_changes_a_reply(client, emulator, body, word, until):
+    """No word gives the normal reply to a submit; "slow" and "hang" give none for a while."""
+    emulator.faults.on("submit", 1, faults.named(word))
+    call = asyncio.create_task(client.submit(body))
+    if word in ("slow", "hang"):
+        await until(lambda: emulator.received)
+        assert not call.done()
+        call.cancel()
+        await asyncio.wait([call])
+        return
+    try:
+        status = (await call).status
+    except (*BROKEN, aiohttp.ClientPayloadError, json.JSONDecodeError):
+        return
+    assert status == (403 if word == "page" else int(word))

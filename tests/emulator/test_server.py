@@ -1,18 +1,22 @@
-"""Starting, closing, threads, the pytest plugin, the missing extra."""
+"""Starting, closing, threads, the pytest fixtures, the missing extra."""
 
 import asyncio
 import importlib.util
 import inspect
 import json
+import re
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
+from typing import get_type_hints
 
 import attrs
 import pytest
 
-from evolink_async.emulator import Emulator, EmulatorSettings, HandClock, ScaledClock
+from evolink_async.emulator import Emulator, EmulatorArguments, EmulatorSettings, HandClock, ScaledClock
+from evolink_async.version import how_to_install
 
 pytestmark = pytest.mark.anyio
 
@@ -84,10 +88,91 @@ def test_synchronous_code_has_a_thread(body):
     assert "sk-emulator" not in repr(emulator)
 
 
+def own_threads():
+    """The threads of emulators, but not those that asyncio keeps for blocking calls."""
+    return {thread for thread in threading.enumerate() if "evolink-emulator" in thread.name}
+
+
+async def test_started_and_stopped_by_hand(body):
+    """`start` and `stop` work where an event loop runs, as in a notebook; a second `stop` does nothing."""
+    threads = own_threads()
+    unused = Emulator()
+    unused.stop()
+    emulator = Emulator(speed=1000).start()
+    reply = await asyncio.to_thread(fetch, emulator.base_url + "/v1/videos/generations", body)
+    assert reply["id"] in emulator.tasks
+    with pytest.raises(RuntimeError, match="runs once"):
+        emulator.start()
+    assert fetch(emulator.base_url + "/v1/credits")["success"]
+    for _ in range(2):
+        emulator.stop()
+    assert own_threads() == threads
+    with pytest.raises(urllib.error.URLError):
+        fetch(emulator.base_url + "/v1/credits")
+    assert emulator.ledger.accepted == 1
+    with pytest.raises(RuntimeError, match="runs once"):
+        emulator.start()
+    assert own_threads() == threads
+    unused.start().stop()
+
+
+async def test_stopped_from_the_other_side():
+    """`stop` refuses to stop what an `async with` block runs; `aclose` stops what `start` has started."""
+    async with Emulator() as emulator:
+        with pytest.raises(RuntimeError, match="runs in an `async with` block"):
+            emulator.stop()
+        assert (await asyncio.to_thread(fetch, emulator.base_url + "/v1/credits"))["success"]
+    emulator.stop()
+    threads = own_threads()
+    started = Emulator().start()
+    for _ in range(2):
+        await started.aclose()
+    assert own_threads() == threads
+    with pytest.raises(urllib.error.URLError):
+        fetch(started.base_url + "/v1/credits")
+
+
+def test_a_start_that_failed_can_be_repeated(body):
+    """After a taken port nothing is left running; when the port is free, the same emulator starts and renders."""
+    other = Emulator().start()
+    threads = own_threads()
+    emulator = Emulator(results_port=int(other.base_url.rpartition(":")[2]), clock=(clock := HandClock()))
+    with pytest.raises(OSError, match="address already in use"):
+        emulator.start()
+    assert own_threads() == threads
+    with pytest.raises(RuntimeError, match="not running"):
+        emulator.client()
+    other.stop()
+    with emulator.in_thread():
+        task = fetch(emulator.base_url + "/v1/videos/generations", body | {"duration": 2})
+        clock.advance(3600)
+        done = fetch(f"{emulator.base_url}/v1/tasks/{task['id']}")
+        with urllib.request.urlopen(done["results"][0], timeout=10) as response:
+            assert response.read(12)[4:] == b"ftypisom"
+
+
+def test_a_process_may_end_without_stop():
+    """The thread of a started emulator holds no process up, and warns of nothing."""
+    code = "from evolink_async.emulator import Emulator; print(bool(Emulator().start().base_url))"
+    command = [sys.executable, "-P", "-W", "error", "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "True\n")
+    # Not compared with nothing: in debug mode asyncio reports slow calls.
+    assert re.findall(r"Traceback|Warning|Error", ended.stderr) == []
+
+
+def test_the_typed_arguments_are_the_settings():
+    """`EmulatorArguments` has the name and the type of every setting, and nothing else."""
+    assert get_type_hints(EmulatorArguments) == get_type_hints(EmulatorSettings)
+
+
 USERS_SUITE = """
 import pytest, urllib.error, urllib.request
+from evolink_async.emulator import HandClock
 
 pytest_plugins = ["evolink_async.emulator.pytest_plugin"]
+
+closed = []
 
 def refused(emulator):
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
@@ -96,21 +181,44 @@ def refused(emulator):
 
 def test_sync(evolink_emulator):
     refused(evolink_emulator)
+    assert evolink_emulator.speed == 1000
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_async(evolink_emulator, anyio_backend):
     refused(evolink_emulator)
+
+def test_factory(evolink_emulator_factory, evolink_emulator):
+    made = [evolink_emulator_factory(seed=3, credits=5), evolink_emulator_factory(speed=20), evolink_emulator]
+    assert [(one.seed, one.speed, one.ledger.balance) for one in made] == [(3, 1000, 5), (0, 20, 1e5), (0, 1000, 1e5)]
+    assert len({one.base_url for one in made}) == 3
+    for one in made:
+        refused(one)
+    closed.extend(made)
+    with pytest.raises(ValueError, match="speed"):
+        evolink_emulator_factory(speed=0)
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_async_factory(evolink_emulator_factory, anyio_backend):
+    refused(evolink_emulator_factory(clock=HandClock()))
+
+def test_all_are_closed():
+    assert len(closed) == 3
+    for one in closed:
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(one.base_url + "/v1/credits", timeout=5)
 """
 
 
-def test_the_pytest_fixture(tmp_path):
-    """Users get a running emulator as `evolink_emulator` in synchronous and in asynchronous tests."""
+def test_the_pytest_fixtures(tmp_path):
+    """Users get running emulators in synchronous and asynchronous tests, with their settings, closed at the end."""
     suite = tmp_path / "test_users.py"
     suite.write_text(USERS_SUITE)
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(suite)]
+    options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-P", "-m", "pytest", *options, str(suite)]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
-    assert "2 passed" in ended.stdout, ended.stdout + ended.stderr
+    assert "5 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
 def test_importing_is_cheap():
@@ -123,7 +231,7 @@ async def test_a_missing_extra_is_named(monkeypatch):
     """Without PyAV, starting raises an error that names the package and the command to install it."""
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "av" else found(name))
-    with pytest.raises(ImportError, match=r"needs av; run: pip install 'evolink-async\[emulator\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"needs av; {how_to_install('emulator')}")):
         await Emulator().__aenter__()
 
 

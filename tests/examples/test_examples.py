@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import inspect
 import json
-import os
 import re
 import runpy
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import pytest
 
+import evolink_async as ev
 from evolink_async.emulator import Emulator
 from evolink_async.params import unregister
+from tests.examples.kit import EXAMPLES, start
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-TESTED = {"batch_to_files", "gather", "observe", "own_model", "watch", "web_backend"}
+TESTED = {
+    *("aiohttp_app.py", "batch.py", "fastapi_app.py", "gather.py", "notebook.ipynb", "observe.py", "own_model.py"),
+    "watch.py",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +31,6 @@ def service() -> Iterator[Emulator]:
     """One emulator for all examples, in a thread."""
     with Emulator(speed=2000).in_thread() as emulator:
         yield emulator
-
-
-def start(emulator: Emulator, folder: Path, name: str, *words: object) -> subprocess.Popen[str]:
-    """Start an example in a folder, with the environment that leads to the emulator; warnings are errors."""
-    command = [sys.executable, "-W", "error", "-m", "tests.examples.run_fast", EXAMPLES / f"{name}.py", *words]
-    env = {
-        "EVOLINK_BASE_URL": emulator.base_url,
-        "EVOLINK_API_KEY": "sk-emulator",
-        "PYTHONPATH": str(ROOT),
-    }
-    return subprocess.Popen(
-        [*map(str, command)],
-        cwd=folder,
-        env=os.environ | env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def run(emulator: Emulator, folder: Path, name: str, *words: object) -> tuple[int, str, str]:
@@ -60,9 +42,10 @@ def run(emulator: Emulator, folder: Path, name: str, *words: object) -> tuple[in
 
 
 def test_every_example_is_tested_and_listed() -> None:
-    """The README of the examples names each script, and each has a test here."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == TESTED
-    assert set(re.findall(r"^\| `(\w+)\.py`", (EXAMPLES / "README.md").read_text(), re.MULTILINE)) == TESTED
+    """The README of the examples names each, and each has a test here or in `test_web_apps`."""
+    assert {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} == TESTED
+    listed = re.findall(r"^\| `([\w.]+)` \|", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(TESTED)
 
 
 def test_a_batch_is_saved_and_bought_once(service: Emulator, tmp_path: Path) -> None:
@@ -71,13 +54,13 @@ def test_a_batch_is_saved_and_bought_once(service: Emulator, tmp_path: Path) -> 
     prompts.write_text("A cat\n\nA dog\n")
     before = service.ledger.accepted
     for _ in range(2):
-        code, out, err = run(service, tmp_path, "batch_to_files", prompts, "films", 1000)
+        code, out, err = run(service, tmp_path, "batch", prompts, "films", 1000)
         assert code == 0, out + err
         assert "line-001 saved as line-001.mp4" in out
         assert "line-003 saved as line-003.mp4" in out
     assert service.ledger.accepted == before + 2
 
-    code, out, err = run(service, tmp_path, "batch_to_files", prompts, "poor", 1)
+    code, out, err = run(service, tmp_path, "batch", prompts, "poor", 1)
     assert code == 1, out + err
     assert "failed: " in out
 
@@ -116,45 +99,33 @@ def test_a_task_is_watched(service: Emulator, tmp_path: Path) -> None:
     assert (tmp_path / "cat.mp4").stat().st_size > 0
 
 
-def test_a_web_back_end(service: Emulator, tmp_path: Path) -> None:
-    """A bad body is refused, an order is bought once, and its film is there in the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    before = service.ledger.accepted
-    process = start(service, tmp_path, "web_backend", port)
-    try:
-        url = f"http://127.0.0.1:{port}/films/order-17"
-        wait_for(port)
-        assert ask(url, {"model": "wan2.6-text-to-video"})[0] == 422
-        body = {"model": "wan2.6-text-to-video", "prompt": "A cat", "duration": 2}
-        assert ask(url, body) == ask(url, body)
-        status, film = ask(url)
-        while film["state"] == "working":
-            time.sleep(0.05)
-            status, film = ask(url)
-        assert (status, film["state"]) == (200, "completed")
-        assert service.ledger.accepted == before + 1
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+def test_the_cells_of_the_notebook_run_in_order(tmp_path: Path, monkeypatch, capsys) -> None:
+    """In one namespace and one event loop, as a kernel runs them; and a cell that buys may be run twice."""
+    monkeypatch.chdir(tmp_path)
+    book = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
+    # Its reader may watch for some seconds, a test need not.
+    cells = ["".join(cell["source"]).replace("speed=20", "speed=1000") for cell in book["cells"] if "outputs" in cell]
+    assert not any(cell.get("outputs") for cell in book["cells"])
+
+    async def kernel() -> dict[str, Any]:
+        space: dict[str, Any] = {}
+        opening, buying, *others = [compiled(cell) for cell in cells]
+        for code in (opening, buying, buying, *others):
+            result = eval(code, space)
+            if inspect.iscoroutine(result):
+                await result
+        return space
+
+    space = asyncio.run(kernel())
+    assert space["emulator"].ledger.accepted == 4
+    assert isinstance(space["outcome"], ev.Completed)
+    assert {path.name for path in (tmp_path / "films").glob("*.mp4")} == {f"take-{n}.mp4" for n in (1, 2, 3)}
+    assert (tmp_path / "cat.mp4").stat().st_size > 0
+    assert "completed 100 %" in capsys.readouterr().out
 
 
-def wait_for(port: int) -> None:
-    """Return as soon as a server listens; the time limit of the test is the bound."""
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-
-
-def ask(url: str, body: object = None) -> tuple[int, dict[str, str]]:
-    """Send a request, a POST if there is a body: status and answer."""
-    request = urllib.request.Request(url, data=None if body is None else json.dumps(body).encode())
-    try:
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            return reply.status, json.load(reply)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
+def compiled(cell: str) -> CodeType:
+    """A cell as code, with `await` at its top level."""
+    return compile(cell, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

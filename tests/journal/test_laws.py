@@ -295,6 +295,15 @@ async def test_a_doubt_is_an_outcome_until_it_is_settled(journal):
     assert second.number > first.number
 
 
+async def test_a_doubt_that_was_not_sent_again_is_the_same(journal):
+    """As when its key was closed while it waited."""
+    await lose(journal, "one")
+    [first] = await journal.untold()
+    await journal.mark_told([first.number])
+    await journal.doubted(doubt("one"))
+    assert await journal.untold() == []
+
+
 @pytest.mark.parametrize("how", ["resubmit", "sent again", "late answer"])
 async def test_a_doubt_that_goes_on_is_no_outcome(journal, how):
     """Whether it is bought again, sent again under its key, or answered late."""
@@ -306,6 +315,23 @@ async def test_a_doubt_that_goes_on_is_no_outcome(journal, how):
     else:
         await journal.submitting(intent("one"))
     assert await journal.untold() == []
+
+
+async def test_the_tasks_that_failed_before_are_remembered(journal):
+    """In every state of the purchase that replaced them: planned, sent twice, in doubt, and settled with its task."""
+    await journal.submitting(intent("a"))
+    await journal.accepted(accepted("a", "task-1"))
+    await journal.bought_anew("a", "task-1")
+    seen = [await journal.find(("a",))]
+    for _ in range(2):
+        await journal.submitting(intent("a", purchase="second"))
+        seen.append(await journal.find(("a",)))
+    await journal.doubted(Unknown("a", SubmissionUnknownError("lost", key="a", idempotency_key="second")))
+    seen.append(await journal.find(("a",)))
+    await journal.settled("a", "task-2")
+    seen.append(await journal.find(("a",)))
+    assert [type(standing["a"]) for standing in seen] == [Planned, Planned, Planned, Unknown, Accepted]
+    assert {standing["a"].earlier_tasks for standing in seen} == {("task-1",)}
 
 
 async def test_a_doubt_that_was_given_up_is_told(journal):
@@ -336,6 +362,38 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
     while "two" not in {end.outcome.key for end in await journal.untold()}:
         await asyncio.wait_for(journal.ends.changed(count), 5)
         count = journal.ends.count
+
+
+# --- money
+
+
+async def test_the_next_owner_knows_what_was_spent_and_is_held(journal):
+    """What was charged, what is under way or in doubt, and what completed without a price; failures are free."""
+    for key, reserved, used in (
+        ("paid", 10.0, 8.0),
+        ("unnamed", None, None),
+        ("going", 10.0, None),
+        ("bad", 10.0, None),
+    ):
+        await journal.submitting(intent(key))
+        job = accepted(key)
+        await journal.accepted(attrs.evolve(job, snapshot=attrs.evolve(job.snapshot, credits_reserved=reserved)))
+        end = completed(key)
+        snapshot = attrs.evolve(end.snapshot, credits_reserved=reserved, credits_used=used)
+        if key != "going":
+            await journal.ended(failed(key) if key == "bad" else attrs.evolve(end, snapshot=snapshot))
+    await lose(journal, "lost")
+    await journal.aclose()
+    await journal.open()
+    ledger = await journal.ledger()
+    assert ledger.spent == 8.0
+    assert sorted(ledger.held.values()) == [10.0, 10.0, 10.0]
+    assert {key.partition("\0")[0] for key in ledger.held} == {"unnamed", "going", "lost"}
+    assert {key.partition("\0")[0] for key in ledger.unpriced} == {"unnamed", "lost"}
+    assert {key.partition("\0")[0] for key in ledger.doubts} == {"unnamed", "lost"}
+    assert ledger.prices == {"any": 10.0}
+    await journal.settled("lost", "abandon")
+    assert len((await journal.ledger()).held) == 2
 
 
 # --- where jobs stand
@@ -505,6 +563,61 @@ async def test_answers_to_unknown_jobs_change_nothing(journal):
     await journal.missing("nobody", "task-nobody")
     assert journal.unfinished() == ()
     assert await standing(journal, "nobody") is None
+
+
+# --- purchases
+
+
+@pytest.mark.parametrize("count", [1, 40])
+async def test_purchases_are_found_by_their_idempotency_keys(journal, count):
+    """Those that are being submitted or in doubt, with their model and the time of the first send; others are not."""
+    began = time.time()
+    for number in range(count):
+        await journal.submitting(intent(f"shot-{number}"))
+    await lose(journal, "lost")
+    between = time.time()
+    await journal.submitting(intent("lost"))
+    asked = [f"ev-shot-{number}" for number in range(count)] + ["ev-lost", "ev-nobody"]
+    found = await journal.purchases(asked)
+    assert found.keys() == {*asked} - {"ev-nobody"}
+    assert all(purchase == f"ev-{bought.key}" for purchase, bought in found.items())
+    assert {bought.model for bought in found.values()} == {dance().model}
+    assert all(began <= bought.sent_at <= between for bought in found.values())
+    assert all(bought.is_unanswered and bought.is_latest and bought.task_id is None for bought in found.values())
+    assert await journal.purchases([]) == {}
+
+
+async def test_a_purchase_that_was_answered_is_not_unanswered(journal):
+    """Nor is one whose job was bought again; a file knows more of them."""
+    await buy(journal, "going", "done")
+    await journal.ended(completed("done"))
+    await lose(journal, "again")
+    await journal.settled("again", "resubmit")
+    await journal.submitting(intent("again", purchase="ev-second"))
+    found = await journal.purchases(["ev-going", "ev-done", "ev-again", "ev-second"])
+    assert found.pop("ev-second").is_unanswered
+    assert not any(bought.is_unanswered for bought in found.values())
+    if isinstance(journal, MemoryJournal):
+        assert found == {}
+    else:
+        assert {purchase: bought.task_id for purchase, bought in found.items()} == {
+            "ev-going": "task-going",
+            "ev-done": None,
+            "ev-again": None,
+        }
+        assert [found[purchase].is_latest for purchase in ("ev-going", "ev-done", "ev-again")] == [True, True, False]
+
+
+async def test_a_late_answer_with_the_task_of_a_job_that_has_ended(journal, caplog):
+    """It is that job's task, also when its outcome was taken."""
+    await buy(journal, "one")
+    await journal.ended(completed("one"))
+    journal.taken(completed("one"))
+    await lose(journal, "lost")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        assert not await journal.late_answer("ev-lost", "task-one")
+    assert "task-one" in caplog.text
+    assert isinstance(await standing(journal, "lost"), Unknown)
 
 
 # --- settling

@@ -80,6 +80,15 @@ def test_a_task_that_never_ends_is_never_lost_from_sight(history, duration_class
     assert polls < 2000
 
 
+@effort(1)
+@given(CADENCES, HISTORY, CLASSES, ELAPSED, ESTIMATES, PRESSURE)
+def test_a_lost_callback_is_found_within_its_bounds(cadence, history, duration_class, elapsed, estimated, pressure):
+    """A task with a callback is polled after `max_interval` at the earliest, and in time at the latest."""
+    gap = Schedule(cadence, history).safety_look(duration_class, elapsed, estimated, pressure)
+    most = max(10 * cadence.max_interval * pressure, elapsed / 2)
+    assert cadence.max_interval <= gap <= most or gap == most
+
+
 @effort(0.5)
 @given(HISTORY, ELAPSED, ESTIMATES, PROGRESS)
 def test_a_restart_changes_nothing(history, elapsed, estimated, progress):

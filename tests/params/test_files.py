@@ -93,7 +93,7 @@ def test_each_bad_file_name_is_one_fault_among_the_others():
     assert faults_of(lambda: load_params(body, files_from=Path())) == [
         "must be a file on this computer, not 'file://nas/a.png' @ image_start",
         "must name a file after file:, not 'file:' @ video_urls[0]",
-        "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ video_urls[1]",
+        "must be an http or https URL, or 'file:a.mp4' for a file, not 'a.mp4' @ video_urls[1]",
         "must be 2 to 15, not 99 @ duration",
     ]
 

@@ -66,7 +66,9 @@ def test_missing_and_unknown_fields_are_named_with_the_nearest_known_one():
         ([], "must be an object, not a list"),
         (None, "must be an object, not null"),
         ({"prompt": "A", "video_urls": []}, "is required, perhaps 'wan2.6-reference-video' @ model"),
-        ({"model": None}, "is required, perhaps 'wan2.5-text-to-video' @ model"),
+        ({"model": None}, "is required @ model"),
+        ({}, "is required @ model"),
+        ({"custom": 1, "input": {"prompt": "A"}}, "is required @ model"),
         ({"model": 5}, "must be text, not 5 @ model"),
         (
             {"model": "wan2.6-referense-video"},

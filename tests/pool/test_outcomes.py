@@ -57,6 +57,7 @@ async def test_every_job_is_told_whoever_asked_for_it(emulator, journal):
         async with pool.outcomes() as ends:
             await pool.submit(dance(15), key="later")
             assert (await anext(ends)).key == "later", "nothing is told twice"
+        assert pool.unfinished() == (), "what was told was taken, so that a journal in memory does not grow"
     assert own_tasks() == set()
 
 

@@ -86,5 +86,8 @@ def test_an_end_has_its_effects_once(ends):
 def test_who_waits_for_a_bare_id_after_the_job_was_told_brings_no_new_end():
     """It has been counted under the job's key."""
     book = Book[Purchase]()
+    assert not book.has_ended("a", "task-1")
     assert book.ended("a", "task-1") == End(is_new=True, is_charged=True)
+    assert book.has_ended("a", "task-1")
+    assert not book.has_ended("b", "task-1")
     assert book.ended("task-1", "task-1") == End(is_new=False, is_charged=False)

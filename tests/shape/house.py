@@ -12,10 +12,12 @@ PACKAGE = "evolink_async"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
 DOORS = {
+    "__main__": "cli",
     "version": "",
     "urls": "",
     "json_text": "",
     "regular_file": "",
+    "early_exit": "",
     "wording": "",
     "frozen": "json_text",
     "task": "frozen",
@@ -29,7 +31,7 @@ DOORS = {
     "jobs": "errors json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
     "client": "concurrency errors events settings task version wire",
-    "budget": "errors jobs json_text",
+    "budget": "errors jobs json_text wire",
     "purchases": "errors jobs",
     "journal": "budget concurrency errors jobs json_text media params purchases task wire",
     "polling": "concurrency errors events settings task",
@@ -39,20 +41,22 @@ DOORS = {
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
     "settings submitting task uploads urls wire",
     "telemetry": "errors events jobs version",
-    "emulator": "client params settings",
-    "cli": "client downloads errors events jobs journal json_text media models params pool settings task uploads "
-    "version wire",
+    "emulator": "client params settings version",
+    "callbacks": "concurrency errors json_text params pool wire",
+    "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
+    "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
-EDGES = ("cli", "emulator", "telemetry")
+EDGES = ("callbacks", "cli", "emulator", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
-SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.postgres")
-"""Files that another room may import past the face of theirs, inside a function: they bring a database along."""
+SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.listing", "journal.postgres", "emulator.faults")
+"""What another room may import past the face of theirs, inside a function: the first four bring a database along, and
+the last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("regular_file", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""

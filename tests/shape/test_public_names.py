@@ -21,6 +21,8 @@ from tests.shape.house import EDGES, MODULES, PACKAGE, ROOT, Module
 
 PUBLIC = {
     "",  # the package itself
+    "budget",
+    "callbacks",
     "client",
     "downloads",
     "emulator",

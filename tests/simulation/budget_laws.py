@@ -14,8 +14,9 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES, Task
+from tests.simulation.task import Task
+from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted, Written
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -50,7 +51,8 @@ def _overspent(history: History, order: Order, group: list[Task], limit: float) 
         # What is spent grows only when a task is accepted, so these moments are enough.
         begun = [other for other in group if other.begun <= task.begun]
         spent = sum(other.cost(task.begun) for other in begun)
-        excess = _excess(order, ceilings, begun) if spent > limit else 0.0
+        costing = [other for other in begun if other.cost(task.begun)]
+        excess = _excess(order, ceilings, costing) if spent > limit else 0.0
         if spent - limit - excess > over:
             over, now = spent - limit - excess, task.begun
     if over > ROUNDING:
@@ -67,12 +69,12 @@ def _overspent(history: History, order: Order, group: list[Task], limit: float) 
 
 
 def _accounts(history: History, order: Order) -> list[list[Task]]:
-    """Return the tasks that one budget counts: all with a journal file, else those of each pool."""
+    """Return the tasks that one budget counts: all with a journal file, else those between two crashes."""
     if history.script.journal == "file":
         return [list(history.ledger)]
     groups = defaultdict[int, list[Task]](list)
     for task in history.ledger:
-        groups[order.processes[task.number]].append(task)
+        groups[sum(crash < order.posts[task.number] for crash in order.crashes)].append(task)
     return list(groups.values())
 
 
@@ -116,7 +118,8 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _C
         if isinstance(entry, Posted):
             # Only the first POST of a purchase waits for an admission.
             for task in of_purchase.get((entry.process, entry.purchase), []):
-                highest = (_ceiling(named, task.price_class, until) for until in (entry.at - slack, entry.at))
+                of_class = {task.price_class: named[task.price_class]} if bound else named
+                highest = (_ceiling(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
                 ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
@@ -187,10 +190,16 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
             # With less room than jobs, a job that waits for credits may stand before one that would free some.
-            elif needed <= may_fit and history.script.in_flight >= len(jobs):
+            elif needed <= may_fit and least_room(history) >= len(jobs):
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
+
+
+def least_room(history: History) -> int:
+    """Return how many jobs may be in flight at the narrowest time."""
+    retunes = [step.in_flight for step in history.script.steps if isinstance(step, steps.Retune)]
+    return min([history.script.in_flight, *retunes])
 
 
 class _Replay:
@@ -199,10 +208,9 @@ class _Replay:
     def __init__(self, history: History, view: _View) -> None:
         self._tasks = {task.task_id: task for task in history.ledger}
         self._of_purchase = {task.purchase: task for task in history.ledger}
-        self._is_shared = history.script.journal == "file"
+        self._is_file = history.script.journal == "file"
         self._classes = {wish.key: wish.billed_as for wish in history.script.wishes}
         self._view = view
-        self._process = 0
         self._wants: dict[str, set[str]] = {}
         self._ended = set[str]()
         self._killed = set[int]()
@@ -213,7 +221,7 @@ class _Replay:
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
-        self._is_narrow = history.script.in_flight < len(history.script.wishes)
+        self._is_narrow = least_room(history) < len(history.script.wishes)
 
     def left(self, limit: float) -> tuple[float, float]:
         """Return the credits that are left, and those with what may still come free."""
@@ -229,6 +237,9 @@ class _Replay:
             if task.purchase in held and self._wants.get(task.job) and task.purchase not in self._ended
         ]
         return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
+
+    def _purchases_of(self, job: str) -> set[str]:
+        return {purchase for number, purchase in self._purchases.items() if self._jobs[number] == job}
 
     @property
     def has_guesses(self) -> bool:
@@ -262,12 +273,11 @@ class _Replay:
             self._wants.clear()
             self._ended |= {purchase for number, purchase in self._purchases.items() if number not in self._answered}
             self._killed.add(entry.process)
+            if not self._is_file:
+                held.clear()
+                self._view.named.clear()
         match entry:
             case Posted():
-                if entry.process != self._process and not self._is_shared:
-                    held.clear()
-                    self._view.named.clear()
-                self._process = entry.process
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
                 self._purchases[entry.number], self._jobs[entry.number] = entry.purchase, entry.job
@@ -299,9 +309,14 @@ class _Replay:
                 # A run that has given a task up waits for it no more, though its caller has not heard of that.
                 self._wants.pop(entry.job, None)
             case Said() if entry.kind == "unknown":
-                self._ended |= {
-                    self._purchases[number] for number in self._purchases if self._jobs[number] == entry.job
-                }
+                self._ended |= self._purchases_of(entry.job)
+            case Written() if entry.method == "doubted":
+                self._ended |= self._purchases_of(entry.job)
+            case Written() if entry.method == "bought_anew":
+                # Only a task that has failed is bought anew, and it costs nothing.
+                for purchase in self._purchases_of(entry.job):
+                    held.pop(purchase, None)
+                    self._unnamed.pop(purchase, None)
             # Who polls once has an answer at once, and waits for no end.
             case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
                 self._wants.setdefault(entry.job, set()).add(entry.call)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
+import attrs
+
 from tests.simulation import script as steps
 from tests.simulation.script import Script, Step, Wish
 from tests.simulation.vendor import DOUBTS
@@ -25,7 +27,58 @@ SHARE = 0.35
 
 def draw(seed: int) -> Script:
     """Draw a script."""
-    return _Drawing(Random(f"history {seed}")).script()  # no secret
+    script = _Drawing(Random(f"history {seed}")).script()  # no secret
+    script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    return _with_callbacks(script, Random(f"callbacks {seed}"))
+
+
+def _with_callbacks(script: Script, dice: Random) -> Script:
+    """Let the vendor of some scripts call back; some calls are lost, and some come when nobody expects them."""
+    if dice.random() > SHARE:
+        return script
+    keys = [wish.key for wish in script.wishes]
+    moments = [0.0, *(step.at for step in script.steps)]
+    calls = [
+        steps.CallBack(
+            at=round(dice.choice(moments) + dice.choice((0.0, 0.0, 1.0, 60.0)), 2),
+            job=dice.choice(keys),
+            names=dice.choice(("", *keys)),
+        )
+        for _ in range(dice.randint(0, 5))
+    ]
+    return attrs.evolve(
+        script,
+        calls=True,
+        calls_lost=dice.choice((0.0, 0.0, 0.3, 1.0)),
+        steps=tuple(sorted((*script.steps, *calls), key=lambda step: step.at)),
+    )
+
+
+def _with_rebuys(script: Script, dice: Random) -> Script:
+    """Let tasks of some scripts fail for a passing reason, with and without a policy that buys anew."""
+    if dice.random() > SHARE:
+        return script
+    wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
+    return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
+
+
+def _with_followers(script: Script, dice: Random) -> Script:
+    """Let some scripts have streams of all outcomes, often at moments at which something else happens."""
+    # Dice of their own: the rest of a script is as it would be without.
+    if dice.random() > SHARE:
+        return script
+    moments = [0.0, *(step.at for step in script.steps)]
+    followers = [
+        steps.Follow(
+            at=dice.choice(moments),
+            name=f"follow{number}",
+            leave_after=dice.randint(1, len(script.wishes)) if dice.random() < 0.6 else None,
+            fails=dice.random() < 0.5,
+            pause=dice.choice((0.0, 0.0, 0.5, 30.0)),
+        )
+        for number in range(dice.randint(1, 3))
+    ]
+    return attrs.evolve(script, steps=tuple(sorted((*script.steps, *followers), key=lambda step: step.at)))
 
 
 class _Drawing:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from tests.simulation.script import Script
+from tests.simulation.task import Task
 from tests.simulation.trace import Trace
-from tests.simulation.vendor import Task
 
 
 @attrs.frozen(kw_only=True)

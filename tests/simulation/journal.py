@@ -15,7 +15,7 @@ from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.trace import Trace, Written
 
-READS = ("known", "owner", "outcome", "hosted", "durations", "ledger", "untold")
+READS = ("known", "find", "jobs", "owner", "outcome", "purchases", "hosted", "durations", "ledger", "untold")
 """The calls that change nothing."""
 
 Commit = Callable[[], None]

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import money_laws, traffic_laws
+from tests.simulation import callback_laws, money_laws, outcome_laws, traffic_laws
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import within_budget
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
 from tests.simulation.seams import END_WRITES
+from tests.simulation.task import Task
 from tests.simulation.trace import (
     Acted,
     Complained,
@@ -29,9 +30,9 @@ from tests.simulation.trace import (
     Wanted,
     Written,
 )
-from tests.simulation.vendor import Task
 from tests.simulation.violation import Violation
 
+CONSUMER_FAILED = "builtins:ValueError: the consumer failed"
 Law: TypeAlias = Callable[[History], Iterator[Violation]]
 
 
@@ -66,8 +67,8 @@ def one_outcome(history: History) -> Iterator[Violation]:
     for call, how in ends.items():
         if fails.get(call) and how == "end" and call not in closed:
             yield Violation(law, "the input failed, and the stream ended quietly", f"{call}: {fails[call]}")
-        is_expected = how.startswith("evolink_async:") or fails.get(call) or (broken and "tracer" in how)
-        if ":" in how and not is_expected:
+        is_expected = how.startswith(("evolink_async:", CONSUMER_FAILED)) or (broken and "tracer" in how)
+        if ":" in how and not (is_expected or fails.get(call)):
             yield Violation(law, f"raised {how.split(':')[1]}", f"{call}: {how}")
     for entry in history.trace.of(Told):
         yield from _wrong(law, entry, tasks.get(entry.task), history)
@@ -189,13 +190,21 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
     before, after, settled = dict[str, Told](), dict[str, Told](), money_laws.settled_jobs(history)
     buyers = {step.name for step in history.script.steps if isinstance(step, steps.Run | steps.Generate | steps.Submit)}
     ends = set[str]()
+    hows = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    shared = _bought_by_several(history) if history.script.rebuy else set[str]()
+
+    def final_errors(told: Told) -> tuple[str, ...]:
+        # One of several buyers may go when a task has failed, and another one buy anew.
+        return () if told.job in shared else TASK_ERRORS
+
     for told in history.trace.of(Told):
         if told.error == "TaskNotFoundError" and told.task in ends and history.script.journal == "file":
             yield Violation(law, "not found, though its end is in the journal", f"{told}")
         ends |= {told.task} if told.kind == "completed" and told.call in buyers else set()
-        if told.call == "again":
+        is_stopped = told.error == "ConfigurationError" and "tracer" in hows.get(told.call, "")
+        if told.call == "again" and not is_stopped:
             after[told.job] = told
-        elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in TASK_ERRORS):
+        elif told.call in buyers and (told.kind in ("completed", "unknown") or told.error in final_errors(told)):
             before[told.job] = told
     again = {
         entry.job for entry in history.trace.of(Posted) if (entry.job in after) and entry.process == _last(history)
@@ -212,6 +221,14 @@ def restart_tells_the_same(history: History) -> Iterator[Violation]:
             yield Violation(law, "bought again", f"{job}")
 
 
+def _bought_by_several(history: History) -> set[str]:
+    buyers = defaultdict[str, set[str]](set)
+    for entry in history.trace.of(Wanted):
+        if entry.buys and entry.call != "again":
+            buyers[entry.job].add(entry.call)
+    return {job for job, calls in buyers.items() if len(calls) > 1}
+
+
 LAWS: dict[str, Law] = {
     "1": one_outcome,
     "2": money_laws.paid_once,
@@ -224,6 +241,8 @@ LAWS: dict[str, Law] = {
     "9": traffic_laws.polls_bounded,
     "10": traffic_laws.outages_bounded,
     "11": restart_tells_the_same,
+    "13": outcome_laws.told_at_least_once,
+    "14": callback_laws.heeded,
 }
 
 
@@ -256,7 +275,9 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
         for step in history.script.steps
         if isinstance(step, steps.Outage)
     )
-    if is_out or history.script.poll_trouble or traffic_laws.is_revoked(history, task.session):
+    # A task whose key is not known is asked of one key after the other.
+    is_refused = any(traffic_laws.is_revoked(history, number) for number in range(history.script.sessions))
+    if is_out or history.script.poll_trouble or is_refused:
         return True  # the service fails, or has asked to wait
     waited = float(told.text.partition("within ")[2].partition(" s")[0])
     wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]

@@ -11,10 +11,12 @@ from tests.simulation.script import (
     ClosePool,
     Crash,
     Drain,
+    Follow,
     Forget,
     Generate,
     Outage,
     Poll,
+    Reprice,
     Retune,
     Revoke,
     Run,
@@ -692,4 +694,72 @@ LAST_WORDS = (
     ),
 )
 
-MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS)
+REBUYS = (
+    Known(
+        pattern="2 paid once: a job bought anew too often",
+        why="The doubt of a purchase that replaced a failed one did not say so after a restart: the limit began anew.",
+        script=Script(
+            journal="file",
+            resubmit="same_key",
+            rebuy=1,
+            wishes=(Wish(key="j1", passing=3),),
+            steps=(Run(at=0.0, name="run0", jobs=("j1",)), Outage(at=67.0, seconds=200.0, reply="502_page")),
+        ),
+    ),
+)
+
+CALLBACKS = (
+    Known(
+        pattern="13 all outcomes: failed is told again",
+        why="While a pool closed, its stream of all outcomes handed some out and marked none as told.",
+        script=Script(
+            rebuy=2,
+            calls=True,
+            wishes=(Wish(key="j0"), Wish(key="j2", passing=2)),
+            steps=(
+                Generate(at=0.0, name="generate1", job="j0"),
+                Follow(at=20.0, name="follow2", leave_after=3),
+                Run(at=170.0, name="retry1", jobs=("j0", "j2")),
+                ClosePool(at=354.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: many jobs of a price that the vendor does not name",
+        why="Who read a job from the journal just before its end made the budget wait for that end once more.",
+        script=Script(
+            salt=2,
+            slow_disk=True,
+            budget=100.0,
+            in_flight=2,
+            says_price=False,
+            used=None,
+            observer_calls_back=True,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Reprice(at=28.0, price_class=0, price=200.0),
+                Generate(at=29.0, name="generate0", job="j0"),
+                Generate(at=48.0, name="generate2", job="j0"),
+                Poll(at=48.0, name="poll1", job="j0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: many jobs of a price that the vendor does not name",
+        why="A learner that the pool before had left accepted did not count among the three of its class.",
+        script=Script(
+            budget=100.0,
+            in_flight=2,
+            says_price=False,
+            used=None,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Generate(at=19.0, name="generate3", job="j0"),
+                ClosePool(at=24.0),
+                Reprice(at=28.0, price_class=0, price=200.0),
+            ),
+        ),
+    ),
+)
+
+MENDED = (*EVIDENCE, *ENDS, *HANDOVERS, *OWNERS, *MONEY, *OUTAGES, *BRAKE, *CASCADES, *LAST_WORDS, *REBUYS, *CALLBACKS)

@@ -11,18 +11,25 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.simulation import script as steps
+from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
-from tests.simulation.trace import Acted, Answered, Finished, Posted, Said, Settled, Stood, Told
-from tests.simulation.vendor import LOOKALIKES, Task
+from tests.simulation.task import Task
+from tests.simulation.trace import Acted, Answered, Called, Finished, Posted, Reported, Said, Settled, Stood, Told
+from tests.simulation.vendor import LOOKALIKES, PASSING
 from tests.simulation.violation import Violation
 
 ROUNDING = 1e-6
 
+SETTLE = r"Settle\(.*job='(\w+)'"
+
 
 def settled_jobs(history: History) -> set[str]:
-    """Return the jobs of which a doubt was settled."""
-    return {entry.job for entry in history.trace.of(Settled)}
+    """Return the jobs of which a doubt was settled, may have been by a callback, or was about to be before a crash."""
+    settled = {entry.job for entry in history.trace.of(Settled)} | {entry.job for entry in history.trace.of(Called)}
+    acts = [re.match(SETTLE, entry.text) for entry in history.trace.of(Acted)]
+    is_killed = any(entry.text.startswith("Crash") for entry in history.trace.of(Acted))
+    return settled | {act[1] for act in acts if act is not None and is_killed}
 
 
 def paid_once(history: History) -> Iterator[Violation]:
@@ -43,6 +50,9 @@ def paid_once(history: History) -> Iterator[Violation]:
                 twin = ", shared by two pools" if _has_twin(history, job) else ""
                 cause = _after(*(task for task in tasks if task.word in LOOKALIKES))
                 yield Violation(law, f"a job bought twice, journal in {history.script.journal}{twin}{cause}", text)
+        is_asked_once = history.script.journal == "file" and job not in settled_jobs(history)
+        if is_asked_once and len(tasks) > 1 + history.script.rebuy:
+            yield Violation(law, "a job bought anew too often", f"{job}: {len(tasks)} tasks")
 
 
 def _has_twin(history: History, job: str) -> bool:
@@ -53,8 +63,15 @@ def _may_buy_again(history: History, order: Order, before: Task, after: Task) ->
     first, second = order.posts[before.number], order.posts[after.number]
     if order.settled.get(before.purchase, second) < second:
         return True
+    if history.script.rebuy and before.end == PASSING and before.ended <= after.begun:
+        return True
     # A file remembers every purchase for good, also one that failed.
     if history.script.journal == "file":
+        return False
+    # Who waited for the job when it was bought shares its purchase, unless it stood behind others until all was over.
+    is_asked_again = any(first < place < second for place in order.asked.get(before.job, ()))
+    has_room = history.script.rebuy and least_room(history) >= 2 * len(history.script.wishes)
+    if has_room and not (is_asked_again or order.crashed_between(first, second) or _has_twin(history, before.job)):
         return False
     # A journal in memory forgets a job when its end is told, and everything when the process dies.
     return order.ends.get(before.task_id, second) < second or order.crashed_between(first, second)
@@ -72,12 +89,14 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             # Who settles a doubt knows of it.
             ids.add(entry.how)
             doubted.add(entry.job)
-        elif isinstance(entry, Told):
+        elif isinstance(entry, Told | Reported):
             ids.add(entry.task)
             if entry.kind == "unknown":
                 doubted.add(entry.job)
     for task in history.ledger:
         forgot = history.script.journal == "memory" and order.crashed_between(order.posts[task.number], last)
+        # Its job was bought anew, or will be; the outcome names it.
+        forgot = forgot or (task.end == PASSING and history.script.rebuy > 0)
         if task.task_id not in ids and task.job not in doubted and not forgot:
             is_broken = any(wish.key == task.job and "broken" in wish.sends for wish in history.script.wishes)
             cause = ", after an unexpected exception" if is_broken else _after(task)
@@ -115,6 +134,8 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             forgot = history.script.journal == "memory" and order.crashed_between(began, place)
             # What another pool sends in the same moment, no pool can know; a file of theirs is not open twice.
             forgot = forgot or _has_twin(history, entry.job)
+            # A failed task whose job is bought anew is over, though it is told to nobody.
+            is_over = is_over or (task.end == PASSING and task.ended <= entry.at and history.script.rebuy > 0)
             if began < place and not is_over and not forgot:
                 about = " about its task" if entry.is_about_task else ""
                 situation = f"{entry.error}{about} with may_resubmit, told of a paid job"
@@ -130,15 +151,19 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
     for entry in history.trace.entries:
         if isinstance(entry, Finished) and entry.call.startswith("settle "):
             settling[entry.call.split()[1]] -= 1
-        if isinstance(entry, Told) and entry.error == "TaskNotFoundError" and entry.task not in over:
-            not_found[entry.job] = entry.task
+        # A task that is asked for by its id alone may have no job here.
+        if isinstance(entry, Said) and entry.error == "TaskNotFoundError":
+            latest = [task.task_id for task in history.ledger if task.job == entry.job and task.begun <= entry.at][-1:]
+            if entry.job != entry.task and entry.task not in over and latest == [entry.task]:
+                not_found[entry.job] = entry.task
         elif isinstance(entry, Acted) and entry.text.startswith("Crash"):
             settling.clear()
             if history.script.journal == "memory":
                 not_found.clear()
         elif isinstance(entry, Settled):
+            over |= {task.task_id for task in history.ledger if task.purchase == entry.purchase}
             over.add(not_found.pop(entry.job, ""))
-        elif isinstance(entry, Acted) and (settle := re.match(r"Settle\(.*job='(\w+)'", entry.text)):
+        elif isinstance(entry, Acted) and (settle := re.match(SETTLE, entry.text)):
             settling[settle[1]] += 1
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]

@@ -16,8 +16,9 @@ from evolink_async.errors import NotDeliveredError, TransportError
 from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.seams import Request, Response
+from tests.simulation.task import Task
 from tests.simulation.trace import Answered, Polled, Posted, Trace
-from tests.simulation.vendor import PROMPT, REPLIES, Reply, Task, Vendor, encode
+from tests.simulation.vendor import PROMPT, REPLIES, Reply, Vendor, encode
 
 TIMEOUTS = {"submit": 60.0, "upload": 300.0}
 TIMEOUT = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Posted, Settled, Told
+from tests.simulation.trace import Acted, Posted, Reported, Settled, Told, Wanted
 
 TASK_ERRORS = ("TaskFailedError", "TaskCancelledError")
 """Errors that tell the end of a task."""
@@ -19,6 +19,7 @@ class Order:
         posts: Of each POST, by its number.
         processes: In which process each POST began.
         ends: Of the first time that a caller was told the end of a task.
+        asked: Of each time that a call began to want a job to be bought.
         settled: Of each time that a doubt was given up or to be bought again, by purchase.
         crashes: Of the crashes.
     """
@@ -26,6 +27,7 @@ class Order:
     posts: dict[int, int] = attrs.field(factory=dict)
     processes: dict[int, int] = attrs.field(factory=dict)
     ends: dict[str, int] = attrs.field(factory=dict)
+    asked: dict[str, list[int]] = attrs.field(factory=dict)
     settled: dict[str, int] = attrs.field(factory=dict)
     crashes: list[int] = attrs.field(factory=list)
 
@@ -40,7 +42,9 @@ class Order:
                     killed = crashed.get(entry.process)
                     order.posts[entry.number] = place if killed is None else killed - 1
                     order.processes[entry.number] = entry.process
-                case Told() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
+                case Wanted() if entry.buys:
+                    order.asked.setdefault(entry.job, []).append(place)
+                case Told() | Reported() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
                     order.ends.setdefault(entry.task, place)
                 case Acted() if entry.text.startswith("Settle"):
                     begun[entry.text.partition("job='")[2].partition("'")[0]] = place

@@ -17,16 +17,32 @@ import attrs
 from evolink_async import Accepted, ConfigurationError, Job, Limits, OutcomeStream, SessionPool, Unknown
 from evolink_async.events import Event, JobEnded
 from tests.simulation import script as steps
+from tests.simulation.callbacks import CALLING
 from tests.simulation.loop import StandstillError, VirtualLoop
 from tests.simulation.script import Step, Wish
 from tests.simulation.telling import said, told
-from tests.simulation.trace import Acted, Complained, Entry, Finished, Released, Settled, Stood, Wanted
+from tests.simulation.trace import (
+    Acted,
+    Answered,
+    Complained,
+    Entry,
+    Finished,
+    Following,
+    Posted,
+    Released,
+    Reported,
+    Settled,
+    Stood,
+    Wanted,
+)
 from tests.simulation.world import World
 
 HORIZON = 6 * 3600.0
 """Seconds within which every call must end once the vendor is well and consumers read."""
 REST = 120.0
 """Seconds after the last call until all is quiet: more than a submit's time-out and its grace."""
+SLOWEST_FOLLOWER = 30.0
+"""Seconds that a consumer of all outcomes takes for one at most."""
 CALM = 300.0
 """Seconds after the last step and the last outage at which polls stop failing."""
 FIGURES = (
@@ -54,6 +70,7 @@ class Call:
     task: asyncio.Task[None]
     stream: OutcomeStream | None = None
     how: str = "end"
+    is_endless: bool = False
 
 
 class Process:
@@ -106,6 +123,7 @@ class Process:
         # What the dead process had sent arrives only after the next one has opened its journal: the worse order.
         await self._open()
         self._world.network.arrive_after_crash()
+        self._world.calls.live()
         while left:
             step = left.popleft()
             if (wait := step.at - self._world.elapsed()) > 0:
@@ -135,6 +153,8 @@ class Process:
                 self._begin(step.name, partial(self._watch, step))
             case steps.Poll():
                 self._begin(step.name, partial(self._poll, step))
+            case steps.Follow():
+                self._begin(step.name, partial(self._follow, step), is_endless=True)
             case steps.Twin():
                 self._begin(step.name, partial(self._twin, step))
             case steps.Settle():
@@ -152,6 +172,8 @@ class Process:
             case steps.Hint():
                 if (task := self._world.task_of(step.job)) is not None:
                     self._pool.hint(task.task_id)
+            case steps.CallBack():
+                self._call_back(step)
             case steps.ClosePool():
                 await self._close()
                 await self._open()
@@ -189,7 +211,14 @@ class Process:
         await asyncio.sleep(max(0.0, troubled_until + CALM - self._world.elapsed()))
         self._world.vendor.recover()
         await self._calls_end()
-        await asyncio.sleep(REST)
+        if any(isinstance(step, steps.Follow) for step in script_steps):
+            # Whatever was told to nobody is told now.
+            followers = [call.task for call in self._calls.values() if call.is_endless and not call.task.done()]
+            for follower in followers:
+                follower.cancel()
+            await asyncio.wait([*followers, asyncio.ensure_future(asyncio.sleep(0))])
+            self._begin("rest", partial(self._follow, steps.Follow(at=0.0, name="rest")), is_endless=True)
+        await self._calm_down()
         await self._stand("quiet")
         # A permit that was lost is in no figure of `Stats`. Where there are few, one more run finds it missing.
         if self._world.script.in_flight <= 4:
@@ -200,16 +229,25 @@ class Process:
                 "extra", partial(self._run, steps.Run(at=0.0, name="extra", jobs=tuple(wish.key for wish in extra)))
             )
             await self._calls_end()
+            await self._calm_down()
+
+    async def _calm_down(self) -> None:
+        """Let everything become quiet, and the slowest stream of all outcomes tell the last one."""
+        follows = any(isinstance(step, steps.Follow) for step in self._world.script.steps)
+        await asyncio.sleep(REST + (SLOWEST_FOLLOWER * len(self._world.wishes) if follows else 0.0))
 
     async def _run_all_again(self) -> None:
         """Run every job ever asked for again on the same journal file."""
         await self._open()
         self._begin("again", partial(self._run, steps.Run(at=0.0, name="again", jobs=self._world.all_asked())))
+        if any(isinstance(step, steps.Follow) for step in self._world.script.steps):
+            self._begin("last", partial(self._follow, steps.Follow(at=0.0, name="last")), is_endless=True)
         await self._calls_end()
+        await self._calm_down()
         await self._close()
 
     async def _calls_end(self) -> None:
-        tasks = {call.task: call for call in self._calls.values() if not call.task.done()}
+        tasks = {call.task: call for call in self._calls.values() if not (call.task.done() or call.is_endless)}
         if not tasks:
             return
         _, hanging = await asyncio.wait(tasks, timeout=HORIZON)
@@ -222,7 +260,7 @@ class Process:
     async def _stand(self, moment: str) -> None:
         pool, own = self._pool, {call.task for call in self._calls.values()} | {asyncio.current_task()}
         figures = pool.stats()
-        left = sorted(task.get_name() for task in asyncio.all_tasks() - own)
+        left = sorted(task.get_name() for task in asyncio.all_tasks() - own if task.get_name() != CALLING)
         # A consumer that is still asleep has a timer that cannot be told from the pool's.
         busy = [call.name for call in self._calls.values() if not call.task.done()]
         timers = [] if busy else [name for name in self._loop.timers() if not _is_ours(name)]
@@ -245,9 +283,9 @@ class Process:
 
     # --- calls
 
-    def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, is_endless: bool = False) -> None:
         task = asyncio.create_task(self._guard(name, work), name=f"caller {name}")
-        self._calls[name] = Call(name, self._id(), task)
+        self._calls[name] = Call(name, self._id(), task, is_endless=is_endless)
 
     async def _guard(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """See a call to its end, and note how it ended."""
@@ -281,11 +319,30 @@ class Process:
                 if step.pause:
                     await asyncio.sleep(step.pause)
 
+    async def _follow(self, step: steps.Follow) -> None:
+        call, process, taken = self._calls[step.name], self._id(), 0
+        async with self._pool.outcomes() as stream:
+            self._note(Following(self._now(), process, step.name))
+            async for outcome in stream:
+                end = told(outcome)
+                self._note(Reported(self._now(), process, step.name, outcome.key, end.kind, end.task, end.error))
+                taken += 1
+                if taken == step.leave_after and step.fails:
+                    raise ValueError("the consumer failed")
+                if taken == step.leave_after:
+                    call.how = "left"
+                    break
+                if step.pause:
+                    await asyncio.sleep(step.pause)
+
     async def _twin(self, step: steps.Twin) -> None:
         process = self._id()
         if self._world.script.journal == "file":
             return  # A file has one owner, which the operating system sees to.
-        async with self._world.new_pool(lambda _: None) as pool, pool.run(self._source(step)) as stream:
+        async with (
+            self._world.new_pool(lambda _: None, has_calls=False) as pool,
+            pool.run(self._source(step)) as stream,
+        ):
             async for outcome in stream:
                 self._tell(process, step.name, outcome.key, outcome)
                 self._note(Released(self._now(), process, step.name, outcome.key))
@@ -373,6 +430,14 @@ class Process:
         await self._pool.settle(step.job, how)
         self._note(Settled(self._now(), self._id(), step.job, how, purchase))
 
+    def _call_back(self, step: steps.CallBack) -> None:
+        purchases = [entry.purchase for entry in self._world.trace.of(Posted) if entry.job == step.job]
+        named = self._world.task_of(step.names)
+        # Of a task that no job here knows to be its own, nobody could tell that it is another's.
+        is_known = any(entry.task == named.task_id for entry in self._world.trace.of(Answered)) if named else True
+        if purchases and is_known:
+            self._world.calls.call(purchases[-1], step.job, named)
+
     def _drain(self, run: str) -> None:
         call = self._calls.get(run)
         if call is not None and call.stream is not None and not call.task.done():
@@ -426,4 +491,4 @@ class Process:
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(("Network.", "Delay.", "MemoryTransport.", "Disk.", "Witness."))
+    return name.startswith(("Network.", "Delay.", "MemoryTransport.", "Disk.", "Witness.", "Calls."))

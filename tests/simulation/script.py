@@ -22,6 +22,7 @@ class Wish:
         life: Seconds from acceptance to the end of its task.
         end: The final word of its task.
         has_file: Whether it names a local file, which is uploaded first.
+        passing: How many of its tasks fail for a passing reason, the first ones.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Wish:
     life: float = 20.0
     end: str = "completed"
     has_file: bool = False
+    passing: int = 0
 
     @property
     def billed_as(self) -> int:
@@ -117,6 +119,23 @@ class Poll:
 
 
 @attrs.frozen(kw_only=True)
+class Follow:
+    """Read `pool.outcomes` until the pool closes, or until some outcomes were told.
+
+    Attributes:
+        leave_after: Outcomes after which the consumer leaves; None for never.
+        fails: Whether it leaves by an exception, while it handles the last one.
+        pause: Seconds that it takes for each outcome.
+    """
+
+    at: float
+    name: str
+    leave_after: int | None = None
+    fails: bool = False
+    pause: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
 class Twin:
     """Open a second pool on the same journal in memory, run jobs with it, and close it."""
 
@@ -165,6 +184,19 @@ class Hint:
 
     at: float
     job: str
+
+
+@attrs.frozen(kw_only=True)
+class CallBack:
+    """The vendor, or somebody who has seen the URL, calls back for the latest purchase of a job.
+
+    Attributes:
+        names: The job whose latest task the body names; "" for no task.
+    """
+
+    at: float
+    job: str
+    names: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -234,12 +266,14 @@ Step: TypeAlias = (
     | Wait
     | Watch
     | Poll
+    | Follow
     | Twin
     | Drain
     | Close
     | Cancel
     | Retune
     | Hint
+    | CallBack
     | Settle
     | ClosePool
     | Crash
@@ -262,6 +296,7 @@ class Script:
         budget: Credits, or None for no budget.
         most_per_job: Credits held for a job of unknown price; None to learn prices.
         resubmit: As of `RetryPolicy`.
+        rebuy: As of `RetryPolicy`.
         submits: As of `Limits`.
         in_flight: As of `Limits`.
         says_price: Whether the vendor names `credits_reserved`.
@@ -269,6 +304,8 @@ class Script:
             the price.
         batch: Whether the vendor has the batch route.
         poll_trouble: Share of status requests and uploads that fail.
+        calls: Whether the pool has a receiver of callbacks.
+        calls_lost: Share of callbacks that never come.
         observer_calls_back: Whether the observer calls `stats` and `hint` from every event.
         wishes: The jobs.
         steps: What happens.
@@ -281,12 +318,15 @@ class Script:
     budget: float | None = None
     most_per_job: float | None = None
     resubmit: str = "if_undelivered"
+    rebuy: int = 0
     submits: int = 4
     in_flight: int = 100
     says_price: bool = True
     used: float | None = 0.8
     batch: bool = True
     poll_trouble: float = 0.0
+    calls: bool = False
+    calls_lost: float = 0.0
     observer_calls_back: bool = False
     wishes: tuple[Wish, ...] = ()
     steps: tuple[Step, ...] = ()

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from evolink_async.client import ApiKey, HttpOptions, Transport
-from evolink_async.concurrency import Channel
+from evolink_async.concurrency import Channel, Signal
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal, sqlite
 from evolink_async.journal.file import JournalFile, journal_error
@@ -145,7 +145,7 @@ class _Writer:
         self._file._connection.execute("PRAGMA synchronous = OFF")
         self._disk.on_unplugged(self._close)
 
-    async def write(self, change: Callable[[Any], T]) -> T:
+    async def write(self, change: Callable[[Any], T], then: Signal | None = None) -> T:
         file = self._file
         if self._disk.is_dead or file is None:
             raise JournalError(f"the journal {self._path!r} is closed")
@@ -157,6 +157,8 @@ class _Writer:
                 made.extend(file.commit([change]))
             except Exception as error:  # noqa: BLE001  # as the writer does
                 failed.append(journal_error(error, self._path))
+            if then is not None and not self._disk.is_dead:
+                then.fire()
 
         await self._disk.write(commit)
         if failed:

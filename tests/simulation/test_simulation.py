@@ -26,7 +26,7 @@ from tests.simulation.shrink import shrink
 from tests.simulation.trace import Judged
 from tests.simulation.violation import Violation
 
-HISTORIES = 800
+HISTORIES = 1_000
 CHUNK = 20
 """Histories in one test, so that two processes share them."""
 ROOT = Path(__file__).parents[2]

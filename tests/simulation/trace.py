@@ -120,6 +120,25 @@ class Polled:
 
 
 @attrs.frozen
+class Called:
+    """The vendor has called back for a purchase, and was answered.
+
+    Attributes:
+        job: Whose purchase it is.
+        task: The task that the body named; "" for none.
+        status: Of the answer.
+        is_final: Whether that task is the purchase's own, and had ended.
+    """
+
+    at: float
+    process: int
+    job: str
+    task: str
+    status: int
+    is_final: bool
+
+
+@attrs.frozen
 class Told:
     """A call told its caller something of a job: an outcome, a return value, an exception.
 
@@ -199,6 +218,32 @@ class Written:
 
 
 @attrs.frozen
+class Following:
+    """A stream of all outcomes was opened: every accepted task is polled from now on."""
+
+    at: float
+    process: int
+    call: str
+
+
+@attrs.frozen
+class Reported:
+    """A stream of all outcomes handed one out.
+
+    Attributes:
+        error: The class of the error; empty for none.
+    """
+
+    at: float
+    process: int
+    call: str
+    job: str
+    kind: str
+    task: str
+    error: str
+
+
+@attrs.frozen
 class Stood:
     """The figures and remains of a process at a moment when all should be quiet.
 
@@ -237,9 +282,12 @@ Entry: TypeAlias = (
     | Judged
     | Answered
     | Polled
+    | Called
     | Told
     | Finished
     | Said
+    | Following
+    | Reported
     | Settled
     | Written
     | Stood

@@ -12,12 +12,14 @@ from evolink_async import Cadence
 from tests.simulation import money_laws
 from tests.simulation import script as steps
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Finished, Judged, Polled, Posted, Released, Told, Wanted
+from tests.simulation.trace import Acted, Called, Finished, Following, Judged, Polled, Posted, Released, Told, Wanted
 from tests.simulation.vendor import DOUBTS
 from tests.simulation.violation import Violation
 
 SLOWEST_POLL = 60.0
 """Seconds that one poll takes at most."""
+SETTLING_READS = 7
+"""How often the task that a callback names for a job in doubt is read at most, with each key."""
 WINDOW = 10.0
 """Seconds over which status requests are counted."""
 KEY_REFUSALS = ("401", "402", "403_key")
@@ -60,18 +62,28 @@ def no_unwanted_post(history: History) -> Iterator[Violation]:
 def polls_bounded(history: History) -> Iterator[Violation]:
     """Polls stay within the budget of requests, and no task is polled that no call waits for."""
     law, tasks = "9 polls bounded", {task.task_id: task for task in history.ledger}
-    wants = defaultdict[str, set[str]](set)
+    wants, followers = defaultdict[str, set[str]](set), set[str]()
     times, last_asked, released = list[float](), dict[str, int](), dict[str, float]()
+    settling = Counter[str]()
     for entry in history.trace.entries:
         if isinstance(entry, Wanted):
             wants[entry.job].add(entry.call)
+        elif isinstance(entry, Called):
+            settling[entry.task] += SETTLING_READS * history.script.sessions
+        elif isinstance(entry, Following):
+            followers.add(entry.call)
         elif isinstance(entry, Released) and not entry.only_buying:
+            if entry.call in followers:
+                followers.discard(entry.call)
+                released |= {task.task_id: entry.at for task in history.ledger}
             for job in [entry.job] if entry.job else list(wants):
                 wants[job].discard(entry.call)
                 released |= {task.task_id: entry.at for task in history.ledger if task.job == job}
         elif isinstance(entry, Polled):
             times.append(entry.at)
-            unwanted = [task for task in entry.tasks if task in tasks and not wants[tasks[task].job]]
+            unwanted = [task for task in entry.tasks if task in tasks and not (wants[tasks[task].job] or followers)]
+            settling.subtract(unwanted)
+            unwanted = [task for task in unwanted if settling[task] < 0]
             # A task whose key is unknown is asked of one key after the other: one poll in several requests.
             # Of several such polls at one time, the last to go on is not stopped when another has the answer.
             unwanted = [

@@ -12,9 +12,11 @@ from typing import Any
 
 import attrs
 
+from tests.simulation.callbacks import Calls
 from tests.simulation.dice import Dice
-from tests.simulation.loop import Clock
+from tests.simulation.loop import EPOCH, Clock
 from tests.simulation.script import Outage, Reprice, Revoke, Script, Wish
+from tests.simulation.task import Task
 from tests.simulation.trace import Judged, Trace
 
 PRICES = (10.0, 25.0, 40.0, 95.0)
@@ -128,43 +130,8 @@ LOOKALIKES = ("499_paid", "503_upstream_paid", "503_code_paid")
 """Replies that look like refusals, though there is a task."""
 
 
-@attrs.define(eq=False)
-class Task:
-    """A paid task: a row of the ledger.
-
-    Attributes:
-        task_id: Its id.
-        job: The job's key.
-        purchase: The idempotency key of its POST.
-        number: Ordinal of its POST.
-        session: Ordinal of the API key.
-        price_class: As the job is billed.
-        price: Credits reserved.
-        charged: Credits charged at its end.
-        begun: When it was accepted, in seconds since the beginning.
-        ended: When it ends.
-        end: Its final word.
-        word: The name of the reply to its POST.
-        is_forgotten: Whether the vendor says that there is no such task.
-    """
-
-    task_id: str
-    job: str
-    purchase: str
-    number: int
-    session: int
-    price_class: int
-    price: float
-    charged: float
-    begun: float
-    ended: float
-    end: str
-    word: str
-    is_forgotten: bool = False
-
-    def cost(self, now: float) -> float:
-        """Return the credits reserved or charged at a moment."""
-        return 0.0 if now < self.begun else self.price if now < self.ended else self.charged
+PASSING = "passing"
+"""The end of a task that fails for a passing reason; its status is "failed"."""
 
 
 class Vendor:
@@ -175,17 +142,19 @@ class Vendor:
         clock: Its clock.
         dice: Draws which polls fail.
         trace: What happened.
+        calls: Tells the ends of tasks.
 
     Attributes:
         ledger: Every paid task, in the order of acceptance.
     """
 
-    def __init__(self, script: Script, clock: Clock, dice: Dice, trace: Trace) -> None:
+    def __init__(self, script: Script, clock: Clock, dice: Dice, trace: Trace, calls: Calls) -> None:
         self.ledger: list[Task] = []
         self._script = script
         self._clock = clock
         self._dice = dice
         self._trace = trace
+        self._calls = calls
         self._wishes = {wish.key: wish for wish in script.wishes}
         self._tasks: dict[str, Task] = {}
         self._by_purchase: dict[str, Task] = {}
@@ -245,7 +214,7 @@ class Vendor:
         # The vendor's pages do not promise the idempotency key; histories that rely on it say so.
         if reply.is_paid:
             task = self._by_purchase.get(purchase) if self._script.resubmit == "same_key" else None
-            task = task or self._accept(number, wish, purchase, session, word)
+            task = task or self._accept(number, body, purchase, session, word)
         self._trace.entries.append(
             Judged(self._clock.elapsed(), self._trace.process, number, job, word, task.task_id if task else "")
         )
@@ -271,15 +240,18 @@ class Vendor:
             return sends[nth]
         return ""
 
-    def _accept(self, number: int, wish: Wish, purchase: str, session: int, word: str) -> Task:
+    def _accept(self, number: int, body: dict[str, Any], purchase: str, session: int, word: str) -> Task:
+        wish = self._wishes[str(body[PROMPT])]
         price, now = self._prices[wish.price_class], self._clock.elapsed()
-        charged = 0.0
-        if wish.end == "completed":
-            charged = price * (1.0 if self._script.used is None else self._script.used)
         self._accepted[wish.key] += 1
+        end = PASSING if self._accepted[wish.key] <= wish.passing else wish.end
+        charged = 0.0
+        if end == "completed":
+            charged = price * (1.0 if self._script.used is None else self._script.used)
         task = Task(
             f"task-{wish.key}-{self._accepted[wish.key]}",
             wish.key,
+            str(body["model"]),
             purchase,
             number,
             session,
@@ -288,11 +260,12 @@ class Vendor:
             charged,
             now,
             now + wish.life,
-            wish.end,
+            end,
             word,
         )
         self.ledger.append(task)
         self._tasks[task.task_id] = self._by_purchase[purchase] = task
+        self._calls.expect(task, body.get("callback_url"))
         return task
 
     # --- reads
@@ -347,15 +320,18 @@ class Vendor:
         """Describe a task as the vendor does."""
         now = self._clock.elapsed()
         usage: dict[str, float] = {"credits_reserved": task.price} if self._script.says_price else {}
-        row: dict[str, Any] = {"id": task.task_id, "model": "wan2.5-text-to-video", "usage": usage}
+        created = int(EPOCH + task.begun)
+        row: dict[str, Any] = {"id": task.task_id, "model": task.model, "created": created, "usage": usage}
         if now < task.ended:
             share = (now - task.begun) / (task.ended - task.begun)
             return row | {"status": "processing", "progress": int(share * 99)}
-        row["status"] = task.end
+        row["status"] = "failed" if task.end == PASSING else task.end
         if task.end == "completed":
             row["results"] = [f"https://results.example/{task.task_id}.mp4"]
             if self._script.used is not None:
                 usage["credits_used"] = task.charged
+        elif task.end == PASSING:
+            row["error"] = {"code": "service_error", "message": "try again"}
         elif task.end == "failed":
             row["error"] = {"code": "generation_failed_no_content", "message": "nothing came of it"}
         return row

@@ -20,13 +20,15 @@ from evolink_async import Budget, Job, Limits, RetryPolicy, SessionPool
 from evolink_async.events import Event
 from evolink_async.models import Wan25ImageToVideo, Wan25TextToVideo
 from tests.simulation import seams
+from tests.simulation.callbacks import Calls
 from tests.simulation.dice import Dice
 from tests.simulation.journal import Disk
 from tests.simulation.loop import Clock
 from tests.simulation.network import Network
 from tests.simulation.script import Script, Wish
+from tests.simulation.task import Task
 from tests.simulation.trace import Entry, Trace
-from tests.simulation.vendor import QUALITIES, Task, Vendor
+from tests.simulation.vendor import QUALITIES, Vendor
 
 REQUESTS = 8
 """HTTP calls at once: few, so that they are a limit that is met."""
@@ -45,7 +47,8 @@ class World:
         self.trace = Trace()
         self.dice = Dice(script.salt)
         self.wishes = {wish.key: wish for wish in script.wishes}
-        self.vendor = Vendor(script, self.clock, self.dice, self.trace)
+        self.calls = Calls(script, self.clock, self.dice, self.trace)
+        self.vendor = Vendor(script, self.clock, self.dice, self.trace, self.calls)
         self.network = Network(self.vendor, self.clock, self.dice, self.trace)
         self._folder: Path | None = None
         self.disk = Disk(None)
@@ -86,17 +89,20 @@ class World:
         """Add to the trace."""
         self.trace.entries.append(entry)
 
-    def new_pool(self, observer: Callable[[Event], None]) -> SessionPool:
+    def new_pool(self, observer: Callable[[Event], None], *, has_calls: bool = True) -> SessionPool:
         """Make a pool with the script's settings, on the journal that there is."""
         script = self.script
         return SessionPool(
             [seams.key(number) for number in range(script.sessions)],
             base_url="https://api.simulation.example",
             limits=Limits(requests=REQUESTS, submits=script.submits, in_flight=script.in_flight),
-            retry=RetryPolicy(resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered"),
+            retry=RetryPolicy(
+                resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered", rebuy=script.rebuy
+            ),
             journal=self._journal(),
             budget=None if script.budget is None else Budget(credits=script.budget, most_per_job=script.most_per_job),
             observer=observer,
+            callbacks=self.calls.new_receiver() if has_calls else None,
         )
 
     def _journal(self) -> Any:

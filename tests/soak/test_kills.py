@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -60,6 +61,8 @@ class Toll:
     restarts_with_accepted: int = 0
     restarts_with_doubt: int = 0
     killed_before_opening: int = 0
+    told: int = 0
+    told_jobs: int = 0
 
 
 @attrs.define
@@ -71,6 +74,7 @@ class Bench:
     folder: Path
     resubmit: Resubmit
     dice: random.Random
+    follows: bool = False
     toll: Toll = attrs.field(factory=Toll)
     batch: int = 0
 
@@ -83,6 +87,7 @@ class Bench:
             batch=f"batch {self.batch}",
             count=count,
             resubmit=self.resubmit,
+            follows=self.follows,
         )
 
     def span(self) -> float:
@@ -130,7 +135,11 @@ class Bench:
         assert len(doubted) <= kills * SUBMITS
         if self.resubmit == "same_key":
             assert doubted == set()
-        self.check_diary(life, doubted)
+        found = [entry["found"] for entry in read_diary(Path(life.diary)) if "found" in entry]
+        self.toll.restarts_with_accepted += sum(one["Accepted"] > 0 for one in found)
+        self.toll.restarts_with_doubt += sum(one["Unknown"] > 0 for one in found)
+        self.toll.killed_before_opening += kills_before_opening(life, found)
+        (self.check_stream if self.follows else partial(self.check_diary, doubted=doubted))(life)
         self.toll.paid += sum(map(len, paid.values()))
         self.toll.in_doubt += len(doubted)
         self.toll.in_doubt_paid += sum(len(paid[key]) for key in doubted)
@@ -148,10 +157,23 @@ class Bench:
         assert told.keys() == {job.key for job in life.jobs}
         assert {key for key, entry in told.items() if entry["outcome"] == "Unknown"} == doubted
         assert Counter(entry["outcome"] for entry in told.values())["Completed"] == life.count - len(doubted)
-        found = [entry["found"] for entry in entries if "found" in entry]
-        self.toll.restarts_with_accepted += sum(one["Accepted"] > 0 for one in found)
-        self.toll.restarts_with_doubt += sum(one["Unknown"] > 0 for one in found)
-        self.toll.killed_before_opening += kills_before_opening(life, found)
+
+    def check_stream(self, life: Life) -> None:
+        """Every job was told; again only what its life may not have marked: the last one that it told."""
+        lives: list[list[str]] = []
+        for entry in read_diary(Path(life.diary)):
+            if "found" in entry:
+                lives.append([])
+            else:
+                lives[-1].append(entry["told"])
+        told = dict[str, list[str]]()
+        for keys in lives:
+            for key in keys:
+                assert key not in told or told[key][-1] == key, "told again, though another one was asked for"
+                told[key] = keys
+            self.toll.told += len(keys)
+        self.toll.told_jobs += len(told)
+        assert told.keys() == {job.key for job in life.jobs}
 
     def run(self, kills: int) -> Toll:
         """Kill so many in all."""
@@ -165,10 +187,10 @@ def kills_before_opening(life: Life, found: list[dict]) -> int:
     return life.count // NEW_JOBS + 1 - len(found)
 
 
-def kill(kills: int, folder: Path, resubmit: Resubmit) -> Toll:
+def kill(kills: int, folder: Path, resubmit: Resubmit, *, follows: bool = False) -> Toll:
     """Run a bench, and see that it was not for nothing."""
     with service(idempotency=resubmit == "same_key") as emulator, nursery() as born:
-        toll = Bench(emulator, born, folder, resubmit, random.Random(kills)).run(kills)
+        toll = Bench(emulator, born, folder, resubmit, random.Random(kills), follows).run(kills)
         assert max(map(len, emulator.ledger.tasks_by_body.values())) == 1
         assert max(map(len, emulator.ledger.tasks_by_key.values()), default=1) == 1
     print(resubmit, toll)  # noqa: T201  # figures for whoever runs it with -s
@@ -196,6 +218,16 @@ def test_killed_at_any_moment_with_keys_that_are_honoured(tmp_path, kills):
     toll = kill(kills, tmp_path, "same_key")
     assert toll.in_doubt == 0
     assert toll.paid == toll.jobs
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(16, marks=pytest.mark.slow), pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+)
+def test_killed_while_all_outcomes_are_told(tmp_path, kills):
+    """Every outcome is told at least once, by one life or another; only the last one of a life comes again."""
+    toll = kill(kills, tmp_path, "if_undelivered", follows=True)
+    assert toll.told >= toll.told_jobs
 
 
 @pytest.mark.parametrize(

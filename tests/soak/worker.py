@@ -43,6 +43,7 @@ class Life:
         batch: The jobs' name, unlike that of any other journal's.
         count: How many jobs.
         resubmit: `RetryPolicy.resubmit`.
+        follows: Whether it only submits its jobs, and reads the stream of all outcomes until it has told each.
     """
 
     base_url: str
@@ -51,6 +52,7 @@ class Life:
     batch: str
     count: int
     resubmit: Resubmit = "if_undelivered"
+    follows: bool = False
 
     @property
     def jobs(self) -> list[ev.Job]:
@@ -71,10 +73,30 @@ class Life:
             async with pool:
                 found = [type(job).__name__ for job in pool.unfinished()]
                 self._write(found={name: found.count(name) for name in ("Accepted", "Unknown")})
+                if self.follows:
+                    await self._follow(pool)
+                    return
                 async for outcome in pool.run(self.jobs):
-                    self._write(told=outcome.key, outcome=type(outcome).__name__, facts=facts_of(outcome))
+                    self._write_outcome(outcome)
         except JournalError as error:
             self._write(refused=str(error))
+
+    async def _follow(self, pool: ev.SessionPool) -> None:
+        """Tell every outcome, as a service would that keeps no table of its own."""
+        untold = {job.key for job in self.jobs}
+        untold -= {entry["told"] for entry in read_diary(Path(self.diary)) if "told" in entry}
+        async with pool.outcomes() as ends:
+            submits = asyncio.gather(
+                *(pool.submit(job.params, key=job.key) for job in self.jobs), return_exceptions=True
+            )
+            while untold:
+                outcome = await anext(ends)
+                self._write_outcome(outcome)
+                untold.discard(outcome.key)
+            await submits
+
+    def _write_outcome(self, outcome: ev.Outcome) -> None:
+        self._write(told=outcome.key, outcome=type(outcome).__name__, facts=facts_of(outcome))
 
     def _write(self, **entry: object) -> None:
         with Path(self.diary).open("ab", buffering=0) as file:

@@ -37,13 +37,13 @@ ACCEPTED = Snapshot(task_id="t", state="pending")
 class Noted:
     """Facts of a pool with one key, and what they led to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_observed: bool = True) -> None:
         self.events: list[Event] = []
         self.session = Session(cast("Transport", None), "fingerpr", policy=POLICY)
         self.brake = OutageBrake(POLICY, SUBMITS)
         self.limits = KeyLimits([self.session], SUBMITS)
         circuits = CircuitBreakers(POLICY.refusals, POLICY.patience)
-        self._facts = ServiceFacts(self.brake, self.limits, circuits, self.events.append)
+        self._facts = ServiceFacts(self.brake, self.limits, circuits, self.events.append if is_observed else None)
 
     def note(
         self,
@@ -56,6 +56,10 @@ class Noted:
         """Note the answer to a submit of the job `key`."""
         submission = cast("Submission", SimpleNamespace(job=SimpleNamespace(key=key), model="m", doubt=doubt))
         self._facts.note(submission, Turn(self.session, (self.brake,) if is_trial else ()), verdict, sent_at=1.0)
+
+    def slow(self) -> None:
+        """A submit is not answered for long."""
+        self._facts.note_slow()
 
     def trouble(self) -> None:
         """Three jobs are in trouble."""
@@ -156,3 +160,54 @@ def test_a_bar_is_noted_for_the_key():
     noted.note(denied)
     assert noted.session.refusal_for("m") is denied
     assert noted.session.refusal_for("other") is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (
+            NotDeliveredError("no connection to https://a.b (refused)"),
+            "no connection to https://a.b (refused); jobs are",
+        ),
+        (InterceptedError(404, "a page", is_foreign=True), "HTTP 404: a page; jobs are tried for up to 30 s"),
+        (ServerError(503, "busy", code="service_unavailable"), "HTTP 503 service_unavailable: busy; jobs are tried"),
+        (RateLimitError(429, "slow down"), "HTTP 429: slow down; jobs are tried for up to 300 s"),
+    ],
+)
+def test_the_first_failure_is_logged_where_nobody_observes(verdict, words, caplog):
+    """At once and once: silence would look like a hang, and a line for each try would hide all others."""
+    noted = Noted(is_observed=False)
+    for key in "ab":
+        noted.note(verdict, key)
+    noted.note(ACCEPTED)
+    noted.note(verdict, "c")
+    assert [words in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_slow_answer_is_logged_where_nobody_observes(caplog):
+    """Once, and not again when it has failed."""
+    noted = Noted(is_observed=False)
+    noted.slow()
+    noted.slow()
+    noted.note(NotDeliveredError("no connection"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "no answer to a submit for 5 s; jobs are tried for up to 30 s"
+    ]
+
+
+def test_with_an_observer_the_application_decides_what_is_logged(caplog):
+    """The events tell it all."""
+    noted = Noted()
+    noted.trouble()
+    noted.slow()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, InvalidRequestError(400, "bad"), AuthenticationError(401, "no")])
+def test_a_word_of_the_service_ends_trouble(verdict):
+    """It accepts, or refuses for good: nothing keeps it from answering."""
+    noted = Noted()
+    noted.note(NotDeliveredError("no connection"))
+    assert noted.brake.trouble is not None
+    noted.note(verdict)
+    assert noted.brake.trouble is None

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from evolink_async import telemetry
+from evolink_async.version import how_to_install
 
 NO_OPENTELEMETRY = """
 import sys
@@ -45,4 +46,4 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it():
     """As a ConfigurationError, where OtelObserver is imported; LogObserver works on."""
     told = run(NO_OPENTELEMETRY)
     assert told.startswith("ConfigurationError ")
-    assert "pip install 'evolink-async[otel]'" in told
+    assert how_to_install("otel") in told

@@ -9,14 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import assert_never, assert_type
 
+from aiohttp import web
+from fastapi import FastAPI
+
 import evolink_async as ev
+from evolink_async.budget import Estimate
+from evolink_async.callbacks import CallbackReceiver
 from evolink_async.errors import EvolinkError
 from evolink_async.jobs import Outcome
 from evolink_async.media import Upload
 from evolink_async.params import AnyParams
 from evolink_async.pool import OutcomeStream, SnapshotStream, Stats, UrlStream
 from evolink_async.task import Snapshot, TaskFailure
-from evolink_async.wire import Credits
+from evolink_async.wire import Credits, PriceRules
 
 URL = "https://example.com/a.mp4"
 
@@ -25,6 +30,19 @@ from_tuple = ev.Wan26ReferenceVideoFlash(prompt="A", video_urls=(URL,), generate
 from_image = ev.Wan26ImageToVideoFlash(prompt="A", image_urls=[URL], duration=15)
 mixed = ev.Wan27ReferenceVideo(prompt="A", image_urls=(URL,), video_urls=[URL], voice_bindings={"image1": URL})
 raw = ev.RawParams("wan9", {"prompt": "A"}, path="/v1/videos/generations")
+
+
+async def called_back(shots: list[ev.Job]) -> None:
+    """A receiver in every kind of server, given to a pool."""
+    receiver = CallbackReceiver("https://hooks.example.com/evolink", ["a new secret of mine", b"an old secret of mine"])
+    app = web.Application()
+    app.add_routes(receiver.routes())
+    FastAPI().mount("/evolink", receiver.asgi)
+    async with ev.SessionPool(callbacks=receiver) as pool, receiver.serve("127.0.0.1", 0) as port:
+        assert_type(port, int)
+        assert_type(receiver.url_for("shot-17", "ev-1"), str)
+        pool.run(shots)
+    ev.SessionPool(callbacks="https://hooks.example.com")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def lazily() -> Iterator[ev.Job | AnyParams]:
@@ -66,6 +84,9 @@ async def many() -> None:
         await pool.upload(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(pool.unfinished(), tuple[ev.Accepted | ev.Unknown, ...])
         assert_type(pool.stats(), Stats)
+        assert_type(pool.stats().credits_left, float | None)
+        assert_type(await pool.estimate([]), Estimate)
+        assert_type(await pool.prices(), PriceRules | None)
         assert_type(await pool.credits(), tuple[Credits, ...])
 
 

@@ -162,3 +162,23 @@ async def test_a_trial_that_is_cancelled_hands_its_place_on(tmp_path):
         await asyncio.wait(tasks[:-1])
         outage.is_on = False
         assert isinstance(await tasks[-1], Upload)
+
+
+@pytest.mark.parametrize("fault", [OUTAGES[name] for name in ("500 in its words", "502 with a page", "reset")])
+async def test_the_first_failure_is_told_at_once(tmp_path, fault, caplog):
+    """In the figures and, where nobody observes, in the log, once; it is over with the next file that is accepted."""
+    outage = Outage(fault, after=0)
+    async with (
+        file_service(outage.act) as service,
+        house(service.url, limiter=LIMIT, policy=QUICK, is_observed=False) as here,
+    ):
+        task = asyncio.create_task(upload_all(here, films(tmp_path, 1)))
+        await until(lambda: outage.met >= 2)
+        trouble = here.uploads.trouble
+        assert trouble is not None
+        assert trouble.tries >= 1
+        outage.is_on = False
+        assert kinds(await task) == {Upload}
+        assert here.uploads.trouble is None
+    [told] = [record.getMessage() for record in caplog.records]
+    assert "for an upload; files are tried for up to 3 s" in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -87,6 +88,7 @@ OTHERS = {"jpeg": "gif", "mp4": "m4a", "mp3": "m4a", "wav": "m4a", "docx": "zip"
 EXTENSIONS = {"jpeg": "jpg"}
 
 PREFLIGHT = Preflight()
+BARE_PREFLIGHT = Preflight()
 
 
 @cache
@@ -206,6 +208,19 @@ async def test_preflight_agrees_with_the_table(limit, model, field, folder):
             assert sample.fault in faults[0], sample
 
 
+@pytest.mark.parametrize(("limit", "model", "field"), PLACES, ids=lambda part: part if isinstance(part, str) else "")
+async def test_without_libraries_nothing_healthy_is_refused(limit, model, field, folder, monkeypatch):
+    """Format and bytes are judged all the same; a limit for what is not known is not broken."""
+    samples = [(sample, file_of(folder, sample)) for sample in samples_of(limit)]
+    for library in ("av", "PIL", "pypdf"):
+        monkeypatch.setitem(sys.modules, library, None)  # as if it were not installed
+    for sample, path in samples:
+        faults = await faults_of(asking(model, field, path), BARE_PREFLIGHT)
+        is_told = sample.fault is not None and (sample.fault.startswith("not ") or " MB, " in sample.fault)
+        assert len(faults) == is_told, (sample, faults)
+        assert all(str(sample.fault) in fault for fault in faults)
+
+
 def test_the_table_is_complete():
     """Each parameter that takes media has its row."""
     kept = {(model, field.name) for model, cls in registered_models().items() for field in cls.media_fields}
@@ -243,8 +258,8 @@ async def test_parameters_without_files_come_back_as_they_are():
         ("folder.mp4", lambda path: path.mkdir(), "is a folder"),
         ("pipe.mp4", os.mkfifo, "is a device, pipe or socket, not a regular file"),
         ("device.mp4", lambda path: path.symlink_to("/dev/zero"), "is a device, pipe or socket, not a regular file"),
-        ("cut.mp4", lambda path: path.write_bytes(clip(3)[:-100]), "is cut off"),
-        ("cut.jpg", lambda path: path.write_bytes(image("jpeg")[:-1000]), "is cut off"),
+        ("cut.mp4", lambda path: path.write_bytes(clip(3)[:-100]), "is cut off or damaged"),
+        ("cut.jpg", lambda path: path.write_bytes(image("jpeg")[:-1000]), "is cut off or damaged"),
         ("noise.mp4", lambda path: path.write_bytes(bytes(range(256))), "must be mp4 or mov, not an unknown format"),
         ("page.mp4", lambda path: path.write_bytes(b"<html>404</html>"), "must be mp4 or mov, not txt"),
         ("photo.mp4", lambda path: path.write_bytes(image("jpeg")), "must be mp4 or mov, not jpeg"),
@@ -286,15 +301,14 @@ async def test_a_wrong_extension_alone_is_no_fault(tmp_path):
 
 
 async def test_a_file_far_too_long_is_refused_unread(tmp_path):
-    """Eight gigabytes are not hashed to say that a hundred megabytes is the limit."""
+    """Eight gigabytes are neither hashed nor measured to say that a hundred megabytes is the limit."""
     path = tmp_path / "film.mp4"
     path.write_bytes(clip(3))
     os.truncate(path, 8 << 30)
     preflight = Preflight()
     assert await faults_of(dance(path), preflight) == [f"{path} must be up to 100 MB, not 8192.0"]
     facts = preflight.facts(LocalMedia(path))
-    assert facts is not None
-    assert facts.seconds == 3
+    assert facts == MediaFacts(format="mp4", size_bytes=8 << 30)
 
 
 async def test_all_faults_of_all_files_come_at_once(tmp_path):

@@ -70,16 +70,20 @@ class House:
 
 @asynccontextmanager
 async def house(
-    url: str, journal: Journal | None = None, *, limiter: int = 4, policy: ev.RetryPolicy = PATIENT
+    url: str,
+    journal: Journal | None = None,
+    *,
+    limiter: int = 4,
+    policy: ev.RetryPolicy = PATIENT,
+    is_observed: bool = True,
 ) -> AsyncIterator[House]:
     """Uploads to a file service; closed at the end."""
     keys = [ApiKey(CANARY), ApiKey(SPARE)]
     transports = {key.fingerprint: AiohttpTransport(base_url(url), key, options=HASTY) for key in keys}
     session, spare = (Session(transports[key.fingerprint], key.fingerprint, policy=policy) for key in keys)
     clock, events = Clock(), list[Event]()
-    uploads = Uploads(
-        transports, journal or MemoryJournal(), Limiter(limiter), policy=policy, emit=events.append, clock=clock
-    )
+    emit = events.append if is_observed else None
+    uploads = Uploads(transports, journal or MemoryJournal(), Limiter(limiter), policy=policy, emit=emit, clock=clock)
     try:
         yield House(uploads, session, spare, clock, events)
     finally:

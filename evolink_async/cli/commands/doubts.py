@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from ...journal.doubts import Doubt, read_doubts
+from ...journal.doubts import Doubt, holder_of, read_doubts
 from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
 
@@ -38,6 +38,11 @@ def doubts(journal: Path, terminal: Terminal) -> int:
         JournalError: The file is not a journal, or cannot be read.
     """
     found = read_doubts(journal)
+    holder = holder_of(journal)
+    if holder is not None:
+        terminal.note(
+            f"note: {holder} uses the journal; its submits under way are not shown, and nothing can be settled."
+        )
     for doubt in found:
         if terminal.shows_tables:
             terminal.say(_card(doubt))

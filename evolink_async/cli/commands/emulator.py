@@ -6,13 +6,15 @@ The emulator itself is the package `evolink_async.emulator`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import attrs
-
-from ...errors import ConfigurationError
 from ..exit_codes import OK
-from ..inputs.local_emulator import EMULATOR_KEY, POLL_EVERY, EmulatorOptions, started
+from ..inputs.local_emulator import EmulatorOptions, new_emulator, started
 from ..output.terminal import Terminal
+
+if TYPE_CHECKING:
+    from ...emulator import Emulator
 
 
 def emulator(options: EmulatorOptions, terminal: Terminal) -> int:
@@ -23,19 +25,15 @@ def emulator(options: EmulatorOptions, terminal: Terminal) -> int:
         terminal: Where its addresses are printed.
 
     Raises:
-        ConfigurationError: A port is taken, a number is out of range, or the extra `emulator` is not installed.
+        ConfigurationError: A port is taken, a number is out of range, a fault cannot be read, or the extra `emulator`
+            is not installed.
     """
-    from ...emulator import Emulator
-
-    try:
-        local = Emulator(**attrs.asdict(options))
-    except ValueError as error:
-        raise ConfigurationError(f"the emulator cannot be made: {error.args[0]}") from None
+    local = new_emulator(options)
 
     async def serve() -> None:
         async with started(local):
             # Not earlier: with port 0 the address is known only now.
-            _introduce(local.base_url, local.results_url, options.speed, terminal)
+            _introduce(local, options.fault, terminal)
             await asyncio.Event().wait()
 
     try:
@@ -46,13 +44,18 @@ def emulator(options: EmulatorOptions, terminal: Terminal) -> int:
     return OK
 
 
-def _introduce(base_url: str, results_url: str, speed: float, terminal: Terminal) -> None:
-    terminal.say(f"A local EvoLink emulator is running on {base_url}, its results on {results_url}.")
-    terminal.say(f"It is {speed:g} times as fast as EvoLink and takes one key. Ctrl-C stops it. In another terminal:")
+def _introduce(emulator: Emulator, faults: Sequence[str], terminal: Terminal) -> None:
+    client = emulator.client()
+    terminal.say(f"A local EvoLink emulator is running on {emulator.base_url}, its results on {emulator.results_url}.")
+    terminal.say(f"It is {emulator.speed:g} times as fast as EvoLink and takes one key. Ctrl-C stops it.")
+    terminal.say(f"Its dashboard, with the tasks that were paid for: {emulator.dashboard_url}")
+    if faults:
+        terminal.say(f"What goes wrong: {', '.join(faults)}")
+    terminal.say("In another terminal:")
     terminal.say()
-    terminal.say(f"export EVOLINK_BASE_URL={base_url}")
-    terminal.say(f"export EVOLINK_API_KEY={EMULATOR_KEY}")
+    terminal.say(f"export EVOLINK_BASE_URL={emulator.base_url}")
+    terminal.say(f"export EVOLINK_API_KEY={client['api_key'][0]}")
     terminal.say("export EVOLINK_ALLOW_PRIVATE_RESULTS=1")
-    terminal.say(f"evolink-async run jobs.jsonl --out videos --look-every {POLL_EVERY / speed:g}")
+    terminal.say(f"evolink-async run jobs.jsonl --out videos --look-every {client['cadence'].max_interval:g}")
     # A program that starts the emulator as a process reads these lines from a pipe and waits for them.
     terminal.out.file.flush()

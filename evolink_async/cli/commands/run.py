@@ -1,29 +1,21 @@
 """The command `run`: runs the jobs of a JSONL file and saves their videos.
 
-The jobs are read by `inputs.jobs_file`, run by `running.run_pool` and reported by `output`.
+The jobs are read by `inputs.jobs_file`, and run by `running.whole_run`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from ...errors import ConfigurationError
-from ...jobs import Completed
 from .. import exit_codes
 from ..inputs.job_lines import ParsedJobs
 from ..inputs.jobs_file import STDIN, read_jobs
-from ..inputs.local_emulator import emulated
 from ..inputs.run_options import RunOptions
-from ..output.outcomes import summary
-from ..output.results_file import ResultsWriter
-from ..output.run_report import report_run
-from ..output.tables import closing_table
+from ..output.remarks import grouped
 from ..output.terminal import Terminal
 from ..running.run_plan import RunPlan
-from ..running.run_pool import run_pool
-from ..running.run_result import RunResult
+from ..running.whole_run import RunMeans, run_to_end
 
 
 def run(source: str, options: RunOptions, terminal: Terminal) -> int:
@@ -52,31 +44,22 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
         journal=journal,
         line_numbers=parsed.line_numbers,
         tasks_outlive_run=not options.emulator,
+        retry_failed=options.retry_failed,
     )
-    models = {job.key: job.params.model for job in parsed.jobs}
-    result = asyncio.run(_run(plan, models, options, terminal))
-    report_run(result, terminal)
-    _show(result, models, terminal)
-    return exit_codes.of_run(result, bad_lines=len(parsed.bad))
-
-
-async def _run(plan: RunPlan, models: dict[str, str], options: RunOptions, terminal: Terminal) -> RunResult:
-    async with AsyncExitStack() as stack:
-        service = options.service
-        if options.emulator:
-            service = await stack.enter_async_context(emulated(options.speed, service))
-        # In this order: a missing key or a bad address leaves no results file and no folder behind.
-        pool = service.pool(journal=plan.journal, budget=options.spending_limit())
-        write = stack.enter_context(ResultsWriter(options.results, models, terminal))
-        _make_folder(plan.folder)
-        return await run_pool(pool, plan, terminal, write)
+    means = RunMeans(
+        service=options.service,
+        emulator_speed=options.speed if options.emulator else None,
+        budget=options.spending_limit(),
+        results=options.results,
+    )
+    return run_to_end(plan, means, terminal, bad_lines=len(parsed.bad))
 
 
 def _report_lines(source: str, parsed: ParsedJobs, terminal: Terminal) -> None:
     name = "standard input" if source == STDIN else source
-    for remark in parsed.bad:
+    for remark in grouped(parsed.bad):
         terminal.error(f"{name}, {remark}")
-    for remark in parsed.notes:
+    for remark in grouped(parsed.notes):
         terminal.note(f"note: {name}, {remark}")
     if parsed.bad:
         count = f"{len(parsed.bad)} of {len(parsed.bad) + len(parsed.jobs)} lines"
@@ -87,27 +70,16 @@ def _check_results_file(results: Path | None, source: str, journal: Path | None)
     """Keep outcomes from being appended to the jobs file or the journal."""
     if results is None:
         return
-    if source != STDIN and results.exists() and results.samefile(source):
+    if source != STDIN and _are_one_file(results, Path(source)):
         raise ConfigurationError(f"the results file must not be the jobs file {source!r}")
-    # Compared by path: the journal may not exist yet.
-    if journal is not None and results.resolve() == journal.resolve():
+    if journal is not None and _are_one_file(results, journal):
         raise ConfigurationError(f"the results file must not be the journal {str(journal)!r}")
 
 
-def _make_folder(folder: Path) -> None:
-    # Before the pool is opened, which makes the journal in this folder.
+def _are_one_file(one: Path, other: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from None
-
-
-def _show(result: RunResult, models: dict[str, str], terminal: Terminal) -> None:
-    out = result.plan.folder
-    if terminal.shows_tables and result.outcomes:
-        terminal.say(closing_table(result.outcomes, models))
-    files = (file for outcome in result.outcomes if isinstance(outcome, Completed) for file in outcome.files)
-    # A resumed job may have its video in the folder of an earlier run.
-    has_saved = any(file.absolute().is_relative_to(out.absolute()) for file in files)
-    where = f"; videos in {out}" if has_saved else ""
-    terminal.note(summary(result.outcomes, result.seconds) + where)
+        # By path too: the journal may not exist yet.
+        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    # RuntimeError: a loop of symbolic links. No file can be at such paths: opening it tells the reason.
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -6,12 +6,15 @@ The service is not asked. The jobs in doubt are shown by the command `doubts`.
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import ConfigurationError
-from ...journal.doubts import read_doubts, settle_doubt
+from ...journal.doubts import holder_of, read_doubts, settle_doubt
 from ...wire import encode_poll
 from ..exit_codes import OK
+from ..output.numbers import listed
 from ..output.terminal import Terminal
 
 # What the next run does with the job, by the word given; every other word is a task id.
@@ -38,14 +41,26 @@ def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
     if how not in _NEXT:
         _check_task_id(how)
     known = [doubt.key for doubt in read_doubts(journal)]
+    holder = holder_of(journal)
+    key = _key_meant(key, known)
     if key not in known:
-        others = f"; in doubt are: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else ""
-        raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{others}")
+        others = f"; in doubt are: {listed(known)}" if known else ""
+        held = f"; {holder} uses it, and its submits under way do not count" if holder is not None else ""
+        raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{others}{held}")
     asyncio.run(settle_doubt(journal, key, how))
     terminal.say(f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}.")
     left = len(known) - 1
     terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
     return OK
+
+
+def _key_meant(word: str, keys: Iterable[str]) -> str:
+    """Return the key that was typed, or copied from the output, where the locale cannot write all its characters."""
+    # 1) The key itself. 2) Its bytes in UTF-8, which the C locale hands on as surrogates. 3) The escapes that are
+    # printed for what the encoding of the terminal lacks.
+    in_utf8 = os.fsencode(word).decode("utf-8", "replace")
+    spellings = {key.encode("ascii", "backslashreplace").decode(): key for key in keys}
+    return word if word in spellings.values() else spellings.get(word, in_utf8)
 
 
 def _check_task_id(word: str) -> None:

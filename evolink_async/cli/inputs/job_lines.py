@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from ...errors import ConfigurationError, ParamsError
 from ...jobs import Job, KeyAssigner, key_fault
-from ...json_text import Json, parse
-from ...params import Params, ParamsWarning, load_params
+from ...json_text import BYTE_ORDER_MARK, Json
+from ...params import NamedFile, Params, ParamsWarning, files_of_body, load_params, registered_models
+from .line_text import NoJsonError, read_object
 
-# Editors on Windows write it at the start of a file.
-_BOM = b"\xef\xbb\xbf"
+# Objects in which other vendors' batch formats hold the request: OpenAI's, Anthropic's, Google's, Amazon's.
+_FOREIGN = ("body", "params", "request", "modelInput")
 
 
 @attrs.frozen
@@ -29,10 +29,18 @@ class Remark:
     Attributes:
         line: The number of the line, counted from 1.
         text: What is wrong with the line, or worth knowing.
+        faults: The same, each for itself.
+        key: The job's key, if the line has a valid one.
+        model: The model that the line names.
+        files: The local files that the line names, so that they can be checked too.
     """
 
     line: int
     text: str
+    faults: tuple[str, ...] = ()
+    key: str | None = None
+    model: str | None = None
+    files: tuple[NamedFile, ...] = ()
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.text}"
@@ -68,12 +76,12 @@ def parse_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> Parsed
     """
     parser = _LineParser(files_from)
     for number, line in enumerate(lines, 1):
-        text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
         parser.is_cut_off = False
-        if text:
+        text = line.strip()
+        if text.removeprefix(BYTE_ORDER_MARK).strip():
             parser.parse(number, text)
     if parser.is_cut_off:
-        parser.bad[-1] = attrs.evolve(parser.bad[-1], text=f"the last line seems cut off: {parser.bad[-1].text}")
+        parser.bad[-1] = _refusal(parser.bad[-1].line, [f"the last line seems cut off: {parser.bad[-1].text}"])
     return ParsedJobs(tuple(parser.jobs), tuple(parser.bad), tuple(parser.notes), parser.line_numbers)
 
 
@@ -91,21 +99,38 @@ class _LineParser:
         self._first_lines: dict[str, int] = {}
 
     def parse(self, number: int, text: bytes) -> None:
+        faults: list[str] = []
+        # Editors on Windows write a mark at the start of a file.
+        if text.startswith(BYTE_ORDER_MARK):
+            text = text.removeprefix(BYTE_ORDER_MARK).strip()
+            if number > 1:
+                faults.append("a byte order mark (BOM) in the middle of the file, as joined files have; remove it")
         try:
-            body = _body(text)
+            body, repeated = read_object(text)
         except ValueError as error:
-            self.bad.append(Remark(number, str(error)))
+            self.bad.append(_refusal(number, [*faults, str(error)]))
             # Reset by the next line: only the last line of a file can be cut off.
-            self.is_cut_off = isinstance(error, _NoJsonError)
+            self.is_cut_off = isinstance(error, NoJsonError)
             return
+        faults += [f"is given twice @ {_shown_name(name)}" for name in repeated]
+        self._parse_body(number, body, faults, has_key="custom_id" not in repeated)
+
+    def _parse_body(self, number: int, body: dict[str, Json], faults: list[str], *, has_key: bool) -> None:
         custom_id = body.pop("custom_id", None)
         # The key and the parameters are both checked, so that one run names every fault of a line.
-        faults = self._key_faults(number, custom_id)
-        params = self._params(number, body, faults)
-        if params is not None and not faults:
-            self._accept(number, params, custom_id, faults)
-        if faults:
-            self.bad.append(Remark(number, "; ".join(faults)))
+        key_faults = self._key_faults(number, custom_id) if has_key else []
+        key = custom_id if has_key and isinstance(custom_id, str) and key_fault(custom_id) is None else None
+        params, field_faults = self._params(number, body)
+        all_faults = [*field_faults, *faults, *key_faults]
+        if params is not None and not all_faults:
+            self._accept(number, params, custom_id, all_faults)
+        if all_faults:
+            named = body.get("model")
+            model = named if isinstance(named, str) else None
+            # The limits that a field breaks are those of the model.
+            bad = _refusal(number, all_faults, about=model if field_faults and model in registered_models() else None)
+            files = files_of_body(body, files_from=self._files_from)
+            self.bad.append(attrs.evolve(bad, key=key, model=model, files=files))
 
     def _accept(self, number: int, params: Params, custom_id: Json, faults: list[str]) -> None:
         try:
@@ -127,38 +152,38 @@ class _LineParser:
         first = self._first_lines.setdefault(custom_id, number)
         return [] if first == number else [f"{custom_id!r} is taken by line {first} @ custom_id"]
 
-    def _params(self, number: int, body: Mapping[str, Any], faults: list[str]) -> Params | None:
+    def _params(self, number: int, body: Mapping[str, Json]) -> tuple[Params | None, list[str]]:
+        foreign = _foreign_envelope(body)
+        if foreign is not None:
+            return None, [
+                "is of another vendor's batch format, which is not ours: a line is the request itself, so the fields "
+                f"inside it stand beside custom_id @ {foreign}"
+            ]
         with warnings.catch_warnings(record=True) as caught:
             # "always": the default shows a warning once per process, so only one of many lines would get its note.
             warnings.simplefilter("always", ParamsWarning)
             try:
                 params = load_params(body, files_from=self._files_from)
             except ParamsError as error:
-                faults.insert(0, str(error))
-                return None
+                return None, list(map(str, error.faults))
         self.notes += [Remark(number, str(one.message)) for one in caught if one.category is ParamsWarning]
-        return params
+        return params, []
 
 
-class _NoJsonError(ValueError):
-    """A line that cannot be parsed."""
+def _refusal(number: int, faults: Sequence[str], *, about: str | None = None) -> Remark:
+    return Remark(number, (f"{about}: " if about else "") + "; ".join(faults), tuple(faults))
 
 
-def _body(text: bytes) -> dict[str, Json]:
-    """Parse one line.
+def _foreign_envelope(body: Mapping[str, Json]) -> str | None:
+    """Return the name of the object that holds the request in another vendor's format; None in our own."""
+    for name in _FOREIGN:
+        # No model of ours has a field of the first name. The others may be one day, so they need more to be sure.
+        if isinstance(body.get(name), dict) and (name == _FOREIGN[0] or body.get("model") is None):
+            return name
+    return None
 
-    Raises:
-        _NoJsonError: The line is no JSON.
-        ValueError: It is JSON, but not an object.
-    """
-    try:
-        value = parse(text)
-    except json.JSONDecodeError as error:
-        raise _NoJsonError(f"no JSON, {error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}") from None
-    except UnicodeDecodeError as error:
-        raise _NoJsonError(f"no JSON, not UTF-8 at byte {error.start + 1}") from None
-    except ValueError as error:
-        raise _NoJsonError(f"no JSON, {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"must be a JSON object, not {json.dumps(value)[:80]}")
-    return value
+
+def _shown_name(name: str) -> str:
+    """Write a name of a JSON object for a message: shortened, and in quotes if it is not a plain word."""
+    short = name[:60]
+    return short if short.isidentifier() and short == name else json.dumps(short)

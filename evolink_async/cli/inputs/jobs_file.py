@@ -6,10 +6,13 @@ What a line means is in `job_lines`.
 from __future__ import annotations
 
 import sys
+from errno import EBADF
 from pathlib import Path
+from typing import cast
 
 from ...errors import ConfigurationError
 from .job_lines import ParsedJobs, parse_jobs
+from .line_text import wide_encoding
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -43,10 +46,20 @@ def journal_beside(source: str, out: Path) -> Path:
 
 def _lines_of(source: str) -> list[bytes]:
     try:
-        content = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
+        content = _standard_input() if source == STDIN else Path(source).read_bytes()
     # ValueError: a path with a null byte.
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ConfigurationError(f"cannot read the jobs file {source!r}: {reason}") from None
+    encoding = wide_encoding(content)
+    if encoding is not None:
+        raise ConfigurationError(f"the jobs file {source!r} is in {encoding}; save it as UTF-8")
     # Not splitlines(), which also splits at characters that JSON strings may hold.
     return content.split(b"\n")
+
+
+def _standard_input() -> bytes:
+    # typeshed does not know that a closed stream is None.
+    if cast("object", sys.stdin) is None:
+        raise OSError(EBADF, "standard input is closed")
+    return sys.stdin.buffer.read()

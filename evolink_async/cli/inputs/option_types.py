@@ -6,6 +6,7 @@ Options of one command are in `run_options` and `local_emulator`, or in the sign
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
@@ -20,6 +21,7 @@ def _check_positive(_: object, value: Any) -> None:  # noqa: ANN401  # cyclopts 
 
 Positive: TypeAlias = Annotated[float, Parameter(validator=_check_positive)]
 Count: TypeAlias = Annotated[int, Parameter(validator=Number(gte=1))]
+Whole: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0))]
 Share: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 
@@ -39,6 +41,19 @@ FilesUrl: TypeAlias = Annotated[
         env_var="EVOLINK_FILES_BASE_URL",
         help="Address of the file service. Default: EvoLink's, or that of the emulator at base_url.",
     ),
+]
+LookEvery: TypeAlias = Annotated[
+    float | None,
+    Parameter(
+        validator=_check_positive,
+        help="Seconds between polls of a task, for services faster than EvoLink, as an emulator.",
+    ),
+]
+JobKey: TypeAlias = Annotated[
+    str | None, Parameter(help="Key of a job, its custom_id, in place of the id of its task; with --journal.")
+]
+JobsJournal: TypeAlias = Annotated[
+    Path | None, Parameter(help="Journal file that knows the job of --key; a run may be using it.")
 ]
 PrivateResults: TypeAlias = Annotated[
     bool,

@@ -32,6 +32,7 @@ class RunOptions:
         results: Append one JSON object per job to this file.
         journal: Journal file. Default: NAME.journal.db beside the videos for NAME.jsonl; none with --emulator.
         no_journal: Keep no journal: the same command again buys everything anew.
+        retry_failed: Buy jobs anew, once, whose tasks failed in an earlier run of the journal, for whatever reason.
         budget: Most credits to spend, over all runs of the journal; the first job of each kind may exceed it.
         most_per_job: Credits held for a job of unknown price; with it no first job exceeds the budget.
         timeout: Seconds a task may take before it is given up; it goes on at the service.
@@ -45,6 +46,7 @@ class RunOptions:
     results: Path | None = None
     journal: Path | None = None
     no_journal: Flag = False
+    retry_failed: Flag = False
     budget: Positive | None = None
     most_per_job: Positive | None = None
     timeout: Positive | None = None

@@ -17,7 +17,7 @@ from ...errors import ConfigurationError
 from ...events import Observer
 from ...pool import SessionPool
 from ...settings import Budget, Cadence, Limits, Resubmit, RetryPolicy
-from .option_types import BaseUrl, Count, Flag, Positive, PrivateResults
+from .option_types import BaseUrl, Count, Flag, LookEvery, Positive, PrivateResults, Whole
 
 _LOCAL_POLLS_PER_SECOND = 100.0
 
@@ -37,6 +37,7 @@ class Service:
         trust_env: Use the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name.
         in_flight: Most tasks alive at the service at once.
         resubmit: When a submit may be sent again; see RetryPolicy.
+        rebuy: Times a job is bought anew when its task fails for a passing reason; each is a purchase of its own.
         patience: Seconds to wait for the end of an outage before the run stops; the same command then goes on.
         look_every: Seconds between polls of a task, for services faster than EvoLink, as an emulator.
     """
@@ -50,8 +51,9 @@ class Service:
     trust_env: Flag = False
     in_flight: Count = 1000
     resubmit: Resubmit = "if_undelivered"
+    rebuy: Whole = 0
     patience: Positive = 300.0
-    look_every: Positive | None = None
+    look_every: LookEvery = None
 
     @property
     def cadence(self) -> Cadence:
@@ -90,7 +92,7 @@ class Service:
             files_url=self.files_url,
             limits=Limits(in_flight=self.in_flight),
             cadence=self.cadence,
-            retry=RetryPolicy(resubmit=self.resubmit, patience=self.patience),
+            retry=RetryPolicy(resubmit=self.resubmit, rebuy=self.rebuy, patience=self.patience),
             journal=journal,
             budget=budget,
             observer=observer,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def number(value: float | None) -> str:
     """Return a figure with at most two decimals, or an empty string for None."""
@@ -14,3 +16,8 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def listed(words: Sequence[object], most: int = 5) -> str:
+    """Return words as a list, the first ones if there are many: `3, 4, 5, 6, 7, ...`."""
+    return ", ".join(map(str, words[:most])) + (", ..." if len(words) > most else "")

@@ -39,6 +39,7 @@ def outcome_object(outcome: Outcome, model: str | None) -> dict[str, object]:
         "expires_at": round(completed.expires_at, 3) if completed else None,
         "credits": completed.credits if completed else None,
         "resumed": completed.resumed if completed else False,
+        "earlier_tasks": list(outcome.earlier_tasks),
         "error": error_object(error) if error else None,
     }
 

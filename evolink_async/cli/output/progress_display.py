@@ -18,7 +18,8 @@ from rich.text import Text
 
 from ...pool import Stats
 from .numbers import clock, number
-from .terminal import Terminal
+from .terminal import Terminal, plain
+from .trouble import sentence_about
 
 _BAR_COLUMNS = 46
 
@@ -69,7 +70,7 @@ class Progress:
 
 
 def draw(progress: Progress) -> RenderableType:
-    """Return the display: five lines, at most 80 columns wide."""
+    """Return the display: five lines, at most 80 columns wide; one more with a budget, and in an outage."""
     stats = progress.stats
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
@@ -82,9 +83,28 @@ def draw(progress: Progress) -> RenderableType:
     states.add_row(*(Text(str(count), style=_STYLES[state] if count else "dim") for state, count in counts.items()))
     states.add_row(*(Text(state, style="dim") for state in counts))
     used, held = number(stats.credits_used), number(stats.credits_reserved)
-    costs = Text(f"credits: {used} charged, {held} held    requests: {stats.submits} submits, {stats.looks} polls")
-    files = Text(f"files under way: {stats.uploading} up, {stats.downloading} down", style="dim")
-    return Group(bar, states, costs, files)
+    costs = Text(f"credits: {used} charged, {held} held    files under way: {_files(stats)}")
+    requests = Text(
+        f"requests: {stats.submits} submits, {stats.status_requests} status requests ({stats.looks} polls)", style="dim"
+    )
+    lines: list[RenderableType] = [bar, states, costs, requests]
+    if (budget := budget_line(stats)) is not None:
+        lines.append(Text(budget))
+    if stats.trouble is not None:
+        lines.append(plain(sentence_about(stats.trouble)))
+    return Group(*lines)
+
+
+def _files(stats: Stats) -> str:
+    return f"{stats.uploading} up, {stats.downloading} down"
+
+
+def budget_line(stats: Stats) -> str | None:
+    """Return how the budget stands, in words; None without a budget."""
+    if stats.credits_left is None:
+        return None
+    spent, held, left = map(number, (stats.credits_spent, stats.credits_held, stats.credits_left))
+    return f"budget: {spent} spent, {held} held, {left} left"
 
 
 class ProgressDisplay:

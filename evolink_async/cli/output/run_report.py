@@ -8,12 +8,12 @@ from __future__ import annotations
 import shlex
 
 from ...errors import BudgetError, OutageError, TaskError
-from ...jobs import Failed, Outcome, Unknown
-from ..running.run_plan import RunPlan
+from ...jobs import Failed, Unknown
 from ..running.run_result import RunResult
 from .numbers import number
-from .outcomes import is_conflict, is_unaffordable, sentence_of
-from .terminal import Terminal, abandon_stdout
+from .problems import tell_problem
+from .progress_display import budget_line
+from .terminal import Terminal
 
 
 def report_run(result: RunResult, terminal: Terminal) -> None:
@@ -30,37 +30,17 @@ def report_run(result: RunResult, terminal: Terminal) -> None:
         terminal.note("The same command again goes on from here.")
 
 
-def report_problem(outcome: Outcome, plan: RunPlan, terminal: Terminal) -> None:
-    """Print what went wrong with a job, if anything did, and what to do about it."""
-    problem = sentence_of(outcome)
-    # Jobs beyond the budget may be thousands: one sentence at the end covers them all.
-    if problem is None or is_unaffordable(outcome):
-        return
-    sentence, advice = problem
-    if isinstance(outcome, Unknown) and plan.journal is not None:
-        # Not the error's own advice: with a journal it is safe to run the job again, and its id goes to `settle`.
-        advice = (
-            "Look in the dashboard for its task, then tell the journal: "
-            f"evolink-async settle {shlex.quote(str(plan.journal))} {shlex.quote(outcome.key)} "
-            "(TASK_ID | resubmit | abandon). Until then it is not sent again."
-        )
-    line = plan.line_numbers.get(outcome.key)
-    terminal.error(f"line {line}, {sentence}" if line and is_conflict(outcome) else sentence, advice)
-
-
 def _report_early_end(result: RunResult, terminal: Terminal) -> None:
     reason = result.stopped_by
     if isinstance(reason, BrokenPipeError):
-        # Else Python reports the broken pipe a second time when it flushes standard output at exit.
-        abandon_stdout()
         cause = "the reader of the output has closed it"
     elif isinstance(reason, OSError):
-        cause = f"a file could not be written: {reason.strerror or reason}"
+        cause = f"the output cannot be written: {reason.strerror or reason}"
     elif isinstance(reason, OutageError):
         terminal.error(str(reason), reason.advice)
         cause = "stopped by the outage"
     else:
-        cause = "stopped by Ctrl-C"
+        cause = "stopped by Ctrl-C or a signal"
     terminal.note(f"{cause}; jobs that had ended: {len(result.outcomes)}; not sent: {result.unsent}.")
 
 
@@ -73,10 +53,12 @@ def _report_open_jobs(result: RunResult, terminal: Terminal) -> None:
             terminal.note(f"  {task_id}  {key}")
         terminal.note("Their links, each for 24 hours: evolink-async status ID [ID ...]")
     for doubt in result.in_doubt:
-        report_problem(doubt, result.plan, terminal)
+        tell_problem(doubt, result.plan, terminal)
 
 
 def _report_budget(result: RunResult, terminal: Terminal) -> None:
+    if (line := budget_line(result.stats)) is not None:
+        terminal.note(f"{line[:1].upper()}{line[1:]}.")
     refusals = [one.error for one in result.outcomes if isinstance(one, Failed) and isinstance(one.error, BudgetError)]
     if not refusals:
         return
@@ -102,7 +84,9 @@ def _report_budget(result: RunResult, terminal: Terminal) -> None:
 def _report_failed_tasks(result: RunResult, terminal: Terminal) -> None:
     has_any = any(isinstance(one, Failed) and isinstance(one.error, TaskError) for one in result.outcomes)
     if has_any and result.plan.journal is not None:
-        terminal.note("A task that failed is not bought again by the same command: for another try, change custom_id.")
+        terminal.note(
+            "A task that failed is not bought again by the same command; with --retry-failed each is, once more."
+        )
 
 
 def _point_to_doubts(result: RunResult, terminal: Terminal) -> None:

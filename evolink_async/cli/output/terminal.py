@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Self, TextIO, cast
 
 import attrs
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from .streams import Tolerant, abandon
+
 # Columns of a table in a pipe or a log, where rich would assume 80 and fold long keys and paths.
 _WIDTH_WITHOUT_TERMINAL = 110
+
+# Control characters, line separators, marks that reverse the order of what follows, and surrogates. Spaces of other
+# scripts and the joiners inside emoji are shown as they are.
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @attrs.frozen(kw_only=True)
 class Terminal:
     """The two output streams of the process.
+
+    Errors of standard output are raised, as a program may wait for what is written; those of standard error are not.
 
     Attributes:
         out: Standard output.
@@ -39,12 +49,14 @@ class Terminal:
     def here(cls) -> Self:
         """Return the streams of this process, as they are now."""
         # Not `Console.is_terminal`: FORCE_COLOR makes that true in a pipe, where a program reads.
-        return cls(out=_console(), err=_console(stderr=True), shows_tables=_is_tty(1), shows_progress=_is_tty(2))
+        shows_tables, shows_progress = sys.stdout.isatty(), sys.stderr.isatty()
+        return cls(out=_console(), err=_console(stderr=True), shows_tables=shows_tables, shows_progress=shows_progress)
 
     def say(self, what: RenderableType = "") -> None:
         """Print a line or a table to standard output."""
         # soft_wrap: sentences hold commands and links to copy, so they are not wrapped.
-        self.out.print(plain(what) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
+        with _abandoning_stdout():
+            self.out.print(plain(what) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
 
     def note(self, what: RenderableType = "") -> None:
         """Print a line to standard error."""
@@ -59,8 +71,9 @@ class Terminal:
     def json_line(self, value: Mapping[str, object]) -> None:
         """Write one JSON object to standard output and flush it, for a program that reads along."""
         # Not through rich, which may wrap lines and replaces what the console's encoding lacks.
-        self.out.file.write(json_text(value))
-        self.out.file.flush()
+        with _abandoning_stdout():
+            self.out.file.write(json_text(value))
+            self.out.file.flush()
 
 
 def json_text(value: Mapping[str, object]) -> str:
@@ -70,27 +83,28 @@ def json_text(value: Mapping[str, object]) -> str:
 
 def plain(text: str) -> Text:
     """Return text without control characters or markup: messages may quote a service or a file."""
-    return Text("".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text))
+    return Text(_OBEYED.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
-def abandon_stdout() -> None:
-    """Redirect standard output to the null device: its reader is gone, and a flush at exit would raise again."""
+@contextmanager
+def _abandoning_stdout() -> Generator[None, None, None]:
+    """Raise what standard output raises, and write nothing more to it: the flush at exit would raise again."""
     try:
-        target = sys.stdout.fileno()
-    except (OSError, ValueError):
-        # Not a real file, as under pytest: it raises nothing at exit.
-        return
-    null_device = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null_device, target)
-    os.close(null_device)
+        yield
+    except OSError:
+        abandon(sys.stdout)
+        raise
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would exit with 1; whoever runs the command decides. Called while the BrokenPipeError is handled.
+        raise
 
 
 def _console(*, stderr: bool = False) -> Console:
-    is_sized = _is_tty(2 if stderr else 1) or "COLUMNS" in os.environ
-    width = None if is_sized else _WIDTH_WITHOUT_TERMINAL
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
-
-
-def _is_tty(number: int) -> bool:
-    stream = sys.stdout if number == 1 else sys.stderr
-    return stream.isatty()
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_WITHOUT_TERMINAL
+    # rich asks only for methods that Tolerant has.
+    file = cast("TextIO", Tolerant(stream)) if stderr else None
+    return _Console(file=file, stderr=stderr, width=width, markup=False, highlight=False, emoji=False)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from ...jobs import Outcome, Unknown
+from ...pool import Stats
 from .run_plan import RunPlan
 
 
@@ -26,6 +27,7 @@ class RunResult:
         drained: Whether a first Ctrl-C kept jobs from being sent.
         open_tasks: Task ids by key: accepted, paid for, and without an outcome yet.
         in_doubt: Submits that may have been paid for, and were not reported as outcomes.
+        stats: The last figures of the pool.
     """
 
     plan: RunPlan
@@ -35,6 +37,7 @@ class RunResult:
     drained: bool = False
     open_tasks: Mapping[str, str] = attrs.field(factory=dict[str, str])
     in_doubt: tuple[Unknown, ...] = ()
+    stats: Stats = attrs.field(factory=Stats)
 
     @property
     def unsent(self) -> int:

@@ -52,6 +52,7 @@ from .kinds import (
     Stage,
     TruncateBody,
 )
+from .named import NAMED, named
 from .script import ALWAYS, FaultScript, sometimes
 
 __all__ = (
@@ -64,6 +65,7 @@ __all__ = (
     "HTML_200",
     "IGNORE_RANGE",
     "KINDS",
+    "NAMED",
     "NOT_JSON",
     "PROGRESS_BACKWARDS",
     "REFUSE",
@@ -91,6 +93,7 @@ __all__ = (
     "headers",
     "lost_rows",
     "missing",
+    "named",
     "nulled",
     "redirect",
     "reply",

@@ -13,8 +13,8 @@ from attrs import frozen
 from ..service.json_types import Json, JsonObject
 
 # One kind per group of routes. A status request is a "poll", or a "batch" when it carries up to 50 polls.
-Kind = Literal["submit", "poll", "batch", "credits", "models", "upload", "result", "file"]
-KINDS: tuple[str, ...] = get_args(Kind)
+Kind = Literal["submit", "poll", "batch", "credits", "models", "prices", "upload", "result", "file"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 # The stages that a client or the ledger can tell apart.
 Stage = Literal["arrival", "before_accept", "after_accept"]
 Headers = Mapping[str, str | None]

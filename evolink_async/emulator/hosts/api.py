@@ -40,6 +40,7 @@ class Api:
         router.add_post("/v1/tasks/batch", interceptor.wrap("batch", self._batch))
         router.add_get("/v1/tasks/{task_id}", interceptor.wrap("poll", self._query), allow_head=False)
         router.add_get("/v1/credits", interceptor.wrap("credits", self._credits), allow_head=False)
+        router.add_get("/v1/catalog/pricing-rules", interceptor.wrap("prices", self._prices), allow_head=False)
         router.add_get("/v1/models", interceptor.wrap("models", self._models), allow_head=False)
 
     def track_open_calls(self) -> Middleware:
@@ -81,6 +82,10 @@ class Api:
 
     async def _models(self, request: web.Request, _body: bytes) -> web.Response:
         return json_response(self._vendor.models(self._authenticate(request)))
+
+    async def _prices(self, request: web.Request, _body: bytes) -> web.Response:
+        # The vendor's own client sends no key here: the prices are public.
+        return json_response(self._vendor.prices(request.headers.get("If-None-Match")))
 
     def _authenticate(self, request: web.Request) -> str:
         return self._vendor.authenticate(request.headers.get("Authorization", ""))

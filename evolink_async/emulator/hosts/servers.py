@@ -21,6 +21,7 @@ from ..service.vendor import Vendor
 from ..settings import EmulatorSettings
 from .api import Api
 from .callbacks import CallbackSender
+from .dashboard import Dashboard
 from .file_service import FileService, FileStore, StoredFile
 from .interceptor import Interceptor
 from .responses import add_request_id, json_errors
@@ -44,6 +45,7 @@ class Servers:
         interceptor: The wrapper around every route.
         results: The result host.
         callbacks: The sender of callbacks; None before the start.
+        is_running: Whether the servers listen.
     """
 
     settings: EmulatorSettings = field(repr=False)
@@ -55,6 +57,7 @@ class Servers:
     interceptor: Interceptor = field(init=False, repr=False)
     results: ResultHost = field(init=False, repr=False)
     callbacks: CallbackSender | None = field(default=None, init=False, repr=False)
+    is_running: bool = field(default=False, init=False)
     _files: FileStore = field(factory=dict[str, StoredFile], init=False, repr=False)
     _renderer: Renderer = field(factory=Renderer, init=False, repr=False)
     _stack: AsyncExitStack | None = field(default=None, init=False, repr=False)
@@ -76,16 +79,24 @@ class Servers:
             raise RuntimeError("an Emulator runs once; make a new one")
         async with AsyncExitStack() as stack:
             await self._start(stack)
+            # Pushed last, so closed first: requests that a fault holds back must end before the servers wait for them.
+            stack.callback(self.interceptor.close)
             self._stack = stack.pop_all()
+            self.is_running = True
 
     async def aclose(self) -> None:
         """Stop both servers; does nothing before the start."""
-        if self._stack is not None:
+        self.is_running = False
+        if self._stack is None:
+            return
+        try:
             await self._stack.aclose()
+        finally:
+            # Not on the stack, which a start that fails closes too: the next start needs the renderer.
+            self._renderer.close()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self.settings
-        stack.callback(self._renderer.close)
         # Made here and not in the constructor: the catalogue loads jsonschema and all schemas.
         vendor = Vendor(settings, self.ledger, self.results.link_to, Catalogue(), self.tasks)
         callbacks = self.callbacks = CallbackSender(
@@ -94,19 +105,24 @@ class Servers:
             send_to=settings.callbacks_to,
             verify_tls=not settings.allow_private_callbacks,
         )
-        api = Api(vendor, callbacks.schedule)
+        dashboard = Dashboard(self.tasks, self.ledger, settings.clock)
+
+        def accepted(task: TaskRecord) -> None:
+            dashboard.note(task)
+            callbacks.schedule(task)
+
+        api = Api(vendor, accepted)
         files = FileService(settings.clock, self._files, vendor.authenticate, lambda: self.results_url)
         api_app = _application(json_errors, api.track_open_calls())
         api.add_routes(api_app, self.interceptor)
         files.add_routes(api_app, self.interceptor)
+        dashboard.add_routes(api_app)
         results_app = _application()
         self.results.add_routes(results_app, self.interceptor)
         self.base_url = await self._serve(stack, api_app, settings.port)
         self.results_url = self.results.origin = await self._serve(stack, results_app, settings.results_port)
         sender = asyncio.create_task(callbacks.run(), name="evolink-emulator-callbacks")
         stack.push_async_callback(_cancel, sender)
-        # Pushed last, so closed first: requests that a fault holds back must end before the servers wait for them.
-        stack.callback(self.interceptor.close)
 
     async def _serve(self, stack: AsyncExitStack, app: web.Application, port: int) -> str:
         host = self.settings.host

@@ -14,11 +14,11 @@ from .output_spec import OutputSpec, VideoSpec
 
 _DEFAULT_PRICE: Mapping[str, object] = {"credits_per_unit": 1.0, "minimum_credits": 1.0}
 # Source: the price notes in the schemas of these two models ("times 0.5 without sound"), catalogue of 2026-10-10.
-_HALF_PRICE_WHEN_SILENT = frozenset({"wan2.6-image-to-video-flash", "wan2.6-reference-video-flash"})
+HALF_PRICE_WHEN_SILENT = frozenset({"wan2.6-image-to-video-flash", "wan2.6-reference-video-flash"})
 
 # Source: catalogue of 2026-10-10. The length is not known at submission, so the vendor holds an upper limit.
-_HELD_SECONDS_OF_MODEL_CHOICE = 30
-_HELD_SECONDS_OF_KEPT_LENGTH = 10
+HELD_SECONDS_OF_MODEL_CHOICE = 30
+HELD_SECONDS_OF_KEPT_LENGTH = 10
 
 
 @frozen
@@ -54,7 +54,7 @@ def _quality_factor(price: Mapping[str, object], body: Mapping[str, object]) -> 
 
 def _sound_factor(body: Mapping[str, object], spec: OutputSpec) -> float:
     silent = isinstance(spec, VideoSpec) and not spec.audio
-    return 0.5 if silent and body.get("model") in _HALF_PRICE_WHEN_SILENT else 1.0
+    return 0.5 if silent and body.get("model") in HALF_PRICE_WHEN_SILENT else 1.0
 
 
 def _units(spec: OutputSpec) -> int:
@@ -63,10 +63,10 @@ def _units(spec: OutputSpec) -> int:
 
 def _held_seconds(body: Mapping[str, object]) -> int:
     if body.get("duration") == -1:
-        return _HELD_SECONDS_OF_MODEL_CHOICE
+        return HELD_SECONDS_OF_MODEL_CHOICE
     # Only this model accepts 0 and may leave `duration` out to keep the length of its input.
     keeps_length = body.get("model") == "wan2.7-video-edit" and not body.get("duration")
-    return _HELD_SECONDS_OF_KEPT_LENGTH if keeps_length else 0
+    return HELD_SECONDS_OF_KEPT_LENGTH if keeps_length else 0
 
 
 def _number(value: object) -> float:

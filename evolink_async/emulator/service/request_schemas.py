@@ -81,6 +81,10 @@ class Catalogue:
             return None
         return self._stored.get(name) or self._from_sdk(name)
 
+    def stored(self) -> list[Model]:
+        """Return the models with a schema of the vendor's, in the order of their names."""
+        return [self._stored[name] for name in sorted(self._stored)]
+
     def names(self) -> list[str]:
         """Return the ids of all models, sorted."""
         from ...params import registered_models

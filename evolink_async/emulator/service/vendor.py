@@ -1,4 +1,4 @@
-"""The vendor's decisions: the reply to each submit, query, batch, credits and models request.
+"""The vendor's decisions: the reply to each submit, query, batch, credits, models and prices request.
 
 No sockets, no asyncio and no faults: one call returns one `Reply`.
 """
@@ -20,6 +20,7 @@ from .idempotency import FirstCall, IdempotencyStore
 from .json_types import JsonObject
 from .ledger import OverdrawnError, PaidTask, VendorLedger
 from .output_spec import output_spec
+from .price_catalogue import catalogue_reply
 from .pricing import price_of
 from .replies import Reply, refusal
 from .request_body import parse_object
@@ -154,6 +155,19 @@ class Vendor:
         """Return the reply to `GET /v1/models`: the models that `api_key` may use."""
         denied = self.settings.denied_models.get(api_key, ())
         return Reply(200, {"data": [{"id": name} for name in self.catalogue.names() if name not in denied]})
+
+    def prices(self, known_etag: str | None) -> Reply:
+        """Return the reply to `GET /v1/catalog/pricing-rules`: the prices that this emulator charges.
+
+        Args:
+            known_etag: The version that the client has, from its header If-None-Match.
+
+        Raises:
+            Refused: 404: the settings leave the catalogue out.
+        """
+        if not self.settings.prices:
+            raise refusal(404, code="not_found", message="Not Found")
+        return catalogue_reply(self.catalogue.stored(), known_etag, now=self.settings.clock.now())
 
     def reply_of(self, task: TaskRecord) -> JsonObject:
         """Return the JSON that a query of `task` shows now."""

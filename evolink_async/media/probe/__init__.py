@@ -4,7 +4,7 @@ The facts are compared with the rules of models in `media.rules`.
 """
 
 from .errors import UnreadableError
-from .measure import measure
+from .measure import measure, missing_libraries
 from .opening import opened
 from .signatures import UNKNOWN
 
@@ -12,5 +12,6 @@ __all__ = (
     "UNKNOWN",
     "UnreadableError",
     "measure",
+    "missing_libraries",
     "opened",
 )

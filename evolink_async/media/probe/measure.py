@@ -1,83 +1,82 @@
-"""Measuring one file: its format first, then the facts that the reader of this format finds.
+"""Measuring one file: its format by its first bytes, then what the library for this format finds.
 
-The readers are in the modules beside this one. Without the extra `media` they read headers only.
+The libraries are called in the modules beside this one.
 """
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from ..rules import MediaFacts
-from . import documents, films, images
-from .byte_window import Window
+from ..rules import MB, MediaFacts
+from . import documents, images, recordings
 from .errors import UnreadableError
 from .opening import opened, readable_errors
-from .signatures import HEAD_BYTES, format_of
-from .sounds import container_seconds, mp3_seconds, wav_seconds
+from .signatures import HEAD_BYTES, UNKNOWN, format_of, tag_bytes
+
+# A larger file is not measured, as no model takes it.
+_MOST_BYTES = 100 * MB
+_MOST_SOUND = 15 * MB
+
+_TAGGED = ("aac", "flac", "ogg", "wav")
+
+_LIBRARIES = {"av": "PyAV", "PIL": "Pillow", "pypdf": "pypdf"}
 
 
 def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> MediaFacts:
     """Measure a file. This blocks: call it in a worker thread.
+
+    Without the libraries of the extra `media`, only the format and the size are known.
 
     Args:
         source: The path of the file, or a seekable stream of its bytes.
         size_bytes: The size of the whole file, if `source` has only its first bytes.
 
     Raises:
-        UnreadableError: The file does not exist, is not a regular file, cannot be read, or is empty, cut off or
-            damaged.
+        UnreadableError: The file does not exist, is not a regular file, cannot be read, or is empty; or its library
+            cannot decode it at all.
     """
     if isinstance(source, Path):
         with opened(source) as file:
             return measure(file)
     with readable_errors():
-        window = Window(source, size_bytes)
-        if not window.size_bytes:
+        here = source.seek(0, os.SEEK_END)
+        size = here if size_bytes is None else size_bytes
+        if not size:
             raise UnreadableError("is empty")
-        form = format_of(window.head(HEAD_BYTES))
-        try:
-            return _facts(window, form)
-        except EOFError:
-            if window.is_whole:
-                raise UnreadableError("is cut off") from None
-            # The first bytes do not hold the facts: only format and size are known.
-            return MediaFacts(format=form, size_bytes=window.size_bytes)
+        form = _format(source)
+        known: dict[str, Any] = {"format": form, "size_bytes": size}
+        return MediaFacts(**known | _facts(source, form, here, is_whole=here >= size))
 
 
-def _facts(window: Window, form: str) -> MediaFacts:
-    known: dict[str, Any] = {}
-    kind: str | None = form
-    if form in images.FORMATS:
-        found = images.image_facts(window, form)
-        known = {"width": found.width, "height": found.height, "has_alpha": found.has_alpha}
-    elif form in films.FORMATS:
-        film = films.film_facts(window)
-        seconds = film.seconds
-        if seconds is None and window.is_whole:
-            seconds = container_seconds(window, "mov")
-        # A container without a video track is a sound file, whatever its brand is.
-        if film.width is None and form in ("mp4", "mov"):
-            kind = "m4a"
-        known = {"width": film.width, "height": film.height, "seconds": seconds}
-    elif form == "wav":
-        known = {"seconds": wav_seconds(window)}
-    elif form == "mp3":
-        known = {"seconds": mp3_seconds(window)}
-    elif window.is_whole:
-        kind, known = _whole(window, form)
-    elif form in documents.CONTAINERS:
-        # The names that tell the document can be anywhere in the file.
-        kind = None
-    return MediaFacts(format=kind, size_bytes=window.size_bytes, **known)
+def _format(file: IO[bytes]) -> str:
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    # An ID3 tag begins an mp3, but can also be in front of another sound.
+    file.seek(tag_bytes(head))
+    tagged = format_of(file.read(HEAD_BYTES))
+    return tagged if tagged in _TAGGED else format_of(head)
 
 
-def _whole(window: Window, form: str) -> tuple[str, dict[str, Any]]:
-    """Measure a document, which needs the whole file."""
-    if form == "pdf":
-        return form, {"pages": documents.pdf_pages(window)}
-    if form == "zip":
-        return documents.in_zip(window), {}
-    if form == "ole":
-        return documents.in_ole(window), {}
-    return form, {}
+def _facts(file: IO[bytes], form: str, length: int, *, is_whole: bool) -> dict[str, Any]:
+    if length > (_MOST_SOUND if form in ("mp3", "wav") else _MOST_BYTES):
+        # Which document is in a container is as little known as its pages.
+        return {"format": None} if form in documents.CONTAINERS else {}
+    try:
+        if form in images.FORMATS:
+            return images.image_facts(file, form, is_whole=is_whole)
+        if form == UNKNOWN and recordings.is_mp3(file):
+            return {"format": "mp3", **recordings.recording_facts(file, "mp3", is_whole=is_whole)}
+        if form in recordings.FORMATS:
+            return recordings.recording_facts(file, form, is_whole=is_whole)
+        return documents.document_facts(file, form, is_whole=is_whole)
+    except ImportError:
+        # The extra `media` is not installed.
+        return {}
+
+
+def missing_libraries() -> list[str]:
+    """Return the names of the libraries of the extra `media` that are not installed."""
+    return [name for module, name in _LIBRARIES.items() if find_spec(module) is None]

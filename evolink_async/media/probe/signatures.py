@@ -15,6 +15,7 @@ HEAD_BYTES = 4096
 
 # If one signature begins with another, the longer one comes first.
 _STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff\xf7", "jls"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"GIF87a", "gif"),
@@ -44,6 +45,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a Linux program"),
 )
+_RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
 # Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); a file with another brand is an mp4.
 _BRANDS = {
@@ -60,14 +62,18 @@ _BRANDS = {
     b"3gp5": "3gp",
     b"3gp6": "3gp",
     b"3g2a": "3gp",
+    b"crx ": "cr3",
 }
 # Images in any coding; the compatible brands name it.
 _STILL_BRANDS = (b"mif1", b"msf1")
 # First boxes of files from before the box `ftyp` existed.
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+# Lengths of the header that follows the file header, one for each version of the format.
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _WIDEST_SYNC = 4
+_ID3_HEADER = 10
 
 
 def format_of(head: bytes) -> str:
@@ -79,16 +85,17 @@ def format_of(head: bytes) -> str:
     for start, name in _STARTS:
         if head.startswith(start):
             return name
-    if head[:4] in (b"RIFF", b"RF64"):
+    if head[:4] in _RIFF:
         return _IN_RIFF.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
         return _branded(head)
     if head[4:8] in _OLD_QUICKTIME:
         return "mov"
-    # Two letters alone could begin a text, so the reserved bytes must be zero.
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+    # Two letters alone could begin a text.
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    if _begins_mpeg_audio(head):
+    # Some encoders begin with silence of zeros.
+    if _begins_mpeg_audio(head.lstrip(b"\0")):
         return "mp3"
     # ADTS frames of AAC, with and without a checksum; layer 0 tells them from MPEG audio.
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
@@ -97,6 +104,14 @@ def format_of(head: bytes) -> str:
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return "mpeg"
     return "txt" if head.startswith(_BYTE_ORDER_MARKS) or not _CONTROLS.search(head) else UNKNOWN
+
+
+def tag_bytes(head: bytes) -> int:
+    """Return the length of the ID3 tag at the start of a file; 0 if there is none (id3.org/id3v2.4.0-structure)."""
+    if not head.startswith(b"ID3"):
+        return 0
+    # Seven bits of each byte count.
+    return _ID3_HEADER + sum(byte << shift for byte, shift in zip(head[6:_ID3_HEADER], (21, 14, 7, 0), strict=False))
 
 
 def _branded(head: bytes) -> str:

@@ -1,6 +1,6 @@
 """Make a video of each line of a text file. Start the script again after a crash: it buys nothing twice.
 
-Usage: python batch_to_files.py PROMPTS.txt FOLDER CREDITS
+Usage: python batch.py PROMPTS.txt FOLDER CREDITS
 """
 
 from __future__ import annotations

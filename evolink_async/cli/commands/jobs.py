@@ -1,0 +1,54 @@
+"""The command `jobs`: lists the jobs of a journal and where each stands.
+
+The journal is only read, and the service is not asked. How jobs ended is told by `outcomes`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...jobs import STANDINGS, JobState, Standing
+from ...journal.listing import RecordedJob, read_jobs
+from ..exit_codes import OK
+from ..output.job_objects import job_object, jobs_table, state_of
+from ..output.tables import MAX_ROWS
+from ..output.terminal import Terminal
+
+
+def jobs(journal: Path, state: JobState | None, terminal: Terminal) -> int:
+    """List the jobs of a journal in the order of their keys; return the exit code.
+
+    Args:
+        journal: The journal file.
+        state: Only jobs in this state; None for all.
+        terminal: Where they are printed.
+
+    Raises:
+        ConfigurationError: The file does not exist, or is empty.
+        JournalError: The file is not a journal, or cannot be read.
+    """
+    counts: Counter[JobState] = Counter()
+    shown: list[tuple[Standing, str]] = []
+    for job in _all_jobs(journal, state):
+        counts[state_of(job.standing)] += 1
+        if not terminal.shows_tables:
+            terminal.json_line(job_object(job.standing, job.model))
+        elif len(shown) < MAX_ROWS:
+            shown.append((job.standing, job.model))
+    if shown:
+        terminal.say(jobs_table(shown, counts.total(), width=terminal.out.width))
+    each = ", ".join(f"{counts[name]} {name}" for name in STANDINGS if counts[name])
+    total = "1 job" if counts.total() == 1 else f"{counts.total()} jobs"
+    terminal.note(f"{total}: {each}." if counts else f"No such job is in {journal}.")
+    return OK
+
+
+def _all_jobs(journal: Path, state: JobState | None) -> Iterator[RecordedJob]:
+    # In pages: a journal may have a million jobs, and a run that uses it waits for no reader.
+    states: tuple[JobState, ...] = tuple(STANDINGS) if state is None else (state,)
+    after = ""
+    while page := read_jobs(journal, states, after):
+        yield from page
+        after = page[-1].standing.key

@@ -1,0 +1,181 @@
+"""Length and size of a sound or video, as PyAV finds them.
+
+Which file is a recording is told in `signatures`. Packets are counted, not decoded; one frame is decoded, which tells
+the rotation.
+"""
+
+# PyAV's stubs leave packets and streams half typed.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import IO, TYPE_CHECKING, Any
+
+from .bounded_file import TooMuchError, bounded
+from .errors import BROKEN, UnreadableError
+
+if TYPE_CHECKING:
+    from av import Packet, VideoStream
+    from av.container import InputContainer
+
+FORMATS = {"mp4": "mov", "mov": "mov", "m4a": "mov", "3gp": "mov", "mp3": "mp3", "wav": "wav"}
+"""The formats, each with the name of its reader in FFmpeg. No other reader is used: some would open further files."""
+
+_MICROSECONDS = 1_000_000
+_MOST_AT_ONCE = 64 << 20
+# Enough for an hour of sound.
+_MOST_PACKETS = 200_000
+# An encoder of sound adds up to 2500 samples at both ends, which a header does not count; at 8000 Hz 0.3 s.
+_PADDING_SECONDS = 0.32
+# A larger frame is not decoded. No model takes longer sides.
+_MOST_DECODED = 4096 * 4096
+_PICTURES = ("mjpeg", "png", "bmp")
+
+
+def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, Any]:
+    """Return the length, and width and height of the upright video; another `format` if the tracks say so.
+
+    Raises:
+        ImportError: PyAV is not installed.
+        UnreadableError: PyAV cannot read any of it.
+    """
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(bounded(file, _MOST_AT_ONCE), "r", format=FORMATS[form], **_tolerant(av)) as container:
+            films = _played([one for one in container.streams.video if not _is_cover(one)])
+            sounds = _played(list(container.streams.audio))
+            tracks = [*films, *sounds]
+            film = max(films, key=lambda one: math.prod(_size(one)), default=None)
+            known = {} if film is None else _sides(*_size(film))
+            if not is_whole:
+                # Of a sound, and of a video in pieces, the first bytes do not tell the length.
+                tells = FORMATS[form] == "mov" and not _is_in_pieces(file)
+                return known | ({"seconds": _header_seconds(container)} if tells else {})
+            # A container with sound alone is a sound file, and one with a video is none, whatever its brand is.
+            if sounds and not films and form in ("mp4", "mov"):
+                known["format"] = "m4a"
+            elif films and form == "m4a":
+                known["format"] = "mp4"
+            return known | (_walk(container, tracks, film) if tracks or not container.streams.video else {})
+    except FFmpegError:
+        if is_whole:
+            raise UnreadableError(BROKEN) from None
+    except TooMuchError:
+        pass
+    return {}
+
+
+def _tolerant(av: ModuleType) -> dict[str, Any]:
+    """Return arguments with which tags in another encoding than UTF-8 are no damage; from PyAV 19 on they never are."""
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
+def is_mp3(file: IO[bytes]) -> bool:
+    """Whether an mp3 begins with the rest of a frame, as one that was cut out of a longer one.
+
+    Raises:
+        ImportError: PyAV is not installed.
+    """
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(bounded(file, _MOST_AT_ONCE), "r", options={"format_whitelist": "mp3"}):
+            return True
+    except (FFmpegError, TooMuchError):
+        return False
+
+
+def _played(tracks: list[Any]) -> list[Any]:
+    """Return the tracks that are enabled; all, if none is."""
+    from av.stream import Disposition
+
+    return [one for one in tracks if one.disposition & Disposition.default] or tracks
+
+
+def _is_cover(track: VideoStream) -> bool:
+    from av.stream import Disposition
+
+    is_marked = bool(track.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+    return is_marked or (track.frames == 1 and getattr(track.codec_context, "name", None) in _PICTURES)
+
+
+def _is_in_pieces(file: IO[bytes]) -> bool:
+    """Whether the first bytes are those of a fragmented mp4: it has boxes of these names."""
+    file.seek(0)
+    first = file.read()
+    return b"mvex" in first or b"moof" in first
+
+
+def _header_seconds(container: InputContainer) -> float | None:
+    return None if container.duration is None else container.duration / _MICROSECONDS
+
+
+def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None) -> dict[str, Any]:
+    """Read the packets of tracks; return the length, and the size of a video that is turned."""
+    from av.error import FFmpegError
+
+    start, end, count, known = float("inf"), 0.0, 0, dict[str, Any]()
+    is_all, is_readable = False, True
+    try:
+        # A stream ends with an empty packet.
+        for count, packet in enumerate(filter(_has_content, container.demux(tracks) if tracks else ()), 1):
+            if film is not None and not known and packet.stream_index == film.index:
+                known = _upright(film, packet)
+            # An edit leaves out some at the start. A clock of whole seconds comes from a damaged header.
+            if packet.pts is not None and not packet.is_discard and packet.time_base < 1:
+                start = min(start, float(packet.pts * packet.time_base))
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if count == _MOST_PACKETS:
+                break
+        else:
+            is_all = True
+    except TooMuchError:
+        pass
+    except FFmpegError:
+        is_readable = False
+    if not count and (is_all or not is_readable):
+        raise UnreadableError(BROKEN)
+    if start > end or not is_readable:
+        return known
+    return {**known, "seconds": _seconds(_header_seconds(container), end - max(0, start), is_all=is_all)}
+
+
+def _has_content(packet: Packet[Any]) -> bool:
+    return packet.size > 0
+
+
+def _seconds(header: float | None, counted: float, *, is_all: bool) -> float | None:
+    """Choose the length: that of the header, if it differs from the packets by no more than their padding."""
+    if not is_all:
+        return max(header or 0, counted)
+    return header if header is not None and 0 <= counted - header <= _PADDING_SECONDS else counted
+
+
+def _size(film: VideoStream) -> tuple[int, int]:
+    """Return width and height as they are stored; zeros if PyAV has no name for the codec."""
+    # PyAV's stubs do not say that the codec can be missing.
+    codec: Any = film.codec_context
+    return (0, 0) if codec is None else (codec.width, codec.height)
+
+
+def _sides(width: int, height: int) -> dict[str, Any]:
+    return {"width": width, "height": height} if width and height else {}
+
+
+def _upright(film: VideoStream, packet: Packet[Any]) -> dict[str, Any]:
+    """Return width and height of a video, after decoding its first packet to find whether it is stored lying."""
+    width, height = _size(film)
+    try:
+        if 0 < width * height <= _MOST_DECODED:
+            film.codec_context.thread_count = 1
+            frames = film.decode(packet) or film.decode(None)
+            if frames and frames[0].rotation % 180:
+                return _sides(height, width)
+    except Exception:  # noqa: BLE001, S110  # a codec that PyAV lacks, or a damaged frame; the limits of both sides are the same
+        pass
+    return _sides(width, height)

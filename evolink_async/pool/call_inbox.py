@@ -1,0 +1,215 @@
+"""Callbacks on their way to what they lead to: a poll that comes forward, or a doubt that is settled.
+
+Taking one does not wait, so that the service has its answer at once; the journal is read afterwards, for many together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from itertools import islice
+from typing import Any
+
+from ..concurrency import Limiter, Signal
+from ..errors import JournalError
+from ..jobs import Accepted
+from ..journal import Bought
+from ..settings import Limits
+from .call_meaning import Finding, Step, finding_of, step_after
+from .callbacks import Callback, Callbacks
+from .engine import Engine
+
+MOST = 10_000
+"""Callbacks that wait. While there are so many, the service is told to call again."""
+PAGE = 100
+"""Purchases that are read from the journal together."""
+READS = 4
+"""Tasks that are read at once to settle doubts."""
+# The service calls again within 7 s only, and no poll is planned for a doubt.
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds before each try to read such a task."""
+JOURNAL_PAUSE = 1.0
+"""Seconds before the journal is read again that could not be read."""
+
+_log = logging.getLogger("evolink_async")
+
+
+class CallInbox:
+    """Takes the callbacks of a pool until it is closed.
+
+    Args:
+        engine: The pool's parts.
+        callbacks: Where the callbacks come from.
+    """
+
+    def __init__(self, engine: Engine, callbacks: Callbacks) -> None:
+        self._engine = engine
+        self._callbacks = callbacks
+        # In order of arrival. Equal callbacks are one, so that repeats cost nothing.
+        self._waiting: dict[Callback, None] = {}
+        self._news = Signal()
+        # Those that a read or a submit goes on for, and those whose task was proven not to be ours.
+        self._busy: set[Callback] = set()
+        self._refused: dict[Callback, None] = {}
+        self._reads = Limiter(READS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Take callbacks from now on.
+
+        Raises:
+            ConfigurationError: They go to another pool.
+        """
+        self._callbacks.attach(self.take)
+        self._engine.runs[self] = None
+        self._begin(self._work())
+
+    def take(self, callback: Callback) -> bool:
+        """Take a callback, and return whether there was room for it."""
+        self._engine.check_loop()
+        if self._is_closed:
+            return False
+        self._engine.tasks.calls.arrived()
+        task_id = self._engine.calls.called(callback.purchase)
+        if task_id is not None:
+            self._engine.tasks.hint(task_id, is_callback=True)
+            return True
+        if callback in self._busy or callback in self._refused:
+            return True
+        if len(self._waiting) + len(self._busy) >= MOST:
+            return False
+        self._waiting[callback] = None
+        self._news.fire()
+        return True
+
+    async def _work(self) -> None:
+        while True:
+            count = self._news.count
+            page = list(islice(self._waiting, PAGE))
+            if not page:
+                await self._news.changed(count)
+                continue
+            try:
+                known = await self._engine.journal.purchases([callback.purchase for callback in page])
+            except JournalError:
+                await asyncio.sleep(JOURNAL_PAUSE)
+                continue
+            for callback in page:
+                self._waiting.pop(callback, None)
+                self._go_on_with(callback, known.get(callback.purchase))
+
+    def _go_on_with(self, callback: Callback, bought: Bought | None) -> None:
+        submission = self._engine.submitter.find(bought.key) if bought is not None else None
+        answer = submission.task if submission is not None else None
+        step = step_after(callback, bought, is_under_way=answer is not None)
+        if bought is None or step is Step.NOTHING:
+            return
+        if step is Step.HINT and bought.task_id is not None:
+            self._note_task(callback.purchase, bought.task_id)
+            self._engine.tasks.hint(bought.task_id, is_callback=True)
+        elif step is Step.WAIT and answer is not None:
+            self._busy.add(callback)
+            answer.add_done_callback(lambda _: self._take_again(callback))
+        elif callback.task_id is not None:
+            self._busy.add(callback)
+            self._begin(self._settle(callback, callback.task_id, bought))
+
+    def _note_task(self, purchase: str, task_id: str) -> None:
+        self._engine.calls.add(purchase, task_id)
+        self._engine.calls.called(purchase)
+
+    def _take_again(self, callback: Callback) -> None:
+        self._busy.discard(callback)
+        self.take(callback)
+
+    async def _settle(self, callback: Callback, task_id: str, bought: Bought) -> None:
+        """Settle a doubt with a task, if the task proves to be the one."""
+        finding = Finding.UNREADABLE
+        try:
+            for pause in PAUSES:
+                await asyncio.sleep(pause)
+                finding = await self._find_out(callback.purchase, task_id, bought)
+                if finding is not Finding.UNREADABLE:
+                    break
+        finally:
+            self._busy.discard(callback)
+        if finding is not Finding.OURS:
+            _log.warning("a callback for the job %r names the task %s, which %s", bought.key, task_id, finding.value)
+        if finding not in (Finding.OURS, Finding.UNREADABLE):
+            self._refused[callback] = None
+            if len(self._refused) > MOST:
+                del self._refused[next(iter(self._refused))]
+
+    async def _find_out(self, purchase: str, task_id: str, bought: Bought) -> Finding:
+        engine, asked = self._engine, (task_id,)
+        try:
+            if await engine.journal.owner(asked) or await engine.journal.outcome(asked):
+                return Finding.OTHER_JOB
+            await self._reads.acquire()
+            try:
+                seen = await engine.task_waits.poll(task_id)
+            finally:
+                self._reads.release()
+            finding = finding_of(seen, bought, time.time())
+            if finding is Finding.OURS:
+                await self._take_task(purchase, task_id, bought.key)
+        except JournalError:
+            return Finding.UNREADABLE
+        return finding
+
+    async def _take_task(self, purchase: str, task_id: str, key: str) -> None:
+        """Give a job its task, as a person does with `settle`. The journal decides whether the job still lacks one."""
+        engine = self._engine
+        is_taken = await engine.journal.late_answer(purchase, task_id)
+        self._note_task(purchase, task_id)
+        if not is_taken:
+            return
+        engine.budget_queue.found(key)
+        job = (await engine.journal.find((key,))).get(key)
+        if isinstance(job, Accepted):
+            engine.submitter.on_accepted(job)
+
+    def _begin(self, act: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(act, name="evolink_async callbacks")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("callbacks are not taken any more; tasks are polled without them", exc_info=error)
+            self.shut()
+
+    # --- as one of the works of an engine
+
+    @property
+    def waiting(self) -> int:
+        """Jobs read and not yet submitted: none."""
+        return 0
+
+    def retune(self, limits: Limits) -> None:
+        """Go on: the limits of the pool hold for its polls."""
+
+    def shut(self, error: BaseException | None = None) -> None:
+        """Take no more callbacks."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._callbacks.detach()
+
+    def stop(self, error: BaseException | None) -> None:
+        """Take no more callbacks: the pool polls no more."""
+        self.shut(error)
+        self._engine.runs.pop(self, None)
+
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Shut, and give up what is under way: the service's task stays, and the doubt too."""
+        self.shut(error)
+        pending = list(self._tasks)
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+        self.stop(error)

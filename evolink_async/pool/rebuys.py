@@ -1,0 +1,130 @@
+"""Buying jobs anew whose tasks have failed for a passing reason: who decides, and what is written down.
+
+Whether a job may be bought anew is decided in `purchases.rebuying`; runs and `generate` do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import suppress
+
+import attrs
+
+from ..budget import BudgetQueue
+from ..jobs import Accepted, Completed, Failed, Planned, Unknown
+from ..journal import Journal, Sent
+from ..purchases import may_rebuy
+from ..settings import RetryPolicy
+from ..submitting import SendLoop
+
+
+class Rebuys:
+    """Jobs that are bought anew.
+
+    While a buyer waits for a job, its failure for a passing reason is no end: nobody counts it, writes it down or tells
+    it, whoever else sees it. The buyer buys anew, or concludes the job after `end`.
+
+    Args:
+        policy: How often, and after which pause.
+        journal: Told of each.
+        budget_queue: Told that a failed task costs nothing.
+        send_loop: Writes to the journal.
+    """
+
+    def __init__(self, policy: RetryPolicy, journal: Journal, budget_queue: BudgetQueue, send_loop: SendLoop) -> None:
+        self._policy = policy
+        self._journal = journal
+        self._budget_queue = budget_queue
+        self._send_loop = send_loop
+        self._buyers: Counter[str] = Counter()
+        self._failures: dict[str | None, Failed] = {}
+        self._replaced: set[str | None] = set()
+        self._earlier_tasks: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the policy allows it at all."""
+        return self._policy.rebuy > 0
+
+    def begin(self, key: str) -> None:
+        """A buyer waits for a job."""
+        self._buyers[key] += 1
+
+    def end(self, key: str) -> None:
+        """A buyer waits no more."""
+        self._buyers[key] -= 1
+        if self._buyers[key] <= 0:
+            del self._buyers[key]
+            self._earlier_tasks.pop(key, None)
+
+    def note(self, job: Accepted | Planned | Unknown) -> None:
+        """Remember what the journal knows of earlier tasks of a job."""
+        if job.earlier_tasks:
+            self._earlier_tasks[job.key] = job.earlier_tasks
+
+    async def learn(self, key: str) -> None:
+        """Read from the journal which tasks of a job failed, before it is submitted."""
+        standing = (await self._journal.find((key,))).get(key)
+        if isinstance(standing, Planned | Unknown):
+            self.note(standing)
+
+    def earlier_tasks(self, key: str) -> tuple[str, ...]:
+        """Return the ids of the tasks of a job that failed before."""
+        return self._earlier_tasks.get(key, ())
+
+    def forget(self, key: str) -> None:
+        """The job has ended. Its buyers must still count, whoever has seen the end first."""
+        if key not in self._buyers:
+            self._earlier_tasks.pop(key, None)
+
+    def is_no_end(self, outcome: Completed | Failed) -> bool:
+        """Tell whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
+        if outcome.task_id in self._failures or outcome.task_id in self._replaced:
+            return True
+        if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
+            return False
+        assert isinstance(outcome, Failed)  # noqa: S101  # as `may_rebuy` says
+        # Once for each task: what is held later under this key is for the next purchase.
+        self._failures[outcome.task_id] = outcome
+        self._budget_queue.settled(outcome)
+        return True
+
+    def failure(self, task_id: str) -> Failed | None:
+        """Return the failure of a task that was no end."""
+        return self._failures.get(task_id)
+
+    async def successor(self, failed: Failed) -> Sent | None:
+        """Return what became of a job that another buyer has bought anew since; None if it is to be bought.
+
+        A journal in memory no longer knows a job whose outcome was taken, so that asking for it would buy it once more.
+        """
+        if failed.task_id not in self._replaced:
+            return None
+        standing = (await self._journal.find((failed.key,))).get(failed.key)
+        if isinstance(standing, Completed | Failed):
+            # It was counted and said when it ended.
+            return attrs.evolve(standing, resumed=True)
+        return None if isinstance(standing, Planned) else standing
+
+    def give_up(self, failed: Failed) -> None:
+        """Do not buy a job anew after all: the failure is its end, unless another buyer has bought."""
+        self._failures.pop(failed.task_id, None)
+
+    async def pause(self, failed: Failed, stopped: asyncio.Event) -> None:
+        """Wait before a job is bought anew, or until `stopped`."""
+        # Source: the vendor advises 30 to 60 s for `service_error`, 1 to 5 minutes for `resource_exhausted`.
+        longest = self._policy.cap * 2 ** (len(failed.earlier_tasks) + 1)
+        seconds = random.uniform(longest / 2, longest)  # noqa: S311  # spreads load, no secret
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stopped.wait()
+
+    async def write_down(self, failed: Failed) -> None:
+        """Write down that the job may be sent again, as a new purchase."""
+        task_id = failed.task_id or ""
+        self._replaced.add(task_id)
+        if task_id not in failed.earlier_tasks:
+            self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
+        await self._send_loop.record(self._journal.bought_anew(failed.key, task_id))

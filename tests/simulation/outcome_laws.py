@@ -1,0 +1,68 @@
+"""The law of the stream of all outcomes: each is told at least once, and only the last one of a stream again.
+
+All other laws are in `laws`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.simulation import script as steps
+from tests.simulation.history import History
+from tests.simulation.order import TASK_ERRORS
+from tests.simulation.trace import Acted, Finished, Posted, Reported, Said, Settled, Stood
+from tests.simulation.violation import Violation
+
+LAW = "13 all outcomes"
+
+
+def told_at_least_once(history: History) -> Iterator[Violation]:
+    """Every end that a journal holds is told, nothing is told again but the last outcome of a stream that was cut."""
+    script = history.script
+    if any(isinstance(step, steps.Twin) for step in script.steps):
+        return  # two pools on one journal in memory, of which one forgets what the other has told
+    if any(isinstance(step, steps.Follow) for step in script.steps):
+        yield from _never_told(history)
+        yield from _told_again(history)
+
+
+def _never_told(history: History) -> Iterator[Violation]:
+    reported = {(entry.job, entry.task, entry.kind) for entry in history.trace.of(Reported)}
+    due = dict[tuple[str, str, str], str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Acted) and entry.text.startswith("Crash") and history.script.journal == "memory":
+            due.clear()
+        elif isinstance(entry, Said) and entry.job != entry.task and _is_end(entry.kind, entry.error):
+            due[entry.job, entry.task, entry.kind] = f"{entry}"
+        elif isinstance(entry, Stood):
+            doubts = {job for job, task in entry.unfinished if not task}
+    due |= {(job, "", "unknown"): f"{job} is in doubt" for job in doubts}
+    for end, text in due.items():
+        if end not in reported:
+            yield Violation(LAW, f"{end[2]} is never told", text)
+
+
+def _told_again(history: History) -> Iterator[Violation]:
+    how = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    last = {entry.call: entry for entry in history.trace.of(Reported)}
+    told, sends = dict[tuple[str, str, str], Reported](), Counter[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Posted):
+            sends[entry.job] += 1
+        if isinstance(entry, Posted | Settled):
+            # A doubt that goes on may come to be one again.
+            told.pop((entry.job, "", "unknown"), None)
+        if not isinstance(entry, Reported) or not (_is_end(entry.kind, entry.error) or entry.kind == "unknown"):
+            continue
+        end = entry.job, entry.task, entry.kind
+        before = told.get(end)
+        if entry.kind == "unknown" and sends[entry.job] > 1:
+            before = None  # of two doubts of one job, the first may be told after the second has begun
+        if before is not None and (last[before.call] is not before or how.get(before.call) == "left"):
+            yield Violation(LAW, f"{entry.kind} is told again", f"{before}\n    {entry}")
+        told[end] = entry
+
+
+def _is_end(kind: str, error: str) -> bool:
+    return kind == "completed" or error in TASK_ERRORS
