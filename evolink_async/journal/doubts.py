@@ -15,7 +15,7 @@ import attrs
 
 from ..errors import ConfigurationError, JournalError, SubmissionUnknownError
 from .file import check_is_whole, has_log, process_of
-from .rows import Row, unknown_of
+from .rows import Row, doubt_in
 from .schema import MISSING_SINCE
 from .sqlite import SqliteJournal
 from .statements import OPEN
@@ -151,7 +151,7 @@ def _doubt_of(row: Row) -> Doubt:
         model=row["model"],
         prompt=prompt if isinstance(prompt, str) else "",
         session=row["session"] or "",
-        error=unknown_of(row).error if row["state"] != "accepted" else _error_of_missing(row),
+        error=doubt_in(row) if row["state"] != "accepted" else _error_of_missing(row),
         task_id=row["task_id"],
     )
 

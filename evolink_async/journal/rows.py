@@ -86,10 +86,15 @@ def accepted_of(row: Row) -> Accepted:
 
 
 def unknown_of(row: Row) -> Unknown:
-    """Return the job of a row as in doubt, with all that helps to find its task."""
+    """Return the job of a row as in doubt."""
+    return Unknown(row["key"], doubt_in(row), _texts(row["earlier_task_ids"]))
+
+
+def doubt_in(row: Row) -> SubmissionUnknownError:
+    """Return the doubt of a row, with all that helps to find its task."""
     # A row that was `submitting` when its process ended has no `doubt`, or only these two facts.
     doubt = {"idempotency_key": row["idempotency_key"], "sent_at": row["sent_at"]} | json.loads(row["doubt"] or "{}")
-    return in_doubt(row["key"], _texts(row["earlier_task_ids"]), **doubt)
+    return in_doubt(row["key"], **doubt).error
 
 
 def doubt_of(error: SubmissionUnknownError) -> str:
