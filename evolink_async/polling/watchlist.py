@@ -157,8 +157,7 @@ class Watchlist:
     def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
         """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
 
-        Returns:
-            False if it is not polled: it was just now, or the service fails or has asked to wait.
+        Return False if it is not polled: it was just now, or the service fails or has asked to wait.
         """
         now, outage = self._clock(), self._queue_of(entry).outage
         is_fresh = now - entry.last_running_at < self._cadence.min_interval

@@ -102,9 +102,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
         claims=claims,
-        submitter=Submitter(
-            sessions, retry, journal, budget_queue, files, send_loop, book, calls, claims=claims, emit=emit
-        ),
+        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, calls, claims, emit),
         emit=emit,
         ends=ends,
         rebuys=rebuys,

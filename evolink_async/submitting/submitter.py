@@ -56,7 +56,6 @@ class Submitter:
         loop: SendLoop,
         book: Book[Submission],
         calls: ExpectedCalls,
-        *,
         claims: JobClaims | None = None,
         emit: Emit | None = None,
     ) -> None:
@@ -217,8 +216,7 @@ class Submitter:
         assert submission.task is not None  # noqa: S101  # `start` made it
         try:
             if self._following is not None and submission.is_elsewhere:
-                accepted = await self._following.accepted(job.key, submission.task)
-                if accepted is not None:
+                if (accepted := await self._following.accepted(job.key, submission.task)) is not None:
                     return accepted
             await asyncio.wait([submission.task])
         finally:
