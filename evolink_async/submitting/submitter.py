@@ -215,9 +215,9 @@ class Submitter:
             return submission
         assert submission.task is not None  # noqa: S101  # `start` made it
         try:
-            if self._following is not None and submission.is_elsewhere:
-                if (accepted := await self._following.accepted(job.key, submission.task)) is not None:
-                    return accepted
+            following = self._following if submission.is_elsewhere else None
+            if following and (accepted := await following.accepted(job.key, submission.task)) is not None:
+                return accepted
             await asyncio.wait([submission.task])
         finally:
             self.release(submission, owner)
