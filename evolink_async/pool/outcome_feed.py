@@ -86,7 +86,7 @@ class OutcomeFeed:
         """Record durably that an outcome was told, and make room for another one."""
         if told.number != NOT_RECORDED:
             await self._engine.journal.mark_told((told.number,))
-            self._engine.journal.taken(told.outcome)
+            self._engine.rebuys.taken(told.outcome)
             self._room.release()
 
     async def _take_up(self) -> None:

@@ -77,7 +77,7 @@ class Run:
         """The next outcome; StopAsyncIteration after the last."""
         outcome = await self.outcomes.get()
         self._room.release()
-        self._engine.journal.taken(outcome)
+        self._engine.rebuys.taken(outcome)
         return outcome
 
     async def _feed(self) -> None:

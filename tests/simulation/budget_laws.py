@@ -16,7 +16,7 @@ from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.task import Task
 from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted, Written
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PASSING, PRICES, QUALITIES
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -313,10 +313,12 @@ class _Replay:
             case Written() if entry.method == "doubted":
                 self._ended |= self._purchases_of(entry.job)
             case Written() if entry.method == "bought_anew":
-                # Only a task that has failed is bought anew, and it costs nothing.
                 for purchase in self._purchases_of(entry.job):
-                    held.pop(purchase, None)
-                    self._unnamed.pop(purchase, None)
+                    task = self._of_purchase.get(purchase)
+                    # It costs nothing. Of two buyers the second one changes nothing, as the first has bought.
+                    if task is not None and task.end == PASSING and task.ended <= entry.at:
+                        held.pop(purchase, None)
+                        self._unnamed.pop(purchase, None)
             # Who polls once has an answer at once, and waits for no end.
             case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
                 self._wants.setdefault(entry.job, set()).add(entry.call)
