@@ -87,6 +87,7 @@ MIGRATIONS: tuple[str, ...] = (
         sent_at double precision NOT NULL,
         late_task_ids text
     );
+    CREATE TABLE evolink_failed_tasks (task_id text COLLATE "C" PRIMARY KEY);
     CREATE TABLE evolink_uploads (
         sha256 text COLLATE "C" PRIMARY KEY,
         file_id text,

@@ -13,6 +13,8 @@ from ..purchases import State
 from .postgres_connections import Connection, run, transaction
 from .postgres_statements import ME, NOT_TOLD, NOTIFY
 
+# The task of a purchase that was followed by another is no other purchase's.
+_HAS_FAILED = "SELECT FROM evolink_failed_tasks WHERE task_id ="
 # A paid task that is not its job's is kept beside its purchase, which may have several: each was paid for.
 _BESIDE = """beside AS (
         INSERT INTO evolink_purchases AS kept (idempotency_key, key, session, sent_at, late_task_ids)
@@ -46,7 +48,7 @@ ANSWER_LATE = f"""
         FROM evolink_purchases AS purchase
         WHERE purchase.idempotency_key = %(purchase)s AND job.key = purchase.key
             AND job.idempotency_key = %(purchase)s AND state IN ('submitting', 'in_doubt')
-            AND NOT EXISTS (SELECT FROM other)
+            AND NOT EXISTS (SELECT FROM other) AND NOT EXISTS ({_HAS_FAILED} %(task_id)s)
         RETURNING job.key
     ), mine AS (
         SELECT FROM other JOIN evolink_purchases AS purchase USING (key)
@@ -61,7 +63,8 @@ OPEN_JOB = f"""
         greatest(0, not_resubmitted_before - extract(epoch FROM clock_timestamp())) AS wait,
         EXISTS (SELECT FROM me) AS is_alive,
         (SELECT owner FROM evolink_claims AS other WHERE other.key = job.key AND epoch <> %(epoch)s) AS holder,
-        EXISTS (SELECT FROM evolink_jobs AS other WHERE other.task_id = %(how)s AND other.key <> job.key) AS is_others
+        EXISTS (SELECT FROM evolink_jobs AS other WHERE other.task_id = %(how)s AND other.key <> job.key)
+            OR EXISTS ({_HAS_FAILED} %(how)s) AS is_others
     FROM evolink_jobs AS job WHERE key = %(key)s FOR UPDATE OF job
 """
 FOUND = f"""
@@ -115,7 +118,7 @@ class Settling:
         if self.how == "resubmit" and row["wait"]:
             return f"the process that sent the job {self.key!r} may still wait for an answer, for {row['wait']:.0f} s"
         if self.how not in AFTER and row["is_others"]:
-            return f"the task {self.how} belongs to another job"
+            return f"the task {self.how} belongs to another job, or to an earlier purchase"
         return None
 
     def _is_done(self, row: dict[str, object]) -> bool:

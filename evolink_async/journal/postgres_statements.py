@@ -136,6 +136,8 @@ BUY_ANEW = f"""
             earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
         FROM free
         WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
+    ), failed AS (
+        INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
     )
     {REPORT}
 """

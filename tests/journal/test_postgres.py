@@ -21,8 +21,9 @@ from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_claims import CLAIM, DOUBT, ENDED, RELEASE, Lease
 from evolink_async.journal.postgres_connections import run, transaction
 from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OPEN, OUTCOMES, OWNERS, UNTOLD
+from evolink_async.journal.postgres_reads import PURCHASES as READ_PURCHASES
 from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB, settle
-from evolink_async.journal.postgres_statements import END, SUBMIT, TELL, end, put
+from evolink_async.journal.postgres_statements import BUY_ANEW, END, SUBMIT, TELL, end, put
 from evolink_async.journal.rows import columns_of
 from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
 from tests.kit import dance
@@ -479,6 +480,7 @@ PURCHASES = f"""
     SELECT 'ev-' || n, 'shot-' || n, 'abc', n FROM generate_series(1, {ROWS}) AS n
 """
 CLAIMS = f"INSERT INTO evolink_claims SELECT 'shot-' || n, 1, 'me' FROM generate_series(1, {ROWS}, 6) AS n"
+FAILED = f"INSERT INTO evolink_failed_tasks SELECT 'failed-' || n FROM generate_series(1, {ROWS}, 6) AS n"
 KEYS = [f"shot-{number}" for number in range(20)]
 JOB = {"key": "shot-7", "epoch": 1, "task_id": "task-7", "now": 1.0, "purchase": "ev-7"}
 PLANS: dict[str, tuple[str, Any]] = {
@@ -497,6 +499,8 @@ PLANS: dict[str, tuple[str, Any]] = {
     "submit": (SUBMIT, JOB | dict(put(SUBMIT, intent("shot-7"), sent_at=1.0, owner="me").values)),
     "accept": (ACCEPT, JOB | {"estimated": 1.0, "credits": 1.0}),
     "late": (ANSWER_LATE, JOB),
+    "purchases": (READ_PURCHASES, (["ev-1", "ev-2"],)),
+    "buy anew": (BUY_ANEW, JOB),
     "end": (END, dict(end("shot-7", "task-7", columns_of(completed("shot-7"))).values) | {"epoch": 1}),
     "settle": (OPEN_JOB, JOB | {"how": "task-8"}),
 }
@@ -509,7 +513,7 @@ def full(postgres_server: Server) -> str:
 
     async def make() -> None:
         async with opened(url):
-            for query in (FILL, PURCHASES, CLAIMS, "ANALYZE"):
+            for query in (FILL, PURCHASES, CLAIMS, FAILED, "ANALYZE"):
                 await sql(url, query)
 
     asyncio.run(make())
