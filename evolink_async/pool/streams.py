@@ -123,8 +123,9 @@ class AllOutcomes(Stream[Outcome]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was being handled when something went wrong is told again.
-        await (self.aclose() if kind is None else self._feed.aclose())
+        if kind is not None:
+            self._last = None  # what was being handled when something went wrong is told again
+        await self.aclose()
 
     async def _mark_last(self) -> None:
         if self._last is None:
