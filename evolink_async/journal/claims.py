@@ -24,6 +24,9 @@ class OneOwner:
         """Always: no claim runs out."""
         return True
 
+    async def shared_account(self, limit: float, most_per_job: float | None) -> None:
+        """Return None: the budget of this owner is the only one."""
+
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys; every claim has the epoch of this opening, with which each write is compared."""
         return self._claims_of_opening().claim(keys, owner)

@@ -12,14 +12,16 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from ..budget import units_of
 from ..concurrency import Signal
-from ..errors import ConfigurationError, JournalClaimError, JournalError
+from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
+from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
 from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import check_server, migrate
-from .postgres_statements import Write
+from .postgres_statements import ABOUT_MONEY, Write
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
@@ -45,6 +47,8 @@ class PostgresOwner(PostgresReads):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
         super().__init__(Connections(url, patience=patience, prepares=listen))
         self.ends = Signal()
+        self._money = Signal()
+        self._limit_units: int | None = None
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
@@ -66,6 +70,7 @@ class PostgresOwner(PostgresReads):
         """
         if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
+        self._limit_units = None
         await self._connections.open()
         try:
             channel = await self._connections.run(_prepared, patience=0)
@@ -77,11 +82,26 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
-        self._listener = Listener(self._connections, channel, self.ends.fire, listens=self._listens)
+        self._listener = Listener(self._connections, channel, self._heard, listens=self._listens)
+
+    def _heard(self, about: str) -> None:
+        self._money.fire()
+        if about != ABOUT_MONEY:
+            self.ends.fire()
 
     async def _begin(self) -> Lease:
-        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
-        return await self._connections.run(lambda connection: begin(connection, name, seconds, answer))
+        name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
+        return await self._connections.run(lambda connection: begin(connection, name, seconds, answer, units))
+
+    async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
+        """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""
+        lease, self._limit_units = self._open_lease(), units_of(limit)
+        await self._connections.run(count_money)
+        await self._connections.run(lambda one: run(one, LIMIT, (self._limit_units, lease.epoch)))
+        most = None if most_per_job is None else units_of(most_per_job)
+        account = PostgresBudget(self._connections, lambda: self._open_lease().epoch, self._money, most)
+        await account.refresh()
+        return account
 
     async def aclose(self) -> None:
         """Write what was requested, and free all claims."""
@@ -157,6 +177,7 @@ class PostgresOwner(PostgresReads):
 
         Raises:
             JournalClaimError: That epoch is over, or another owner has the job.
+            BudgetError: The job may not be sent with what the budget holds for it.
         """
         lease = self._open_lease()
         epoch, _ = self._claimed.get(write.values.get("key", ""), (lease.epoch, ""))
@@ -165,6 +186,8 @@ class PostgresOwner(PostgresReads):
             raise over(self._connections.place)
         if not report["is_free"]:
             raise JournalClaimError(f"another process has the job {write.values['key']!r}")
+        if not report.get("is_covered", True):
+            raise BudgetError("the credits held for the job are not enough any more", needed=0.0, left=0.0)
         return bool(report["is_done"])
 
     async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
@@ -184,6 +207,7 @@ class PostgresOwner(PostgresReads):
 
     def _written(self, task: asyncio.Task[dict[str, Any]]) -> None:
         self._writes.discard(task)
+        self._money.fire()
         if not task.cancelled() and task.exception() is None and "told" in task.result():
             self.ends.fire()
 

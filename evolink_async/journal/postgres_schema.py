@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .postgres_connections import Connection, run, transaction
+from .postgres_money import MONEY
 from .postgres_statements import CHANNEL
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
@@ -97,6 +98,7 @@ MIGRATIONS: tuple[str, ...] = (
         expires_at double precision NOT NULL
     );
     """,
+    MONEY,
 )
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 

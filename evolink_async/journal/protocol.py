@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from ..budget import Ledger
+from ..budget import Ledger, SharedAccount
 from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
@@ -110,6 +110,15 @@ class Journal(Protocol):
         """Record a job that this run does not send. A later run may send it."""
         ...
 
+    async def shared_account(self, limit: float, most_per_job: float | None) -> SharedAccount | None:
+        """Return the account of a budget that all owners of the journal share; None if the journal has one owner.
+
+        Args:
+            limit: Credits that may be spent and held together, as this owner says.
+            most_per_job: Credits to hold for each job of this owner until its price is named; None to learn prices.
+        """
+        ...
+
     async def ledger(self) -> Ledger:
         """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
@@ -125,6 +134,7 @@ class Journal(Protocol):
 
         Raises:
             JournalError: The job has been accepted or has ended, so it must not be sent.
+            BudgetError: A shared budget no longer holds enough credits for it; they may be asked for again.
         """
         ...
 

@@ -268,7 +268,7 @@ async def test_notifications_that_do_not_arrive_are_noticed(one, monkeypatch):
     monkeypatch.setattr(postgres_listener, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(postgres_listener, "NOTIFY", "SELECT pg_notify('nowhere', '')")
     looks = Signal()
-    listener = postgres_listener.Listener(one._connections, "evolink_deaf", looks.fire, listens=True)
+    listener = postgres_listener.Listener(one._connections, "evolink_deaf", lambda _: looks.fire(), listens=True)
     for count in range(3):
         await asyncio.wait_for(looks.changed(count), 5)
     assert not listener.is_listening
@@ -478,6 +478,7 @@ PURCHASES = f"""
     INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
     SELECT 'ev-' || n, 'shot-' || n, 'abc', n FROM generate_series(1, {ROWS}) AS n
 """
+HOLDS = f"INSERT INTO evolink_holds SELECT 'shot-' || n, 'any', 1 FROM generate_series(1, {ROWS}, 6) AS n"
 CLAIMS = f"INSERT INTO evolink_claims SELECT 'shot-' || n, 1, 'me' FROM generate_series(1, {ROWS}, 6) AS n"
 KEYS = [f"shot-{number}" for number in range(20)]
 JOB = {"key": "shot-7", "epoch": 1, "task_id": "task-7", "now": 1.0, "purchase": "ev-7"}
@@ -509,7 +510,7 @@ def full(postgres_server: Server) -> str:
 
     async def make() -> None:
         async with opened(url):
-            for query in (FILL, PURCHASES, CLAIMS, "ANALYZE"):
+            for query in (FILL, PURCHASES, CLAIMS, HOLDS, "ANALYZE"):
                 await sql(url, query)
 
     asyncio.run(make())
@@ -531,7 +532,7 @@ async def test_statements_stay_on_indexes(full, name):
         [[[plan]]] = await cursor.fetchall()
         await connection.rollback()
     # Tables of a row for each process, or of one row.
-    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal"}
+    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal", "evolink_budget"}
 
 
 async def test_a_plan_that_reads_all_rows_is_found(full):
