@@ -57,22 +57,22 @@ CreditAnswer: TypeAlias = "Admitted | Wait | BudgetError | JournalError"
 
 
 class SharedAccount(Protocol):
-    """A budget that many processes share. Its calls may be repeated after a lost connection.
-
-    Attributes:
-        changed: Fired when credits may have come free.
-        balance: As it was lately, over all processes.
-        prices: The most credits that were named for a price class, by its text, as far as this process knows.
-    """
+    """A budget that many processes share. Its calls may be repeated after a lost connection."""
 
     @property
-    def changed(self) -> Signal: ...  # noqa: D102
+    def changed(self) -> Signal:
+        """Fired when credits may have come free."""
+        ...
 
     @property
-    def balance(self) -> Balance: ...  # noqa: D102
+    def balance(self) -> Balance:
+        """What was left, held and spent lately, over all processes."""
+        ...
 
     @property
-    def prices(self) -> Mapping[str, float]: ...  # noqa: D102
+    def prices(self) -> Mapping[str, float]:
+        """The most credits that were named for a price class, by its text, as far as this process knows."""
+        ...
 
     async def admit(self, requests: Sequence[CreditRequest]) -> Sequence[CreditAnswer]:
         """Hold credits for jobs, in their order, as far as they fit. Others decide before or after, not meanwhile.

@@ -11,6 +11,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError
 from evolink_async.journal.postgres import PostgresJournal
 from tests.kit import as_completed, dance, error_of, jobs, open_pool, until
+from tests.pool.test_rebuying import fail_first
 
 pytestmark = pytest.mark.anyio
 
@@ -70,20 +71,22 @@ async def test_two_pools_over_the_same_jobs_share_the_budget(emulator, journal):
 
 
 async def test_a_job_waits_for_what_another_pool_frees(journal):
-    """Also for the end of a task that is watched there; a failed task costs nothing."""
+    """Also for the end of a task that is watched there: one that fails costs nothing."""
     async with Emulator(speed=1000, median_seconds=400, latency=0.01) as slow:
+        fail_first(slow, 1, "content_policy_violation")
         budget = ev.Budget(credits=PRICE)
         async with (
             open_pool(slow, journal=journal(), budget=budget) as one,
             open_pool(slow, journal=journal(), budget=budget) as other,
         ):
-            slow.faults.on("task", 1, faults.fail("service_error"))
             first = asyncio.create_task(one.generate(dance(1), key="first"))
             await until(lambda: slow.ledger.accepted)
             second = asyncio.create_task(other.generate(dance(2), key="second"))
             with pytest.raises(ev.TaskFailedError):
                 await first
             await second
+            with pytest.raises(BudgetError):
+                await one.generate(dance(3), key="third")
         assert slow.ledger.accepted == 2
 
 
@@ -102,13 +105,29 @@ async def test_a_job_that_waits_is_withdrawn(emulator, journal):
         await until(lambda: pool.stats().credits_held == PRICE * (emulator.ledger.accepted - 1))
 
 
-async def test_prices_that_rise_elsewhere(emulator, journal):
-    """What was not sent yet is asked for again: only what was under way exceeds the limit."""
-    budget = ev.Budget(credits=6 * PRICE)
-    async with (
-        open_pool(emulator, journal=journal(), budget=budget) as one,
-        open_pool(emulator, journal=journal(), budget=budget) as other,
-    ):
-        first, second = await asyncio.gather(ends(one, jobs(20)), ends(other, jobs(20)))
-    assert len(first) == len(second) == 20
-    assert emulator.ledger.accepted == 6
+async def test_closing_frees_what_was_not_sent(emulator, journal):
+    """The other pool gets it at once."""
+    budget = ev.Budget(credits=PRICE, most_per_job=PRICE)
+    emulator.faults.on("submit", faults.ALWAYS, faults.error(429, headers={"Retry-After": "3"}))
+    async with open_pool(emulator, journal=journal(), budget=budget) as other:
+        async with open_pool(emulator, journal=journal(), budget=budget) as one:
+            waits = asyncio.create_task(one.submit(dance(1), key="first"))
+            await until(lambda: emulator.received)
+            second = asyncio.create_task(other.submit(dance(2), key="second"))
+            await asyncio.sleep(0)
+        with pytest.raises(ev.EvolinkError):
+            await waits
+        emulator.faults.clear()
+        await second
+    assert emulator.ledger.accepted == 1
+
+
+async def test_without_a_budget_nothing_is_counted(emulator, journal, postgres):
+    """Until a pool with one opens the journal: then all that was bought counts."""
+    async with open_pool(emulator, journal=journal()) as pool:
+        await ends(pool, jobs(3))
+    async with open_pool(emulator, journal=journal(), budget=ev.Budget(credits=5 * PRICE)) as pool:
+        assert pool.stats().credits_spent == pytest.approx(3 * PRICE)
+        told = await ends(pool, jobs(9))
+    assert sum(isinstance(outcome, ev.Completed) for outcome in told) == 5
+    assert emulator.ledger.accepted == 5
