@@ -27,6 +27,9 @@ SPACING = 0.02
 """Seconds between two requests for jobs that were told to wait, however much happens."""
 BALANCE_SECONDS = (0.2, 5.0)
 """Between two looks at the balance: at least, and at most. It is shown, and decides nothing."""
+HAND_OVER_SECONDS = 0.5
+"""Jobs that wait are refused if for so long nothing seems to go on that may free credits: a process that has just been
+opened takes up the jobs of an earlier one only when its input names them."""
 TOGETHER = 16
 """Jobs of one price class that are asked for in one step."""
 
@@ -49,6 +52,7 @@ class SharedBudgetQueue(BudgetQueue):
         self._overdrawn: set[str] = set()
         self._to_release: list[CreditRequest] = []
         self._has_stalled = False
+        self._vain_since: float | None = None
         self._is_closing = False
         self._balance_at, self._seen = float("-inf"), -1
         self._serving = asyncio.create_task(self._serve(), name="evolink_async budget")
@@ -124,6 +128,7 @@ class SharedBudgetQueue(BudgetQueue):
         """Ask for the first of each class; return whether anybody was answered, so that there may be more."""
         waiters = self._next()
         if not waiters:
+            self._vain_since = None
             return False
         requests = [self._request(waiter) for waiter in waiters]
         try:
@@ -150,7 +155,7 @@ class SharedBudgetQueue(BudgetQueue):
 
     def _take(self, waiter: Waiter, request: CreditRequest, answer: CreditAnswer) -> bool:
         """Tell a job the answer, unless it has to wait; return whether it is answered."""
-        if isinstance(answer, Wait) and not answer.is_vain:
+        if isinstance(answer, Wait) and not self._is_vain(answer):
             if request.since is None:
                 self._asked[waiter] = attrs.evolve(request, since=answer.grants)
             return False
@@ -163,6 +168,15 @@ class SharedBudgetQueue(BudgetQueue):
             self._overdrawn.discard(waiter.key)
         self._answer(waiter, lacking(answer.units, answer.left) if isinstance(answer, Wait) else answer)
         return True
+
+    def _is_vain(self, answer: Wait) -> bool:
+        """Whether nothing goes on that may free credits, and has not for a while."""
+        now = asyncio.get_running_loop().time()
+        if not answer.is_vain:
+            self._vain_since = None
+            return False
+        self._vain_since = now if self._vain_since is None else self._vain_since
+        return now - self._vain_since >= HAND_OVER_SECONDS
 
     def _remove(self, waiter: Waiter) -> bool:
         self._asked.pop(waiter, None)

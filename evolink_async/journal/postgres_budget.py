@@ -44,8 +44,10 @@ BALANCE = """
 LIMIT = "UPDATE evolink_owners SET limit_units = %s WHERE epoch = %s"
 
 IS_COUNTED = "SELECT true AS is_counted FROM evolink_budget"
-# Writers are waited for, and wait: what they write is either read here, or moves the rows that are made here.
-STOP_WRITES = "LOCK TABLE evolink_jobs IN SHARE MODE"
+# Writers are waited for, and wait: what they write is either read here, or moves the rows that are made here. And one
+# process does it at a time.
+STOP_WRITES = "LOCK TABLE evolink_jobs IN SHARE ROW EXCLUSIVE MODE"
+READING = "SET LOCAL enable_seqscan = on; SET LOCAL idle_in_transaction_session_timeout = '60s'"
 # To the unit for each job, as the trigger counts.
 SPENT = """
     SELECT coalesce(sum(round(coalesce(credits_used, credits_reserved) * 10000)), 0)::bigint AS spent
@@ -174,7 +176,7 @@ async def count_money(connection: Connection) -> None:
         await run(connection, STOP_WRITES)
         if await run(connection, IS_COUNTED):
             return
-        await connection.execute("SET LOCAL enable_seqscan = on")  # it reads all rows
+        await run(connection, READING)
         [spent] = await run(connection, SPENT)
         prices = {row["shape"]: row["price"] for row in await run(connection, PRICES)}
         rows = await run(connection, HOLDING)

@@ -29,6 +29,7 @@ TABLES = """
         kept_for text NOT NULL DEFAULT '',
         kept_until timestamptz NOT NULL DEFAULT '-infinity'
     ) WITH (fillfactor = 10);
+    CREATE UNIQUE INDEX evolink_budget_once ON evolink_budget ((true));
     CREATE TABLE evolink_prices (
         shape text COLLATE "C" PRIMARY KEY,
         model text NOT NULL,

@@ -306,6 +306,23 @@ async def test_pools_without_a_budget_count(postgres, one, other):
     assert not waits.is_vain  # the end of "early" may free some
 
 
+async def test_counting_begins_once(postgres, one):
+    """Also if many open at the same moment, while others write."""
+    journals = [PostgresJournal(postgres) for _ in range(5)]
+    for journal in journals:
+        await journal.open()
+    without = Buyer(one, None)  # type: ignore[arg-type]  # it has no budget
+    await without.accept("early", 1.0)
+    buyers, *_ = await asyncio.gather(
+        asyncio.gather(*(buyer(journal, 50.0) for journal in journals)),
+        *(without.accept(f"a-{number}", 1.0) for number in range(20)),
+    )
+    assert await buyers[0].balance() == (21.0, 0.0)
+    assert await sql(postgres, "SELECT count(*) FROM evolink_budget") == [(1,)]
+    for journal in journals:
+        await journal.aclose()
+
+
 async def test_the_strictest_limit_of_all_open_pools_holds(one, other):
     """When its pool is gone, the next one does."""
     first, second = await buyer(one, 10.0, 1.0), await buyer(other, 3.0, 1.0)
