@@ -58,6 +58,8 @@ DOUBT = """
         FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
     ), freed AS (
         DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s)
+    ), untold AS (
+        DELETE FROM evolink_tellers WHERE epoch = ANY(%(epochs)s)
     ), lost AS (
         SELECT key, answered_by, row_number() OVER (ORDER BY sent_at, key) AS number
         FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'

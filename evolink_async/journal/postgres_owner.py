@@ -15,6 +15,7 @@ from typing import Any
 from ..budget import units_of
 from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
+from .entries import Untold
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
@@ -22,6 +23,8 @@ from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import check_server, migrate
 from .postgres_statements import ABOUT_MONEY, Write
+from .postgres_telling import LET_GO, TAKE
+from .rows import untold_of
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
@@ -58,6 +61,7 @@ class PostgresOwner(PostgresReads):
         self._listener: Listener | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._purchases: dict[str, str] = {}
+        self._taking: asyncio.Task[list[Untold]] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connections.place}>"
@@ -157,6 +161,31 @@ class PostgresOwner(PostgresReads):
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
+
+    # --- the ends that a stream tells
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
+        """Lend the first ends that no stream has to the one of this pool, whatever it has read before."""
+        # To its end, though this call may be cancelled: what was lent is known then, and can be given back.
+        self._taking = asyncio.create_task(self._take_untold(limit), name="evolink_async journal")
+        return await asyncio.shield(self._taking)
+
+    async def _take_untold(self, limit: int) -> list[Untold]:
+        values = {"limit": limit, "epoch": self._open_lease().epoch}
+        while True:
+            rows = await self._connections.run(lambda one: run(one, TAKE, values))
+            mine = [untold_of(row, self._ends_before) for row in rows if row["is_mine"]]
+            if mine or not rows:
+                return mine
+            if not rows[0]["is_alive"]:
+                raise over(self._connections.place)
+
+    async def leave_untold(self) -> None:
+        """Let others have the ends that were lent to the stream of this pool."""
+        if self._taking is not None:
+            await asyncio.gather(self._taking, return_exceptions=True)
+        lease = self._open_lease()
+        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)))
 
     def may_send(self) -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""

@@ -177,6 +177,8 @@ TELL = f"""
     WITH {ME}, free AS (SELECT FROM me), done AS (
         UPDATE evolink_jobs SET told_at = %(now)s FROM me
         WHERE end_number = ANY(%(numbers)s) AND told_at IS NULL RETURNING key
+    ), lent AS (
+        DELETE FROM evolink_tellers AS lent USING me WHERE lent.end_number = ANY(%(numbers)s) AND lent.epoch = me.epoch
     )
     {REPORT}
 """

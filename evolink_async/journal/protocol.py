@@ -218,6 +218,18 @@ class Journal(Protocol):
         """
         ...
 
+    async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return outcomes as `untold` does, for the stream of all outcomes of this pool, which is going to tell them.
+
+        In a shared journal each is lent to one stream at a time: until `mark_told`, `leave_untold`, or the end of the
+        lease. There `after` does not count, because another stream may leave earlier ones.
+        """
+        ...
+
+    async def leave_untold(self) -> None:
+        """Note that the stream of this pool is closed, so that another one may tell what it has not told."""
+        ...
+
     async def mark_told(self, numbers: Sequence[int]) -> None:
         """Record that a stream of all outcomes has handed out those with these numbers, so that no later one does.
 

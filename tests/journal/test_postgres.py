@@ -23,6 +23,7 @@ from evolink_async.journal.postgres_connections import run, transaction
 from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OPEN, OUTCOMES, OWNERS, UNTOLD
 from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB, settle
 from evolink_async.journal.postgres_statements import END, SUBMIT, TELL, end, put
+from evolink_async.journal.postgres_telling import TAKE
 from evolink_async.journal.rows import columns_of
 from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
 from tests.kit import dance
@@ -489,6 +490,7 @@ PLANS: dict[str, tuple[str, Any]] = {
     "owners": (OWNERS, (["task-1", "task-2"],)),
     "outcomes": (OUTCOMES, (["task-1", "task-2"],)),
     "untold": (UNTOLD, (0, 100)),
+    "take untold": (TAKE, {"limit": 10, "epoch": 1}),
     "tell": (TELL, JOB | {"numbers": [ROWS - 1, ROWS - 2]}),
     "durations": (DURATIONS, (1000,)),
     "claim": (CLAIM, JOB | {"keys": KEYS, "owner": "me"}),
@@ -531,8 +533,8 @@ async def test_statements_stay_on_indexes(full, name):
         cursor = await connection.execute(f"EXPLAIN (FORMAT JSON) {query}".encode(), values)
         [[[plan]]] = await cursor.fetchall()
         await connection.rollback()
-    # Tables of a row for each process, or of one row.
-    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal", "evolink_budget"}
+    # Tables of a few rows for each process, or of one row.
+    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal", "evolink_budget", "evolink_tellers"}
 
 
 async def test_a_plan_that_reads_all_rows_is_found(full):

@@ -181,3 +181,15 @@ async def test_the_stream_of_all_outcomes_takes_up_what_others_leave(emulator, j
         async with open_pool(slow, journal=journal()) as one:
             accepted = await one.submit(dance(1), key="shot-1")
         assert as_completed(await taking).task_id == accepted.task_id
+
+
+async def test_two_streams_share_the_ends(emulator, journal):
+    """Each is told by one of them, whichever pool made the job; what one has not told goes to the other."""
+    async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
+        wanted = list(zip(range(40), [one, other] * 20, strict=True))
+        async with other.outcomes() as second:
+            async with one.outcomes() as first:
+                await asyncio.gather(*(pool.generate(dance(number), key=f"shot-{number}") for number, pool in wanted))
+                told = [(await anext(first)).key for _ in range(3)] + [(await anext(second)).key for _ in range(5)]
+            told += [(await anext(second)).key for _ in range(32)]
+    assert sorted(told) == sorted(f"shot-{number}" for number, _ in wanted)

@@ -91,9 +91,19 @@ def working(base_url: str, journal: str, count: int) -> Iterator[tuple[Worker, W
 
 
 async def work(
-    base_url: str, journal: str, count: int, *, name: str = "shot", submits: int = SUBMITS, **budget: float
+    base_url: str,
+    journal: str,
+    count: int,
+    *,
+    name: str = "shot",
+    submits: int = SUBMITS,
+    tells: bool = False,
+    **budget: float,
 ) -> None:
-    """Run all jobs to the end: `<name>-1` to `<name>-<count>`, with a budget if there is one."""
+    """Run all jobs to the end: `<name>-1` to `<name>-<count>`, with a budget if there is one.
+
+    With `tells` it runs none, and tells the outcomes of all pools for ever.
+    """
     settings: dict[str, Any] = {
         "journal": PostgresJournal(journal, lease=LEASE),
         "cadence": FAST,
@@ -105,7 +115,7 @@ async def work(
     async with ev.SessionPool(KEY, base_url=base_url, **settings) as pool:
         print("open", flush=True)  # noqa: T201
         await asyncio.to_thread(sys.stdin.readline)
-        async for outcome in pool.run(wanted):
+        async for outcome in pool.outcomes() if tells else pool.run(wanted):
             told = type(outcome.error if isinstance(outcome, ev.Failed) else outcome).__name__
             task_id = None if isinstance(outcome, ev.Unknown) else outcome.task_id
             print(json.dumps([outcome.key, told, task_id]), flush=True)  # noqa: T201
