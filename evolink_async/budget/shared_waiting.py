@@ -80,6 +80,14 @@ class SharedBudgetQueue(BudgetQueue):
         """What is held for a job is not enough any more, as the journal has found."""
         self._overdrawn.add(key)
 
+    def accepted(self, key: str, credits_reserved: float | None) -> None:
+        """The service accepted the job: from now on the journal moves its credits, as it does for a doubt."""
+        self._held.pop(key, None)
+
+    def doubted(self, key: str) -> None:
+        """The job may cost what is held for it."""
+        self._held.pop(key, None)
+
     def released(self, key: str) -> None:
         """The job was not sent, or costs nothing."""
         self._overdrawn.discard(key)

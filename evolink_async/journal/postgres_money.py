@@ -167,8 +167,12 @@ ADMIT = """
         PERFORM FROM evolink_owners WHERE epoch = asker AND lease_until > moment FOR SHARE;
         IF NOT FOUND THEN answer := 'over'; RETURN; END IF;
         PERFORM FROM evolink_budget FOR UPDATE;
-        DELETE FROM evolink_holds WHERE key = the_key AND (epoch IS NULL OR (epoch = asker AND ticket <> the_ticket))
-            AND NOT EXISTS (
+        -- What is left of an earlier request for this job, here or in a process that has lost it to this one.
+        DELETE FROM evolink_holds AS kept WHERE key = the_key
+            AND (epoch IS NULL OR (epoch = asker AND ticket <> the_ticket) OR EXISTS (
+                SELECT FROM evolink_claims AS claim
+                WHERE claim.key = the_key AND claim.epoch = asker AND kept.epoch <> asker
+            )) AND NOT EXISTS (
                 SELECT FROM evolink_jobs
                 WHERE key = the_key AND state NOT IN ('planned', 'failed', 'cancelled', 'abandoned')
             );

@@ -348,6 +348,19 @@ async def test_a_request_whose_answer_was_lost_is_asked_again(one):
     assert await first.balance() == (0.0, 0.0)
 
 
+async def test_what_another_process_had_reserved_is_replaced_with_its_claim(one, other):
+    """It cannot send the job any more, so the credits are not held twice, and its release frees nothing."""
+    first, second = await buyer(one, 3.0, 1.0), await buyer(other, 3.0, 1.0)
+    await first.ask("a")
+    assert isinstance(await second.ask("a"), JournalClaimError)
+    await one.release(["a"], "me")
+    assert await second.ask("a") == Admitted(1.0)
+    await first.release("a")
+    assert await first.balance() == (1.0, 0.0)
+    await second.accept("a", 1.0)
+    assert isinstance(await first.ask("a"), JournalClaimError)
+
+
 async def test_what_was_sent_is_not_released(one):
     """Neither while it is on its way, nor accepted, nor in doubt."""
     first = await buyer(one, 9.0, 1.0)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import evolink_async as ev
+from evolink_async.budget import SharedBudgetQueue
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError
 from evolink_async.journal.postgres import PostgresJournal
@@ -34,6 +35,14 @@ async def ends(pool: ev.SessionPool, wishes: list[ev.Job]) -> list[ev.Outcome]:
     return [outcome async for outcome in pool.run(wishes)]
 
 
+def waiting_room(pool: ev.SessionPool) -> dict[str, object]:
+    """What a pool still remembers of requests for credits."""
+    assert pool._engine is not None
+    queue = pool._engine.budget_queue
+    assert isinstance(queue, SharedBudgetQueue)
+    return {**queue._held, **{waiter.key: request for waiter, request in queue._asked.items()}}
+
+
 @pytest.mark.parametrize("listen", [True, False])
 async def test_two_pools_buy_what_one_would_buy(emulator, journal, listen):
     """An exact budget buys its last job, and no more; both streams tell all."""
@@ -53,6 +62,7 @@ async def test_two_pools_buy_what_one_would_buy(emulator, journal, listen):
         for pool in (one, other):
             await until(lambda pool=pool: pool.stats().credits_spent == 10 * PRICE)
             assert pool.stats().credits_left == 0
+            assert waiting_room(pool) == {}
     assert emulator.ledger.accepted == 10
 
 
