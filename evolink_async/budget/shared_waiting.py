@@ -164,7 +164,7 @@ class SharedBudgetQueue(BudgetQueue):
     def _take(self, waiter: Waiter, request: CreditRequest, answer: CreditAnswer) -> bool:
         """Tell a job the answer, unless it has to wait; return whether it is answered."""
         if isinstance(answer, Wait) and not self._is_vain(answer):
-            if request.since is None:
+            if request.since is None and answer.grants:  # without a lease it is told none
                 self._asked[waiter] = attrs.evolve(request, since=answer.grants)
             return False
         if waiter.answer.done():  # it was cancelled meanwhile, and nobody will send this job

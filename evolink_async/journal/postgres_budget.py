@@ -139,8 +139,6 @@ class PostgresBudget:
         word, units, left = answer["answer"], answer["needed"], self._left(answer)
         if word in ("admitted", "learner"):
             return Admitted(units / UNITS if word == "admitted" else None)
-        if word == "over":
-            return JournalClaimError(f"this process was away too long, and its claims in {self._place} are over")
         if word == "taken":
             return JournalClaimError(f"another process has the job {request.key!r}")
         if word == "dear":
@@ -149,11 +147,10 @@ class PostgresBudget:
             return never_priced(answer["blocked_by"], left)
         if word == "lacking":
             return lacking(units, left)
+        if word == "over":
+            # The lease begins anew with the next heartbeat; then it shows whether others have the job.
+            return Wait(units=0, left=left, grants=0, is_vain=False)
         return Wait(units=units, left=left, grants=answer["granted"], is_vain=answer["is_vain"])
-
-    @property
-    def _place(self) -> str:
-        return f"the journal {self._connections.place}"
 
     def _left(self, answer: dict[str, Any]) -> int:
         return (answer["all_most"] or 0) - (answer["all_spent"] or 0) - (answer["all_held"] or 0)

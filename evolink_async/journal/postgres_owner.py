@@ -95,7 +95,9 @@ class PostgresOwner(PostgresReads):
 
     async def _begin(self) -> Lease:
         name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
-        return await self._connections.run(lambda connection: begin(connection, name, seconds, answer, units))
+        return await self._connections.run(
+            lambda connection: begin(connection, name, seconds, answer, units), is_urgent=True
+        )
 
     async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
         """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""
@@ -143,7 +145,10 @@ class PostgresOwner(PostgresReads):
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
         lease = self._open_lease()
-        newer = await self._connections.run(lambda one: renewed(one, lease), patience=self.lease_seconds)
+        # Before all others: behind a burst of reads it would come too late.
+        newer = await self._connections.run(
+            lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
+        )
         await self._bury()
         if newer is None:
             newer = await self._begin()

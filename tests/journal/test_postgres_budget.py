@@ -384,7 +384,8 @@ async def test_the_reservations_of_a_lost_process_are_freed(postgres, one, other
     assert await other.renew([], "me") == frozenset()
     assert await second.balance() == (1.0, 0.0)
     [over] = await first.account.admit([attrs.evolve(first.requests["waiting"], key="late")])
-    assert isinstance(over, JournalClaimError)
+    assert isinstance(over, Wait)
+    assert not over.is_vain
     await one.renew([], "me")
     await one.claim(["waiting"], "me")
     with pytest.raises(BudgetError):

@@ -25,7 +25,7 @@ def journal(postgres: str):
     """Makes journals on the same tables; their leases are short."""
 
     def make(**settings) -> PostgresJournal:
-        return PostgresJournal(postgres, **{"lease": 0.6, **settings})
+        return PostgresJournal(postgres, **{"lease": 3.0, **settings})
 
     return make
 
