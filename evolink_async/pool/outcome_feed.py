@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ..concurrency import Channel, Limiter
 from ..downloads import has_files
-from ..errors import ConfigurationError, EvolinkError, JournalError
+from ..errors import ConfigurationError, EvolinkError, JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Failed, JobState, Outcome
 from ..journal import Untold, end_of
 from ..polling import WatchedTask
@@ -28,6 +28,8 @@ PAGE = 100
 """Outcomes that are read from the journal together, and that are kept ready at most."""
 LENT = 10
 """Outcomes of a shared journal that are lent to one stream at most: others tell the rest meanwhile."""
+LEASE_PAUSE = 0.5
+"""Seconds between two tries of a stream whose process has lost its lease."""
 NOT_RECORDED = 0
 """Stands for the number of an outcome that no journal holds, because its job was not sent."""
 
@@ -89,7 +91,8 @@ class OutcomeFeed:
     async def mark_told(self, told: Untold) -> None:
         """Record durably that an outcome was told, and make room for another one."""
         if told.number != NOT_RECORDED:
-            await self._engine.journal.mark_told((told.number,))
+            with suppress(JournalClaimError):  # this process stood still, and another one tells it again
+                await self._engine.journal.mark_told((told.number,))
             self._engine.journal.taken(told.outcome)
             self._room.release()
 
@@ -144,7 +147,12 @@ class OutcomeFeed:
         while True:
             await room.acquire()  # for the first one
             count = journal.ends.count
-            page = await journal.take_untold(after, room.total - room.used + 1)
+            try:
+                page = await journal.take_untold(after, room.total - room.used + 1)
+            except JournalClaimError:  # this process stood still; its next heartbeat begins a new lease
+                room.release()
+                await asyncio.sleep(LEASE_PAUSE)
+                continue
             for number, untold in enumerate(page):
                 if number:
                     await room.acquire()

@@ -30,7 +30,16 @@ def bought(workers: list[Worker]) -> int:
 def test_64_at_once_over_4_processes(service, postgres, most_per_job):
     """A budget for exactly 10 jobs buys 10; the other 54 are told that it is used up."""
     workers = [
-        start(service.base_url, postgres, 16, name=f"w{number}", submits=16, credits=10 * PRICE, **most_per_job)
+        start(
+            service.base_url,
+            postgres,
+            16,
+            name=f"w{number}",
+            submits=16,
+            lease=30.0,
+            credits=10 * PRICE,
+            **most_per_job,
+        )
         for number in range(4)
     ]
     with all_at_once(*workers):
@@ -43,7 +52,7 @@ def test_64_at_once_over_4_processes(service, postgres, most_per_job):
 
 def test_what_a_killed_process_held_is_used_by_others(service, postgres):
     """But for its doubts, which hold their credits; a process that takes its place buys nothing beyond the limit."""
-    budget = {"credits": 30 * PRICE}
+    budget = {"credits": 30 * PRICE, "lease": 5.0}
     one, other = (start(service.base_url, postgres, 40, name=name, **budget) for name in ("one", "other"))
     with all_at_once(one, other):
         one.hear(5)

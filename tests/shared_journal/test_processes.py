@@ -89,8 +89,8 @@ def test_a_process_that_stood_still_sends_nothing_that_others_have(service, post
 
 def test_what_a_killed_stream_has_not_told_is_told_by_another(service, postgres):
     """Two processes share the ends of the jobs of a third one; only what one had in hand may be told twice."""
-    one, other = (start(service.base_url, postgres, 0, tells=True) for _ in range(2))
-    buyer = start(service.base_url, postgres, COUNT)
+    one, other = (start(service.base_url, postgres, 0, tells=True, lease=5.0) for _ in range(2))
+    buyer = start(service.base_url, postgres, COUNT, lease=5.0)
     with all_at_once(one, other, buyer):
         one.hear(10)
         other.hear(10)
@@ -99,5 +99,7 @@ def test_what_a_killed_stream_has_not_told_is_told_by_another(service, postgres)
         one.hear(1 << 30)
         buyer.hear_all()
         while len(one.told.keys() | other.told.keys()) < COUNT:
-            other.hear(len(other.told) + 1)
+            count = len(other.told)
+            other.hear(count + 1)
+            assert len(other.told) > count, "it has ended"
         assert len(one.told.keys() & other.told.keys()) <= 1

@@ -98,6 +98,7 @@ async def work(
     name: str = "shot",
     submits: int = SUBMITS,
     tells: bool = False,
+    lease: float = LEASE,
     **budget: float,
 ) -> None:
     """Run all jobs to the end: `<name>-1` to `<name>-<count>`, with a budget if there is one.
@@ -105,7 +106,7 @@ async def work(
     With `tells` it runs none, and tells the outcomes of all pools for ever.
     """
     settings: dict[str, Any] = {
-        "journal": PostgresJournal(journal, lease=LEASE),
+        "journal": PostgresJournal(journal, lease=lease),
         "cadence": FAST,
         "retry": PATIENT,
         "limits": ev.Limits(submits=submits),
