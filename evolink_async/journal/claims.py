@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from .entries import Untold
+
 
 class OneOwner:
     """The calls about claims of a journal that has one owner at a time.
@@ -23,6 +25,20 @@ class OneOwner:
     def may_send(self) -> bool:
         """Always: no claim runs out."""
         return True
+
+    async def shared_account(self, limit: float, most_per_job: float | None) -> None:
+        """Return None: the budget of this owner is the only one."""
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Read them: no other stream is there."""
+        return await self.untold(after, limit)
+
+    async def leave_untold(self) -> None:
+        """Do nothing: no other stream is there."""
+
+    async def untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return outcomes that were not told; see `Journal`."""
+        raise NotImplementedError
 
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys; every claim has the epoch of this opening, with which each write is compared."""

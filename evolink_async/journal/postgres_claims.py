@@ -26,8 +26,8 @@ MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
 
 BEGIN = """
-    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer)
-    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s) RETURNING epoch
+    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer, limit_units)
+    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s) RETURNING epoch
 """
 RENEW = """
     UPDATE evolink_owners SET lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -58,6 +58,8 @@ DOUBT = """
         FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
     ), freed AS (
         DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s)
+    ), untold AS (
+        DELETE FROM evolink_tellers WHERE epoch = ANY(%(epochs)s)
     ), lost AS (
         SELECT key, answered_by, row_number() OVER (ORDER BY sent_at, key) AS number
         FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'
@@ -74,6 +76,8 @@ DOUBT = """
     )
     SELECT count(*) AS doubts FROM doubted
 """
+# After it: what such an owner was submitting holds its credits as a doubt by now.
+RELEASE_CREDITS = "SELECT evolink_release_owners(%s::bigint[])"
 
 
 def boot_seconds() -> float:
@@ -101,10 +105,20 @@ class Lease:
         return at < self.sent_at + self.seconds * (1 - MARGIN)
 
 
-async def begin(connection: Connection, name: str, seconds: float, seconds_to_answer: float) -> Lease:
-    """Become an owner. Repeated after a lost connection, it leaves an owner without claims, whose lease ends."""
+async def begin(
+    connection: Connection, name: str, seconds: float, seconds_to_answer: float, limit_units: int | None = None
+) -> Lease:
+    """Become an owner. Repeated after a lost connection, it leaves an owner without claims, whose lease ends.
+
+    Args:
+        connection: To the server.
+        name: Of the owner, for messages.
+        seconds: How long the lease lasts.
+        seconds_to_answer: See `Journal`.
+        limit_units: The budget of the owner; None without one.
+    """
     sent_at = boot_seconds()
-    [row] = await run(connection, BEGIN, (name, seconds, seconds_to_answer))
+    [row] = await run(connection, BEGIN, (name, seconds, seconds_to_answer, limit_units))
     return Lease(row["epoch"], sent_at, seconds)
 
 
@@ -141,6 +155,7 @@ async def bury(connection: Connection) -> bool:
         epochs = [row["epoch"] for row in await run(connection, ENDED)]
         if epochs:
             await run(connection, DOUBT, {"epochs": epochs})
+            await run(connection, RELEASE_CREDITS, (epochs,))
             await run(connection, NOTIFY)
     return bool(epochs)
 

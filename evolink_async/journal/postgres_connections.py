@@ -114,12 +114,15 @@ class Connections:
             raise
         return connection
 
-    async def run(self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:
+    async def run(
+        self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None, is_urgent: bool = False
+    ) -> T:
         """Do something with a connection, again with another one if it is lost: it must be safe to repeat.
 
         Args:
             act: What is done.
             patience: Seconds for which it is tried again; default: that of the journal.
+            is_urgent: Whether it comes before all others that wait for a connection.
 
         Raises:
             JournalError: The server cannot be reached, or refuses.
@@ -127,7 +130,7 @@ class Connections:
         pause, until = FIRST_PAUSE, time.monotonic() + (self._patience if patience is None else patience)
         while True:
             try:
-                return await self._once(act)
+                return await self._once(act, -1.0 if is_urgent else 0.0)
             except PASSING as error:
                 if time.monotonic() >= until:
                     raise self.error(error) from None
@@ -139,8 +142,9 @@ class Connections:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _once(self, act: Callable[[Connection], Awaitable[T]]) -> T:
-        async with self._permits:
+    async def _once(self, act: Callable[[Connection], Awaitable[T]], before: float) -> T:
+        await self._permits.acquire(before)
+        try:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
                 result = await act(connection)
@@ -158,6 +162,8 @@ class Connections:
             else:
                 await close_quietly(connection)
             return result
+        finally:
+            self._permits.release()
 
     def read_now(self, query: Any) -> list[DictRow]:  # noqa: ANN401  # as psycopg types queries
         """Read rows in this thread, which waits for the server.

@@ -31,14 +31,14 @@ class Listener:
     Args:
         connections: To the server.
         channel: The channel of the notifications.
-        fire: Called in the event loop.
+        fire: Called in the event loop, with what the change is about; empty if it may be anything.
         listens: Whether to use LISTEN; otherwise it looks every second.
 
     Attributes:
         is_listening: Whether notifications arrive.
     """
 
-    def __init__(self, connections: Connections, channel: str, fire: Callable[[], None], *, listens: bool) -> None:
+    def __init__(self, connections: Connections, channel: str, fire: Callable[[str], None], *, listens: bool) -> None:
         self._connections = connections
         self._channel = channel
         self._fire = fire
@@ -58,7 +58,7 @@ class Listener:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._fire()
+            self._fire("")
 
     async def _listen_for_ever(self) -> None:
         while not self._is_closing:
@@ -72,7 +72,7 @@ class Listener:
             finally:
                 self.is_listening = False
                 await close_quietly(connection)
-            self._fire()
+            self._fire("")
 
     async def _listen(self, connection: Connection) -> None:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
@@ -80,9 +80,8 @@ class Listener:
         await self._connections.run(lambda other: run(other, NOTIFY))
         wait = HEARING_SECONDS
         while not self._is_closing:
-            heard = False
-            async for _ in connection.notifies(timeout=wait, stop_after=1):
-                heard = True
-            self.is_listening = self.is_listening or heard
+            heard = {notice.payload async for notice in connection.notifies(timeout=wait, stop_after=1)}
+            self.is_listening = self.is_listening or bool(heard)
             wait = LISTENING_LOOK_SECONDS if self.is_listening else LOOK_SECONDS
-            self._fire()
+            for about in heard or {""}:
+                self._fire(about)

@@ -12,14 +12,19 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from ..budget import units_of
 from ..concurrency import Signal
-from ..errors import ConfigurationError, JournalClaimError, JournalError
+from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
+from .entries import Untold
+from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
 from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import check_server, migrate
-from .postgres_statements import Write
+from .postgres_statements import ABOUT_MONEY, Write
+from .postgres_telling import LET_GO, TAKE
+from .rows import untold_of
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
@@ -45,6 +50,8 @@ class PostgresOwner(PostgresReads):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
         super().__init__(Connections(url, patience=patience, prepares=listen))
         self.ends = Signal()
+        self._money = Signal()
+        self._limit_units: int | None = None
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
@@ -54,6 +61,7 @@ class PostgresOwner(PostgresReads):
         self._listener: Listener | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._purchases: dict[str, str] = {}
+        self._taking: asyncio.Task[list[Untold]] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connections.place}>"
@@ -66,6 +74,7 @@ class PostgresOwner(PostgresReads):
         """
         if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
+        self._limit_units = None
         await self._connections.open()
         try:
             channel = await self._connections.run(_prepared, patience=0)
@@ -77,11 +86,28 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
-        self._listener = Listener(self._connections, channel, self.ends.fire, listens=self._listens)
+        self._listener = Listener(self._connections, channel, self._heard, listens=self._listens)
+
+    def _heard(self, about: str) -> None:
+        self._money.fire()
+        if about != ABOUT_MONEY:
+            self.ends.fire()
 
     async def _begin(self) -> Lease:
-        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
-        return await self._connections.run(lambda connection: begin(connection, name, seconds, answer))
+        name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
+        return await self._connections.run(
+            lambda connection: begin(connection, name, seconds, answer, units), is_urgent=True
+        )
+
+    async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
+        """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""
+        lease, self._limit_units = self._open_lease(), units_of(limit)
+        await self._connections.run(count_money)
+        await self._connections.run(lambda one: run(one, LIMIT, (self._limit_units, lease.epoch)))
+        most = None if most_per_job is None else units_of(most_per_job)
+        account = PostgresBudget(self._connections, lambda: self._open_lease().epoch, self._money, most)
+        await account.refresh()
+        return account
 
     async def aclose(self) -> None:
         """Write what was requested, and free all claims."""
@@ -119,7 +145,10 @@ class PostgresOwner(PostgresReads):
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
         lease = self._open_lease()
-        newer = await self._connections.run(lambda one: renewed(one, lease), patience=self.lease_seconds)
+        # Before all others: behind a burst of reads it would come too late.
+        newer = await self._connections.run(
+            lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
+        )
         await self._bury()
         if newer is None:
             newer = await self._begin()
@@ -137,6 +166,31 @@ class PostgresOwner(PostgresReads):
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
+
+    # --- the ends that a stream tells
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
+        """Lend the first ends that no stream has to the one of this pool, whatever it has read before."""
+        # To its end, though this call may be cancelled: what was lent is known then, and can be given back.
+        self._taking = asyncio.create_task(self._take_untold(limit), name="evolink_async journal")
+        return await asyncio.shield(self._taking)
+
+    async def _take_untold(self, limit: int) -> list[Untold]:
+        values = {"limit": limit, "epoch": self._open_lease().epoch}
+        while True:
+            rows = await self._connections.run(lambda one: run(one, TAKE, values))
+            mine = [untold_of(row, self._ends_before) for row in rows if row["is_mine"]]
+            if mine or not rows:
+                return mine
+            if not rows[0]["is_alive"]:
+                raise over(self._connections.place)
+
+    async def leave_untold(self) -> None:
+        """Let others have the ends that were lent to the stream of this pool."""
+        if self._taking is not None:
+            await asyncio.gather(self._taking, return_exceptions=True)
+        lease = self._open_lease()
+        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)))
 
     def may_send(self) -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
@@ -157,6 +211,7 @@ class PostgresOwner(PostgresReads):
 
         Raises:
             JournalClaimError: That epoch is over, or another owner has the job.
+            BudgetError: The job may not be sent with what the budget holds for it.
         """
         lease = self._open_lease()
         epoch, _ = self._claimed.get(write.values.get("key", ""), (lease.epoch, ""))
@@ -165,6 +220,8 @@ class PostgresOwner(PostgresReads):
             raise over(self._connections.place)
         if not report["is_free"]:
             raise JournalClaimError(f"another process has the job {write.values['key']!r}")
+        if not report.get("is_covered", True):
+            raise BudgetError("the credits held for the job are not enough any more", needed=0.0, left=0.0)
         return bool(report["is_done"])
 
     async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
@@ -184,6 +241,7 @@ class PostgresOwner(PostgresReads):
 
     def _written(self, task: asyncio.Task[dict[str, Any]]) -> None:
         self._writes.discard(task)
+        self._money.fire()
         if not task.cancelled() and task.exception() is None and "told" in task.result():
             self.ends.fire()
 

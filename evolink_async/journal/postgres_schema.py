@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .postgres_connections import Connection, run, transaction
+from .postgres_money import MONEY
 from .postgres_statements import CHANNEL
+from .postgres_telling import TELLERS
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
 LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
@@ -98,6 +100,7 @@ MIGRATIONS: tuple[str, ...] = (
         expires_at double precision NOT NULL
     );
     """,
+    MONEY + TELLERS,
 )
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 

@@ -33,6 +33,8 @@ REPORT = """
         EXISTS (SELECT FROM done) AS is_done
 """
 CHANNEL = "left('evolink_' || current_schema(), 63)"
+ABOUT_MONEY = "budget"
+"""What a notification says when only credits may have come free."""
 NOTIFY = f"SELECT pg_notify({CHANNEL}, '')"
 """Wakes the processes that wait for outcomes, or follow a job."""
 REPORT_AND_NOTIFY = f"{REPORT.rstrip()}, ({NOTIFY} FROM done LIMIT 1) AS told"
@@ -75,15 +77,26 @@ PLAN = f"""
     )
     {REPORT}
 """
+# An owner with a budget needs a reservation of its own, which a lost lease has ended; and the price of a class may have
+# risen since, so that all together hold more than the limit. A doubt holds its credits since it was first sent.
+_COVERED = """covered AS (
+        SELECT epoch FROM me WHERE (SELECT limit_units FROM evolink_owners AS own WHERE own.epoch = me.epoch) IS NULL
+            OR EXISTS (SELECT FROM evolink_jobs WHERE key = %(key)s AND state IN ('submitting', 'in_doubt'))
+            OR EXISTS (
+                SELECT FROM evolink_holds AS hold, evolink_budget AS sums
+                WHERE hold.key = %(key)s AND hold.epoch = me.epoch
+                    AND (is_learner OR spent + held <= (SELECT min(limit_units) FROM evolink_owners))
+            )
+    )"""
 # A job that nobody has is claimed with it. A doubt goes on only as the same purchase: a second one, of a pool that had
 # looked before there was a doubt, would be paid as well.
 SUBMIT = f"""
     WITH {ME}, free AS (
         INSERT INTO evolink_claims AS mine (key, epoch, owner) SELECT %(key)s, epoch, %(owner)s FROM me
         ON CONFLICT (key) DO UPDATE SET owner = mine.owner WHERE mine.epoch = excluded.epoch RETURNING epoch
-    ), done AS (
+    ), {_COVERED}, done AS (
         INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
-        SELECT %(key)s, 'submitting', epoch, {_VALUES} FROM free
+        SELECT %(key)s, 'submitting', epoch, {_VALUES} FROM free JOIN covered USING (epoch)
         {_PUT} WHERE job.state IN ({_on(Event.SENT)})
             AND (job.state = 'planned' OR job.idempotency_key = excluded.idempotency_key)
         RETURNING key
@@ -91,7 +104,7 @@ SUBMIT = f"""
         INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
         SELECT %(idempotency_key)s, key, %(session)s, %(sent_at)s FROM done ON CONFLICT DO NOTHING
     )
-    {REPORT}
+    {REPORT.rstrip()}, EXISTS (SELECT FROM covered) AS is_covered
 """
 REFUSE = f"""
     WITH {ME}, {FREE}, done AS (
@@ -166,6 +179,8 @@ TELL = f"""
     WITH {ME}, free AS (SELECT FROM me), done AS (
         UPDATE evolink_jobs SET told_at = %(now)s FROM me
         WHERE end_number = ANY(%(numbers)s) AND told_at IS NULL RETURNING key
+    ), lent AS (
+        DELETE FROM evolink_tellers AS lent USING me WHERE lent.end_number = ANY(%(numbers)s) AND lent.epoch = me.epoch
     )
     {REPORT}
 """

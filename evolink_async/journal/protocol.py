@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from ..budget import Ledger
+from ..budget import Ledger, SharedAccount
 from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
@@ -110,6 +110,15 @@ class Journal(Protocol):
         """Record a job that this run does not send. A later run may send it."""
         ...
 
+    async def shared_account(self, limit: float, most_per_job: float | None) -> SharedAccount | None:
+        """Return the account of a budget that all owners of the journal share; None if the journal has one owner.
+
+        Args:
+            limit: Credits that may be spent and held together, as this owner says.
+            most_per_job: Credits to hold for each job of this owner until its price is named; None to learn prices.
+        """
+        ...
+
     async def ledger(self) -> Ledger:
         """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
@@ -125,6 +134,7 @@ class Journal(Protocol):
 
         Raises:
             JournalError: The job has been accepted or has ended, so it must not be sent.
+            BudgetError: A shared budget no longer holds enough credits for it; they may be asked for again.
         """
         ...
 
@@ -206,6 +216,18 @@ class Journal(Protocol):
             after: The number of the last outcome that was read; 0 for the first call.
             limit: Most outcomes to return.
         """
+        ...
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return outcomes as `untold` does, for the stream of all outcomes of this pool, which is going to tell them.
+
+        In a shared journal each is lent to one stream at a time: until `mark_told`, `leave_untold`, or the end of the
+        lease. There `after` does not count, because another stream may leave earlier ones.
+        """
+        ...
+
+    async def leave_untold(self) -> None:
+        """Note that the stream of this pool is closed, so that another one may tell what it has not told."""
         ...
 
     async def mark_told(self, numbers: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
-from ..errors import DeadlineError, EvolinkError, TaskNotFoundError
+from ..errors import DeadlineError, EvolinkError, JournalClaimError, TaskNotFoundError
 from ..events import Emit, JobEnded
 from ..jobs import Accepted, Completed, Failed, Outcome
 from ..journal import Journal
@@ -93,8 +93,17 @@ class Ends:
             return False
         self.tally(outcome, is_charged=end.is_charged)
         self._budget_queue.settled(outcome)
-        await self._write(self._journal.ended(outcome))
+        await self._write(self._ended(outcome))
         return True
+
+    async def _ended(self, outcome: Completed | Failed) -> None:
+        try:
+            await self._journal.ended(outcome)
+        except JournalClaimError:
+            # This process stood still. It has seen the end, and will not look again: without this nobody would tell
+            # it. If another process has the job by now, that one sees the end by itself.
+            await self._journal.renew((), "")
+            await self._journal.ended(outcome)
 
     def _is_repeated(self, key: str, error: EvolinkError) -> bool:
         """Tell whether another watcher of the same job has brought the same error. A deadline is of one watcher."""

@@ -139,8 +139,7 @@ class Engine:
 
     def stats(self) -> Stats:
         """Figures of this moment."""
-        account = self.budget_queue.account
-        balance = account.balance if account is not None else None
+        balance = self.budget_queue.balance
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.send_loop.limits.used,
@@ -206,6 +205,7 @@ class Engine:
             await session.aclose()
         await self.result_reader.aclose()
         await self.ends.aclose()
+        await self.budget_queue.aclose()
         if self.claims is not None:
             await self.claims.aclose()
         await self.journal.aclose()

@@ -24,6 +24,7 @@ from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OP
 from evolink_async.journal.postgres_reads import PURCHASES as READ_PURCHASES
 from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JOB, settle
 from evolink_async.journal.postgres_statements import BUY_ANEW, END, SUBMIT, TELL, end, put
+from evolink_async.journal.postgres_telling import TAKE
 from evolink_async.journal.rows import columns_of
 from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
 from tests.kit import dance
@@ -269,7 +270,7 @@ async def test_notifications_that_do_not_arrive_are_noticed(one, monkeypatch):
     monkeypatch.setattr(postgres_listener, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(postgres_listener, "NOTIFY", "SELECT pg_notify('nowhere', '')")
     looks = Signal()
-    listener = postgres_listener.Listener(one._connections, "evolink_deaf", looks.fire, listens=True)
+    listener = postgres_listener.Listener(one._connections, "evolink_deaf", lambda _: looks.fire(), listens=True)
     for count in range(3):
         await asyncio.wait_for(looks.changed(count), 5)
     assert not listener.is_listening
@@ -479,6 +480,7 @@ PURCHASES = f"""
     INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
     SELECT 'ev-' || n, 'shot-' || n, 'abc', n FROM generate_series(1, {ROWS}) AS n
 """
+HOLDS = f"INSERT INTO evolink_holds SELECT 'shot-' || n, 'any', 1 FROM generate_series(1, {ROWS}, 6) AS n"
 CLAIMS = f"INSERT INTO evolink_claims SELECT 'shot-' || n, 1, 'me' FROM generate_series(1, {ROWS}, 6) AS n"
 FAILED = f"INSERT INTO evolink_failed_tasks SELECT 'failed-' || n FROM generate_series(1, {ROWS}, 6) AS n"
 KEYS = [f"shot-{number}" for number in range(20)]
@@ -490,6 +492,7 @@ PLANS: dict[str, tuple[str, Any]] = {
     "owners": (OWNERS, (["task-1", "task-2"],)),
     "outcomes": (OUTCOMES, (["task-1", "task-2"],)),
     "untold": (UNTOLD, (0, 100)),
+    "take untold": (TAKE, {"limit": 10, "epoch": 1}),
     "tell": (TELL, JOB | {"numbers": [ROWS - 1, ROWS - 2]}),
     "durations": (DURATIONS, (1000,)),
     "claim": (CLAIM, JOB | {"keys": KEYS, "owner": "me"}),
@@ -513,7 +516,7 @@ def full(postgres_server: Server) -> str:
 
     async def make() -> None:
         async with opened(url):
-            for query in (FILL, PURCHASES, CLAIMS, FAILED, "ANALYZE"):
+            for query in (FILL, PURCHASES, CLAIMS, HOLDS, FAILED, "ANALYZE"):
                 await sql(url, query)
 
     asyncio.run(make())
@@ -534,8 +537,8 @@ async def test_statements_stay_on_indexes(full, name):
         cursor = await connection.execute(f"EXPLAIN (FORMAT JSON) {query}".encode(), values)
         [[[plan]]] = await cursor.fetchall()
         await connection.rollback()
-    # Tables of a row for each process, or of one row.
-    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal"}
+    # Tables of a few rows for each process, or of one row.
+    assert set(scans(plan["Plan"])) <= {"evolink_owners", "evolink_journal", "evolink_budget", "evolink_tellers"}
 
 
 async def test_a_plan_that_reads_all_rows_is_found(full):

@@ -31,7 +31,7 @@ DOORS = {
     "jobs": "errors json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
     "client": "concurrency errors events settings task version wire",
-    "budget": "errors jobs json_text wire",
+    "budget": "concurrency errors jobs json_text wire",
     "purchases": "errors jobs",
     "journal": "budget concurrency errors jobs json_text media params purchases task wire",
     "polling": "concurrency errors events settings task",
@@ -56,7 +56,7 @@ SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.listing", "journal.po
 the last is a face itself."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "budget.shared_waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 
 import evolink_async as ev
@@ -50,8 +51,8 @@ def paid_once(emulator: Emulator, count: int) -> None:
 async def test_two_pools_over_the_same_jobs(emulator, journal, listen):
     """Each job is bought by one of them; both tell the same end of it, also without LISTEN."""
     async with (
-        open_pool(emulator, journal=journal(listen=listen)) as one,
-        open_pool(emulator, journal=journal(listen=listen)) as other,
+        open_pool(emulator, journal=journal(listen=listen, lease=10.0)) as one,
+        open_pool(emulator, journal=journal(listen=listen, lease=10.0)) as other,
     ):
         first, second = await asyncio.gather(told(one, jobs(30)), told(other, jobs(30)))
     paid_once(emulator, 30)
@@ -181,3 +182,32 @@ async def test_the_stream_of_all_outcomes_takes_up_what_others_leave(emulator, j
         async with open_pool(slow, journal=journal()) as one:
             accepted = await one.submit(dance(1), key="shot-1")
         assert as_completed(await taking).task_id == accepted.task_id
+
+
+async def test_two_streams_share_the_ends(emulator, journal):
+    """Each is told by one of them, whichever pool made the job; what one has not told goes to the other."""
+    lasting = {"lease": 10.0}
+    async with (
+        open_pool(emulator, journal=journal(**lasting)) as one,
+        open_pool(emulator, journal=journal(**lasting)) as other,
+    ):
+        wanted = list(zip(range(40), [one, other] * 20, strict=True))
+        async with other.outcomes() as second:
+            async with one.outcomes() as first:
+                await asyncio.gather(*(pool.generate(dance(number), key=f"shot-{number}") for number, pool in wanted))
+                told = [(await anext(first)).key for _ in range(3)] + [(await anext(second)).key for _ in range(5)]
+            told += [(await anext(second)).key for _ in range(32)]
+    assert sorted(told) == sorted(f"shot-{number}" for number, _ in wanted)
+
+
+async def test_a_stream_whose_process_stood_still_goes_on(emulator, journal, postgres):
+    """Its lease was over, and what it had in hand may be told again; no end is lost."""
+    async with open_pool(emulator, journal=journal(lease=1.0)) as pool, pool.outcomes() as ends:
+        keys = [f"shot-{number}" for number in range(12)]
+        await asyncio.gather(*(pool.submit(dance(number), key=key) for number, key in enumerate(keys)))
+        told = {(await anext(ends)).key}
+        async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin:
+            await admin.execute("UPDATE evolink_owners SET lease_until = clock_timestamp() - interval '1 s'")
+        while len(told) < len(keys):
+            told.add((await anext(ends)).key)
+    assert told == set(keys)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from evolink_async.emulator import Emulator
-from tests.shared_journal.worker import SUBMITS, Worker, working
+from tests.shared_journal.worker import SUBMITS, Worker, all_at_once, start, working
 
 COUNT = 60
 
@@ -85,3 +85,21 @@ def test_a_process_that_stood_still_sends_nothing_that_others_have(service, post
         both = one.told.keys() - set(one.in_doubt) - set(other.in_doubt)
         assert {key: one.told[key] for key in both} == {key: other.told[key] for key in both}
         assert len(both) >= COUNT - SUBMITS
+
+
+def test_what_a_killed_stream_has_not_told_is_told_by_another(service, postgres):
+    """Two processes share the ends of the jobs of a third one; only what one had in hand may be told twice."""
+    one, other = (start(service.base_url, postgres, 0, tells=True, lease=5.0) for _ in range(2))
+    buyer = start(service.base_url, postgres, COUNT, lease=5.0)
+    with all_at_once(one, other, buyer):
+        one.hear(10)
+        other.hear(10)
+        assert not one.told.keys() & other.told.keys()
+        one.process.kill()
+        one.hear(1 << 30)
+        buyer.hear_all()
+        while len(one.told.keys() | other.told.keys()) < COUNT:
+            count = len(other.told)
+            other.hear(count + 1)
+            assert len(other.told) > count, "it has ended"
+        assert len(one.told.keys() & other.told.keys()) <= 1

@@ -5,6 +5,7 @@ Workers are killed, or stopped past their lease and woken; connections are cut; 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -31,8 +32,8 @@ SIZES = [(12, 150, 1), *(soak(100, 1500, seed) for seed in range(2, 7))]
 class Bench:
     """Workers over the same jobs, each replaced by another one when it is killed."""
 
-    def __init__(self, emulator: Emulator, server: Server, count: int, dice: random.Random) -> None:
-        self.emulator, self.server, self.count, self.dice = emulator, server, count, dice
+    def __init__(self, emulator: Emulator, server: Server, count: int, dice: random.Random, **budget: float) -> None:
+        self.emulator, self.server, self.count, self.dice, self.budget = emulator, server, count, dice, budget
         self.journal = server.journal()
         self.workers: list[Worker] = []
         self.listeners: list[threading.Thread] = []
@@ -43,7 +44,7 @@ class Bench:
     def begin(self) -> None:
         """Start another worker."""
         command = [sys.executable, "-m", "tests.shared_journal.worker"]
-        arguments = [self.emulator.base_url, self.journal, str(self.count)]
+        arguments = [self.emulator.base_url, self.journal, str(self.count), json.dumps(self.budget)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         worker = Worker(subprocess.Popen([*command, *arguments], cwd=ROOT, text=True, **pipes))
         self.workers.append(worker)
@@ -132,20 +133,21 @@ class Bench:
 
     def check(self) -> None:
         """Each job has one task at most; who lived to the end has told all, and nobody told of different tasks."""
+        kinds = {"Completed", "Unknown", *(["BudgetError"] if self.budget else [])}
         tasks = self.emulator.ledger.tasks_by_body
         assert [ids for ids in tasks.values() if len(ids) != 1] == []
         known: dict[str, set[str | None]] = {}
         for worker in self.workers:
             if worker.process.returncode == 0:
                 assert len(worker.told) == self.count
-            assert {kind for kind, _ in worker.told.values()} <= {"Completed", "Unknown"}
+            assert {kind for kind, _ in worker.told.values()} <= kinds
             for key, (kind, task_id) in worker.told.items():
                 if kind == "Completed":
                     known.setdefault(key, set()).add(task_id)
         assert [ids for ids in known.values() if len(ids) != 1] == []
         with psycopg.connect(self.journal) as connection:
             rows = connection.execute("SELECT key, state, task_id FROM evolink_jobs").fetchall()
-        assert {state for _, state, _ in rows} <= {"completed", "in_doubt"}
+        assert {state for _, state, _ in rows} <= {"completed", "in_doubt", *(["planned"] if self.budget else [])}
         paid = {task_id for ids in tasks.values() for task_id in ids}
         found = {task_id for _, _, task_id in rows if task_id}
         # A paid task that the journal does not know belongs to a job in doubt.
@@ -166,3 +168,29 @@ def test_faults_at_random(faults, count, seed):
                 bench.check()
             finally:
                 bench.end()
+
+
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize(("faults", "count", "seed"), SIZES)
+def test_a_budget_under_faults_at_random(faults, count, seed):
+    """It is never exceeded, what the dead had reserved is used by the living, and the sums are those of the rows."""
+    price, fits = 23.8, count * 2 // 3
+    with running_server() as server:
+        emulator = Emulator(speed=1000, median_seconds=300, latency=0.01, credits=1e12)
+        with emulator.in_thread():
+            bench = Bench(emulator, server, count, random.Random(seed), credits=fits * price)
+            try:
+                bench.play(faults)
+                bench.check()
+            finally:
+                bench.end()
+        assert emulator.ledger.accepted <= fits
+        with psycopg.connect(bench.journal) as connection:
+            held = "SELECT coalesce(sum(units), 0) = (SELECT held FROM evolink_budget) FROM evolink_holds"
+            spent = "SELECT round(sum(credits_used) * 10000) = (SELECT spent FROM evolink_budget) FROM evolink_jobs"
+            assert connection.execute(held).fetchall() == connection.execute(spent).fetchall() == [(True,)]
+            doubts = connection.execute("SELECT count(*) FROM evolink_jobs WHERE state = 'in_doubt'").fetchall()[0][0]
+            completed = connection.execute("SELECT count(*) FROM evolink_jobs WHERE state = 'completed'").fetchall()[0][
+                0
+            ]
+        assert completed + doubts == fits
