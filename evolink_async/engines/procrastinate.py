@@ -142,8 +142,8 @@ class EvolinkBlueprint(Blueprint):
         Args:
             jobs: Parameters or `Job` values, as for `SessionPool.run`; all are read first. They may not name local
                 files, as the worker may be on another machine.
-            connection: A psycopg `AsyncConnection` whose transaction these writes are to be part of. Default: one of
-                our own, which commits.
+            connection: A psycopg `AsyncConnection` whose transaction these writes are to be part of, so that you commit
+                them. Default: one of our own.
 
         Returns:
             How many jobs were queued.
@@ -164,8 +164,11 @@ class EvolinkBlueprint(Blueprint):
 
         if connection is None:
             return await self._queue.in_transaction(act)
-        async with self._queue.translated(), connection.transaction():
-            return await act(connection)
+        async with self._queue.translated():
+            if not connection.autocommit:
+                await connection.execute("SELECT 1")  # else the next line would begin a transaction, and commit it
+            async with connection.transaction():
+                return await act(connection)
 
     def opened(self) -> AbstractAsyncContextManager[SessionPool]:
         """Keep the pool of this worker open, and give it. Without this it is opened for chunks, and closed after them.

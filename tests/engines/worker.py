@@ -25,10 +25,13 @@ ROOT = Path(__file__).parents[2]
 LEASE = 1.0
 SUBMITS = 3
 CHUNK = 20
+EACH_SECOND = "* * * * * */1"
+NEVER = "0 0 1 1 *"
+"""Once a year: a worker leaves out what it has missed for longer than ten minutes."""
 
 
 def make_app(journal: str, base_url: str, **settings: Any) -> tuple[procrastinate.App, EvolinkBlueprint]:
-    """An app with the blueprint, as a user makes it; it sweeps every second."""
+    """An app with the blueprint, as a user makes it."""
 
     def make_pool(address: str) -> ev.SessionPool:
         return ev.SessionPool(
@@ -41,24 +44,22 @@ def make_app(journal: str, base_url: str, **settings: Any) -> tuple[procrastinat
             http=ev.HttpOptions(allow_private_results=True),
         )
 
-    films = EvolinkBlueprint(journal, make_pool, **({"chunk": CHUNK, "sweep": "* * * * * */1"} | settings))
+    films = EvolinkBlueprint(journal, make_pool, **({"chunk": CHUNK, "sweep": NEVER} | settings))
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=journal))
     app.add_tasks_from(films, namespace="films")
     return app, films
 
 
-async def work(journal: str, base_url: str, concurrency: int) -> None:
+async def work(journal: str, base_url: str, sweep: str) -> None:
     """Work until a signal comes."""
 
     async def tell(job: ev.Job, outcome: ev.Outcome) -> None:
         print(json.dumps([job.key, type(outcome).__name__]), flush=True)  # noqa: T201
 
-    app, _ = make_app(journal, base_url, on_outcome=tell)
+    app, _ = make_app(journal, base_url, on_outcome=tell, sweep=sweep)
     print("open", flush=True)  # noqa: T201
     async with app.open_async():
-        await app.run_worker_async(
-            concurrency=concurrency, shutdown_graceful_timeout=0, fetch_job_polling_interval=0.2, delete_jobs="never"
-        )
+        await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=0, fetch_job_polling_interval=0.2)
 
 
 class Worker:
@@ -78,9 +79,9 @@ class Worker:
 
 
 @contextmanager
-def working(journal: str, base_url: str, concurrency: int = 2) -> Iterator[Worker]:
+def working(journal: str, base_url: str, sweep: str = NEVER) -> Iterator[Worker]:
     """A worker that is killed at the end, if it has not ended."""
-    command = [sys.executable, "-m", "tests.engines.worker", journal, base_url, str(concurrency)]
+    command = [sys.executable, "-m", "tests.engines.worker", journal, base_url, sweep]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -91,4 +92,4 @@ def working(journal: str, base_url: str, concurrency: int = 2) -> Iterator[Worke
 
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(work(sys.argv[1], sys.argv[2], sys.argv[3]))
