@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from ..errors import ConfigurationError, EvolinkError, JournalError, OutageError
 from ..jobs import Failed, Job, KeyAssigner, Outcome
-from ..journal.job_rows import intent_of
+from ..journal import intent_of
 from ..params import AnyParams
 from ..pool import SessionPool
 from ..version import how_to_install
@@ -29,10 +29,10 @@ try:
     from procrastinate.jobs import Job as EngineJob
     from procrastinate.jobs import Status
     from procrastinate.retry import BaseRetryStrategy, RetryDecision
-    from procrastinate.schema import SchemaManager
     from procrastinate.types import JSONDict
 
     from ..journal.postgres_queue import AnyConnection, JobQueue
+    from .task_tables import WAITING, make_schema
 except ImportError:
     raise ConfigurationError(f"this engine needs procrastinate; {how_to_install('procrastinate')}") from None
 
@@ -40,19 +40,10 @@ __all__ = ("EvolinkBlueprint",)
 
 _log = logging.getLogger("evolink_async")
 
-OnOutcome: TypeAlias = "Callable[[Job, Outcome], Awaitable[None]]"
+_OnOutcome: TypeAlias = "Callable[[Job, Outcome], Awaitable[None]]"
 
-SWEEP_LIMIT = 10_000
+_SWEEP_LIMIT = 10_000
 """Jobs that one sweep brings again."""
-# Of the tasks that wait, not of those that are being done: a worker that is alive claims its jobs, and a task of one
-# that has died may stay "doing" for ever.
-WAITING = """
-    SELECT DISTINCT jsonb_array_elements_text(args -> 'keys') AS key FROM procrastinate_jobs
-    WHERE task_name = %(task)s AND status = 'todo'
-"""
-# The first two bytes are those of the journal's own lock.
-SCHEMA_LOCK = "SELECT pg_advisory_xact_lock(1163282507, 1)"
-HAS_SCHEMA = "SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS has_tables"
 
 
 class _HandBack(BaseRetryStrategy):
@@ -97,7 +88,7 @@ class EvolinkBlueprint(Blueprint):
         chunk: int = 100,
         download_to: str | Path | None = None,
         name: str | None = None,
-        on_outcome: OnOutcome | None = None,
+        on_outcome: _OnOutcome | None = None,
         sweep: str = "* * * * *",
         queue: str = "evolink_async",
     ) -> None:
@@ -132,7 +123,7 @@ class EvolinkBlueprint(Blueprint):
         """
         await self._queue.prepare()
         if engine_too:
-            await self._queue.in_transaction(_make_schema)
+            await self._queue.in_transaction(make_schema)
 
     async def enqueue(self, jobs: Iterable[Job | AnyParams], *, connection: AnyConnection | None = None) -> int:
         """Put jobs into the journal as planned ones, and the tasks that do them into the queue: all of it or nothing.
@@ -252,7 +243,7 @@ class EvolinkBlueprint(Blueprint):
 
         async def act(connection: AnyConnection) -> int:
             values = {"task": self._run_task.name}
-            keys = await self._queue.orphans(connection, WAITING, values, SWEEP_LIMIT)
+            keys = await self._queue.orphans(connection, WAITING, values, _SWEEP_LIMIT)
             await self._defer(connection, keys)
             return len(keys)
 
@@ -268,10 +259,3 @@ class EvolinkBlueprint(Blueprint):
                     await manager.finish_job(job, status=Status.ABORTED, delete_job=False)
                 except ConnectorException as error:
                     _log.debug("task %s was ended by another sweep: %s", job.id, error)
-
-
-async def _make_schema(connection: AnyConnection) -> None:
-    await connection.execute(SCHEMA_LOCK)
-    [found] = await (await connection.execute(HAS_SCHEMA)).fetchall()
-    if not found["has_tables"]:
-        await connection.execute(SchemaManager.get_schema().encode())

@@ -20,10 +20,9 @@ from ..jobs import Job
 from .entries import Intent
 from .job_rows import job_of
 from .postgres_claims import bury
-from .postgres_connections import AnyConnection, Connection, Connections, run, run_on, transaction
+from .postgres_connections import AnyConnection as AnyConnection  # for engines
+from .postgres_connections import Connection, Connections, run, run_on, transaction
 from .postgres_schema import check_server, migrate
-
-__all__ = ("AnyConnection", "JobQueue", "QueuedRow")
 
 T = TypeVar("T")
 

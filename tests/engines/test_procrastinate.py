@@ -13,7 +13,8 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
-from evolink_async.engines.procrastinate import WAITING, EvolinkBlueprint
+from evolink_async.engines.procrastinate import EvolinkBlueprint
+from evolink_async.engines.task_tables import WAITING
 from evolink_async.errors import ConfigurationError, JournalConflictError, JournalError
 from evolink_async.journal.postgres import PostgresJournal
 from tests.engines.kit import chunks, queued, sql, states
