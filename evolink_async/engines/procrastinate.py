@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TypeAlias
 
 from ..errors import ConfigurationError, EvolinkError, JournalError, OutageError
 from ..jobs import Failed, Job, KeyAssigner, Outcome
@@ -39,8 +38,6 @@ except ImportError:
 __all__ = ("EvolinkBlueprint",)
 
 _log = logging.getLogger("evolink_async")
-
-_OnOutcome: TypeAlias = "Callable[[Job, Outcome], Awaitable[None]]"
 
 _SWEEP_LIMIT = 10_000
 """Jobs that one sweep brings again."""
@@ -88,7 +85,7 @@ class EvolinkBlueprint(Blueprint):
         chunk: int = 100,
         download_to: str | Path | None = None,
         name: str | None = None,
-        on_outcome: _OnOutcome | None = None,
+        on_outcome: Callable[[Job, Outcome], Awaitable[None]] | None = None,
         sweep: str = "* * * * *",
         queue: str = "evolink_async",
     ) -> None:

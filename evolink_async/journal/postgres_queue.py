@@ -34,6 +34,11 @@ LONGEST_PAUSE = 3600.0
 
 _ENDED = "('completed', 'downloaded', 'failed', 'cancelled', 'abandoned')"
 _GIVEN = "unnest(%(keys)s::text[], %(digests)s::text[]) AS given(key, digest)"
+ON_INDEXES = """
+    SELECT set_config('enable_seqscan', 'off', true), before
+    FROM (SELECT current_setting('enable_seqscan') AS before OFFSET 0) AS setting
+"""
+AS_BEFORE = "SELECT set_config('enable_seqscan', %(before)s, true)"
 # Not DO UPDATE: it would lock rows that workers write to, for as long as the caller's transaction lasts.
 PUT = """
     INSERT INTO evolink_jobs (key, state, model, path, body, digest, shape)
@@ -170,15 +175,11 @@ class JobQueue:
             JournalConflictError: A key belongs to a job with other parameters.
         """
         queued = set[str]()
+        # The server has no statistics of rows that were written just now, and would read them all for each page.
+        [before] = await run_on(connection, ON_INDEXES)
         for start in range(0, len(intents), PAGE):
-            values = _columns(intents[start : start + PAGE])
-            await run_on(connection, PUT, values)
-            if await run_on(connection, CONFLICTS, values):
-                await run_on(connection, CHANGE, values)
-            if rows := await run_on(connection, CONFLICTS, values):
-                others = f", and so do {len(rows) - 1} more" if len(rows) > 1 else ""
-                raise JournalConflictError(f"the key {rows[0]['key']!r} has a job with other parameters{others}")
-            queued.update([row["key"] for row in await run_on(connection, QUEUE, values)])
+            queued.update(await _put_page(connection, _columns(intents[start : start + PAGE])))
+        await run_on(connection, AS_BEFORE, before)
         return [intent.key for intent in intents if intent.key in queued]
 
     async def read(self, keys: Sequence[str]) -> list[QueuedRow]:
@@ -227,6 +228,16 @@ class JobQueue:
         await connection.execute("SET LOCAL enable_seqscan = on")
         rows = await run_on(connection, ORPHANS.format(waiting=waiting), {**values, "limit": limit})
         return [row["key"] for row in rows]
+
+
+async def _put_page(connection: AnyConnection, values: Mapping[str, list[str]]) -> list[str]:
+    await run_on(connection, PUT, values)
+    if await run_on(connection, CONFLICTS, values):
+        await run_on(connection, CHANGE, values)
+    if rows := await run_on(connection, CONFLICTS, values):
+        others = f", and so do {len(rows) - 1} more" if len(rows) > 1 else ""
+        raise JournalConflictError(f"the key {rows[0]['key']!r} has a job with other parameters{others}")
+    return [row["key"] for row in await run_on(connection, QUEUE, values)]
 
 
 def _columns(intents: Sequence[Intent]) -> dict[str, list[str]]:

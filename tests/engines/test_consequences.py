@@ -47,7 +47,7 @@ def test_what_may_pass_is_put_off(error):
 def test_ends_leave_the_queue():
     """A film, a failed task, a doubt that a person gave up; not a film that was not saved, nor an open doubt."""
     assert consequence_of(completed("a")) is Consequence.DONE
-    unsaved = attrs.evolve(completed("a"), download_error=errors.DownloadError("a full disk"))
+    unsaved = attrs.evolve(completed("a"), download_error=errors.DownloadError("a full disk", url="https://a.b/c.mp4"))
     assert consequence_of(unsaved) is Consequence.PUT_OFF
     open_doubt = doubt("a")
     assert isinstance(open_doubt, Unknown)
