@@ -68,7 +68,11 @@ READ = """
     SELECT job.key, path, body FROM evolink_queue AS queued JOIN evolink_jobs AS job ON job.key = queued.key
     WHERE queued.key = ANY(%s) AND given_up IS NULL
 """
-DONE = "DELETE FROM evolink_queue WHERE key = ANY(%s)"
+# A worker that has lost its lease sees ends that it may not write down: such a job comes again.
+DONE = f"""
+    DELETE FROM evolink_queue AS queued USING evolink_jobs AS job
+    WHERE queued.key = ANY(%s) AND job.key = queued.key AND job.state IN {_ENDED}
+"""
 PUT_OFF = f"""
     UPDATE evolink_queue SET pauses = pauses + 1,
         due_at = clock_timestamp() + make_interval(
@@ -80,14 +84,15 @@ GIVE_UP_UNSENT = """
     UPDATE evolink_queue AS queued SET given_up = %s FROM evolink_jobs AS job
     WHERE queued.key = ANY(%s) AND job.key = queued.key AND job.state = 'planned'
 """
-# Not those that a person must settle first.
+# Not those that a person must settle first. NOT IN, because the server looks them up in a hash, whatever it knows of
+# the tables; with NOT EXISTS it may read all that wait for each job in the queue.
 ORPHANS = """
     WITH waiting AS MATERIALIZED ({waiting})
     SELECT queued.key FROM evolink_queue AS queued JOIN evolink_jobs AS job ON job.key = queued.key
     WHERE given_up IS NULL AND due_at <= clock_timestamp()
         AND (state NOT IN ('submitting', 'in_doubt', 'accepted') OR (state = 'accepted' AND missing_at IS NULL))
         AND NOT EXISTS (SELECT FROM evolink_claims AS claim WHERE claim.key = queued.key)
-        AND NOT EXISTS (SELECT FROM waiting WHERE waiting.key = queued.key)
+        AND queued.key NOT IN (SELECT key FROM waiting)
     ORDER BY due_at, queued.key LIMIT %(limit)s
 """
 
@@ -190,7 +195,7 @@ class JobQueue:
         return [found[key] for key in given if key in found]
 
     async def done(self, keys: Sequence[str]) -> None:
-        """Take jobs out of the queue, as somebody has seen their ends."""
+        """Take jobs out of the queue, as somebody has seen their ends; those stay whose ends are not in the journal."""
         given = list(keys)
         await self._connections.run(lambda one: run(one, DONE, (given,)))
 

@@ -299,6 +299,19 @@ async def test_jobs_of_another_process_are_left_alone(plugged, postgres, emulato
     await other.aclose()
 
 
+async def test_an_end_that_was_not_written_down_comes_again(plugged, postgres, emulator):
+    """As one that a worker saw after its lease: the job stays in the queue, and a sweep finds it."""
+    app, films = plugged
+    await films.enqueue(jobs(2))
+    await work(app)
+    sql(postgres, "UPDATE evolink_jobs SET state = 'accepted', ended_at = NULL WHERE key = 'shot-1'")
+    sql(postgres, "INSERT INTO evolink_queue (key) VALUES ('shot-1'), ('shot-2')")
+    await films._queue.done(["shot-1", "shot-2"])
+    assert sql(postgres, "SELECT key FROM evolink_queue") == [("shot-1",)]
+    await sweep(app)
+    assert (states(postgres), queued(postgres), emulator.ledger.accepted) == ({"completed": 2}, 0, 2)
+
+
 async def test_what_waits_in_the_queue_is_not_swept(plugged, postgres):
     """Nor a job that was never enqueued."""
     _, films = plugged

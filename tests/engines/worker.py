@@ -22,7 +22,9 @@ from evolink_async.journal.postgres import PostgresJournal
 from tests.kit import FAST, KEY, PATIENT
 
 ROOT = Path(__file__).parents[2]
-LEASE = 1.0
+LEASE = 30.0
+SHORT_LEASE = 1.0
+"""On a busy machine it is lost now and then, and only a sweep finds the jobs again."""
 SUBMITS = 3
 CHUNK = 20
 EACH_SECOND = "* * * * * */1"
@@ -30,21 +32,24 @@ NEVER = "0 0 1 1 *"
 """Once a year: a worker leaves out what it has missed for longer than ten minutes."""
 
 
-def make_app(journal: str, base_url: str, **settings: Any) -> tuple[procrastinate.App, EvolinkBlueprint]:
+def make_app(
+    journal: str, base_url: str, *, lease: float = LEASE, **settings: Any
+) -> tuple[procrastinate.App, EvolinkBlueprint]:
     """An app with the blueprint, as a user makes it."""
 
     def make_pool(address: str) -> ev.SessionPool:
         return ev.SessionPool(
             KEY,
             base_url=base_url,
-            journal=PostgresJournal(address, lease=LEASE),
+            journal=PostgresJournal(address, lease=lease),
             cadence=FAST,
             retry=PATIENT,
             limits=ev.Limits(submits=SUBMITS),
             http=ev.HttpOptions(allow_private_results=True),
         )
 
-    films = EvolinkBlueprint(journal, make_pool, **({"chunk": CHUNK, "sweep": NEVER} | settings))
+    chosen: dict[str, Any] = {"chunk": CHUNK, "sweep": NEVER} | settings
+    films = EvolinkBlueprint(journal, make_pool, **chosen)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=journal))
     app.add_tasks_from(films, namespace="films")
     return app, films
@@ -56,7 +61,8 @@ async def work(journal: str, base_url: str, sweep: str) -> None:
     async def tell(job: ev.Job, outcome: ev.Outcome) -> None:
         print(json.dumps([job.key, type(outcome).__name__]), flush=True)  # noqa: T201
 
-    app, _ = make_app(journal, base_url, on_outcome=tell, sweep=sweep)
+    lease = SHORT_LEASE if sweep == EACH_SECOND else LEASE
+    app, _ = make_app(journal, base_url, on_outcome=tell, sweep=sweep, lease=lease)
     print("open", flush=True)  # noqa: T201
     async with app.open_async():
         await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=0, fetch_job_polling_interval=0.2)
@@ -80,7 +86,7 @@ class Worker:
 
 @contextmanager
 def working(journal: str, base_url: str, sweep: str = NEVER) -> Iterator[Worker]:
-    """A worker that is killed at the end, if it has not ended."""
+    """A worker that is killed at the end, if it has not ended. One that sweeps each second has a short lease."""
     command = [sys.executable, "-m", "tests.engines.worker", journal, base_url, sweep]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
