@@ -24,7 +24,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
 
-EXTRAS = "[demo,fast,otel,postgres]"
+EXTRAS = "[demo,fast,otel,procrastinate]"
 DIST = Path("dist")
 # Two workers for each of two cores: half of the time, a test waits for a server, a disk or another process.
 PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "4"), "--dist", "worksteal")
@@ -190,7 +190,7 @@ def verifytypes(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
     """Build the pages; warnings are errors, and every sample is run."""
-    install(session, "docs", extras="[demo,otel,postgres]")
+    install(session, "docs", extras="[demo,otel,procrastinate]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
 

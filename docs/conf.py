@@ -38,7 +38,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|collections|contextlib|logging|pathlib|ssl|types|aiohttp|attr)\..*"),
     (r"py:class", r"TracerProvider|MeterProvider"),
     # Aliases, as signatures write them. The text beside them says what they stand for.
-    (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    (r"py:class", r"JobSource|Json|Path|Journal|Account|AnyParams|AnyConnection|Outcome"),
     # What wakes a stream of all outcomes.
     (r"py:class", r"evolink_async\.concurrency\.signal\.Signal"),
     # Any parameters; and what reads result links, which users do not make.

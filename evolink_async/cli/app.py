@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 
 from ..errors import EvolinkError, SubmissionUnknownError
 from ..version import __version__
-from .definitions import jobs_files, journals, tasks
+from .definitions import jobs_files, journals, tasks, workers
 from .exit_codes import FAILED, IN_DOUBT, INTERRUPTED, OK, READER_GONE, USAGE
 from .output.help_text import EPILOGUE, example
 from .output.streams import abandon
@@ -46,6 +46,8 @@ for _command, _words in (
     (journals.jobs, "evolink-async jobs films/jobs.journal.db --state failed"),
     (journals.outcomes, "evolink-async outcomes films/jobs.journal.db --follow"),
     (journals.doubts, "evolink-async doubts films/jobs.journal.db"),
+    (workers.enqueue, "evolink-async enqueue jobs.jsonl --journal postgresql://user@host/films"),
+    (workers.worker, "evolink-async worker --journal postgresql://user@host/films --out films"),
     (journals.settle, "evolink-async settle films/jobs.journal.db shot-18 resubmit"),
 ):
     app.command(_command, help_epilogue=example(_words))

@@ -5,6 +5,7 @@ without a file does not need SQLite.
 """
 
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
+from .job_rows import intent_of, job_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
@@ -18,4 +19,6 @@ __all__ = (
     "Sent",
     "Untold",
     "end_of",
+    "intent_of",
+    "job_of",
 )

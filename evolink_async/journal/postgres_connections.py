@@ -23,6 +23,8 @@ _log = logging.getLogger("evolink_async")
 
 T = TypeVar("T")
 Connection: TypeAlias = "psycopg.AsyncConnection[DictRow]"
+AnyConnection: TypeAlias = "psycopg.AsyncConnection[Any]"
+"""A connection of somebody else, whatever rows it makes."""
 
 MOST = 4
 """Connections that are open at once, beside the one that listens."""
@@ -43,6 +45,7 @@ DEFAULTS = {
 # The server goes down, comes up, or has become a standby; or two transactions stand in each other's way.
 PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 """Errors that may be over at the next try."""
+MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject)
 
 
 class Connections:
@@ -177,6 +180,17 @@ class Connections:
         except psycopg.Error as error:
             raise self.error(error) from None
 
+    @asynccontextmanager
+    async def translated(self) -> AsyncGenerator[None]:
+        """Raise a JournalError for what goes wrong with a connection of somebody else."""
+        try:
+            yield
+        except MISSING as error:
+            text = f"a table is missing where this connection looks for it: {self._text(error)}"
+            raise JournalError(text, advice="Make the tables first, and let its search_path lead to them.") from None
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
     def error(self, error: Exception) -> JournalError:
         """Return the JournalError for what went wrong."""
         return JournalError(f"the journal {self.place} cannot be used: {self._text(error)}", advice=ADVICE)
@@ -204,6 +218,15 @@ async def run(connection: Connection, query: str, values: Mapping[str, Any] | Se
     # As bytes: psycopg's types ask for literal text, and ours is put together from constants.
     cursor = await connection.execute(query.encode(), values or None)
     return await cursor.fetchall() if cursor.description is not None else []
+
+
+async def run_on(
+    connection: AnyConnection, query: str, values: Mapping[str, Any] | Sequence[Any] = ()
+) -> list[DictRow]:
+    """Run a statement as `run` does, on a connection of somebody else, whatever rows it makes."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query.encode(), values or None)
+        return await cursor.fetchall() if cursor.description is not None else []
 
 
 async def close_quietly(connection: Connection | None) -> None:

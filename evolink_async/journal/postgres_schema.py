@@ -101,6 +101,16 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     MONEY + TELLERS,
+    # Jobs that any worker is to do, until they have ended; see `postgres_queue`.
+    """
+    CREATE TABLE evolink_queue (
+        key text COLLATE "C" PRIMARY KEY,
+        due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        pauses integer NOT NULL DEFAULT 0,
+        given_up text
+    );
+    CREATE INDEX evolink_queue_due ON evolink_queue (due_at, key) WHERE given_up IS NULL;
+    """,
 )
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 

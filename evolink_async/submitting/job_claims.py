@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable, Collection
 
 from ..errors import JournalClaimError, JournalError
@@ -39,6 +40,8 @@ class JobClaims:
         self._is_wanted = is_wanted
         self._tasks: dict[str, str | None] = {}
         self._idle: set[str] = set()
+        self._held: Counter[str] = Counter()
+        self._stray: set[str] = set()
         self._is_closing = False
         self._heartbeat = asyncio.create_task(self._beat_for_ever(), name="evolink_async heartbeat")
 
@@ -52,11 +55,29 @@ class JobClaims:
             claims = await self._journal.claim(list(keys), self.owner)
         except JournalClaimError:
             return frozenset()
+        except BaseException:
+            # The journal may have written them: nobody would let go of them.
+            self._stray.update(keys)
+            raise
         mine = frozenset(key for key, claim in claims.items() if isinstance(claim, int))
         for key in mine:
             self._tasks.setdefault(key, None)
         self._idle -= mine
         return mine
+
+    async def hold(self, keys: Collection[str]) -> frozenset[str]:
+        """Claim jobs as `take`, and keep them until `let_go`, also while nothing is done for them."""
+        self._held.update(keys)
+        try:
+            return await self.take(keys)
+        except BaseException:
+            self.let_go(keys)
+            raise
+
+    def let_go(self, keys: Collection[str]) -> None:
+        """Let go of jobs that were held: those for which nothing is done are released by the heartbeat."""
+        self._held.subtract(keys)
+        self._held = +self._held
 
     def accepted(self, accepted: Accepted) -> None:
         """Note the task of a job: the claim is kept while the task is watched."""
@@ -95,10 +116,14 @@ class JobClaims:
 
     async def _let_go(self) -> None:
         """Release the jobs for which nothing has been done since the last heartbeat."""
-        idle = {key for key, task_id in self._tasks.items() if not self._is_wanted(key, task_id)}
+        idle = {key for key in self._tasks if not self._is_needed(key)}
         # Not at once: a job may be on its way from who has submitted it to who waits for it.
         gone, self._idle = idle & self._idle, idle - self._idle
-        await self._drop(gone)
+        stray, self._stray = self._stray - self._tasks.keys(), set()
+        await self._drop(gone | stray)
+
+    def _is_needed(self, key: str) -> bool:
+        return self._held[key] > 0 or self._is_wanted(key, self._tasks[key])
 
     async def _drop(self, keys: Collection[str]) -> None:
         for key in keys:

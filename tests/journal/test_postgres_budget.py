@@ -313,9 +313,9 @@ async def test_counting_begins_once(postgres, one):
         await journal.open()
     without = Buyer(one, None)  # type: ignore[arg-type]  # it has no budget
     await without.accept("early", 1.0)
-    buyers, *_ = await asyncio.gather(
+    buyers, _ = await asyncio.gather(
         asyncio.gather(*(buyer(journal, 50.0) for journal in journals)),
-        *(without.accept(f"a-{number}", 1.0) for number in range(20)),
+        asyncio.gather(*(without.accept(f"a-{number}", 1.0) for number in range(20))),
     )
     assert await buyers[0].balance() == (21.0, 0.0)
     assert await sql(postgres, "SELECT count(*) FROM evolink_budget") == [(1,)]

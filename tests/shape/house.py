@@ -43,17 +43,21 @@ DOORS = {
     "telemetry": "errors events jobs version",
     "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",
+    "engines": "concurrency errors jobs journal params pool version",
     "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
     "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
-EDGES = ("callbacks", "cli", "emulator", "telemetry")
+EDGES = ("callbacks", "cli", "emulator", "engines", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
-SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.listing", "journal.postgres", "emulator.faults")
-"""What another room may import past the face of theirs, inside a function: the first four bring a database along, and
-the last is a face itself."""
+SIDE_DOORS = (
+    *("journal.sqlite", "journal.doubts", "journal.listing", "journal.postgres", "journal.postgres_queue"),
+    *("emulator.faults", "engines.procrastinate"),
+)
+"""What another room may import past the face of theirs, inside a function: the first line brings a database along, and
+the others are faces themselves. The modules of `engines` import the queue at once: they are imported when needed."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
 WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "budget.shared_waiting", "polling.poller")

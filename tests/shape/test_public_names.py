@@ -27,6 +27,7 @@ PUBLIC = {
     "downloads",
     "emulator",
     "emulator.faults",
+    "engines.procrastinate",
     "errors",
     "events",
     "jobs",

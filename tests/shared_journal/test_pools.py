@@ -211,3 +211,55 @@ async def test_a_stream_whose_process_stood_still_goes_on(emulator, journal, pos
         while len(told) < len(keys):
             told.add((await anext(ends)).key)
     assert told == set(keys)
+
+
+# --- claims that a caller holds
+
+
+async def test_claimed_jobs_are_kept_while_nothing_is_done_for_them(emulator, journal, postgres):
+    """Longer than the heartbeat keeps idle ones; then others have them. A pool may claim the same jobs twice."""
+    async with (
+        open_pool(emulator, journal=journal(lease=0.3)) as one,
+        open_pool(emulator, journal=journal(lease=0.3)) as other,
+    ):
+        async with one.claiming(["a", "b", "a"]) as mine, one.claiming(["b"]) as again:
+            assert mine == {"a", "b"}
+            assert again == {"b"}
+            for _ in range(6):
+                await asyncio.sleep(0.1)
+                async with other.claiming(["a", "b", "c"]) as theirs:
+                    assert theirs == {"c"}
+        while True:
+            async with other.claiming(["a", "b"]) as theirs:
+                if theirs == {"a", "b"}:
+                    break
+            await asyncio.sleep(0.02)
+
+
+async def test_a_claim_that_is_cancelled_frees_its_jobs(emulator, journal):
+    """Also if the journal had written it already."""
+    async with (
+        open_pool(emulator, journal=journal(lease=0.3)) as one,
+        open_pool(emulator, journal=journal(lease=0.3)) as other,
+    ):
+
+        async def claim() -> None:
+            async with one.claiming(["a"]):
+                await asyncio.sleep(60)
+
+        for turns in range(30):
+            claiming = asyncio.create_task(claim())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            claiming.cancel()
+            await asyncio.wait([claiming])
+        free = frozenset[str]()
+        while not free:
+            async with other.claiming(["a"]) as free:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_journal_of_one_owner_has_all_jobs(emulator):
+    """Nothing is to be claimed there."""
+    async with open_pool(emulator) as pool, pool.claiming(["a"]) as mine:
+        assert mine == {"a"}
