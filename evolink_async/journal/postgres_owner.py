@@ -9,11 +9,12 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..concurrency import Signal
 from ..errors import ConfigurationError, JournalClaimError, JournalError
+from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
 from .postgres_listener import Listener
@@ -45,6 +46,7 @@ class PostgresOwner(PostgresReads):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
         super().__init__(Connections(url, patience=patience, prepares=listen))
         self.ends = Signal()
+        self.calls = Signal()
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
@@ -77,7 +79,14 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
-        self._listener = Listener(self._connections, channel, self.ends.fire, listens=self._listens)
+        self._listener = Listener(self._connections, channel, self._told, listens=self._listens)
+
+    def _told(self, text: str | None) -> None:
+        """Wake those for whom a notification is; all, if there may have been one that was not heard."""
+        if not text:
+            self.ends.fire()
+        if text is None or (self._lease is not None and text == str(self._lease.epoch)):
+            self.calls.fire()
 
     async def _begin(self) -> Lease:
         name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
@@ -137,6 +146,15 @@ class PostgresOwner(PostgresReads):
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Write the calls beside the claims of their jobs."""
+        await self._connections.run(lambda one: pass_calls(one, tasks))
+
+    async def take_calls(self) -> dict[str, str]:
+        """Take the calls for this owner."""
+        epoch = self._open_lease().epoch
+        return await self._connections.run(lambda one: take_calls(one, epoch))
 
     def may_send(self) -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""

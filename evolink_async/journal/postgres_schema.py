@@ -24,7 +24,8 @@ SERVER = f"""
 # those of a journal file, so that `rows` reads both; `epoch` is the owner that wrote `submitting`, and
 # `not_resubmitted_before` is set when that owner's lease has ended in between. Keys are ordered by code point. An owner
 # is one opening of a journal by one pool. When its lease has ended, it is deleted with its claims, in one transaction:
-# an owner or a claim that is there is valid, and whoever is not there does not come back.
+# an owner or a claim that is there is valid, and whoever is not there does not come back. `evolink_calls` has callbacks
+# on their way from the process that was called to the owner of the job; a crash of the server may lose them.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE evolink_journal (version integer NOT NULL, ends bigint NOT NULL) WITH (fillfactor = 10);
@@ -95,6 +96,14 @@ MIGRATIONS: tuple[str, ...] = (
         mime_type text,
         uploaded_at double precision NOT NULL,
         expires_at double precision NOT NULL
+    );
+    """,
+    """
+    CREATE UNLOGGED TABLE evolink_calls (
+        epoch bigint NOT NULL,
+        purchase text COLLATE "C" NOT NULL,
+        task_id text NOT NULL,
+        PRIMARY KEY (epoch, purchase)
     );
     """,
 )
