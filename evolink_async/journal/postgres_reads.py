@@ -75,12 +75,16 @@ DURATIONS = """
     ORDER BY end_number
 """
 SPENT = """
-    SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) AS spent FROM evolink_jobs
-    WHERE state IN ('completed', 'downloaded')
+    SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0)
+        + (SELECT coalesce(sum(spent), 0) FROM evolink_pruned) AS spent
+    FROM evolink_jobs WHERE state IN ('completed', 'downloaded')
 """
 PRICES = """
-    SELECT shape, max(greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) AS price FROM evolink_jobs
-    WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape
+    SELECT shape, max(price) AS price FROM (
+        SELECT shape, price FROM evolink_pruned WHERE price IS NOT NULL UNION ALL
+        SELECT shape, greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0)) FROM evolink_jobs
+        WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL
+    ) AS named GROUP BY shape
 """
 HOLDING = """
     SELECT key, state, shape, credits_reserved FROM evolink_jobs WHERE state IN ('accepted', 'in_doubt')
@@ -170,7 +174,7 @@ class PostgresReads:
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs of all pools that are accepted or in doubt. This thread waits for the server."""
-        rows: Sequence[Mapping[str, Any]] = self._connections.read_now(UNFINISHED.encode())
+        rows: Sequence[Mapping[str, Any]] = self._connections.read_now(UNFINISHED)
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
 
     async def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:

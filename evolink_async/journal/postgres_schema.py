@@ -26,6 +26,7 @@ SERVER = f"""
 # is one opening of a journal by one pool. When its lease has ended, it is deleted with its claims, in one transaction:
 # an owner or a claim that is there is valid, and whoever is not there does not come back. `evolink_calls` has callbacks
 # on their way from the process that was called to the owner of the job; a crash of the server may lose them.
+# `evolink_pruned` has what was spent for jobs that were removed, and the prices that they named.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE evolink_journal (version integer NOT NULL, ends bigint NOT NULL) WITH (fillfactor = 10);
@@ -104,6 +105,15 @@ MIGRATIONS: tuple[str, ...] = (
         purchase text COLLATE "C" NOT NULL,
         task_id text NOT NULL,
         PRIMARY KEY (epoch, purchase)
+    );
+    """,
+    """
+    CREATE INDEX evolink_purchases_by_key ON evolink_purchases (key);
+    CREATE TABLE evolink_pruned (
+        shape text PRIMARY KEY,
+        jobs bigint NOT NULL,
+        spent double precision NOT NULL,
+        price double precision
     );
     """,
 )

@@ -478,7 +478,8 @@ PURCHASES = f"""
     INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
     SELECT 'ev-' || n, 'shot-' || n, 'abc', n FROM generate_series(1, {ROWS}) AS n
 """
-CLAIMS = f"INSERT INTO evolink_claims SELECT 'shot-' || n, 1, 'me' FROM generate_series(1, {ROWS}, 6) AS n"
+# Not of the first owner, who is gone when the rows are there, and its claims with it.
+CLAIMS = f"INSERT INTO evolink_claims SELECT 'shot-' || n, 1000, 'me' FROM generate_series(1, {ROWS}, 6) AS n"
 KEYS = [f"shot-{number}" for number in range(20)]
 JOB = {"key": "shot-7", "epoch": 1, "task_id": "task-7", "now": 1.0, "purchase": "ev-7"}
 PLANS: dict[str, tuple[str, Any]] = {

@@ -1,0 +1,98 @@
+"""Removes jobs from a journal in PostgreSQL that ended long ago, while pools use it. What they cost stays counted.
+
+Which jobs stay, and why, is in `pruning`. Jobs are looked at in the order in which their ends were recorded.
+"""
+
+# ruff: noqa: S608  # all names in the statements are constants of this package; values are bound
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+from ..errors import ConfigurationError
+from .postgres_connections import Connection, Connections, run
+from .postgres_schema import HAS_TABLES, check_server, migrate
+from .pruning import BATCH, DELIVERED, ENDED, Pruned, Pruning, verdict
+
+_LATE = """EXISTS (
+    SELECT FROM evolink_purchases AS kept WHERE kept.key = job.key AND kept.late_task_ids IS NOT NULL
+)"""
+_CLAIMED = "EXISTS (SELECT FROM evolink_claims AS claim WHERE claim.key = job.key)"
+_PAGE = f"""page AS (
+        SELECT key, end_number, ended_at, state IN {ENDED} AND ended_at < %(before)s AS is_old,
+            {verdict(late=_LATE, claimed=_CLAIMED, untold="%(untold)s")} AS verdict
+        FROM evolink_jobs AS job WHERE end_number > %(after)s AND end_number IS NOT NULL
+        ORDER BY end_number LIMIT %(limit)s
+    )"""
+# A page without an old end is the last one: ends are recorded nearly in the order of their times.
+_REPORT = """
+    SELECT (SELECT max(end_number) FROM page) AS last,
+        (SELECT coalesce(bool_or(ended_at IS NULL OR ended_at < %(before)s), false) FROM page) AS goes_on,
+        (SELECT json_object_agg(verdict, number) FROM (
+            SELECT verdict, count(*) AS number FROM page WHERE is_old GROUP BY verdict
+        ) AS counted) AS counts
+"""
+COUNT = f"WITH {_PAGE} {_REPORT}"
+# A job that goes on meanwhile, as one that is bought anew, has another number or none by then, and stays; so does a
+# purchase that gets a late task.
+PRUNE = f"""
+    WITH {_PAGE}, gone AS (
+        DELETE FROM evolink_jobs AS job USING page
+        WHERE job.key = page.key AND page.is_old AND page.verdict = 'removed' AND job.end_number = page.end_number
+        RETURNING job.key, job.state, job.shape, job.credits_reserved, job.credits_used
+    ), forgotten AS (
+        DELETE FROM evolink_purchases AS purchase USING gone
+        WHERE purchase.key = gone.key AND purchase.late_task_ids IS NULL
+    ), counted AS (
+        INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
+        SELECT shape, count(*),
+            coalesce(sum(coalesce(credits_used, credits_reserved)) FILTER (WHERE state IN {DELIVERED}), 0),
+            max(greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0)))
+                FILTER (WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL)
+        FROM gone GROUP BY shape ORDER BY shape
+        ON CONFLICT (shape) DO UPDATE SET jobs = kept.jobs + excluded.jobs, spent = kept.spent + excluded.spent,
+            price = greatest(kept.price, excluded.price)
+    )
+    {_REPORT}
+"""
+
+
+async def prune_server(connections: Connections, pruning: Pruning) -> Pruned:
+    """Remove jobs, each batch in a transaction of its own. Cancelled, it has removed a part.
+
+    Args:
+        connections: To the server; they need not be open.
+        pruning: Which jobs.
+
+    Raises:
+        ConfigurationError: There are no tables of a journal.
+        JournalError: The server cannot be reached, or refuses.
+    """
+    await connections.run(_prepared if not pruning.is_trial else _checked, patience=0)
+    query, pruned = COUNT if pruning.is_trial else PRUNE, Pruned()
+    values = {"before": pruning.before, "untold": pruning.untold, "after": 0, "limit": BATCH}
+    await connections.open()
+    try:
+        while True:
+            # A batch that was committed and not heard of is run again: its jobs are gone, and are counted in the tables
+            # once.
+            [report] = await connections.run(partial(run, query=query, values=values))
+            pruned = pruned.plus(Counter(report["counts"] or {}))
+            if not report["goes_on"]:
+                return pruned
+            values["after"] = report["last"]
+    finally:
+        await connections.aclose()
+
+
+async def _checked(connection: Connection) -> None:
+    [found] = await run(connection, HAS_TABLES)
+    if not found["has_tables"]:
+        raise ConfigurationError("there is no journal at this address")
+
+
+async def _prepared(connection: Connection) -> None:
+    await _checked(connection)
+    await check_server(connection)
+    await migrate(connection)
