@@ -119,6 +119,13 @@ def lowest(requirement: str) -> str:
 
 
 @nox.session(python=OLDEST)
+def ray(session: nox.Session) -> None:
+    """Run pipelines on a local Ray, whose workers and drivers are killed."""
+    install(session, "test", extras="[emulator,ray]")
+    session.run("pytest", "tests/engines/test_ray.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def coverage(session: nox.Session) -> None:
     """Measure branch coverage of the package, also in the processes that tests start."""
     install(session, "coverage", extras=EXTRAS)

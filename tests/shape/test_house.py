@@ -99,7 +99,7 @@ def test_imports_are_read():
 def test_every_file_is_in_a_room():
     """A new room gets its doors here, on purpose; the listing of the package stays short."""
     assert {module.room for module in MODULES} - {""} == set(DOORS)
-    assert len({module.room for module in MODULES}) + 1 <= 33
+    assert len({module.room for module in MODULES}) + 1 <= 34
 
 
 def test_rooms_are_entered_by_their_doors():

@@ -27,6 +27,7 @@ PUBLIC = {
     "downloads",
     "emulator",
     "emulator.faults",
+    "engines.ray",
     "errors",
     "events",
     "jobs",
