@@ -15,10 +15,13 @@ from .postgres_connections import Connection, Connections, run
 from .postgres_schema import HAS_TABLES, check_server, migrate
 from .pruning import BATCH, DELIVERED, ENDED, Pruned, Pruning, verdict
 
-_LATE = """EXISTS (
-    SELECT FROM evolink_purchases AS kept WHERE kept.key = job.key AND kept.late_task_ids IS NOT NULL
+# In purchases the column `key` has another collation than in jobs, but an index of the same. Neither EXISTS nor a join,
+# for which PostgreSQL would read the whole other table in each batch.
+_LATE = """(
+    SELECT true FROM evolink_purchases AS kept
+    WHERE kept.key COLLATE "C" = job.key AND kept.late_task_ids IS NOT NULL LIMIT 1
 )"""
-_CLAIMED = "EXISTS (SELECT FROM evolink_claims AS claim WHERE claim.key = job.key)"
+_CLAIMED = "(SELECT true FROM evolink_claims AS claim WHERE claim.key = job.key LIMIT 1)"
 _PAGE = f"""page AS (
         SELECT key, end_number, ended_at, state IN {ENDED} AND ended_at < %(before)s AS is_old,
             {verdict(late=_LATE, claimed=_CLAIMED, untold="%(untold)s")} AS verdict
@@ -42,8 +45,7 @@ PRUNE = f"""
         WHERE job.key = page.key AND page.is_old AND page.verdict = 'removed' AND job.end_number = page.end_number
         RETURNING job.key, job.state, job.shape, job.credits_reserved, job.credits_used
     ), forgotten AS (
-        DELETE FROM evolink_purchases AS purchase USING gone
-        WHERE purchase.key = gone.key AND purchase.late_task_ids IS NULL
+        DELETE FROM evolink_purchases WHERE key COLLATE "C" = ANY(ARRAY(SELECT key FROM gone)) AND late_task_ids IS NULL
     ), counted AS (
         INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
         SELECT shape, count(*),

@@ -108,7 +108,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
-    CREATE INDEX evolink_purchases_by_key ON evolink_purchases (key);
+    CREATE INDEX evolink_purchases_by_key ON evolink_purchases (key COLLATE "C");
     CREATE TABLE evolink_pruned (
         shape text PRIMARY KEY,
         jobs bigint NOT NULL,
