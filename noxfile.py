@@ -205,7 +205,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Measure speed beside rivals, see `-- --help`; `-- micro` runs pytest-benchmark over the small steps."""
-    install(session, "bench", extras="[demo,fast]")
+    install(session, "bench", extras="[demo,fast,postgres]")
     if session.posargs[:1] == ["micro"]:
         session.run("pytest", "-c", "benchmarks/pytest.ini", "benchmarks/test_micro.py", *session.posargs[1:])
     else:
