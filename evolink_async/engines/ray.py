@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..errors import ConfigurationError, EvolinkError, InvalidValue, JournalConflictError, ParamsError
 from ..jobs import Completed, Failed, Job, Outcome
@@ -20,8 +20,6 @@ from ..params import load_params
 from ..pool import SessionPool
 
 __all__ = ("COLUMNS", "BatchRunner", "job_of_row")
-
-_Row: TypeAlias = Mapping[str, Any]
 
 COLUMNS = ("outcome", "task_id", "url", "file", "credits", "error")
 """The columns that are added to a batch; see `BatchRunner`."""
@@ -78,7 +76,7 @@ class BatchRunner:
         journal: str,
         *,
         download_to: str | Path | None = None,
-        job_of: Callable[[_Row], Job] = job_of_row,
+        job_of: Callable[[Mapping[str, Any]], Job] = job_of_row,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         if not is_address(journal):
@@ -149,7 +147,7 @@ def _is_in_loop() -> bool:
     return True
 
 
-def _wanted(rows: list[dict[str, Any]], job_of: Callable[[_Row], Job]) -> list[Job | EvolinkError]:
+def _wanted(rows: list[dict[str, Any]], job_of: Callable[[Mapping[str, Any]], Job]) -> list[Job | EvolinkError]:
     """Return the job of each row, or why there is none. Rows with the same key are one job."""
     jobs: dict[str, Job] = {}
     wanted: list[Job | EvolinkError] = []
