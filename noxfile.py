@@ -122,6 +122,13 @@ def lowest(requirement: str) -> str:
 
 
 @nox.session(python=OLDEST)
+def ray(session: nox.Session) -> None:
+    """Run pipelines on a local Ray, whose workers and drivers are killed."""
+    install(session, "test", extras="[emulator,ray]")
+    session.run("pytest", "tests/engines/test_ray.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def coverage(session: nox.Session) -> None:
     """Measure branch coverage of the package, also in the processes that tests start."""
     install(session, "coverage", extras=EXTRAS)
@@ -201,7 +208,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Measure speed beside rivals, see `-- --help`; `-- micro` runs pytest-benchmark over the small steps."""
-    install(session, "bench", extras="[demo,fast]")
+    install(session, "bench", extras="[demo,fast,postgres]")
     if session.posargs[:1] == ["micro"]:
         session.run("pytest", "-c", "benchmarks/pytest.ini", "benchmarks/test_micro.py", *session.posargs[1:])
     else:

@@ -27,6 +27,7 @@ THEMES = {
     "download": "download",
     "journal": "journal",
     "resume": "journal",
+    "shared": "shared",
 }
 """The module whose function of that name yields the rows."""
 

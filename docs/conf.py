@@ -46,7 +46,7 @@ nitpick_ignore_regex = [
     # What the price catalogue is made of.
     (r"py:class", r"evolink_async\.wire\.price_rules\.\w+"),
     # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
-    (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
+    (r"py:class", r"evolink_async\.budget\.(ledger\.Ledger|shared\.SharedAccount)"),
     (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),
 ]
 

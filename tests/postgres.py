@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,13 @@ class Server:
         return f"{self._server.get_uri()}&options=-csearch_path%3D{name}"
 
 
+def disk_in_memory() -> str | None:
+    """A folder whose files are in memory, if there is much room: each commit would wait for a disk else."""
+    place = Path("/dev/shm")
+    has_room = os.access(place, os.W_OK) and shutil.disk_usage(place).free > 8 << 30
+    return str(place) if has_room else None
+
+
 @contextmanager
 def running_server() -> Iterator[Server]:
     """A server while the context lasts. Skips the test where there is none."""
@@ -74,7 +82,7 @@ def running_server() -> Iterator[Server]:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: no PostgreSQL server for tests")
     # Not in pytest's folder: the path of a socket has at most 107 bytes, and another user must get there.
-    folder = Path(tempfile.mkdtemp(prefix="evpg"))
+    folder = Path(tempfile.mkdtemp(prefix="evpg", dir=disk_in_memory()))
     folder.chmod(0o755)
     try:
         try:

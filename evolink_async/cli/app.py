@@ -53,6 +53,14 @@ for _command, _words in (
     app.command(_command, help_epilogue=example(_words))
 
 
+_PRUNE = "evolink-async journal prune --older 30d films/jobs.journal.db"
+_journal: App = App(
+    name="journal", help="Keep a journal in order: remove jobs that ended long ago.", help_epilogue=example(_PRUNE)
+)
+_journal.command(journals.prune, help_epilogue=example(_PRUNE))
+app.command(_journal)
+
+
 @app.command(help_epilogue=example("source <(evolink-async completion bash)"))
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     """Print the script that completes commands and options in a shell.

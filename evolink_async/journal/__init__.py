@@ -4,12 +4,14 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
+from .address import MISSING_EXTRA, is_address
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
 from .job_rows import intent_of, job_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "MISSING_EXTRA",
     "Bought",
     "Found",
     "Intent",
@@ -20,5 +22,6 @@ __all__ = (
     "Untold",
     "end_of",
     "intent_of",
+    "is_address",
     "job_of",
 )

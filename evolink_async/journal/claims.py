@@ -6,7 +6,7 @@ A journal that many processes share keeps its claims beside its rows. What a cla
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .entries import Untold
 
@@ -51,6 +51,13 @@ class OneOwner:
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Let go of keys."""
         self._claims_of_opening().release(keys, owner)
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Do nothing: no other process has the jobs."""
+
+    async def take_calls(self) -> dict[str, str]:
+        """Return nothing: no other process is called."""
+        return {}
 
     def _claims_of_opening(self) -> Claims:
         """Return the claims, or raise a JournalError because the journal is not open."""

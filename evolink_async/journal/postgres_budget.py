@@ -6,7 +6,7 @@ What fits is decided on the server; see `postgres_money`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..budget import (
@@ -29,8 +29,7 @@ from ..budget import (
 from ..concurrency import Signal
 from ..errors import JournalClaimError
 from .postgres_connections import Connection, Connections, run, transaction
-from .postgres_reads import PRICES
-from .rows import ledger_of
+from .postgres_reads import read_ledger
 
 ADMIT = """
     SELECT told.* FROM jsonb_array_elements(%(wishes)s::jsonb) WITH ORDINALITY AS asked (wish, number),
@@ -47,17 +46,7 @@ IS_COUNTED = "SELECT true AS is_counted FROM evolink_budget"
 # Writers are waited for, and wait: what they write is either read here, or moves the rows that are made here. And one
 # process does it at a time.
 STOP_WRITES = "LOCK TABLE evolink_jobs IN SHARE ROW EXCLUSIVE MODE"
-READING = "SET LOCAL enable_seqscan = on; SET LOCAL idle_in_transaction_session_timeout = '60s'"
-# To the unit for each job, as the trigger counts.
-SPENT = """
-    SELECT coalesce(sum(round(coalesce(credits_used, credits_reserved) * 10000)), 0)::bigint AS spent
-    FROM evolink_jobs WHERE state IN ('completed', 'downloaded')
-"""
-HOLDING = """
-    SELECT key, state, shape, CASE WHEN state <> 'submitting' THEN credits_reserved END AS credits_reserved
-    FROM evolink_jobs WHERE state IN ('submitting', 'accepted', 'in_doubt')
-        OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)
-"""
+READING = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 BEGIN = "INSERT INTO evolink_budget (spent) VALUES (%s)"
 KEEP_PRICES = """
     INSERT INTO evolink_prices (shape, model, units)
@@ -174,16 +163,13 @@ async def count_money(connection: Connection) -> None:
         if await run(connection, IS_COUNTED):
             return
         await run(connection, READING)
-        [spent] = await run(connection, SPENT)
-        prices = {row["shape"]: row["price"] for row in await run(connection, PRICES)}
-        rows = await run(connection, HOLDING)
-        holding = [(row["key"], row["state"], row["shape"], row["credits_reserved"]) for row in rows]
-        await run(connection, BEGIN, (spent["spent"],))
-        await run(connection, KEEP_PRICES, (json.dumps(_prices(prices)),))
-        await run(connection, KEEP_HOLDS, (json.dumps(_holds(ledger_of(0.0, prices, holding), rows)),))
+        ledger, rows = await read_ledger(connection)
+        await run(connection, BEGIN, (units_of(ledger.spent),))
+        await run(connection, KEEP_PRICES, (json.dumps(_prices(ledger.prices)),))
+        await run(connection, KEEP_HOLDS, (json.dumps(_holds(ledger, rows)),))
 
 
-def _prices(prices: dict[str, float]) -> list[dict[str, object]]:
+def _prices(prices: Mapping[str, float]) -> list[dict[str, object]]:
     return [
         {"shape": shape, "model": PriceClass.parse(shape).model, "units": units_of(price)}
         for shape, price in prices.items()

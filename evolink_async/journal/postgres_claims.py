@@ -60,6 +60,10 @@ DOUBT = """
         DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s)
     ), untold AS (
         DELETE FROM evolink_tellers WHERE epoch = ANY(%(epochs)s)
+    ), unheard AS (
+        DELETE FROM evolink_calls AS call WHERE NOT EXISTS (
+            SELECT FROM evolink_owners AS other WHERE other.epoch = call.epoch AND other.epoch <> ALL(%(epochs)s)
+        )
     ), lost AS (
         SELECT key, answered_by, row_number() OVER (ORDER BY sent_at, key) AS number
         FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'

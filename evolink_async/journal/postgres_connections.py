@@ -14,7 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow as DictRow  # for other modules of the journal
+from psycopg.rows import dict_row
 
 from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError
@@ -168,15 +169,18 @@ class Connections:
         finally:
             self._permits.release()
 
-    def read_now(self, query: Any) -> list[DictRow]:  # noqa: ANN401  # as psycopg types queries
+    def read_now(self, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[DictRow]:
         """Read rows in this thread, which waits for the server.
 
         Raises:
+            ConfigurationError: There are no tables of a journal.
             JournalError: The server cannot be reached.
         """
         try:
             with psycopg.Connection[DictRow].connect(self.address, autocommit=True, row_factory=dict_row) as connection:
-                return connection.execute(query).fetchall()
+                return connection.execute(query.encode(), values or None).fetchall()
+        except psycopg.errors.UndefinedTable:
+            raise ConfigurationError(f"there is no journal in {self.place}") from None
         except psycopg.Error as error:
             raise self.error(error) from None
 

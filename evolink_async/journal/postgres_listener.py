@@ -26,22 +26,24 @@ LISTENING_LOOK_SECONDS = 10.0
 
 
 class Listener:
-    """Fires when the journal may have something new.
+    """Tells when the journal may have something new.
 
     Args:
         connections: To the server.
         channel: The channel of the notifications.
-        fire: Called in the event loop, with what the change is about; empty if it may be anything.
+        tell: Called in the event loop with the text of each notification; with None when it is time to look.
         listens: Whether to use LISTEN; otherwise it looks every second.
 
     Attributes:
         is_listening: Whether notifications arrive.
     """
 
-    def __init__(self, connections: Connections, channel: str, fire: Callable[[str], None], *, listens: bool) -> None:
+    def __init__(
+        self, connections: Connections, channel: str, tell: Callable[[str | None], None], *, listens: bool
+    ) -> None:
         self._connections = connections
         self._channel = channel
-        self._fire = fire
+        self._tell = tell
         self.is_listening = False
         self._is_closing = False
         act = self._listen_for_ever() if listens else self._look_for_ever()
@@ -58,7 +60,7 @@ class Listener:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._fire("")
+            self._tell(None)
 
     async def _listen_for_ever(self) -> None:
         while not self._is_closing:
@@ -72,7 +74,7 @@ class Listener:
             finally:
                 self.is_listening = False
                 await close_quietly(connection)
-            self._fire("")
+            self._tell(None)
 
     async def _listen(self, connection: Connection) -> None:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
@@ -80,8 +82,9 @@ class Listener:
         await self._connections.run(lambda other: run(other, NOTIFY))
         wait = HEARING_SECONDS
         while not self._is_closing:
-            heard = {notice.payload async for notice in connection.notifies(timeout=wait, stop_after=1)}
-            self.is_listening = self.is_listening or bool(heard)
+            # Equal ones that came together are one.
+            texts = {notify.payload: None async for notify in connection.notifies(timeout=wait, stop_after=1)}
+            self.is_listening = self.is_listening or bool(texts)
             wait = LISTENING_LOOK_SECONDS if self.is_listening else LOOK_SECONDS
-            for about in heard or {""}:
-                self._fire(about)
+            for text in texts or (None,):
+                self._tell(text)

@@ -18,7 +18,6 @@ from .postgres_statements import ABOUT_MONEY, CHANNEL
 # row of its job. `at_least` is what the owner's `most_per_job` holds. `kept_units` are kept free for one job that
 # others have passed over, as long as it goes on asking. Nobody is notified after `waited_until`.
 TABLES = """
-    ALTER TABLE evolink_owners ADD COLUMN limit_units bigint;
     CREATE TABLE evolink_budget (
         spent bigint NOT NULL,
         held bigint NOT NULL DEFAULT 0,

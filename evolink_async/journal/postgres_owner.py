@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..budget import units_of
@@ -17,11 +17,12 @@ from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
 from .entries import Untold
 from .postgres_budget import LIMIT, PostgresBudget, count_money
+from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
 from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
-from .postgres_schema import check_server, migrate
+from .postgres_schema import prepare
 from .postgres_statements import ABOUT_MONEY, Write
 from .postgres_telling import LET_GO, TAKE
 from .rows import untold_of
@@ -50,6 +51,7 @@ class PostgresOwner(PostgresReads):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
         super().__init__(Connections(url, patience=patience, prepares=listen))
         self.ends = Signal()
+        self.calls = Signal()
         self._money = Signal()
         self._limit_units: int | None = None
         self.lease_seconds = lease
@@ -77,7 +79,7 @@ class PostgresOwner(PostgresReads):
         self._limit_units = None
         await self._connections.open()
         try:
-            channel = await self._connections.run(_prepared, patience=0)
+            channel = await self._connections.run(prepare, patience=0)
             await self._bury()
             [before] = await self._rows(ENDS)
             self._ends_before = before["ends"]
@@ -86,12 +88,16 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
-        self._listener = Listener(self._connections, channel, self._heard, listens=self._listens)
+        self._listener = Listener(self._connections, channel, self._told, listens=self._listens)
 
-    def _heard(self, about: str) -> None:
-        self._money.fire()
-        if about != ABOUT_MONEY:
+    def _told(self, text: str | None) -> None:
+        """Wake those for whom a notification is; all, if there may have been one that was not heard."""
+        if not text or text == ABOUT_MONEY:
+            self._money.fire()
+        if not text:
             self.ends.fire()
+        if text is None or (self._lease is not None and text == str(self._lease.epoch)):
+            self.calls.fire()
 
     async def _begin(self) -> Lease:
         name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
@@ -192,6 +198,17 @@ class PostgresOwner(PostgresReads):
         lease = self._open_lease()
         await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)))
 
+    # --- callbacks
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Write the calls beside the claims of their jobs."""
+        await self._connections.run(lambda one: pass_calls(one, tasks))
+
+    async def take_calls(self) -> dict[str, str]:
+        """Take the calls for this owner."""
+        epoch = self._open_lease().epoch
+        return await self._connections.run(lambda one: take_calls(one, epoch))
+
     def may_send(self) -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
         return self._lease is not None and self._lease.is_certain(boot_seconds())
@@ -249,9 +266,3 @@ class PostgresOwner(PostgresReads):
 def over(place: str) -> JournalClaimError:
     """Return the error for a write of an owner whose lease has ended."""
     return JournalClaimError(f"this process was away too long, and its claims in the journal {place} are over")
-
-
-async def _prepared(connection: Connection) -> str:
-    channel = await check_server(connection)
-    await migrate(connection)
-    return channel

@@ -22,7 +22,7 @@ from .job_rows import job_of
 from .postgres_claims import bury
 from .postgres_connections import AnyConnection as AnyConnection  # for engines
 from .postgres_connections import Connection, Connections, run, run_on, transaction
-from .postgres_schema import check_server, migrate
+from .postgres_schema import prepare
 
 T = TypeVar("T")
 
@@ -141,7 +141,7 @@ class JobQueue:
         Raises:
             JournalError: The server cannot be reached, or may lose what it has confirmed.
         """
-        await self._connections.run(_prepared, patience=0)
+        await self._connections.run(prepare, patience=0)
 
     async def open(self) -> None:
         """Keep connections from now on."""
@@ -254,8 +254,3 @@ def _columns(intents: Sequence[Intent]) -> dict[str, list[str]]:
         "digests": [intent.digest for intent in intents],
         "shapes": [intent.price_class for intent in intents],
     }
-
-
-async def _prepared(connection: Connection) -> None:
-    await check_server(connection)
-    await migrate(connection)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..budget import Ledger
+from ..budget import UNITS, Ledger
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Standing, Unknown, digest
 from ..media import Upload
 from .conflicts import conflict, is_same_job
 from .entries import Bought, Found, Known, Untold
-from .postgres_connections import Connection, Connections, run
+from .postgres_connections import Connection, Connections, DictRow, run
 from .rows import (
     COLUMNS,
     STATES,
@@ -74,18 +74,34 @@ DURATIONS = """
         AND state IN ('completed', 'downloaded') AND accepted_at IS NOT NULL AND looks > 0
     ORDER BY end_number
 """
-SPENT = """
-    SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) AS spent FROM evolink_jobs
-    WHERE state IN ('completed', 'downloaded')
+# To the unit for each job, as `postgres_money` counts.
+SPENT = f"""
+    SELECT (coalesce(sum(round(coalesce(credits_used, credits_reserved) * {UNITS})), 0)
+        + (SELECT coalesce(sum(round(spent * {UNITS})), 0) FROM evolink_pruned))::bigint AS units
+    FROM evolink_jobs WHERE state IN ('completed', 'downloaded')
 """
 PRICES = """
-    SELECT shape, max(greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) AS price FROM evolink_jobs
-    WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape
+    SELECT shape, max(price) AS price FROM (
+        SELECT shape, price FROM evolink_pruned WHERE price IS NOT NULL UNION ALL
+        SELECT shape, greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0)) FROM evolink_jobs
+        WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL
+    ) AS named GROUP BY shape
 """
 HOLDING = """
-    SELECT key, state, shape, credits_reserved FROM evolink_jobs WHERE state IN ('accepted', 'in_doubt')
+    SELECT key, state, shape, CASE WHEN state <> 'submitting' THEN credits_reserved END AS credits_reserved
+    FROM evolink_jobs WHERE state IN ('submitting', 'accepted', 'in_doubt')
         OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)
 """
+
+
+async def read_ledger(connection: Connection) -> tuple[Ledger, list[DictRow]]:
+    """Add up all rows, in a transaction; return the rows of the jobs that hold credits beside."""
+    await connection.execute("SET LOCAL enable_seqscan = on")  # it reads all rows
+    [spent] = await run(connection, SPENT)
+    prices = {row["shape"]: row["price"] for row in await run(connection, PRICES)}
+    rows = await run(connection, HOLDING)
+    holding = [(row["key"], row["state"], row["shape"], row["credits_reserved"]) for row in rows]
+    return ledger_of(spent["units"] / UNITS, prices, holding), rows
 
 
 class PostgresReads:
@@ -132,12 +148,7 @@ class PostgresReads:
         async def read(connection: Connection) -> Ledger:
             async with connection.transaction():
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                await connection.execute("SET LOCAL enable_seqscan = on")  # it reads all rows
-                [spent] = await run(connection, SPENT)
-                prices = {row["shape"]: row["price"] for row in await run(connection, PRICES)}
-                holding = await run(connection, HOLDING)
-            rows = [(row["key"], row["state"], row["shape"], row["credits_reserved"]) for row in holding]
-            return ledger_of(spent["spent"], prices, rows)
+                return (await read_ledger(connection))[0]
 
         return await self._connections.run(read)
 
@@ -170,7 +181,7 @@ class PostgresReads:
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:
         """Read the jobs of all pools that are accepted or in doubt. This thread waits for the server."""
-        rows: Sequence[Mapping[str, Any]] = self._connections.read_now(UNFINISHED.encode())
+        rows: Sequence[Mapping[str, Any]] = self._connections.read_now(UNFINISHED)
         return tuple(accepted_of(row) if row["state"] == "accepted" else unknown_of(row) for row in rows)
 
     async def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:

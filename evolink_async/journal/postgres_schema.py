@@ -10,7 +10,6 @@ from ..errors import JournalError
 from .postgres_connections import Connection, run, transaction
 from .postgres_money import MONEY
 from .postgres_statements import CHANNEL
-from .postgres_telling import TELLERS
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
 LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
@@ -22,20 +21,30 @@ SERVER = f"""
         {CHANNEL} AS channel
 """
 
-# `evolink_journal` has one row: the version of the tables, and how many outcomes were recorded. The columns of jobs are
-# those of a journal file, so that `rows` reads both; `epoch` is the owner that wrote `submitting`, and
-# `not_resubmitted_before` is set when that owner's lease has ended in between. Keys are ordered by code point. An owner
+# The columns of jobs are those of a journal file, so that `rows` reads both. Keys are ordered by code point. An owner
 # is one opening of a journal by one pool. When its lease has ended, it is deleted with its claims, in one transaction:
-# an owner or a claim that is there is valid, and whoever is not there does not come back.
-MIGRATIONS: tuple[str, ...] = (
-    """
+# an owner or a claim that is there is valid, and whoever is not there does not come back. The tables:
+#
+#   journal        one row: the version of the tables, and how many outcomes were recorded
+#   owners         `limit_units` is the budget of the pool, if it has one
+#   claims         who may work on a job
+#   jobs           `epoch` is the owner that wrote `submitting`; `not_resubmitted_before` is set when its lease is over
+#   purchases      every send of a job, also of those that were followed by another, whose tasks are `failed_tasks`
+#   uploads        files that the service has
+#   tellers        which stream of outcomes has an end in hand; see `postgres_telling`
+#   queue          jobs that any worker is to do, until somebody has seen their ends; see `postgres_queue`
+#   calls          callbacks on their way to the owner of the job; a crash of the server may lose them
+#   pruned         what jobs cost that were removed, and the prices that they named; see `postgres_pruning`
+#   budget, prices, holds: see `postgres_money`
+TABLES = """
     CREATE TABLE evolink_journal (version integer NOT NULL, ends bigint NOT NULL) WITH (fillfactor = 10);
     INSERT INTO evolink_journal VALUES (0, 0);
     CREATE TABLE evolink_owners (
         epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         name text NOT NULL,
         lease_until timestamptz NOT NULL,
-        seconds_to_answer double precision NOT NULL
+        seconds_to_answer double precision NOT NULL,
+        limit_units bigint
     ) WITH (fillfactor = 50);
     CREATE TABLE evolink_claims (
         key text COLLATE "C" PRIMARY KEY,
@@ -84,11 +93,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX evolink_jobs_untold ON evolink_jobs (end_number) WHERE end_number IS NOT NULL AND told_at IS NULL;
     CREATE TABLE evolink_purchases (
         idempotency_key text COLLATE "C" PRIMARY KEY,
-        key text NOT NULL,
+        key text COLLATE "C" NOT NULL,
         session text NOT NULL,
         sent_at double precision NOT NULL,
         late_task_ids text
     );
+    CREATE INDEX evolink_purchases_by_key ON evolink_purchases (key);
     CREATE TABLE evolink_failed_tasks (task_id text COLLATE "C" PRIMARY KEY);
     CREATE TABLE evolink_uploads (
         sha256 text COLLATE "C" PRIMARY KEY,
@@ -99,10 +109,7 @@ MIGRATIONS: tuple[str, ...] = (
         uploaded_at double precision NOT NULL,
         expires_at double precision NOT NULL
     );
-    """,
-    MONEY + TELLERS,
-    # Jobs that any worker is to do, until they have ended; see `postgres_queue`.
-    """
+    CREATE TABLE evolink_tellers (end_number bigint PRIMARY KEY, epoch bigint NOT NULL);
     CREATE TABLE evolink_queue (
         key text COLLATE "C" PRIMARY KEY,
         due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -110,8 +117,20 @@ MIGRATIONS: tuple[str, ...] = (
         given_up text
     );
     CREATE INDEX evolink_queue_due ON evolink_queue (due_at, key) WHERE given_up IS NULL;
-    """,
-)
+    CREATE UNLOGGED TABLE evolink_calls (
+        epoch bigint NOT NULL,
+        purchase text COLLATE "C" NOT NULL,
+        task_id text NOT NULL,
+        PRIMARY KEY (epoch, purchase)
+    );
+    CREATE TABLE evolink_pruned (
+        shape text PRIMARY KEY,
+        jobs bigint NOT NULL,
+        spent double precision NOT NULL,
+        price double precision
+    );
+"""
+MIGRATIONS: tuple[str, ...] = (TABLES + MONEY,)
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 
 
@@ -130,6 +149,17 @@ async def migrate(connection: Connection) -> None:
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             await connection.execute(statements.encode())
             await connection.execute("UPDATE evolink_journal SET version = %s", (number,))
+
+
+async def prepare(connection: Connection) -> str:
+    """Check the server, and create or migrate the tables. Return the channel of notifications.
+
+    Raises:
+        JournalError: As of `check_server` and `migrate`.
+    """
+    channel = await check_server(connection)
+    await migrate(connection)
+    return channel
 
 
 async def check_server(connection: Connection) -> str:

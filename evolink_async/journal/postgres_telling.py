@@ -10,9 +10,6 @@ from __future__ import annotations
 from .postgres_statements import ME, NOTIFY
 from .rows import COLUMNS
 
-TELLERS = """
-    CREATE TABLE evolink_tellers (end_number bigint PRIMARY KEY, epoch bigint NOT NULL);
-"""
 # Two streams that ask at the same time pass over what the other one is about to get. One that still meets it gets no
 # more than the other has left.
 TAKE = f"""

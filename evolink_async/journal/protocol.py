@@ -39,6 +39,7 @@ class Journal(Protocol):
     Attributes:
         ends: Fired when `untold` may have more to return. In a shared journal also when another process may have
             changed a job.
+        calls: Fired when `take_calls` may have something to return.
         is_shared: Whether other processes use the journal at the same time, so that jobs are claimed first.
         lease_seconds: How long claims last without `renew`.
         seconds_to_answer: How long a request may still be under way after the lease of its owner has ended. The pool
@@ -46,6 +47,7 @@ class Journal(Protocol):
     """
 
     ends: Signal
+    calls: Signal
     is_shared: bool
     lease_seconds: float
     seconds_to_answer: float
@@ -263,6 +265,20 @@ class Journal(Protocol):
 
         Any process may ask, also one that does not own the jobs.
         """
+        ...
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Tell the processes that have jobs that the service has called back for them, because it called another one.
+
+        Nothing durable: a call that is lost is made up for by the next poll. Only a shared journal tells anybody.
+
+        Args:
+            tasks: The tasks that have ended, by the idempotency keys of their purchases.
+        """
+        ...
+
+    async def take_calls(self) -> Mapping[str, str]:
+        """Return the calls that other processes have passed to this one since the last time, as in `pass_calls`."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

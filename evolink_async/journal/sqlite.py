@@ -64,6 +64,7 @@ class SqliteJournal(RowQueries, OneOwner):
         super().__init__(str(Path(path).absolute()))
         self._claims: Claims | None = None
         self.ends: Signal = Signal()
+        self.calls: Signal = Signal()
 
     async def open(self) -> None:
         """Lock the file, and set jobs to in doubt that a process was submitting when it ended."""

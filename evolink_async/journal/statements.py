@@ -67,6 +67,8 @@ PRICES = (
     "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
     " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
 )
+HAS_PRUNED = "SELECT 1 FROM sqlite_master WHERE name = 'pruned'"
+PRUNED = "SELECT shape, spent, price FROM pruned"
 HOLDING = (
     "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
     " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
@@ -174,4 +176,11 @@ def mark_told(numbers: Sequence[int], now: float) -> Change[None]:
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Add up what all jobs in the file spent and reserve."""
     [spent] = connection.execute(SPENT).fetchone()
-    return ledger_of(spent, dict(connection.execute(PRICES).fetchall()), connection.execute(HOLDING))
+    prices: dict[str, float] = dict(connection.execute(PRICES).fetchall())
+    # A file that is only read may be of a version before jobs were removed.
+    if connection.execute(HAS_PRUNED).fetchone() is not None:
+        for price_class, before, price in connection.execute(PRUNED):
+            spent += before
+            if price is not None:
+                prices[price_class] = max(price, prices.get(price_class, price))
+    return ledger_of(spent, prices, connection.execute(HOLDING))

@@ -13,7 +13,7 @@ from yarl import URL
 
 from ..client import ApiKey, base_url, is_loopback
 from ..errors import ConfigurationError
-from ..journal import Journal, MemoryJournal
+from ..journal import MISSING_EXTRA, Journal, MemoryJournal, is_address
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
@@ -49,10 +49,6 @@ def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
     return keys
 
 
-POSTGRES = ("postgresql://", "postgres://")
-"""How the address of a PostgreSQL server begins."""
-
-
 def journal_of(given: str | Path | Journal | None) -> Journal:
     """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
 
@@ -61,7 +57,7 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
     """
     if given is None:
         return MemoryJournal()
-    if isinstance(given, str) and given.startswith(POSTGRES):
+    if isinstance(given, str) and is_address(given):
         return _postgres_journal(given)
     # Imported here, because a pool with a journal in memory does not need SQLite.
     from ..journal.sqlite import SqliteJournal
@@ -73,8 +69,7 @@ def _postgres_journal(url: str) -> Journal:
     try:
         from ..journal.postgres import PostgresJournal
     except ImportError:
-        text = "a journal in PostgreSQL needs the extra `postgres`: pip install 'evolink-async[postgres]'"
-        raise ConfigurationError(text) from None
+        raise ConfigurationError(MISSING_EXTRA) from None
     return PostgresJournal(url)
 
 

@@ -22,7 +22,7 @@ from tests.examples.kit import EXAMPLES, fast_python_path, start
 
 TESTED = {
     *("aiohttp_app.py", "batch.py", "fastapi_app.py", "gather.py", "notebook.ipynb", "observe.py", "own_model.py"),
-    *("three_processes.py", "watch.py"),
+    *("ray_films.py", "three_processes.py", "watch.py"),
 }
 
 
@@ -42,7 +42,7 @@ def run(emulator: Emulator, folder: Path, name: str, *words: object) -> tuple[in
 
 
 def test_every_example_is_tested_and_listed() -> None:
-    """The README of the examples names each, and each has a test here or in `test_web_apps`."""
+    """The README of the examples names each, and each has a test here, in `test_web_apps` or in `tests/engines`."""
     assert {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} == TESTED
     listed = re.findall(r"^\| `([\w.]+)` \|", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(TESTED)

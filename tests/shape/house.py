@@ -53,10 +53,10 @@ EDGES = ("callbacks", "cli", "emulator", "engines", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
 SIDE_DOORS = (
-    *("journal.sqlite", "journal.doubts", "journal.listing", "journal.postgres", "journal.postgres_queue"),
-    *("emulator.faults", "engines.procrastinate"),
+    *("journal.sqlite", "journal.doubts", "journal.listing", "journal.places"),
+    *("journal.postgres", "journal.postgres_queue", "emulator.faults", "engines.procrastinate"),
 )
-"""What another room may import past the face of theirs, inside a function: the first line brings a database along, and
+"""What another room may import past the face of theirs, inside a function: the first six bring a database along, and
 the others are faces themselves. The modules of `engines` import the queue at once: they are imported when needed."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)

@@ -28,6 +28,7 @@ PUBLIC = {
     "emulator",
     "emulator.faults",
     "engines.procrastinate",
+    "engines.ray",
     "errors",
     "events",
     "jobs",
