@@ -16,9 +16,9 @@ from ..errors import JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
 from .entries import Intent, end_of, log_late
-from .postgres_connections import Connection, run
+from .postgres_connections import Connection
 from .postgres_owner import PostgresOwner, over
-from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
+from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, answer, settle
 from .postgres_statements import (
     BUY_ANEW,
     DOUBT,
@@ -85,7 +85,7 @@ class PostgresJournal(PostgresOwner):
             "credits": snapshot.credits_reserved,
         }
         try:
-            report = await self._requested(Write(ACCEPT, values))
+            report = await self._carried_out(lambda one: answer(one, ACCEPT, values))
         except JournalError:
             log_late(accepted.task_id, f"the job {key!r}")
             raise
@@ -98,8 +98,7 @@ class PostgresJournal(PostgresOwner):
         values = {"purchase": idempotency_key, "task_id": task_id, "now": time.time()}
 
         async def write(connection: Connection) -> bool:
-            [report] = await run(connection, ANSWER_LATE, values)
-            return bool(report["is_taken"])
+            return bool((await answer(connection, ANSWER_LATE, values))["is_taken"])
 
         try:
             is_taken = await self._connections.run(write)

@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..budget import units_of
@@ -243,14 +243,16 @@ class PostgresOwner(PostgresReads):
 
     async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
         """Run a write to its end, whether or not this call is cancelled; return what it reports."""
-        if self._lease is None:
-            raise JournalError(f"the journal {self._connections.place} is not open")
         values = {**write.values, "epoch": epoch}
 
         async def act(connection: Connection) -> dict[str, Any]:
             [report] = await run(connection, write.query, values)
             return report
 
+        return await self._carried_out(act)
+
+    async def _carried_out(self, act: Callable[[Connection], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        self._open_lease()
         task = asyncio.create_task(self._connections.run(act), name="evolink_async journal")
         self._writes.add(task)
         task.add_done_callback(self._written)

@@ -7,6 +7,9 @@ All other writes are in `postgres_statements`. Like those, each may be run again
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from ..purchases import State
@@ -19,7 +22,7 @@ _HAS_FAILED = "SELECT FROM evolink_failed_tasks WHERE task_id ="
 _BESIDE = """beside AS (
         INSERT INTO evolink_purchases AS kept (idempotency_key, key, session, sent_at, late_task_ids)
         SELECT %(purchase)s, '', '', %(now)s, jsonb_build_array(%(task_id)s::text)::text
-        WHERE NOT EXISTS (SELECT FROM taken) AND NOT EXISTS (SELECT FROM mine)
+        WHERE %(keeps)s AND NOT EXISTS (SELECT FROM taken) AND NOT EXISTS (SELECT FROM mine)
         ON CONFLICT (idempotency_key) DO UPDATE
         SET late_task_ids = (coalesce(kept.late_task_ids, '[]')::jsonb || to_jsonb(%(task_id)s::text))::text
         WHERE NOT coalesce(kept.late_task_ids, '[]')::jsonb ? %(task_id)s
@@ -56,6 +59,19 @@ ANSWER_LATE = f"""
     ), {_BESIDE}
     {_REPORT}, ({NOTIFY} FROM taken LIMIT 1) AS told
 """
+
+
+async def answer(connection: Connection, query: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """Run `ACCEPT` or `ANSWER_LATE`, and return its report.
+
+    Another process may be told of the same task at the same moment. A statement that has waited for the other one does
+    not see what that has written, so what seems to be nobody's is looked at once more before it is kept beside.
+    """
+    [report] = await run(connection, query, {**values, "keeps": False})
+    if not report["is_taken"]:
+        [report] = await run(connection, query, {**values, "keeps": True})
+    return report
+
 
 OPEN_JOB = f"""
     WITH {ME}

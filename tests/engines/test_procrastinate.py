@@ -19,7 +19,7 @@ from evolink_async.errors import ConfigurationError, JournalConflictError, Journ
 from evolink_async.journal.postgres import PostgresJournal
 from tests.engines.kit import chunks, queued, sql, states
 from tests.engines.worker import NEVER, make_app
-from tests.kit import dance, jobs, open_pool
+from tests.kit import FAST, dance, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
@@ -419,7 +419,7 @@ async def test_the_pool_of_a_worker_may_stay_open(plugged, postgres, emulator):
 async def test_a_pool_that_cannot_open_loses_nothing(emulator, postgres, monkeypatch):
     """The chunk fails; with the next sweep it is tried again."""
     monkeypatch.delenv("EVOLINK_API_KEY", raising=False)
-    films = EvolinkBlueprint(postgres, sweep=NEVER)
+    films = EvolinkBlueprint(postgres, lambda address: ev.SessionPool(journal=address, cadence=FAST), sweep=NEVER)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=postgres))
     app.add_tasks_from(films, namespace="films")
     await films.prepare(engine_too=True)

@@ -30,7 +30,7 @@ from evolink_async.journal.postgres_statements import BUY_ANEW, END, SUBMIT, TEL
 from evolink_async.journal.postgres_telling import TAKE
 from evolink_async.journal.rows import columns_of
 from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
-from tests.kit import dance
+from tests.kit import as_accepted, dance
 from tests.postgres import Server, running_server
 
 pytestmark = pytest.mark.anyio
@@ -263,7 +263,7 @@ async def test_another_process_is_woken(postgres, one, listen):
         for write in (buy(one, "a"), one.ended(completed("a")), lose(one, "b"), one.late_answer("ev-b", "task-b")):
             count = far.ends.count
             await write
-            await asyncio.wait_for(far.ends.changed(count), 5)
+            await far.ends.changed(count)
         assert [end.outcome.key for end in await far.untold()] == ["a"]
 
 
@@ -468,6 +468,25 @@ def test_settings_that_make_no_sense(settings):
         PostgresJournal("postgresql://localhost/films", **settings)
 
 
+async def test_two_processes_learn_the_task_of_a_purchase_at_the_same_moment(postgres, one, other, caplog):
+    """By the answer and by a callback, both while the row is locked: it is the job's, and nothing is kept beside."""
+    await one.submitting(intent("a"))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%evolink_jobs%'"
+    async with await psycopg.AsyncConnection.connect(postgres) as holder:
+        await holder.execute("SELECT FROM evolink_jobs FOR UPDATE")
+        writes = [
+            asyncio.create_task(one.accepted(accepted("a"))),
+            *(asyncio.create_task(other.late_answer("ev-a", "task-a")) for _ in range(2)),
+        ]
+        while await sql(postgres, waits) != [(3,)]:
+            await asyncio.sleep(0.01)
+        await holder.rollback()
+        assert await asyncio.gather(*writes) == [None, True, True]
+    assert as_accepted((await one.find(["a"]))["a"]).task_id == "task-a"
+    assert await sql(postgres, "SELECT late_task_ids FROM evolink_purchases") == [(None,)]
+    assert not caplog.records
+
+
 # --- many rows
 
 ROWS = 50_000
@@ -516,8 +535,8 @@ PLANS: dict[str, tuple[str, Any]] = {
     "sweep": (DOUBT, {"epochs": [999]}),
     "ended leases": (ENDED, ()),
     "submit": (SUBMIT, JOB | dict(put(SUBMIT, intent("shot-7"), sent_at=1.0, owner="me").values)),
-    "accept": (ACCEPT, JOB | {"estimated": 1.0, "credits": 1.0}),
-    "late": (ANSWER_LATE, JOB),
+    "accept": (ACCEPT, JOB | {"estimated": 1.0, "credits": 1.0, "keeps": True}),
+    "late": (ANSWER_LATE, JOB | {"keeps": True}),
     "buy anew": (BUY_ANEW, JOB),
     "end": (END, dict(end("shot-7", "task-7", columns_of(completed("shot-7"))).values) | {"epoch": 1}),
     "settle": (OPEN_JOB, JOB | {"how": "task-8"}),

@@ -17,6 +17,7 @@ from evolink_async.emulator.clock import HandClock
 from evolink_async.errors import JournalError
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.pool import call_inbox
+from evolink_async.submitting import job_claims
 from tests.callbacks.conftest import Stage
 from tests.callbacks.kit import Caller, in_aiohttp, new_receiver
 from tests.callbacks.test_polls import SELDOM
@@ -108,16 +109,21 @@ async def test_a_call_before_anybody_waits(stage, postgres):
 
 
 @pytest.mark.parametrize("watches", [True, False])
-async def test_a_doubt_that_nobody_has_is_settled_where_the_call_lands(stage, postgres, watches):
+async def test_a_doubt_that_nobody_has_is_settled_where_the_call_lands(stage, postgres, watches, monkeypatch):
     """And its end is told by whoever reads all outcomes."""
     stage.emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
-    async with two(stage, postgres, lease=0.6) as (working, called):
+    monkeypatch.setattr(job_claims, "BEATS", 20)
+    async with two(stage, postgres, lease=2.0) as (working, called):
         with pytest.raises(ev.SubmissionUnknownError):
             await working.submit(dance(), key="shot-1")
         async with (called if watches else working).outcomes() as ends:
             assert isinstance(await anext(ends), ev.Unknown)
             await until(lambda: not working._open_engine().claims._tasks)  # type: ignore[union-attr]  # it is shared
+            [(task_id, task)] = stage.emulator.tasks.items()
             await stage.end_all()
+            if not watches:  # the one that watches takes the job up, and learns of its end from the next call
+                await until(lambda: task_id in working._open_engine().tasks)
+                await stage.caller.call(str(task.callback_url), {"id": task_id, "status": "completed"})
             assert as_completed(await anext(ends)).key == "shot-1"
     assert stage.emulator.ledger.accepted == 1
 

@@ -11,17 +11,19 @@ import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalConflictError
 from evolink_async.journal.postgres import PostgresJournal
+from evolink_async.submitting import job_claims
 from tests.kit import as_accepted, as_completed, dance, error_of, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def journal(postgres: str):
-    """Makes journals on the same tables; their leases are short."""
+def journal(postgres: str, monkeypatch):
+    """Makes journals on the same tables. Leases outlast a machine that stands still, and yet heartbeats come often."""
+    monkeypatch.setattr(job_claims, "BEATS", 100)
 
     def make(**settings) -> PostgresJournal:
-        return PostgresJournal(postgres, **{"lease": 0.6, **settings})
+        return PostgresJournal(postgres, **{"lease": 10.0, **settings})
 
     return make
 
@@ -51,8 +53,8 @@ def paid_once(emulator: Emulator, count: int) -> None:
 async def test_two_pools_over_the_same_jobs(emulator, journal, listen):
     """Each job is bought by one of them; both tell the same end of it, also without LISTEN."""
     async with (
-        open_pool(emulator, journal=journal(listen=listen, lease=10.0)) as one,
-        open_pool(emulator, journal=journal(listen=listen, lease=10.0)) as other,
+        open_pool(emulator, journal=journal(listen=listen)) as one,
+        open_pool(emulator, journal=journal(listen=listen)) as other,
     ):
         first, second = await asyncio.gather(told(one, jobs(30)), told(other, jobs(30)))
     paid_once(emulator, 30)
@@ -94,7 +96,7 @@ async def test_a_submit_waits_for_the_task_of_another_pool(emulator, journal):
     """It buys nothing, and returns as soon as the other one has the task, not at its end."""
     async with Emulator(speed=100, median_seconds=1000) as slow:
         async with open_pool(slow, journal=journal()) as one, open_pool(slow, journal=journal()) as other:
-            slow.faults.on("submit", 1, faults.delay(0.2))
+            slow.faults.on("submit", 1, faults.delay(1.0))
             first = asyncio.create_task(one.submit(dance(), key="shot"))
             await until(lambda: slow.received)
             second = await other.submit(dance(), key="shot")
@@ -145,7 +147,7 @@ async def test_a_doubt_is_told_by_both(sluggish, journal):
 
 async def test_a_follower_that_lets_go_tells_that_another_has_the_job(emulator, journal):
     """Draining does not wait for it, and the text does not say that nothing was charged."""
-    emulator.faults.on("submit", 1, faults.delay(0.3))
+    emulator.faults.on("submit", 1, faults.delay(1.5))
     async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
         first = asyncio.create_task(told(one, jobs(1)))
         await until(lambda: emulator.received)
@@ -174,7 +176,7 @@ async def test_the_stream_of_all_outcomes_takes_up_what_others_leave(emulator, j
     """Also what was accepted by a pool that is gone since."""
     async with (
         Emulator(speed=1000, median_seconds=400) as slow,
-        open_pool(slow, journal=journal()) as teller,
+        open_pool(slow, journal=journal(lease=2.0)) as teller,
         teller.outcomes() as ends,
     ):
         taking = asyncio.create_task(anext(ends))
@@ -186,10 +188,9 @@ async def test_the_stream_of_all_outcomes_takes_up_what_others_leave(emulator, j
 
 async def test_two_streams_share_the_ends(emulator, journal):
     """Each is told by one of them, whichever pool made the job; what one has not told goes to the other."""
-    lasting = {"lease": 10.0}
     async with (
-        open_pool(emulator, journal=journal(**lasting)) as one,
-        open_pool(emulator, journal=journal(**lasting)) as other,
+        open_pool(emulator, journal=journal()) as one,
+        open_pool(emulator, journal=journal()) as other,
     ):
         wanted = list(zip(range(40), [one, other] * 20, strict=True))
         async with other.outcomes() as second:
@@ -202,7 +203,7 @@ async def test_two_streams_share_the_ends(emulator, journal):
 
 async def test_a_stream_whose_process_stood_still_goes_on(emulator, journal, postgres):
     """Its lease was over, and what it had in hand may be told again; no end is lost."""
-    async with open_pool(emulator, journal=journal(lease=1.0)) as pool, pool.outcomes() as ends:
+    async with open_pool(emulator, journal=journal()) as pool, pool.outcomes() as ends:
         keys = [f"shot-{number}" for number in range(12)]
         await asyncio.gather(*(pool.submit(dance(number), key=key) for number, key in enumerate(keys)))
         told = {(await anext(ends)).key}
@@ -216,17 +217,30 @@ async def test_a_stream_whose_process_stood_still_goes_on(emulator, journal, pos
 # --- claims that a caller holds
 
 
+async def heartbeat(postgres: str) -> None:
+    """Wait until both pools have renewed their leases."""
+
+    async def leases() -> list[tuple[object, ...]]:
+        return await (await admin.execute("SELECT lease_until FROM evolink_owners ORDER BY epoch")).fetchall()
+
+    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin:
+        before = now = await leases()
+        while any(lease in before for lease in now):
+            await asyncio.sleep(0.01)
+            now = await leases()
+
+
 async def test_claimed_jobs_are_kept_while_nothing_is_done_for_them(emulator, journal, postgres):
     """Longer than the heartbeat keeps idle ones; then others have them. A pool may claim the same jobs twice."""
     async with (
-        open_pool(emulator, journal=journal(lease=0.3)) as one,
-        open_pool(emulator, journal=journal(lease=0.3)) as other,
+        open_pool(emulator, journal=journal()) as one,
+        open_pool(emulator, journal=journal()) as other,
     ):
         async with one.claiming(["a", "b", "a"]) as mine, one.claiming(["b"]) as again:
             assert mine == {"a", "b"}
             assert again == {"b"}
-            for _ in range(6):
-                await asyncio.sleep(0.1)
+            for _ in range(4):
+                await heartbeat(postgres)
                 async with other.claiming(["a", "b", "c"]) as theirs:
                     assert theirs == {"c"}
         while True:
@@ -239,8 +253,8 @@ async def test_claimed_jobs_are_kept_while_nothing_is_done_for_them(emulator, jo
 async def test_a_claim_that_is_cancelled_frees_its_jobs(emulator, journal):
     """Also if the journal had written it already."""
     async with (
-        open_pool(emulator, journal=journal(lease=0.3)) as one,
-        open_pool(emulator, journal=journal(lease=0.3)) as other,
+        open_pool(emulator, journal=journal()) as one,
+        open_pool(emulator, journal=journal()) as other,
     ):
 
         async def claim() -> None:

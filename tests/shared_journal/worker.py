@@ -22,7 +22,8 @@ from evolink_async.journal.postgres import PostgresJournal
 from tests.kit import FAST, KEY, PATIENT, dance, jobs
 
 ROOT = Path(__file__).parents[2]
-LEASE = 1.0
+LEASE = 4.0
+"""Some tests wait for its end; a machine that stands still for a second does not lose it."""
 SUBMITS = 3
 
 
