@@ -59,6 +59,7 @@ class PostgresOwner(PostgresReads):
         self._listens = listen
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._lease: Lease | None = None
+        self._renewing = asyncio.Lock()
         self._writes: set[asyncio.Task[dict[str, Any]]] = set()
         self._listener: Listener | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
@@ -151,6 +152,13 @@ class PostgresOwner(PostgresReads):
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
         lease = self._open_lease()
+        async with self._renewing:  # of many calls that find the lease over, one begins a new one
+            if self._lease is lease:
+                await self._renew(lease)
+        epoch = self._open_lease().epoch
+        return frozenset(key for key in keys if self._claimed.get(key) == (epoch, owner))
+
+    async def _renew(self, lease: Lease) -> None:
         # Before all others: behind a burst of reads it would come too late.
         newer = await self._connections.run(
             lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
@@ -160,7 +168,6 @@ class PostgresOwner(PostgresReads):
             newer = await self._begin()
         if self._lease is lease:  # it was not closed meanwhile
             self._lease = newer
-        return frozenset(key for key in keys if self._claimed.get(key) == (newer.epoch, owner))
 
     async def _bury(self) -> bool:
         return await self._connections.run(bury)

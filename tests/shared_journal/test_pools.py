@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import psycopg
 import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
+from evolink_async.emulator.clock import HandClock
 from evolink_async.errors import JournalConflictError
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.submitting import job_claims
@@ -212,6 +214,25 @@ async def test_a_stream_whose_process_stood_still_goes_on(emulator, journal, pos
         while len(told) < len(keys):
             told.add((await anext(ends)).key)
     assert told == set(keys)
+
+
+async def test_an_end_that_could_not_be_written_is_written_when_it_is_seen_again(postgres, journal, monkeypatch):
+    """The lease is over when a task ends, and so is the next one: the job is taken up again, and told."""
+    monkeypatch.setattr(job_claims, "BEATS", 4)
+    clock, own = HandClock(time.time()), journal(lease=2.0)
+    real = own.renew
+
+    async def renew(keys, owner):
+        return await real(keys, owner) if keys else frozenset()
+
+    monkeypatch.setattr(own, "renew", renew)
+    async with Emulator(clock=clock) as emulator, open_pool(emulator, journal=own) as pool, pool.outcomes() as ends:
+        accepted = await pool.submit(dance(), key="shot")
+        async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin:
+            await admin.execute("UPDATE evolink_owners SET lease_until = clock_timestamp() - interval '1 s'")
+        clock.advance(10_000)
+        pool.hint(accepted.task_id)
+        assert as_completed(await anext(ends)).task_id == accepted.task_id
 
 
 # --- claims that a caller holds
