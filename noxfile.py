@@ -36,8 +36,8 @@ PARSER_TESTS = (
 )
 CORE = [f"tests/{room}" for room in ("budget", "callbacks", "client", "journal", "polling", "pool", "submitting")]
 """The tests of money and cancellation."""
-# Values are the same on every Python, and so are the histories of the simulation.
-SAME_EVERYWHERE = ("--ignore=tests/laws", "--ignore=tests/simulation")
+# Values are the same on every Python, and so are the histories of the simulation; processes take long to start.
+SAME_EVERYWHERE = tuple(f"--ignore=tests/{folder}" for folder in ("laws", "simulation", "shared_journal", "engines"))
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
 TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")

@@ -77,7 +77,8 @@ class CallInbox:
             return False
         self._engine.tasks.calls.arrived()
         task_id = self._engine.calls.called(callback.purchase)
-        if task_id is not None:
+        # A task that is not watched here may be watched by another process, which the journal knows.
+        if task_id is not None and (task_id in self._engine.tasks or not self._engine.journal.is_shared):
             self._engine.tasks.hint(task_id, is_callback=True)
             return True
         if callback in self._busy or callback in self._refused:

@@ -15,7 +15,7 @@ from tests.engines.kit import chunks, queued, sql, states
 from tests.engines.worker import CHUNK, EACH_SECOND, SUBMITS, make_app, working
 from tests.kit import jobs
 
-COUNT = 60
+COUNT = 40
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from evolink_async.emulator import Emulator
+from tests.kit import soak
 from tests.shared_journal.worker import SUBMITS, Worker, all_at_once, start
 
 PRICE = 23.8
@@ -26,7 +27,7 @@ def bought(workers: list[Worker]) -> int:
     return sum(kind == "Completed" for worker in workers for kind, _ in worker.told.values())
 
 
-@pytest.mark.parametrize("most_per_job", [{}, {"most_per_job": PRICE}])
+@pytest.mark.parametrize("most_per_job", [{}, soak({"most_per_job": PRICE})])
 def test_64_at_once_over_4_processes(service, postgres, most_per_job):
     """A budget for exactly 10 jobs buys 10; the other 54 are told that it is used up."""
     workers = [
@@ -52,16 +53,16 @@ def test_64_at_once_over_4_processes(service, postgres, most_per_job):
 
 def test_what_a_killed_process_held_is_used_by_others(service, postgres):
     """But for its doubts, which hold their credits; a process that takes its place buys nothing beyond the limit."""
-    budget = {"credits": 30 * PRICE, "lease": 5.0}
-    one, other = (start(service.base_url, postgres, 40, name=name, **budget) for name in ("one", "other"))
+    budget = {"credits": 15 * PRICE, "lease": 5.0}
+    one, other = (start(service.base_url, postgres, 20, name=name, **budget) for name in ("one", "other"))
     with all_at_once(one, other):
         one.hear(5)
         one.process.kill()
         other.hear_all()
-        again = start(service.base_url, postgres, 40, name="one", **budget)
+        again = start(service.base_url, postgres, 20, name="one", **budget)
         with all_at_once(again):
             again.hear_all()
-    assert len(other.told) == len(again.told) == 40
+    assert len(other.told) == len(again.told) == 20
     # A doubt of the killed process may or may not have been paid for; it holds its credits until it is settled.
-    assert 30 - SUBMITS <= service.ledger.accepted <= 30
-    assert bought([other, again]) + len(again.in_doubt) == 30
+    assert 15 - SUBMITS <= service.ledger.accepted <= 15
+    assert bought([other, again]) + len(again.in_doubt) == 15

@@ -12,7 +12,7 @@ import pytest
 from evolink_async.emulator import Emulator
 from tests.shared_journal.worker import SUBMITS, Worker, all_at_once, start, working
 
-COUNT = 60
+COUNT = 40
 
 
 @pytest.fixture

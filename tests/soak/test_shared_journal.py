@@ -28,7 +28,7 @@ from tests.shared_journal.worker import ROOT, Worker
 WORKERS = 4
 LEASE = 1.0
 """Seconds: it is lost often here, also by workers that only wait for the processor."""
-SIZES = [(12, 150, 1), *(soak(100, 1500, seed) for seed in range(2, 7))]
+SIZES = [(6, 60, 1), *(soak(100, 1500, seed) for seed in range(2, 7))]
 
 
 class Bench:
