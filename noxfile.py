@@ -24,7 +24,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
 
-EXTRAS = "[demo,fast,otel]"
+EXTRAS = "[demo,fast,otel,procrastinate]"
 DIST = Path("dist")
 # Two workers for each of two cores: half of the time, a test waits for a server, a disk or another process.
 PYTEST = ("pytest", "-n", os.environ.get("EVOLINK_TEST_WORKERS", "4"), "--dist", "worksteal")
@@ -36,8 +36,8 @@ PARSER_TESTS = (
 )
 CORE = [f"tests/{room}" for room in ("budget", "callbacks", "client", "journal", "polling", "pool", "submitting")]
 """The tests of money and cancellation."""
-# Values are the same on every Python, and so are the histories of the simulation.
-SAME_EVERYWHERE = ("--ignore=tests/laws", "--ignore=tests/simulation")
+# Values are the same on every Python, and so are the histories of the simulation; processes take long to start.
+SAME_EVERYWHERE = tuple(f"--ignore=tests/{folder}" for folder in ("laws", "simulation", "shared_journal", "engines"))
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
 TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
@@ -129,6 +129,13 @@ def lowest(requirement: str) -> str:
 
 
 @nox.session(python=OLDEST)
+def ray(session: nox.Session) -> None:
+    """Run pipelines on a local Ray, whose workers and drivers are killed."""
+    install(session, "test", extras="[emulator,ray]")
+    session.run("pytest", "tests/engines/test_ray.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def coverage(session: nox.Session) -> None:
     """Measure branch coverage of the package, also in the processes that tests start."""
     install(session, "coverage", extras=EXTRAS)
@@ -197,7 +204,7 @@ def verifytypes(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
     """Build the pages; warnings are errors, and every sample is run."""
-    install(session, "docs", extras="[demo,otel]")
+    install(session, "docs", extras="[demo,otel,procrastinate]")
     session.run("sphinx-build", "-W", "-q", "-b", "doctest", "docs", "docs/_build/doctest")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
     # Sphinx follows what it resolves itself; this also follows anchors in plain links and in what is generated.
@@ -210,7 +217,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Measure speed beside rivals, see `-- --help`; `-- micro` runs pytest-benchmark over the small steps."""
-    install(session, "bench", extras="[demo,fast]")
+    install(session, "bench", extras="[demo,fast,postgres]")
     if session.posargs[:1] == ["micro"]:
         session.run("pytest", "-c", "benchmarks/pytest.ini", "benchmarks/test_micro.py", *session.posargs[1:])
     else:

@@ -28,6 +28,7 @@ THEMES = {
     "journal": "journal",
     "resume": "journal",
     "page": "page",
+    "shared": "shared",
 }
 """The module whose function of that name yields the rows."""
 

@@ -46,7 +46,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),  # most single backticks are code, not names: see default_role
     # Aliases, as signatures write them. The text beside them says what they stand for.
-    (r"py:class", r"JobSource|Json|Path|Journal|Account"),
+    (r"py:class", r"JobSource|Json|Path|Journal|Account|AnyParams|AnyConnection|Outcome"),
     # What wakes a stream of all outcomes.
     (r"py:class", r"evolink_async\.concurrency\.signal\.Signal"),
     # Any parameters; and what reads result links, which users do not make.
@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     # What the price catalogue is made of.
     (r"py:class", r"evolink_async\.wire\.price_rules\.\w+"),
     # What a journal keeps of its credits; what faults and tasks of the emulator are made of.
-    (r"py:class", r"evolink_async\.budget\.ledger\.Ledger"),
+    (r"py:class", r"evolink_async\.budget\.(ledger\.Ledger|shared\.SharedAccount)"),
     (r"py:class", r"evolink_async\.emulator\.(faults|service)\.\w+\.\w+"),
 ]
 

@@ -185,6 +185,8 @@ class RetryPolicy:
 class Budget:
     """How much all runs of one journal spend together. One in memory lasts as long as its process.
 
+    Processes that share a journal in PostgreSQL share the budget; the strictest limit of the open pools holds.
+
     Prices are learned from what the service names. The first job of a price class (model, quality, seconds, sound,
     number of inputs) is a learner: it is sent alone, if any credits are left. What holds: credits reserved and charged
     stay within `credits`, but for the prices of the learners, for a price that rises while jobs are under way (by the

@@ -1,4 +1,4 @@
-"""A web back end on FastAPI, for use behind a login. It reads PORT, CALLBACK_URL, CALLBACK_SECRET."""
+"""A web back end on FastAPI, for use behind a login. Its settings are read from the environment."""
 
 import asyncio
 import os
@@ -16,7 +16,8 @@ from evolink_async.callbacks import CallbackReceiver
 def application() -> FastAPI:
     """Make the application: each order is bought once, and the journal says where it stands."""
     receiver = CallbackReceiver(os.environ["CALLBACK_URL"], os.environ["CALLBACK_SECRET"])
-    pool = ev.SessionPool(journal="films.db", callbacks=receiver, retry=ev.RetryPolicy(patience=20, grace=3))
+    journal = os.environ.get("JOURNAL", "films.db")  # for several workers, one in PostgreSQL
+    pool = ev.SessionPool(journal=journal, callbacks=receiver, retry=ev.RetryPolicy(patience=20, grace=3))
 
     async def tell() -> None:
         async with pool.outcomes() as outcomes:  # of all orders, also those that an earlier process has left

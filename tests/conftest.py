@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sysconfig
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import settings
 
 import evolink_async
 from evolink_async.emulator import Emulator
+from tests.postgres import Server, running_server
 
 # Hypothesis fails a test that takes longer than 200 ms; on a busy machine that says nothing about the code.
 settings.register_profile("suite", max_examples=100, deadline=None)
@@ -74,3 +75,16 @@ async def emulator() -> AsyncIterator[Emulator]:
     """A local EvoLink where two minutes pass in 0.12 s."""
     async with Emulator(speed=1000) as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server of this session; the test is skipped where there is none."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> str:
+    """The address of an empty journal on that server."""
+    return postgres_server.journal()

@@ -190,8 +190,8 @@ def commands() -> str:
     """Return the help of every command, as the terminal shows it."""
     from evolink_async.cli.app import app
 
-    names = [name for name in app if not name.startswith("-")]
-    return "\n\n".join([_help(()), *(f"## {name}\n\n{_help((name,))}" for name in names)])
+    names = [name if name != "journal" else "journal prune" for name in app if not name.startswith("-")]
+    return "\n\n".join([_help(()), *(f"## {name}\n\n{_help(tuple(name.split()))}" for name in names)])
 
 
 def _help(words: tuple[str, ...]) -> str:

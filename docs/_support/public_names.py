@@ -18,7 +18,8 @@ DOCS = Path(__file__).parent.parent
 
 MODULES = (
     *("", "jobs", "task", "pool", "settings", "errors", "events", "models", "params", "media", "journal"),
-    *("callbacks", "telemetry", "emulator", "emulator.faults", "budget"),
+    *("callbacks", "telemetry", "report", "emulator", "emulator.faults", "budget"),
+    *("journal.postgres", "engines.procrastinate", "engines.ray"),
     *("client", "downloads", "polling", "uploads", "wire"),
 )
 """All public modules; those that most programs import come first."""
@@ -36,6 +37,7 @@ BETWEEN_ROOMS = {
         *("lengths", "measure", "media_faults", "missing_libraries", "opened", "places"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
+    "journal": {"MISSING_EXTRA", "is_address"},
     "settings": {"LARGEST", "check_count", "check_positive", "check_seconds", "check_whole", "check_word"},
 }
 """Names of other modules that are not for users."""

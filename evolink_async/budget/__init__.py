@@ -5,7 +5,10 @@ from .estimates import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice
 from .ledger import Ledger
 from .price_class import PriceClass, price_class_of
 from .pricing import KnownPrices, PriceBasis, estimate, price_of
-from .units import UNITS
+from .refusals import lacking, never_priced, too_dear
+from .shared import CreditAnswer, CreditRequest, SharedAccount, Wait, larger_classes, listed_units
+from .shared_waiting import SharedBudgetQueue
+from .units import UNITS, units_of
 from .waiting import BudgetQueue
 
 __all__ = (
@@ -14,6 +17,8 @@ __all__ = (
     "Balance",
     "BudgetAccount",
     "BudgetQueue",
+    "CreditAnswer",
+    "CreditRequest",
     "Estimate",
     "JobPrice",
     "KnownPrices",
@@ -22,8 +27,17 @@ __all__ = (
     "PriceClass",
     "PriceLine",
     "PriceSource",
+    "SharedAccount",
+    "SharedBudgetQueue",
     "UnknownPrice",
+    "Wait",
     "estimate",
+    "lacking",
+    "larger_classes",
+    "listed_units",
+    "never_priced",
     "price_class_of",
     "price_of",
+    "too_dear",
+    "units_of",
 )

@@ -6,7 +6,9 @@ see `waiting`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 
 import attrs
 
@@ -14,6 +16,7 @@ from ..errors import BudgetError
 from .ledger import Ledger
 from .price_class import PriceClass
 from .price_list import list_price
+from .refusals import lacking, never_priced, too_dear
 from .units import UNITS, units_of
 
 EARLIER = "\0"
@@ -126,12 +129,15 @@ class BudgetAccount:
         """The most credits that were named for a price class, by its text."""
         return {str(price_class): units / UNITS for price_class, units in self._ceilings.items()}
 
+    @property
+    def holds(self) -> Mapping[str, Hold]:
+        """What is held, by the keys of the jobs."""
+        return MappingProxyType(self._holds)
+
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
         """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
         groups = self._unnamed.values() if price_class is None else [self._unnamed.get(price_class, {})]
         return [key.partition(EARLIER)[0] for group in groups for key, hold in group.items() if hold.is_stuck]
-
-    # --- before a submit
 
     def admit(self, key: str, price_class: PriceClass) -> Admitted | Full | BudgetError:
         """Hold credits for a job about to be sent, if it fits.
@@ -144,8 +150,7 @@ class BudgetAccount:
         if ceiling is None:
             return self._admit_learner(key, price_class, room)
         if self._most_per_job is not None and ceiling > self._most_per_job:
-            text = f"a job of this kind cost {ceiling / UNITS:g} credits, more than the {self._most_per_job / UNITS:g}"
-            return self._error(f"{text} that a job may cost; it was not sent", ceiling)
+            return too_dear(ceiling, self._most_per_job, self._limit - self.exposure)
         if ceiling <= room:
             self._hold_for_new(key, Hold(price_class, ceiling))
             return Admitted(ceiling / UNITS)
@@ -160,8 +165,7 @@ class BudgetAccount:
     def _admit_learner(self, key: str, price_class: PriceClass, room: int) -> Admitted | Full | BudgetError:
         blocked_by = self.unpriced(price_class)
         if len(blocked_by) >= MAX_UNPRICED:
-            text = f"{len(blocked_by)} jobs like this one were sent, and the service named the price of none"
-            return self._error(f"{text} ({', '.join(blocked_by)}); it was not sent", 0, tuple(blocked_by))
+            return never_priced(blocked_by, self._limit - self.exposure)
         if self._spent + self._stuck >= self._limit:
             return self.refusal(0)
         # Those of earlier processes count too, whether or not somebody waits for their ends: these may name no price.
@@ -173,12 +177,7 @@ class BudgetAccount:
 
     def refusal(self, units: int) -> BudgetError:
         """Return the error for a job that needs so many units, 0 if that is not known, and will not get them."""
-        needed = f"{units / UNITS:g}" if units else "an unknown number of"
-        left = f"the budget has {max(self.left, 0.0):g} credits left"
-        return self._error(f"{left}, the job would hold {needed} credits; it was not sent", units)
-
-    def _error(self, message: str, units: int, blocked_by: tuple[str, ...] = ()) -> BudgetError:
-        return BudgetError(message, needed=units / UNITS, left=max(self.left, 0.0), blocked_by=blocked_by)
+        return lacking(units, self._limit - self.exposure)
 
     def keep_free(self, units: int) -> None:
         """Keep so many units free for one job that others pass over all the time; 0 for none."""

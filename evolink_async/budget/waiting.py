@@ -1,21 +1,21 @@
 """Where jobs wait for credits: the async shell around a `BudgetAccount`.
 
-What fits is decided in `account`. Jobs of one price class wait in order of arrival; when something may have come free,
-only the first of each class is tried.
+What fits is decided in `account`; where many processes share a budget, jobs wait in `shared_waiting`. Jobs of one price
+class wait in order of arrival; when something may have come free, only the first of each class is tried.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
 import attrs
 
-from ..errors import BudgetError, TaskError
+from ..errors import BudgetError, JournalError, TaskError
 from ..jobs import Completed, Failed, Outcome
-from .account import Admitted, BudgetAccount, Full
+from .account import Admitted, Balance, BudgetAccount, Full
 from .price_class import PriceClass
 
 HAND_OVER_SECONDS = 0.05
@@ -26,11 +26,13 @@ PATIENCE = 100
 
 
 @attrs.define(eq=False)
-class _Waiter:
+class Waiter:
+    """A job that waits for credits."""
+
     key: str
     price_class: PriceClass
     ordinal: int
-    answer: asyncio.Future[Admitted | BudgetError]
+    answer: asyncio.Future[Admitted | BudgetError | JournalError]
     needed: int = 0
     passed_over: int = 0
 
@@ -46,16 +48,29 @@ class BudgetQueue:
     def __init__(self, account: BudgetAccount | None, is_watching: Callable[[], bool]) -> None:
         self._account = account
         self._is_watching = is_watching
-        self._queues: dict[PriceClass, deque[_Waiter]] = {}
+        self._queues: dict[PriceClass, deque[Waiter]] = {}
         self._ordinals = count()
         self._inside = 0
         self._waiting = 0
         self._idle_check: asyncio.TimerHandle | None = None
 
     @property
-    def account(self) -> BudgetAccount | None:
-        """The budget; None if there is none."""
-        return self._account
+    def is_limited(self) -> bool:
+        """Whether there is a budget."""
+        return self._account is not None
+
+    @property
+    def balance(self) -> Balance | None:
+        """What is left, held and spent; None without a budget."""
+        return None if self._account is None else self._account.balance
+
+    @property
+    def prices(self) -> Mapping[str, float] | None:
+        """The most credits that were named for a price class, by its text; None without a budget."""
+        return None if self._account is None else self._account.prices
+
+    async def aclose(self) -> None:
+        """End what goes on in the background: nothing here."""
 
     # --- a job on its way
 
@@ -68,15 +83,15 @@ class BudgetQueue:
         self._inside -= 1
         self.reconsider()
 
-    async def afford(self, key: str, price_class: PriceClass) -> Admitted | BudgetError | None:
+    async def afford(self, key: str, price_class: PriceClass) -> Admitted | BudgetError | JournalError | None:
         """Hold credits for a job, after waiting while others may free some. Cancelling leaves the budget as it was.
 
         Returns:
             None without a budget; an error if the job is not to be sent.
         """
-        if self._account is None:
+        if not self.is_limited:
             return None
-        waiter = _Waiter(key, price_class, next(self._ordinals), asyncio.get_running_loop().create_future())
+        waiter = Waiter(key, price_class, next(self._ordinals), asyncio.get_running_loop().create_future())
         self._queues.setdefault(price_class, deque()).append(waiter)
         self._waiting += 1
         self.reconsider()
@@ -97,6 +112,9 @@ class BudgetQueue:
     def is_affordable(self, key: str) -> bool:
         """Whether a job that got its credits may still be sent."""
         return self._account is None or self._account.is_affordable(key)
+
+    def overdrawn(self, key: str) -> None:
+        """What is held for a job is not enough any more: only a shared budget finds that out elsewhere."""
 
     # --- who waits
 
@@ -128,14 +146,14 @@ class BudgetQueue:
             for waiter in heads:
                 self._answer(waiter, account.refusal(waiter.needed))
 
-    def _heads(self) -> list[_Waiter]:
+    def _heads(self) -> list[Waiter]:
         """The first waiting job of each class, in order of arrival. Who was cancelled in this turn waits no more."""
         for queue in list(self._queues.values()):
             while queue and queue[0].answer.done():
                 self._remove(queue[0])
         return sorted((queue[0] for queue in self._queues.values()), key=lambda waiter: waiter.ordinal)
 
-    def _grant_one(self, account: BudgetAccount) -> _Waiter | None:
+    def _grant_one(self, account: BudgetAccount) -> Waiter | None:
         """Answer one job that can be answered; None if there is none."""
         account.keep_free(0)
         for waiter in self._heads():
@@ -148,11 +166,11 @@ class BudgetQueue:
                 account.keep_free(waiter.needed)
         return None
 
-    def _answer(self, waiter: _Waiter, answer: Admitted | BudgetError) -> None:
+    def _answer(self, waiter: Waiter, answer: Admitted | BudgetError | JournalError) -> None:
         self._remove(waiter)
         waiter.answer.set_result(answer)
 
-    def _remove(self, waiter: _Waiter) -> bool:
+    def _remove(self, waiter: Waiter) -> bool:
         """Take a job out of its queue, if it is still in it."""
         queue = self._queues.get(waiter.price_class, ())
         if waiter not in queue:

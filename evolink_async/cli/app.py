@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 
 from ..errors import EvolinkError, SubmissionUnknownError
 from ..version import __version__
-from .definitions import jobs_files, journals, tasks
+from .definitions import jobs_files, journals, tasks, workers
 from .exit_codes import FAILED, IN_DOUBT, INTERRUPTED, OK, READER_GONE, USAGE
 from .output.help_text import EPILOGUE, example
 from .output.streams import abandon
@@ -48,9 +48,19 @@ for _command, _words in (
     (journals.report, "evolink-async report films/jobs.journal.db -o films/index.html"),
     (journals.dashboard, "evolink-async dashboard films/jobs.journal.db"),
     (journals.doubts, "evolink-async doubts films/jobs.journal.db"),
+    (workers.enqueue, "evolink-async enqueue jobs.jsonl --journal postgresql://user@host/films"),
+    (workers.worker, "evolink-async worker --journal postgresql://user@host/films --out films"),
     (journals.settle, "evolink-async settle films/jobs.journal.db shot-18 resubmit"),
 ):
     app.command(_command, help_epilogue=example(_words))
+
+
+_PRUNE = "evolink-async journal prune --older 30d films/jobs.journal.db"
+_journal: App = App(
+    name="journal", help="Keep a journal in order: remove jobs that ended long ago.", help_epilogue=example(_PRUNE)
+)
+_journal.command(journals.prune, help_epilogue=example(_PRUNE))
+app.command(_journal)
 
 
 @app.command(help_epilogue=example("source <(evolink-async completion bash)"))

@@ -15,6 +15,7 @@ from ..errors import (
     AuthenticationError,
     ConfigurationError,
     EvolinkError,
+    JournalClaimError,
     NotDeliveredError,
     ReplyError,
     StatusError,
@@ -100,17 +101,19 @@ class Session:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session is not pickled: it holds open connections; build a pool where it is needed")
 
-    async def submit(self, request: Request) -> Snapshot | StatusError | NotDeliveredError | SubmissionUnknownError:
+    async def submit(
+        self, request: Request
+    ) -> Snapshot | StatusError | NotDeliveredError | SubmissionUnknownError | JournalClaimError:
         """Send a paid request once.
 
         Returns:
-            The accepted task; a StatusError or NotDeliveredError if no task was made; a SubmissionUnknownError if a
-            task may have been made. The first table of `wire.verdict` decides.
+            The accepted task; a StatusError, NotDeliveredError or JournalClaimError if no task was made; a
+            SubmissionUnknownError if a task may have been made. The first table of `wire.verdict` decides.
         """
         sent_at = self._clock()
         try:
             response = await self._transport.send(request)
-        except NotDeliveredError as error:
+        except (NotDeliveredError, JournalClaimError) as error:
             return error
         # After the first byte, the service may have accepted the request although no answer came back.
         except TransportError as error:

@@ -30,7 +30,8 @@ The rooms that send requests decide when an error is raised. All errors are pick
     |  `- LinkExpiredError                 the result host no longer serves the link
     |- UploadError                         a file did not get to the file service
     `- JournalError                        the journal cannot be read or written
-       `- JournalConflictError             the key is in the journal with other parameters
+       |- JournalConflictError             the key is in the journal with other parameters
+       `- JournalClaimError                another process has the job
 """
 
 from .base import EvolinkError
@@ -51,7 +52,14 @@ from .service import (
     TransportError,
     UnsendableError,
 )
-from .storage import DownloadError, JournalConflictError, JournalError, LinkExpiredError, UploadError
+from .storage import (
+    DownloadError,
+    JournalClaimError,
+    JournalConflictError,
+    JournalError,
+    LinkExpiredError,
+    UploadError,
+)
 from .task import DeadlineError, TaskCancelledError, TaskError, TaskFailedError
 from .usage import BudgetError, ConfigurationError, InvalidValue, ParamsError, PreflightError
 
@@ -67,6 +75,7 @@ __all__ = (
     "InterceptedError",
     "InvalidRequestError",
     "InvalidValue",
+    "JournalClaimError",
     "JournalConflictError",
     "JournalError",
     "LinkExpiredError",

@@ -85,3 +85,9 @@ class JournalConflictError(JournalError):
     def __init__(self, message: str, *, fields: tuple[str, ...] = ()) -> None:
         self.fields = fields
         super().__init__(message)
+
+
+class JournalClaimError(JournalError):
+    """Another process has the job, or has done something for it, or this one's claim has run out; nothing was sent."""
+
+    advice: str = "Run the job again, or wait for it by its key: the journal knows what becomes of it."

@@ -4,11 +4,14 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
+from .address import MISSING_EXTRA, is_address
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
+from .job_rows import intent_of, job_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "MISSING_EXTRA",
     "Bought",
     "Found",
     "Intent",
@@ -18,4 +21,7 @@ __all__ = (
     "Sent",
     "Untold",
     "end_of",
+    "intent_of",
+    "is_address",
+    "job_of",
 )

@@ -5,11 +5,40 @@ A journal that many processes share keeps its claims beside its rows. What a cla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+
+from .entries import Untold
 
 
 class OneOwner:
-    """The calls about claims of a journal that has one owner at a time."""
+    """The calls about claims of a journal that has one owner at a time.
+
+    Attributes:
+        is_shared, lease_seconds, seconds_to_answer: See `Journal`; nobody else has the jobs here.
+    """
+
+    is_shared: bool = False
+    lease_seconds: float = math.inf
+    seconds_to_answer: float = 0.0
+
+    def may_send(self) -> bool:
+        """Always: no claim runs out."""
+        return True
+
+    async def shared_account(self, limit: float, most_per_job: float | None) -> None:
+        """Return None: the budget of this owner is the only one."""
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Read them: no other stream is there."""
+        return await self.untold(after, limit)
+
+    async def leave_untold(self) -> None:
+        """Do nothing: no other stream is there."""
+
+    async def untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return outcomes that were not told; see `Journal`."""
+        raise NotImplementedError
 
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys; every claim has the epoch of this opening, with which each write is compared."""
@@ -22,6 +51,13 @@ class OneOwner:
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Let go of keys."""
         self._claims_of_opening().release(keys, owner)
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Do nothing: no other process has the jobs."""
+
+    async def take_calls(self) -> dict[str, str]:
+        """Return nothing: no other process is called."""
+        return {}
 
     def _claims_of_opening(self) -> Claims:
         """Return the claims, or raise a JournalError because the journal is not open."""

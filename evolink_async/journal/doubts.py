@@ -26,6 +26,7 @@ __all__ = (
     "Doubt",
     "check_exists",
     "connect",
+    "doubt_of_row",
     "holder_of",
     "is_in_use",
     "read_doubts",
@@ -109,7 +110,7 @@ def read_doubts(path: Path) -> list[Doubt]:
             missing = "OR missing_at IS NOT NULL AND state = 'accepted'" if version >= MISSING_SINCE else ""
             query = f"SELECT * FROM jobs WHERE {OPEN} AND (state IN {states} {missing}) ORDER BY sent_at, key"  # noqa: S608
             connection.row_factory = sqlite3.Row
-            return [_doubt_of(row) for row in connection.execute(query)]
+            return [doubt_of_row(row) for row in connection.execute(query)]
     except sqlite3.Error as error:
         raise JournalError(f"the journal {str(path)!r} cannot be read: {error}") from None
 
@@ -182,7 +183,8 @@ def is_in_use(path: Path) -> bool:
     return False
 
 
-def _doubt_of(row: Row) -> Doubt:
+def doubt_of_row(row: Row) -> Doubt:
+    """Return the doubt of a row with all columns."""
     prompt = json.loads(row["body"]).get("prompt", "")
     return Doubt(
         key=row["key"],

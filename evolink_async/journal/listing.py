@@ -18,8 +18,7 @@ from ..errors import JournalError
 from ..jobs import JobState, Standing
 from .doubts import check_exists, connect, is_in_use
 from .file import check_is_whole, has_log
-from .rows import COLUMNS, Row, standing_of, unknown_of
-from .statements import STATES
+from .rows import COLUMNS, STATES, Row, standing_of, unknown_of
 
 __all__ = ("PAGE", "RecordedJob", "count_ends", "read_ends", "read_jobs", "read_rows", "standing_in")
 

@@ -37,6 +37,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         self._claims = Claims(0)
         self._late: set[str] = set()
         self.ends: Signal = self._kept.added
+        self.calls: Signal = Signal()
 
     async def open(self) -> None:
         """Take hold of the journal.

@@ -1,6 +1,6 @@
 """The calls that every journal supports.
 
-The kinds of journal are in `memory` and `sqlite`. A journal never talks to the service.
+The kinds of journal are in `memory`, `sqlite` and `postgres`. A journal never talks to the service.
 
 The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
 `docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from ..budget import Ledger
+from ..budget import Ledger, SharedAccount
 from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
@@ -37,10 +37,20 @@ class Journal(Protocol):
     at a time, as a file or one in memory, needs no claim before a write: its epoch is the number of the opening.
 
     Attributes:
-        ends: Fired when `untold` may have more to return.
+        ends: Fired when `untold` may have more to return. In a shared journal also when another process may have
+            changed a job.
+        calls: Fired when `take_calls` may have something to return.
+        is_shared: Whether other processes use the journal at the same time, so that jobs are claimed first.
+        lease_seconds: How long claims last without `renew`.
+        seconds_to_answer: How long a request may still be under way after the lease of its owner has ended. The pool
+            sets it before it opens the journal.
     """
 
     ends: Signal
+    calls: Signal
+    is_shared: bool
+    lease_seconds: float
+    seconds_to_answer: float
 
     async def open(self) -> None:
         """Take ownership of the journal. Jobs that an earlier owner left in `submitting` are in doubt from now on."""
@@ -70,6 +80,13 @@ class Journal(Protocol):
         """Let others claim the jobs. A key that `owner` does not have is left as it is."""
         ...
 
+    def may_send(self) -> bool:
+        """Whether all claims certainly last at this moment, so that a paid request may begin.
+
+        It waits for nothing: it is called right before the first byte. The service knows nothing of claims.
+        """
+        ...
+
     async def known(self, jobs: Sequence[Job]) -> Mapping[str, Found]:
         """Return what is known of jobs, by their keys, so that none is paid for twice. One that is missing may be sent.
 
@@ -95,6 +112,15 @@ class Journal(Protocol):
         """Record a job that this run does not send. A later run may send it."""
         ...
 
+    async def shared_account(self, limit: float, most_per_job: float | None) -> SharedAccount | None:
+        """Return the account of a budget that all owners of the journal share; None if the journal has one owner.
+
+        Args:
+            limit: Credits that may be spent and held together, as this owner says.
+            most_per_job: Credits to hold for each job of this owner until its price is named; None to learn prices.
+        """
+        ...
+
     async def ledger(self) -> Ledger:
         """Return the credits that earlier runs spent and reserved, and the prices that they learned."""
         ...
@@ -110,6 +136,7 @@ class Journal(Protocol):
 
         Raises:
             JournalError: The job has been accepted or has ended, so it must not be sent.
+            BudgetError: A shared budget no longer holds enough credits for it; they may be asked for again.
         """
         ...
 
@@ -193,6 +220,18 @@ class Journal(Protocol):
         """
         ...
 
+    async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
+        """Return outcomes as `untold` does, for the stream of all outcomes of this pool, which is going to tell them.
+
+        In a shared journal each is lent to one stream at a time: until `mark_told`, `leave_untold`, or the end of the
+        lease. There `after` does not count, because another stream may leave earlier ones.
+        """
+        ...
+
+    async def leave_untold(self) -> None:
+        """Note that the stream of this pool is closed, so that another one may tell what it has not told."""
+        ...
+
     async def mark_told(self, numbers: Sequence[int]) -> None:
         """Record that a stream of all outcomes has handed out those with these numbers, so that no later one does.
 
@@ -226,6 +265,20 @@ class Journal(Protocol):
 
         Any process may ask, also one that does not own the jobs.
         """
+        ...
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Tell the processes that have jobs that the service has called back for them, because it called another one.
+
+        Nothing durable: a call that is lost is made up for by the next poll. Only a shared journal tells anybody.
+
+        Args:
+            tasks: The tasks that have ended, by the idempotency keys of their purchases.
+        """
+        ...
+
+    async def take_calls(self) -> Mapping[str, str]:
+        """Return the calls that other processes have passed to this one since the last time, as in `pass_calls`."""
         ...
 
     def unfinished(self) -> tuple[Accepted | Unknown, ...]:

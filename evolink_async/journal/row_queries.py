@@ -13,8 +13,8 @@ from ..media import Upload
 from .conflicts import conflict, is_same_job
 from .entries import Bought, Found, Known, Untold
 from .reader import JOBS, RowReader, rows_of
-from .rows import Row, accepted_of, bought_of, ended_of, sent_of, standing_of, unknown_of, untold_of, upload_of
-from .statements import BODY, DURATIONS, FIND, LIST, OUTCOMES, OWNERS, PURCHASES, STATES, UNFINISHED, UNTOLD, UPLOADS
+from .rows import STATES, Row, accepted_of, bought_of, ended_of, sent_of, standing_of, unknown_of, untold_of, upload_of
+from .statements import BODY, DURATIONS, FIND, LIST, OUTCOMES, OWNERS, PURCHASES, UNFINISHED, UNTOLD, UPLOADS
 from .writer import Writer
 
 # Durations drift, so older tasks say little; the schedule remembers 150 of each class.

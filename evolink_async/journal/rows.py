@@ -6,14 +6,19 @@ SQL is in `statements` and `schema`; rows are read in `reader`.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import attrs
 
-from ..errors import SubmissionUnknownError
-from ..jobs import Accepted, Completed, Failed, Planned, SavedFile, Standing, Timing, Unknown
+from ..budget import Ledger
+from ..errors import SubmissionUnknownError, TaskError
+from ..jobs import Accepted, Completed, Failed, JobState, Planned, SavedFile, Standing, Timing, Unknown
 from ..media import Upload
+from ..purchases import State
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
 from .entries import Bought, Sent, Untold, abandoned, in_doubt
@@ -35,6 +40,16 @@ COLUMNS = (
 """The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
 """The columns of `uploads`."""
+STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
+    {
+        "planned": (State.PLANNED, State.SUBMITTING),
+        "accepted": (State.ACCEPTED,),
+        "completed": (State.COMPLETED, State.DOWNLOADED),
+        "failed": (State.FAILED, State.CANCELLED, State.ABANDONED),
+        "unknown": (State.IN_DOUBT,),
+    }
+)
+"""The states of a row that users see as one."""
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
 """The fields of a SubmissionUnknownError that are kept in the column `doubt`."""
 
@@ -143,6 +158,25 @@ def final_of(row: Row) -> Completed | Failed:
     return ended_of(row)
 
 
+def columns_of(end: Completed | Failed) -> dict[str, object]:
+    """Return the columns that change with the end of a task; see `end_of`."""
+    if isinstance(end, Failed):
+        assert isinstance(end.error, TaskError)  # noqa: S101  # else only our watching has ended
+        snapshot = end.error.snapshot
+        return {"state": snapshot.state, "fault": fault_of(snapshot.fault), "ended_at": time.time()}
+    timing = end.timing
+    return {
+        "state": "completed",
+        "accepted_at": timing.accepted_at,
+        "urls": json.dumps(end.urls),
+        "expires_at": end.expires_at,
+        "ended_at": timing.finished_at,
+        "looks": timing.looks,
+        "lag": timing.lag,
+        "credits_used": end.snapshot.credits_used,
+    }
+
+
 def files_of(column: str | None) -> tuple[SavedFile, ...]:
     """Return the saved files from the column `files`."""
     # Rows of the first versions hold a list of paths.
@@ -180,3 +214,25 @@ def bought_of(row: Row) -> Bought:
 def upload_of(row: Row) -> Upload:
     """Return the upload of a row of `uploads`."""
     return Upload(**{field.name: row[field.name] for field in attrs.fields(Upload)})
+
+
+def ledger_of(
+    spent: float, prices: Mapping[str, float], holding: Iterable[tuple[str, str, str, float | None]]
+) -> Ledger:
+    """Return what the jobs of a journal spent and reserve.
+
+    Args:
+        spent: Credits of completed jobs.
+        prices: The most that was named for each price class.
+        holding: Key, state, price class and reserved credits of the jobs that hold credits.
+    """
+    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
+    # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
+    # without a named amount cost something all the same, so it counts like a doubt.
+    for key, state, price_class, reserved in holding:
+        held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
+        if reserved is None:
+            unpriced[key] = price_class
+        if state != "accepted":
+            doubts.add(key)
+    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)

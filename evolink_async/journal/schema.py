@@ -15,7 +15,7 @@ APPLICATION_ID = 0x45564C4B
 """Distinguishes a journal from other SQLite files."""
 # The column `shape` holds the price class: its name is older. `opening` has one row: the number of the last opening and
 # the process that made it, and how many outcomes were recorded. A job that had ended before there was `told_at` counts
-# as told; one in doubt does not.
+# as told; one in doubt does not. `pruned` has what jobs cost that were removed, and the prices that they named.
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -88,6 +88,15 @@ MIGRATIONS = (
     UPDATE opening SET ends = ends + (SELECT count(*) FROM jobs WHERE state = 'in_doubt');
     ALTER TABLE jobs ADD COLUMN earlier_task_ids TEXT;
     CREATE TABLE failed_tasks (task_id TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
+    """
+    CREATE INDEX purchases_by_key ON purchases (key);
+    CREATE TABLE pruned (
+        shape TEXT PRIMARY KEY NOT NULL,
+        jobs INTEGER NOT NULL,
+        spent REAL NOT NULL,
+        price REAL
+    );
     """,
 )
 """Each entry takes a file to the next version. Entries that were released must not be changed."""

@@ -18,24 +18,23 @@ import attrs
 
 from ..budget import Ledger
 from ..concurrency import Signal
-from ..errors import JournalError, TaskError
-from ..jobs import Accepted, Completed, Failed, Outcome, Unknown
+from ..errors import JournalError
+from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
 from ..purchases import Event, State, sources
 from .claims import Claims, OneOwner
-from .entries import Intent, log_late
+from .entries import Intent, end_of, log_late
 from .file import BUSY_TIMEOUT, Change, journal_error
 from .row_queries import RowQueries
 from .rows import (
     column_of,
+    columns_of,
     doubt_of,
-    fault_of,
 )
 from .settling import WORDS, accept, buy_anew, late_answer, missing, settle
 from .statements import (
     PUT_PURCHASE,
     PUT_UPLOAD,
-    columns_of,
     doubt,
     doubt_open_submits,
     end,
@@ -65,6 +64,7 @@ class SqliteJournal(RowQueries, OneOwner):
         super().__init__(str(Path(path).absolute()))
         self._claims: Claims | None = None
         self.ends: Signal = Signal()
+        self.calls: Signal = Signal()
 
     async def open(self) -> None:
         """Lock the file, and set jobs to in doubt that a process was submitting when it ended."""
@@ -141,15 +141,9 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def ended(self, outcome: Outcome) -> None:
         """Write how the task ended."""
-        if isinstance(outcome, Completed):
-            columns = columns_of(outcome)
-        elif isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
-            snapshot = outcome.error.snapshot
-            columns = {"state": snapshot.state, "fault": fault_of(snapshot.fault), "ended_at": time.time()}
-        # Only the watching has ended: the task stays accepted, and the next run polls it again.
-        else:
-            return
-        await self._write(end(outcome.key, outcome.task_id, columns), self.ends)
+        # Otherwise the task stays accepted, and the next run polls it again.
+        if (ended := end_of(outcome)) is not None:
+            await self._write(end(ended.key, ended.task_id, columns_of(ended)), self.ends)
 
     async def bought_anew(self, key: str, task_id: str) -> None:
         """Set the job back to planned."""

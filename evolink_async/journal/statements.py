@@ -5,18 +5,14 @@ The tables are in `schema`; when each statement is run is decided in `sqlite`.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
 
 from ..budget import Ledger
-from ..jobs import Completed, JobState
-from ..purchases import State
 from .entries import Intent
 from .file import Change
-from .rows import COLUMNS, UPLOAD_COLUMNS
+from .rows import COLUMNS, UPLOAD_COLUMNS, ledger_of
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 # SQLite uses a partial index only for a statement that repeats the index's own condition.
@@ -43,16 +39,6 @@ UNTOLD = (
 MARK_TOLD = "UPDATE jobs SET told_at = ? WHERE end_number = ? AND told_at IS NULL"
 FIND = f"SELECT {COLUMNS} FROM jobs WHERE key IN {GIVEN}"  # noqa: S608
 LIST = f"SELECT {COLUMNS} FROM jobs WHERE key > ? AND state IN {GIVEN} ORDER BY key LIMIT ?"  # noqa: S608
-STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
-    {
-        "planned": (State.PLANNED, State.SUBMITTING),
-        "accepted": (State.ACCEPTED,),
-        "completed": (State.COMPLETED, State.DOWNLOADED),
-        "failed": (State.FAILED, State.CANCELLED, State.ABANDONED),
-        "unknown": (State.IN_DOUBT,),
-    }
-)
-"""The states of a row that users see as one."""
 NOT_TOLD = "end_number = NULL, told_at = NULL"
 """Set when a job in doubt goes on: what it becomes is told again."""
 NEXT_END = "(SELECT ends + 1 FROM opening)"
@@ -81,6 +67,8 @@ PRICES = (
     "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
     " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
 )
+HAS_PRUNED = "SELECT 1 FROM sqlite_master WHERE name = 'pruned'"
+PRUNED = "SELECT shape, spent, price FROM pruned"
 HOLDING = (
     "SELECT key, state, shape, credits_reserved FROM jobs WHERE state IN ('accepted', 'in_doubt')"
     " OR (state IN ('completed', 'downloaded') AND credits_reserved IS NULL AND credits_used IS NULL)"
@@ -185,32 +173,14 @@ def mark_told(numbers: Sequence[int], now: float) -> Change[None]:
     return change
 
 
-def columns_of(completed: Completed) -> dict[str, object]:
-    """Return the columns that change when a task has completed."""
-    timing = completed.timing
-    return {
-        "state": "completed",
-        "accepted_at": timing.accepted_at,
-        "urls": json.dumps(completed.urls),
-        "expires_at": completed.expires_at,
-        "ended_at": timing.finished_at,
-        "looks": timing.looks,
-        "lag": timing.lag,
-        "credits_used": completed.snapshot.credits_used,
-    }
-
-
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Add up what all jobs in the file spent and reserve."""
     [spent] = connection.execute(SPENT).fetchone()
     prices: dict[str, float] = dict(connection.execute(PRICES).fetchall())
-    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
-    # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
-    # without a named amount cost something all the same, so it counts like a doubt.
-    for key, state, price_class, reserved in connection.execute(HOLDING):
-        held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
-        if reserved is None:
-            unpriced[key] = price_class
-        if state != "accepted":
-            doubts.add(key)
-    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)
+    # A file that is only read may be of a version before jobs were removed.
+    if connection.execute(HAS_PRUNED).fetchone() is not None:
+        for price_class, before, price in connection.execute(PRUNED):
+            spent += before
+            if price is not None:
+                prices[price_class] = max(price, prices.get(price_class, price))
+    return ledger_of(spent, prices, connection.execute(HOLDING))

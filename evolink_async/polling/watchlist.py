@@ -22,9 +22,8 @@ from .schedule import Schedule
 from .trouble_reports import TroubleReports
 from .watched_task import Account, WatchedTask, Watcher
 
-# Pressure follows every answer; a factor near 1 would plan 100,000 tasks again and again.
 REPLAN_FACTOR = 1.5
-"""Factor by which pressure must fall before the polls are planned again."""
+"""Factor by which pressure must fall before polls are planned again; near 1, each answer would plan 100,000 of them."""
 REPLAN_CHUNK = 500
 """Tasks planned in one iteration of the event loop: a few milliseconds."""
 
@@ -67,6 +66,9 @@ class Watchlist:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._entries
 
     @property
     def pressure(self) -> float:
@@ -153,8 +155,7 @@ class Watchlist:
     def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
         """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
 
-        Returns:
-            False if it is not polled: it was just now, or the service fails or has asked to wait.
+        Return False if it is not polled: it was just now, or the service fails or has asked to wait.
         """
         now, outage = self._clock(), self._queue_of(entry).outage
         is_fresh = now - entry.last_running_at < self._cadence.min_interval
@@ -194,9 +195,8 @@ class Watchlist:
 
     def next_queue(self) -> tuple[AccountQueue | None, float]:
         """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""
-        ready = [(at, queue) for queue in self._queues.values() if (at := queue.ready_at) is not None]
-        at, queue = min(ready, key=lambda pair: pair[0], default=(math.inf, None))
-        return queue, at
+        ready = [(queue, at) for queue in self._queues.values() if (at := queue.ready_at) is not None]
+        return min(ready, key=lambda pair: pair[1], default=(None, math.inf))
 
     def update_pressure(self) -> bool:
         """Compute the pressure from demand and request budget; return whether it fell enough to call `replan`."""

@@ -13,7 +13,7 @@ from yarl import URL
 
 from ..client import ApiKey, base_url, is_loopback
 from ..errors import ConfigurationError
-from ..journal import Journal, MemoryJournal
+from ..journal import MISSING_EXTRA, Journal, MemoryJournal, is_address
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
@@ -50,13 +50,27 @@ def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
 
 
 def journal_of(given: str | Path | Journal | None) -> Journal:
-    """Return the journal given, one for the file given, or one in memory; it is not opened yet."""
+    """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
+
+    Raises:
+        ConfigurationError: The address of the server cannot be read, or the extra for it is not installed.
+    """
     if given is None:
         return MemoryJournal()
+    if isinstance(given, str) and is_address(given):
+        return _postgres_journal(given)
     # Imported here, because a pool with a journal in memory does not need SQLite.
     from ..journal.sqlite import SqliteJournal
 
     return SqliteJournal(given) if isinstance(given, str | Path) else given
+
+
+def _postgres_journal(url: str) -> Journal:
+    try:
+        from ..journal.postgres import PostgresJournal
+    except ImportError:
+        raise ConfigurationError(MISSING_EXTRA) from None
+    return PostgresJournal(url)
 
 
 def origin_of(given: str | None) -> URL:

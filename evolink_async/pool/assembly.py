@@ -5,10 +5,12 @@ What the parts do is in their own rooms, what they do together in `engine`.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import attrs
 from yarl import URL
 
-from ..budget import BudgetAccount, BudgetQueue
+from ..budget import BudgetAccount, BudgetQueue, SharedAccount, SharedBudgetQueue
 from ..client import AiohttpTransport, ApiKey, HttpOptions, PriceCatalogue, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
@@ -17,7 +19,7 @@ from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import SendLoop, Submission, Submitter
+from ..submitting import JobClaims, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .call_inbox import CallInbox
 from .callbacks import Callbacks
@@ -26,6 +28,8 @@ from .engine import Engine
 from .observer import SafeObserver
 from .rebuys import Rebuys
 from .task_waits import TaskWaits
+
+_Account: TypeAlias = "BudgetAccount | SharedAccount | None"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,13 +72,13 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     return engine
 
 
-def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, schedule: Schedule) -> Engine:
+def _build(settings: Settings, journal: Journal, account: _Account, schedule: Schedule) -> Engine:
     limits, retry = settings.limits, settings.retry
     emit = None if settings.observer is None else SafeObserver(settings.observer)
-    sessions = tuple(_session(key, settings, emit) for key in settings.keys)
+    sessions = tuple(_session(key, settings, journal, emit) for key in settings.keys)
     requests = Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
-    budget_queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
+    budget_queue = _budget_queue(account, poller)
     # Whoever waits for credits waits in vain then.
     poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
@@ -86,6 +90,7 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
     rebuys = Rebuys(retry, journal, budget_queue, send_loop, book)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
+    claims = _claims(journal, book, poller)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -100,7 +105,8 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
         budget_queue=budget_queue,
         catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
-        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, calls, emit=emit),
+        claims=claims,
+        submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, calls, claims, emit),
         emit=emit,
         ends=ends,
         rebuys=rebuys,
@@ -109,15 +115,32 @@ def _build(settings: Settings, journal: Journal, account: BudgetAccount | None, 
     )
 
 
-def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
-    transport = AiohttpTransport(settings.origin, key, options=settings.http)
+def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | None) -> Session:
+    checks = {"may_send": journal.may_send} if journal.is_shared else {}
+    transport = AiohttpTransport(settings.origin, key, options=settings.http, **checks)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
-async def _account(budget: Budget | None, journal: Journal) -> BudgetAccount | None:
+def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
+    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched."""
+    if not journal.is_shared:
+        return None
+    return JobClaims(journal, lambda key, task_id: book.find(key) is not None or task_id in poller.tasks)
+
+
+async def _account(budget: Budget | None, journal: Journal) -> _Account:
     if budget is None:
         return None
+    shared = await journal.shared_account(budget.credits, budget.most_per_job)
+    if shared is not None:
+        return shared
     return BudgetAccount(budget.credits, await journal.ledger(), most_per_job=budget.most_per_job)
+
+
+def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
+    if account is None or isinstance(account, BudgetAccount):
+        return BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
+    return SharedBudgetQueue(account)
 
 
 def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:

@@ -13,10 +13,11 @@ from itertools import islice
 from typing import Any
 
 from ..concurrency import Limiter, Signal
-from ..errors import JournalError
+from ..errors import EvolinkError, JournalError
 from ..jobs import Accepted
 from ..journal import Bought
 from ..settings import Limits
+from ..task import Snapshot
 from .call_meaning import Finding, Step, finding_of, step_after
 from .callbacks import Callback, Callbacks
 from .engine import Engine
@@ -66,6 +67,8 @@ class CallInbox:
         self._callbacks.attach(self.take)
         self._engine.runs[self] = None
         self._begin(self._work())
+        if self._engine.journal.is_shared:
+            self._begin(self._take_passed())
 
     def take(self, callback: Callback) -> bool:
         """Take a callback, and return whether there was room for it."""
@@ -74,7 +77,8 @@ class CallInbox:
             return False
         self._engine.tasks.calls.arrived()
         task_id = self._engine.calls.called(callback.purchase)
-        if task_id is not None:
+        # A task that is not watched here may be watched by another process, which the journal knows.
+        if task_id is not None and (task_id in self._engine.tasks or not self._engine.journal.is_shared):
             self._engine.tasks.hint(task_id, is_callback=True)
             return True
         if callback in self._busy or callback in self._refused:
@@ -94,12 +98,41 @@ class CallInbox:
                 continue
             try:
                 known = await self._engine.journal.purchases([callback.purchase for callback in page])
+                await self._pass_on({call: bought for call in page if (bought := known.get(call.purchase)) is not None})
             except JournalError:
                 await asyncio.sleep(JOURNAL_PAUSE)
                 continue
             for callback in page:
                 self._waiting.pop(callback, None)
                 self._go_on_with(callback, known.get(callback.purchase))
+
+    async def _pass_on(self, calls: dict[Callback, Bought]) -> None:
+        """Tell other processes of those that are for tasks that they watch."""
+        elsewhere = {
+            call.purchase: bought.task_id
+            for call, bought in calls.items()
+            if step_after(call, bought, is_under_way=False) is Step.HINT
+            and bought.task_id is not None
+            and bought.task_id not in self._engine.tasks
+        }
+        if elsewhere and self._engine.journal.is_shared:
+            await self._engine.journal.pass_calls(elsewhere)
+
+    async def _take_passed(self) -> None:
+        """Take the calls for tasks of this pool that have reached another process."""
+        journal = self._engine.journal
+        while True:
+            count = journal.calls.count
+            try:
+                passed = await journal.take_calls()
+            except JournalError:
+                await asyncio.sleep(JOURNAL_PAUSE)
+                continue
+            for purchase, task_id in passed.items():
+                self._engine.tasks.calls.arrived()
+                self._note_task(purchase, task_id)
+                self._engine.tasks.hint(task_id, is_callback=True)
+            await journal.calls.changed(count)
 
     def _go_on_with(self, callback: Callback, bought: Bought | None) -> None:
         submission = self._engine.submitter.find(bought.key) if bought is not None else None
@@ -144,21 +177,32 @@ class CallInbox:
                 del self._refused[next(iter(self._refused))]
 
     async def _find_out(self, purchase: str, task_id: str, bought: Bought) -> Finding:
-        engine, asked = self._engine, (task_id,)
         try:
-            if await engine.journal.owner(asked) or await engine.journal.outcome(asked):
+            key = await self._job_of(task_id)
+            if key is not None and not (key == bought.key and bought.is_latest):
                 return Finding.OTHER_JOB
-            await self._reads.acquire()
-            try:
-                seen = await engine.task_waits.read(task_id)
-            finally:
-                self._reads.release()
-            finding = finding_of(seen, bought, time.time())
+            # The job has the task by now, if another process was called for it too.
+            finding = Finding.OURS if key is not None else finding_of(await self._read(task_id), bought, time.time())
             if finding is Finding.OURS and not await self._take_task(purchase, task_id, bought):
                 finding = Finding.OTHER_JOB
         except JournalError:
             return Finding.UNREADABLE
         return finding
+
+    async def _job_of(self, task_id: str) -> str | None:
+        """Return the key of the job that has a task, as far as the journal knows."""
+        journal = self._engine.journal
+        if (owner := (await journal.owner((task_id,))).get(task_id)) is not None:
+            return owner.standing.key
+        ended = (await journal.outcome((task_id,))).get(task_id)
+        return None if ended is None else ended.key
+
+    async def _read(self, task_id: str) -> Snapshot | EvolinkError:
+        await self._reads.acquire()
+        try:
+            return await self._engine.task_waits.read(task_id)
+        finally:
+            self._reads.release()
 
     async def _take_task(self, purchase: str, task_id: str, bought: Bought) -> bool:
         """Give a job its task, as a person does with `settle`; return False if the task is not that of the purchase."""
@@ -171,8 +215,15 @@ class CallInbox:
             return True  # it is kept beside a purchase that was followed by another, as it was paid for
         engine.budget_queue.found(key)
         job = (await engine.journal.find((key,))).get(key)
-        if isinstance(job, Accepted):
-            engine.submitter.on_accepted(job)
+        if not isinstance(job, Accepted):
+            return True
+        if engine.claims is not None:
+            # The process that has sent it may wait for the answer still.
+            if not await engine.claims.take((key,)):
+                await engine.journal.pass_calls({purchase: task_id})
+                return True
+            engine.claims.accepted(job)
+        engine.submitter.on_accepted(job)
         return True
 
     def _begin(self, act: Coroutine[Any, Any, None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
-from ..errors import DeadlineError, EvolinkError, TaskNotFoundError
+from ..errors import DeadlineError, EvolinkError, JournalClaimError, TaskNotFoundError
 from ..events import Emit, JobEnded
 from ..jobs import Accepted, Completed, Failed, Outcome
 from ..journal import Journal
@@ -61,6 +61,7 @@ class Ends:
         self._emit = emit
         self._is_closed = False
         self._last_errors: dict[str, EvolinkError] = {}
+        self._unwritten: set[str | None] = set()
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._concluding: set[asyncio.Task[None]] = set()
 
@@ -90,11 +91,24 @@ class Ends:
         self.rebuys.forget(outcome.key)
         end = self._book.ended(outcome.key, last.task_id)
         if not end.is_new:
+            if outcome.task_id in self._unwritten:
+                await self._write(self._ended(outcome))
             return False
         self.tally(outcome, is_charged=end.is_charged)
         self._budget_queue.settled(outcome)
-        await self._write(self._journal.ended(outcome))
+        await self._write(self._ended(outcome))
         return True
+
+    async def _ended(self, outcome: Completed | Failed) -> None:
+        """Write an end down; if that is refused, also when the end is seen again."""
+        self._unwritten.add(outcome.task_id)
+        try:
+            await self._journal.ended(outcome)
+        except JournalClaimError:
+            # This process stood still. If another process has the job by now, that one sees the end by itself.
+            await self._journal.renew((), "")
+            await self._journal.ended(outcome)
+        self._unwritten.discard(outcome.task_id)
 
     def _is_repeated(self, key: str, error: EvolinkError) -> bool:
         """Tell whether another watcher of the same job has brought the same error. A deadline is of one watcher."""

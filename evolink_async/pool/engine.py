@@ -24,7 +24,7 @@ from ..journal import Journal
 from ..polling import Poller, Watchlist
 from ..purchases import ExpectedCalls
 from ..settings import Limits
-from ..submitting import SendLoop, Submitter
+from ..submitting import JobClaims, SendLoop, Submitter
 from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
 from .conclusion import closed, died
@@ -52,6 +52,7 @@ class Engine:
         budget_queue: Where jobs wait for credits.
         catalogue: What the service says of its prices.
         send_loop: Sends submissions.
+        claims: The jobs that the pool has in a journal that others share; None for other journals.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
@@ -76,6 +77,7 @@ class Engine:
     budget_queue: BudgetQueue
     catalogue: PriceCatalogue
     send_loop: SendLoop
+    claims: JobClaims | None
     submitter: Submitter
     emit: Emit | None
     ends: Ends
@@ -137,8 +139,7 @@ class Engine:
 
     def stats(self) -> Stats:
         """Figures of this moment."""
-        account = self.budget_queue.account
-        balance = account.balance if account is not None else None
+        balance = self.budget_queue.balance
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
             submitting=self.send_loop.limits.used,
@@ -206,6 +207,9 @@ class Engine:
             await session.aclose()
         await self.result_reader.aclose()
         await self.ends.aclose()
+        await self.budget_queue.aclose()
+        if self.claims is not None:
+            await self.claims.aclose()
         await self.journal.aclose()
         if (crash := _crash_of(self._background)) is not None:
             raise crash

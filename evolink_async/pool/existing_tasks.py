@@ -14,13 +14,13 @@ from ..jobs import Accepted, Completed
 from ..task import Snapshot
 from ..wire import encode_poll
 from .arguments import check_timeout
+from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
 from .job_waits import sent_job, task_of, with_working_links
-from .recorded_jobs import RecordedJobs
 from .streams import SnapshotStream
 
 
-class ExistingTasks(RecordedJobs):
+class ExistingTasks(ClaimedJobs):
     """The methods of a pool that take the id of a task, or the key of a job that was sent. All are free of charge."""
 
     @overload

@@ -6,7 +6,9 @@ Waiting for a task by its id is in `task_waits`.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from contextlib import suppress
 
 import attrs
 
@@ -17,6 +19,8 @@ from .conclusion import LINK_LIFE
 from .engine import Engine
 
 UNSENT_ADVICE = "Submit the job, or run it; then wait for it."
+LOOK_SECONDS = 1.0
+"""Between two looks at a job that another process submits, when the journal tells of nothing."""
 
 
 async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Accepted | Completed:
@@ -33,23 +37,41 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
         DeadlineError: `timeout` passed.
         JournalError: There is no such job, or it is not being submitted.
     """
+    until = math.inf if timeout is None else time.monotonic() + timeout
     # A submit may begin while the journal is read.
     while (submission := engine.submitter.find(key)) is None or submission.task is None:
+        count = engine.journal.ends.count
         standing = (await engine.journal.find((key,))).get(key)
         if isinstance(standing, Accepted | Completed):
             return standing
         if standing is not None and not isinstance(standing, Planned):
             raise standing.error
-        if not engine.submitter.is_under_way(key):
+        if engine.journal.is_shared and isinstance(standing, Planned) and standing.is_submitting:
+            await _until_changed(engine, key, count, until)
+        elif not engine.submitter.is_under_way(key):
             about = "is not known to the journal" if standing is None else "was not sent"
             raise JournalError(f"the job {key!r} {about}", advice=UNSENT_ADVICE)
-    await asyncio.wait([submission.task], timeout=timeout)
+    await asyncio.wait([submission.task], timeout=None if timeout is None else max(0.0, until - time.monotonic()))
     if not submission.task.done():
-        raise DeadlineError(f"the job {key!r} was not accepted within {timeout:g} s", task_id="", waited=timeout or 0.0)
+        raise DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=timeout or 0.0)
     outcome = engine.submitter.outcome(submission)
     if isinstance(outcome, Accepted | Completed):
         return outcome
     raise outcome.error
+
+
+async def _until_changed(engine: Engine, key: str, count: int, until: float) -> None:
+    """Wait until another process, which submits the job now, may have gone on.
+
+    Raises:
+        DeadlineError: Time is up.
+    """
+    left = until - time.monotonic()
+    if left <= 0:
+        raise DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=0.0)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(min(left, LOOK_SECONDS)):
+            await engine.journal.ends.changed(count)
 
 
 async def task_of(engine: Engine, key: str) -> str | Snapshot:

@@ -7,11 +7,13 @@ itself is in `streams`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
 
 from ..concurrency import Channel, Limiter
 from ..downloads import has_files
-from ..errors import ConfigurationError, EvolinkError
+from ..errors import ConfigurationError, EvolinkError, JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Failed, JobState, Outcome
 from ..journal import Untold, end_of
 from ..polling import WatchedTask
@@ -24,6 +26,10 @@ from .work import Save
 
 PAGE = 100
 """Outcomes that are read from the journal together, and that are kept ready at most."""
+LENT = 10
+"""Outcomes of a shared journal that are lent to one stream at most: others tell the rest meanwhile."""
+LEASE_PAUSE = 0.5
+"""Seconds between two tries of a stream whose process has lost its lease."""
 NOT_RECORDED = 0
 """Stands for the number of an outcome that no journal holds, because its job was not sent."""
 
@@ -42,7 +48,7 @@ class OutcomeFeed:
         self._engine = engine
         self._save = save
         self._ready: Channel[Untold] = Channel()
-        self._room = Limiter(PAGE)
+        self._room = Limiter(LENT if engine.journal.is_shared else PAGE)
         self._watcher = self._heard  # one object for all jobs: see `Watchlist`
         self._watched = WatchedJobs()
         # In the order in which they began.
@@ -50,6 +56,7 @@ class OutcomeFeed:
         self._failure: BaseException | None = None
         self._was_started = False
         self._abandoned: asyncio.Task[None] | None = None
+        self._has_left = False
         self.is_closed: bool = False
 
     def start(self) -> None:
@@ -84,19 +91,40 @@ class OutcomeFeed:
     async def mark_told(self, told: Untold) -> None:
         """Record durably that an outcome was told, and make room for another one."""
         if told.number != NOT_RECORDED:
-            await self._engine.journal.mark_told((told.number,))
+            with suppress(JournalClaimError):  # this process stood still, and another one tells it again
+                await self._engine.journal.mark_told((told.number,))
             self._engine.rebuys.taken(told.outcome)
             self._room.release()
 
     async def _take_up(self) -> None:
-        """Watch what an earlier process, or this one, has left accepted."""
+        """Watch what an earlier process, or this one, has left accepted; in a shared journal also what others leave."""
+        while True:
+            began = time.monotonic()
+            await self._take_up_all()
+            if self._engine.claims is None:
+                return
+            # A tenth of the time at most, however many jobs there are.
+            await asyncio.sleep(max(self._engine.journal.lease_seconds, 10 * (time.monotonic() - began)))
+
+    async def _take_up_all(self) -> None:
         states: tuple[JobState] = ("accepted",)
         after = ""
         while page := await self._engine.journal.jobs(states, after, PAGE):
-            for job in page:
-                if isinstance(job, Accepted):
-                    self._watch(job)
+            for job in await self._own([job for job in page if isinstance(job, Accepted)]):
+                self._watch(job)
             after = page[-1].key
+
+    async def _own(self, jobs: list[Accepted]) -> list[Accepted]:
+        """Return the jobs that are to be watched here: in a shared journal those that nobody has."""
+        claims = self._engine.claims
+        if claims is None:
+            return jobs
+        unwatched = [job for job in jobs if job.task_id not in self._engine.tasks]
+        mine = await claims.take([job.key for job in unwatched])
+        found = [job for job in unwatched if job.key in mine]
+        for job in found:
+            claims.accepted(job)
+        return found
 
     def _watch(self, accepted: Accepted) -> None:
         if self.is_closed:
@@ -114,16 +142,24 @@ class OutcomeFeed:
                 self._begin(self._engine.ends.conclude(outcome, seen))
 
     async def _read(self) -> None:
-        """Read the journal whenever it may have more outcomes that were not told."""
-        journal, after = self._engine.journal, 0
+        """Read the journal whenever it may have more outcomes that were not told, and as many as there is room for."""
+        journal, after, room = self._engine.journal, 0, self._room
         while True:
+            await room.acquire()  # for the first one
             count = journal.ends.count
-            page = await journal.untold(after, PAGE)
-            for untold in page:
-                await self._room.acquire()
+            try:
+                page = await journal.take_untold(after, room.total - room.used + 1)
+            except JournalClaimError:  # this process stood still; its next heartbeat begins a new lease
+                room.release()
+                await asyncio.sleep(LEASE_PAUSE)
+                continue
+            for number, untold in enumerate(page):
+                if number:
+                    await room.acquire()
                 after = untold.number
                 self._hand_over(untold)
             if not page:
+                room.release()
                 await journal.ends.changed(count)
 
     def _hand_over(self, untold: Untold) -> None:
@@ -195,6 +231,10 @@ class OutcomeFeed:
         if pending:
             await asyncio.wait(pending)
         self._ready.clear()
+        if self._was_started and not self._has_left:
+            self._has_left = True
+            with suppress(JournalError):  # others get them when the lease of this pool has ended
+                await self._engine.journal.leave_untold()
         self.stop(error)
 
 

@@ -44,8 +44,9 @@ class PricedJobs(FileTransfers):
         """
         engine = self._open_engine()
         survey = await _surveyed(engine, jobs, retry_failed=retry_failed)
-        account = engine.budget_queue.account
-        learned = account.prices if account is not None else (await engine.journal.ledger()).prices
+        learned = engine.budget_queue.prices
+        if learned is None:
+            learned = (await engine.journal.ledger()).prices
         rules = await engine.catalogue.rules() if survey.counts else None
         return estimate(survey.counts, KnownPrices(learned=learned, catalogue=rules), survey.standing)
 

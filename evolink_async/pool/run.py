@@ -135,6 +135,8 @@ class Run:
             raise
         if isinstance(submission, Submission) and submission.task is not None:
             self._submitting[submission.task] = submission
+            if submission.was_elsewhere:  # another process works on it: the next job is read meanwhile
+                self._read_ahead.release()
             submission.task.add_done_callback(self._submitted)
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
@@ -159,6 +161,8 @@ class Run:
             # More of the same would follow: buy no more, and raise it after the last outcome.
             self._failure = submission.stops_runs
             self.drain()
+        if submission.was_elsewhere:
+            self._read_ahead.borrow()
         self._go_on_with(submission.job, self._engine.submitter.outcome(submission))
         self._finish_if_done()
 
@@ -181,9 +185,8 @@ class Run:
             self._put(outcome)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
-        entry = self._engine.task_waits.follow(
-            accepted.task_id, self._watcher, duration_class=duration_class(job.params), accepted=accepted
-        )
+        kind = duration_class(job.params)
+        entry = self._engine.task_waits.follow(accepted.task_id, self._watcher, duration_class=kind, accepted=accepted)
         if not self._watched.add(entry, job.key):
             self._engine.tasks.unwatch(entry, self._watcher)  # it is watched already, and one watcher is enough
         elif self._timeout is not None:
@@ -205,8 +208,7 @@ class Run:
 
     def _ended(self, entry: WatchedTask, last: Snapshot | EvolinkError) -> None:
         for key in self._unwatch(entry):
-            earlier_tasks = self._engine.rebuys.earlier_tasks(key)
-            self._conclude(self._end(conclude(key, entry, last, earlier_tasks), last))
+            self._conclude(self._end(conclude(key, entry, last, self._engine.rebuys.earlier_tasks(key)), last))
 
     def _unwatch(self, entry: WatchedTask) -> tuple[str, ...]:
         keys = self._watched.pop(entry)
@@ -221,12 +223,10 @@ class Run:
         task.add_done_callback(self._delivered)
 
     async def _end(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        recorded = await self._engine.ends.recorded(last, outcome.task_id or "")
-        if recorded is not None:
+        if (recorded := await self._engine.ends.recorded(last, outcome.task_id or "")) is not None:
             self._tell(recorded)
             return
-        is_first = await self._engine.ends.settle(outcome, last)
-        await self._hand_over(outcome, is_first=is_first)
+        await self._hand_over(outcome, is_first=await self._engine.ends.settle(outcome, last))
 
     async def _hand_over(self, outcome: Outcome, *, is_first: bool = True) -> None:
         """Save the files, then put the outcome where the caller takes it."""

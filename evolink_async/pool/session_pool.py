@@ -47,9 +47,10 @@ class SessionPool(PricedJobs):
         limits: How many requests, jobs and files are under way at once.
         cadence: How often tasks are polled.
         retry: When a submit may be sent again.
-        journal: Where jobs are written down: the path of an SQLite file, or a `Journal`. With a file, running the same
-            jobs again buys nothing again: finished jobs come back at once, accepted ones are polled, and a job that was
-            being submitted when the process died is `Unknown`. Default: memory, which lasts as long as the process.
+        journal: Where jobs are written down: the path of an SQLite file, the address of a PostgreSQL database, which
+            many processes may share, or a `Journal`. With either, running the same jobs again buys nothing again:
+            finished jobs come back at once, accepted ones are polled, and a job that was being submitted when its
+            process died is `Unknown`. Default: memory, which lasts as long as the process.
         budget: The credits that may be spent, over all runs of the journal. A job that does not fit comes back unsent,
             as `Failed` with a `BudgetError`.
         callbacks: A `evolink_async.callbacks.CallbackReceiver`, for polls that are few and come soon after an end.
@@ -82,6 +83,7 @@ class SessionPool(PricedJobs):
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
         super().__init__(journal_of(journal))
+        self._journal.seconds_to_answer = http.submit_timeout + retry.grace
         origin = origin_of(base_url)
         self._settings = Settings(
             keys=keys_of(api_key),

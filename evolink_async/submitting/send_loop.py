@@ -108,12 +108,12 @@ class SendLoop:
             return await self._leave(submission, refusal)
         return await self._send_until_settled(submission)
 
-    async def _get_credits(self, submission: Submission) -> BudgetError | None:
+    async def _get_credits(self, submission: Submission) -> EvolinkError | None:
         """Wait for credits. A doubt holds its credits since it was first sent."""
         if submission.doubt is not None:
             return None
         answer = await self._budget_queue.afford(submission.job.key, submission.price_class)
-        if isinstance(answer, BudgetError):
+        if isinstance(answer, EvolinkError):
             return answer
         submission.holds_credits, submission.is_learner = True, answer is not None and answer.is_learner
         return None
@@ -175,6 +175,9 @@ class SendLoop:
             await self._journal.submitting(submission.intent(turn.session))
         except JournalError as error:
             return error  # what the journal does not hold is not sent
+        except BudgetError:  # another process has learned a price since
+            self._budget_queue.overdrawn(submission.job.key)
+            return None
         # While the journal wrote, its owners may have let go, or the service may have refused others.
         may_go = self.queue.holds(turn, submission) and self._has_credits(submission)
         if not self._is_wanted(submission) or not may_go:

@@ -21,10 +21,10 @@ from ..events import JobStarted, SubmitAnswered
 from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
 from ..params import AnyParams, Params, dump_params, local_media
-from ..purchases import Purchase, UrlFor
+from ..purchases import Purchase, UrlFor, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
-from ..wire import Request, encode_submit
+from ..wire import Request, encode_submit, may_send_again
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
 
@@ -47,6 +47,8 @@ class Submission(Purchase):
         dislikes: How often something on the way refused it; see `InterceptedError`.
         dislike: The last of these refusals.
         disliked_at: Monotonic seconds of the first.
+        is_elsewhere: Whether another process has the job, so that it is followed in the journal.
+        was_elsewhere: Whether that was so when it began.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
         task: What carries it out.
@@ -62,6 +64,8 @@ class Submission(Purchase):
     dislikes: int = 0
     dislike: InterceptedError | None = None
     disliked_at: float = 0.0
+    is_elsewhere: bool = False
+    was_elsewhere: bool = False
     sent_at: float = 0.0
     seconds: float = 0.0
     task: asyncio.Task[Submitted] | None = None
@@ -105,6 +109,34 @@ class Submission(Purchase):
             lacks_files=lacks_files,
         )
 
+    @classmethod
+    def resumed(
+        cls,
+        job: Job,
+        known: Known,
+        policy: RetryPolicy,
+        local_files: LocalFiles,
+        sessions: tuple[Session, ...],
+        *,
+        url_for: UrlFor | None = None,
+    ) -> Submission | Submitted:
+        """What became of a job; one in doubt may present its old key to the same account, if the policy says so."""
+        standing = known.standing
+        session = next((session for session in sessions if session.fingerprint == known.session), None)
+        if not isinstance(standing, Unknown) or session is None or standing.error.idempotency_key is None:
+            return standing
+        if not may_send_again(standing.error, policy.resubmit):
+            return standing
+        key = standing.error.idempotency_key
+        submission = cls.of(job, policy, local_files, idempotency_key=key, body=known.body, url_for=url_for)
+        submission.session, submission.doubt = session, standing.error
+        return submission
+
+    def go_on_as(self, other: Submission) -> None:
+        """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
+        self.request, self.idempotency_key, self.lacks_files = other.request, other.idempotency_key, False
+        self.session, self.doubt = other.session, other.doubt
+
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
         body = dump_params(params)
@@ -116,6 +148,12 @@ class Submission(Purchase):
         """Note that something on the way refused it."""
         self.disliked_at = self.disliked_at if self.dislikes else now
         self.dislikes, self.dislike = self.dislikes + 1, error
+
+    def standing(self) -> Accepted | Unknown | Failed:
+        """What is known of it; nothing was sent from here while another process had the job."""
+        standing = super().standing()
+        is_unknown_here = self.is_elsewhere and isinstance(standing, Failed)
+        return withdrawn(self.job.key, is_taken=True) if is_unknown_here else standing
 
     @property
     def outcome(self) -> Submitted:

@@ -13,14 +13,16 @@ from contextlib import suppress
 from ..budget import BudgetQueue
 from ..client import Session
 from ..concurrency import time_limit
-from ..errors import JournalConflictError, JournalError
+from ..errors import JournalClaimError, JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Accepted, Failed, Job, Unknown, differing_fields, digest, identity
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
 from ..uploads import LocalFiles
-from ..wire import may_send_again
+from .following import Following
+from .job_claims import JobClaims
+from .look_ups import LookUps
 from .send_loop import SendLoop
 from .submission_state import Submission, Submitted, started
 
@@ -37,6 +39,7 @@ class Submitter:
         loop: Carries submissions out.
         book: The submissions under way, by the keys of their jobs.
         calls: Makes callback URLs, and notes the tasks that have one.
+        claims: The claims of the pool, if the journal is shared with other processes.
         emit: Told what happens.
 
     Attributes:
@@ -53,7 +56,7 @@ class Submitter:
         loop: SendLoop,
         book: Book[Submission],
         calls: ExpectedCalls,
-        *,
+        claims: JobClaims | None = None,
         emit: Emit | None = None,
     ) -> None:
         self._sessions = sessions
@@ -64,9 +67,11 @@ class Submitter:
         self._loop = loop
         self._book = book
         self._calls = calls
+        self._claims = claims
+        self._following = None if claims is None else Following(journal, claims)
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
-        self._look_ups: dict[str, asyncio.Future[None] | None] = {}
+        self._look_ups = LookUps()
         self.on_accepted: Callable[[Accepted], None] = lambda _: None
 
     async def start(self, job: Job, owner: object) -> Submission | Submitted:
@@ -83,19 +88,20 @@ class Submitter:
         """
         # One look-up of a key at a time: no purchase can begin and end while the journal is read, and an answer that is
         # older than a purchase never starts a second one. From the answer to the registration there is no await.
-        while job.key in self._look_ups:
-            await asyncio.wait([self._end_of_look_up(job.key)])
+        await self._look_ups.free(job.key)
         running = self._book.find(job.key)
         if running is not None:
             return self._join(running, job, owner)
-        known = await self._look_up(job)
+        known, is_elsewhere = await self._take_up(job)
         if self._emit is not None:
             self._emit(started(job, known))
         if self._loop.is_closing:  # it may have begun to while the journal was read
-            return withdrawn(job.key) if known is None else known.standing
-        submission = self._resumed(job, known) if known is not None else self._purchase(job)
+            return withdrawn(job.key, is_taken=is_elsewhere) if known is None else known.standing
+        submission = self._submission(job, None if is_elsewhere else known)
         if not isinstance(submission, Submission):
+            self._note_task(submission)
             return submission
+        submission.is_elsewhere = submission.was_elsewhere = is_elsewhere
         submission.owners.add(owner)
         submission.task = asyncio.create_task(self._submit(submission), name=f"submit {job.key}")
         self._submissions[submission.task] = submission
@@ -103,27 +109,25 @@ class Submitter:
         submission.task.add_done_callback(self._ended)
         return submission
 
-    def _purchase(self, job: Job, *, idempotency_key: str | None = None, body: bytes | None = None) -> Submission:
-        url_for = self._calls.url_for
-        return Submission.of(
-            job, self._policy, self._local_files, idempotency_key=idempotency_key, body=body, url_for=url_for
-        )
+    async def _take_up(self, job: Job) -> tuple[Known | None, bool]:
+        """Claim a job, in a shared journal, and look it up; return whether another process works on it."""
+        if self._claims is None:
+            return await self._look_up(job), False
+        with self._look_ups.under_way(job.key):
+            is_mine = await self._claims.take((job.key,))
+            known = await self._known(job)
+        has_ended = known is not None and isinstance(known.standing, Completed | Failed)
+        return known, not is_mine and not has_ended
 
     async def _look_up(self, job: Job) -> Known | None:
-        self._look_ups[job.key] = None  # nearly always nobody waits for it
-        try:
-            found = (await self._journal.known((job,))).get(job.key)
-        finally:
-            end = self._look_ups.pop(job.key)
-            if end is not None:
-                end.set_result(None)
+        with self._look_ups.under_way(job.key):
+            return await self._known(job)
+
+    async def _known(self, job: Job) -> Known | None:
+        found = (await self._journal.known((job,))).get(job.key)
         if isinstance(found, JournalConflictError):
             raise found
         return found
-
-    def _end_of_look_up(self, key: str) -> asyncio.Future[None]:
-        end = self._look_ups[key] = self._look_ups[key] or asyncio.get_running_loop().create_future()
-        return end
 
     def find(self, key: str) -> Submission | None:
         """Return the submission of a job that is being submitted."""
@@ -145,25 +149,22 @@ class Submitter:
 
         As in `start`, no purchase of it begins while the journal is read, so the answer holds until the next await.
         """
-        while job.key in self._look_ups:
-            await asyncio.wait([self._end_of_look_up(job.key)])
+        await self._look_ups.free(job.key)
         try:
             return self.is_under_way(job.key) or await self._look_up(job) is not None
         except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
             return True
 
-    def _resumed(self, job: Job, known: Known) -> Submission | Submitted:
-        """What became of the job; one in doubt may present its old key to the same account, if the policy says so."""
-        standing = known.standing
-        session = next((session for session in self._sessions if session.fingerprint == known.session), None)
-        if not isinstance(standing, Unknown) or session is None or standing.error.idempotency_key is None:
-            return standing
-        if not may_send_again(standing.error, self._policy.resubmit):
-            return standing
-        key = standing.error.idempotency_key
-        submission = self._purchase(job, idempotency_key=key, body=known.body)
-        submission.session, submission.doubt = session, standing.error
-        return submission
+    def _submission(self, job: Job, known: Known | None) -> Submission | Submitted:
+        """Return a submission of the job, or what became of it already."""
+        url_for = self._calls.url_for
+        if known is None:
+            return Submission.of(job, self._policy, self._local_files, url_for=url_for)
+        return Submission.resumed(job, known, self._policy, self._local_files, self._sessions, url_for=url_for)
+
+    def _note_task(self, submitted: Submitted) -> None:
+        if self._claims is not None and isinstance(submitted, Accepted):
+            self._claims.accepted(submitted)
 
     def _join(self, running: Submission, job: Job, owner: object) -> Submission:
         if running.job != job and running.digest != digest(job.params):
@@ -177,6 +178,7 @@ class Submitter:
         submission = self._submissions.pop(task)
         self._book.leave(submission)
         if submission.accepted is not None:
+            self._note_task(submission.accepted)
             if submission.callback_url is not None:
                 self._calls.add(submission.idempotency_key, submission.accepted.task_id)
             self.on_accepted(submission.accepted)
@@ -213,6 +215,9 @@ class Submitter:
             return submission
         assert submission.task is not None  # noqa: S101  # `start` made it
         try:
+            following = self._following if submission.is_elsewhere else None
+            if following and (accepted := await following.accepted(job.key, submission.task)) is not None:
+                return accepted
             await asyncio.wait([submission.task])
         finally:
             self.release(submission, owner)
@@ -223,8 +228,7 @@ class Submitter:
     async def aclose(self) -> None:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._loop.is_closing = True
-        while self._look_ups:  # their callers are told that nothing was sent
-            await asyncio.wait([self._end_of_look_up(key) for key in self._look_ups])
+        await self._look_ups.all_done()  # their callers are told that nothing was sent
         for submission in list(self._submissions.values()):
             if not submission.under_way:
                 self._withdraw(submission)
@@ -237,12 +241,19 @@ class Submitter:
         if self._submissions:
             await asyncio.wait(list(self._submissions))
         await self._loop.queue.aclose()
+        if self._following is not None:
+            await self._following.aclose()
 
     async def _submit(self, submission: Submission) -> Submitted:
         """Run one submission to its end. Being cancelled is an end too, and so is an exception that no rule expects."""
         self._budget_queue.enter()
         try:
-            return await self._loop.run(submission)
+            while not submission.is_elsewhere or (known := await self._follow(submission)) is None:
+                outcome = await self._loop.run(submission)
+                if not self._is_lost(outcome):
+                    return outcome
+                submission.is_elsewhere, submission.under_way = True, False
+            return known
         except asyncio.CancelledError:
             if submission.accepted is not None:
                 # The disk of the journal was slower than our patience; the task id is known all the same.
@@ -254,9 +265,35 @@ class Submitter:
         finally:
             self._budget_queue.leave()
 
+    def _is_lost(self, outcome: Submitted) -> bool:
+        """Whether a job was not sent because another process has it, or may have it."""
+        is_claimed = isinstance(outcome, Failed) and isinstance(outcome.error, JournalClaimError)
+        return self._claims is not None and is_claimed and not self._loop.is_closing
+
+    async def _follow(self, submission: Submission) -> Submitted | None:
+        """Wait until a job that another process has is over there; None if it is to be sent from here."""
+        assert self._following is not None  # noqa: S101  # else no job is elsewhere
+        if not submission.is_wanted:
+            return withdrawn(submission.job.key, is_taken=True)
+        self._budget_queue.leave()  # what another process buys frees nothing here
+        try:
+            known = await self._following.until_free(submission.job)
+        finally:
+            self._budget_queue.enter()
+        if isinstance(known, Failed):
+            return known
+        resumed = None if known is None else self._submission(submission.job, known)
+        if resumed is not None and not isinstance(resumed, Submission):
+            self._note_task(resumed)
+            return resumed
+        submission.is_elsewhere = False
+        if resumed is not None:
+            submission.go_on_as(resumed)
+        return None
+
     async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
         """End a submission from outside: in doubt if a request had begun, else unsent."""
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
         self._loop.release_credits(submission)
-        return withdrawn(submission.job.key, submission.withdrawn_for)
+        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=submission.is_elsewhere)

@@ -199,8 +199,10 @@ def test_a_lesson_ends_with_its_job(end):
 
 @pytest.mark.parametrize("is_found", [False, True])
 def test_learners_that_an_earlier_process_left_behind_count_until_they_end(is_found):
-    """With a doubt and two accepted jobs of unknown price no further job of the class begins, also while one is waited
-    for: its end may name no price, and then there would be four."""
+    """With a doubt and two accepted jobs of unknown price no further job of the class begins, found again or not.
+
+    The end of one that was found may name no price, and then there would be four.
+    """
     left = {"doubt": str(CLIP), "one": str(CLIP), "two": str(CLIP)}
     ledger = Ledger(held=dict.fromkeys(left, 0.0), unpriced=left, doubts=frozenset({"doubt"}))
     budget = BudgetAccount(1000, ledger)

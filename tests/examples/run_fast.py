@@ -13,8 +13,14 @@ from evolink_async import Cadence, HttpOptions, SessionPool
 
 FAST = Cadence(polls_per_second=2000, first_look=0.05, min_interval=0.01, max_interval=0.05)
 
-if __name__ == "__main__":
+
+def speed_up() -> None:
+    """Replace the defaults in this process."""
     assert SessionPool.__init__.__kwdefaults__ is not None
     SessionPool.__init__.__kwdefaults__.update(cadence=FAST, http=HttpOptions(allow_private_results=True))
+
+
+if __name__ == "__main__":
+    speed_up()
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -18,11 +18,11 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator
 from evolink_async.params import unregister
-from tests.examples.kit import EXAMPLES, start
+from tests.examples.kit import EXAMPLES, fast_python_path, start
 
 TESTED = {
     *("aiohttp_app.py", "batch.py", "fastapi_app.py", "gather.py", "notebook.ipynb", "observe.py", "own_model.py"),
-    "watch.py",
+    *("ray_films.py", "three_processes.py", "watch.py"),
 }
 
 
@@ -42,7 +42,7 @@ def run(emulator: Emulator, folder: Path, name: str, *words: object) -> tuple[in
 
 
 def test_every_example_is_tested_and_listed() -> None:
-    """The README of the examples names each, and each has a test here or in `test_web_apps`."""
+    """The README of the examples names each, and each has a test here, in `test_web_apps` or in `tests/engines`."""
     assert {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} == TESTED
     listed = re.findall(r"^\| `([\w.]+)` \|", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(TESTED)
@@ -97,6 +97,22 @@ def test_a_task_is_watched(service: Emulator, tmp_path: Path) -> None:
     assert code == 0, err
     assert "watched: completed" in out
     assert (tmp_path / "cat.mp4").stat().st_size > 0
+
+
+def test_three_processes_buy_each_job_once(tmp_path: Path, postgres: str) -> None:
+    """Each process tells the end of every job, and they tell of the same tasks."""
+    with Emulator(speed=2000).in_thread() as service:
+        process = start(
+            service, tmp_path, "three_processes", is_fast=False, JOURNAL=postgres, PYTHONPATH=fast_python_path(tmp_path)
+        )
+        out, err = process.communicate(timeout=50)
+        assert (process.returncode, "Traceback" in err) == (0, False), err
+        assert service.ledger.accepted == 6
+    told = [line.split() for line in out.splitlines()]
+    assert {(name, key, kind) for name, key, kind, _ in told} == {
+        (name, f"cat-{number}", "Completed") for name in "abc" for number in range(1, 7)
+    }
+    assert len({(key, task_id) for _, key, _, task_id in told}) == 6
 
 
 def test_the_cells_of_the_notebook_run_in_order(tmp_path: Path, monkeypatch, capsys) -> None:

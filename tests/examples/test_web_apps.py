@@ -15,11 +15,12 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from evolink_async.emulator import faults
 from evolink_async.emulator.clock import HandClock
-from tests.examples.kit import CALLBACK_URL, EXAMPLES, ROOT, Site, free_port, site, until
+from tests.examples.kit import CALLBACK_URL, EXAMPLES, ROOT, Site, fast_python_path, free_port, site, until
 
 APPS = ["aiohttp_app", "fastapi_app"]
 
@@ -165,3 +166,32 @@ def test_a_second_worker_is_refused(tmp_path):
         assert any("is in use by another process" in line for line in server.stderr)
         server.terminate()
         server.communicate(timeout=20)
+
+
+def test_four_workers_share_a_journal_in_postgresql(tmp_path, postgres):
+    """`uvicorn --workers 4`: equal orders that reach all of them are bought once, and each tells how they stand."""
+    with site("fastapi_app", tmp_path, speed=1000, median_seconds=300, latency=0.05) as films:
+        env = {"EVOLINK_BASE_URL": films.emulator.base_url, "EVOLINK_API_KEY": "sk-emulator", "JOURNAL": postgres}
+        env |= {"CALLBACK_URL": CALLBACK_URL, "CALLBACK_SECRET": "0123456789abcdef"}
+        env["PYTHONPATH"] = fast_python_path(tmp_path)
+        words = ["--factory", "fastapi_app:application", "--workers", "4", "--port", str(films.port)]
+        with (tmp_path / "log").open("w") as log:
+            films.process = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", *words], cwd=tmp_path, env=os.environ | env, stderr=log, text=True
+            )
+        until(lambda: (tmp_path / "log").read_text().count("Application startup complete") == 4)
+        names = [f"order-{number}" for number in range(10)]
+        with ThreadPoolExecutor(40) as customers:
+            answers = list(customers.map(lambda name: films.ask(f"/films/{name}", order(name))[0], names * 8))
+        assert set(answers) == {202}
+        assert films.emulator.ledger.accepted == len(names)
+        assert all(len(ids) == 1 for ids in films.emulator.ledger.tasks_by_body.values())
+        with psycopg.connect(postgres) as connection:
+            query = "SELECT count(DISTINCT epoch) FROM evolink_jobs"
+            assert connection.execute(query).fetchone() != (1,), "one of them bought all"
+        until(lambda: all(films.state(name) == "completed" for name in names * 4))
+        assert films.ask("/films/order-1", order("another"))[0] == 422
+        films.process.terminate()
+        assert films.process.wait(timeout=20) in (0, -signal.SIGTERM)
+        assert "Traceback" not in (tmp_path / "log").read_text()
+        assert films.emulator.ledger.accepted == len(names)

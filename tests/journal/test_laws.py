@@ -1,4 +1,4 @@
-"""What every journal keeps to: the same laws for the one in memory and the one in a file."""
+"""What every journal keeps to: the same laws for those in memory, in a file and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -38,10 +38,21 @@ pytestmark = pytest.mark.anyio
 SESSION = "5e551019"
 
 
-@pytest.fixture(params=[MemoryJournal, SqliteJournal])
+def new_journal(kind: str, request: pytest.FixtureRequest, folder: Path) -> Journal:
+    """A journal of a kind, not opened yet."""
+    if kind == "memory":
+        return MemoryJournal()
+    if kind == "sqlite":
+        return SqliteJournal(folder / "run.db")
+    from evolink_async.journal.postgres import PostgresJournal
+
+    return PostgresJournal(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def journal(request, tmp_path: Path) -> AsyncIterator[Journal]:
     """An open journal of each kind."""
-    one = MemoryJournal() if request.param is MemoryJournal else SqliteJournal(tmp_path / "run.db")
+    one = new_journal(request.param, request, tmp_path)
     await one.open()
     yield one
     await one.aclose()
@@ -361,8 +372,10 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
     writing = asyncio.create_task(journal.ended(completed("two")))
     await asyncio.sleep(0)
     writing.cancel()
-    await asyncio.wait_for(journal.ends.changed(count), 5)
-    assert "two" in {end.outcome.key for end in await journal.untold()}
+    # A shared journal may tell of an earlier write once more.
+    while "two" not in {end.outcome.key for end in await journal.untold()}:
+        await asyncio.wait_for(journal.ends.changed(count), 5)
+        count = journal.ends.count
 
 
 # --- money
@@ -674,12 +687,14 @@ async def test_a_task_settles_one_job(journal):
 
 async def test_a_doubt_settled_with_its_task_was_accepted_when_it_was_sent(journal):
     """Not when the person settled it, which may be days later."""
+    began = time.time()
     await lose(journal, "one")
-    sent_at = 1e9 if isinstance(journal, MemoryJournal) else journal._reader.rows("SELECT sent_at FROM jobs")[0][0]
+    lost = time.time()
     await journal.settled("one", "task-one")
     job = await standing(journal, "one")
     assert isinstance(job, Accepted)
-    assert job.accepted_at == sent_at
+    # A journal in memory knows what the doubt says.
+    assert job.accepted_at == 1e9 if isinstance(journal, MemoryJournal) else began <= job.accepted_at <= lost
 
 
 async def test_a_submit_under_way_is_not_settled(journal):

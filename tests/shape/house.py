@@ -31,7 +31,7 @@ DOORS = {
     "jobs": "errors json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
     "client": "concurrency errors events settings task version wire",
-    "budget": "errors jobs json_text wire",
+    "budget": "concurrency errors jobs json_text wire",
     "purchases": "errors jobs",
     "journal": "budget concurrency errors jobs json_text media params purchases task wire",
     "polling": "concurrency errors events settings task",
@@ -44,20 +44,24 @@ DOORS = {
     "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",
     "report": "errors jobs journal version",
+    "engines": "concurrency errors jobs journal params pool version",
     "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
     "settings task uploads version wire",
 }
 """Which rooms and leaves each room may import. The page `docs/explanation/architecture.md` shows this table."""
 
-EDGES = ("callbacks", "cli", "emulator", "report", "telemetry")
+EDGES = ("callbacks", "cli", "emulator", "engines", "report", "telemetry")
 """Rooms that can be left out. No edge imports another, but that `cli` does so inside its functions."""
 
-SIDE_DOORS = ("journal.sqlite", "journal.doubts", "journal.histories", "journal.listing", "emulator.faults")
-"""What another room may import past the face of theirs, inside a function: those of the journal bring SQLite along, and
-the last is a face itself."""
+SIDE_DOORS = (
+    *("journal.sqlite", "journal.doubts", "journal.histories", "journal.listing", "journal.places"),
+    *("journal.postgres", "journal.postgres_queue", "emulator.faults", "engines.procrastinate"),
+)
+"""What another room may import past the face of theirs, inside a function: the first seven bring a database along, and
+the others are faces themselves. The modules of `engines` import the queue at once: they are imported when needed."""
 
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
-WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "polling.poller")
+WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "budget.shared_waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
 DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""

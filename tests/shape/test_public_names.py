@@ -27,10 +27,13 @@ PUBLIC = {
     "downloads",
     "emulator",
     "emulator.faults",
+    "engines.procrastinate",
+    "engines.ray",
     "errors",
     "events",
     "jobs",
     "journal",
+    "journal.postgres",
     "media",
     "models",
     "params",
@@ -53,7 +56,8 @@ MUTABLE = {
     "Engine": "the life of an open pool: what goes on in it, and what was counted",
     "Submission": "the state that the sends of one submit share",
     "Resend": "counts the sends of one submit",
-    "_Waiter": "a job that waits for credits, and how often others passed over it",
+    "_Waiter": "a submission that waits for its turn",
+    "Waiter": "a job that waits for credits, and how often others passed over it",
     "_Record": "how a job stands in the journal that lives in memory",
 }
 NO_TRANSPORT: Any = None

@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 
 from ...journal.doubts import check_exists
+from ...journal.places import JournalInFile
 from ..exit_codes import OK
 from ..output.terminal import Terminal
 from .settle import settled
@@ -35,7 +36,7 @@ async def _serve(journal: Path, port: int, terminal: Terminal) -> None:
     from ...report import DashboardServer
 
     async def settle(key: str, how: str) -> str:
-        return await settled(journal, key, how)
+        return await settled(JournalInFile(journal), key, how)
 
     async with DashboardServer(journal, port, settle=settle) as server:
         terminal.say(server.address)

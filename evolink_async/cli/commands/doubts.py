@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
-from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from ...journal.doubts import Doubt, holder_of, read_doubts, what_to_check, window_of
+from ...journal.doubts import Doubt, what_to_check, window_of
+from ...journal.places import journal_at
 from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
 
 _PROMPT_LENGTH = 80
 
 
-def doubts(journal: Path, terminal: Terminal) -> int:
+def doubts(journal: str, terminal: Terminal) -> int:
     """Show the jobs in doubt; return the exit code.
 
     Args:
-        journal: The journal file.
+        journal: The journal file, or the address of a server.
         terminal: Where they are printed.
 
     Raises:
-        ConfigurationError: The file does not exist, or is empty.
-        JournalError: The file is not a journal, or cannot be read.
+        ConfigurationError: There is no such journal.
+        JournalError: It is not a journal, or cannot be read.
     """
-    found = read_doubts(journal)
-    holder = holder_of(journal)
+    place = journal_at(journal)
+    found, holder = place.doubts(), place.holder()
     if holder is not None:
         terminal.note(
             f"note: {holder} uses the journal; its submits under way are not shown, and nothing can be settled."
@@ -45,9 +45,9 @@ def doubts(journal: Path, terminal: Terminal) -> int:
         else:
             terminal.json_line(doubt_object(doubt))
     if not found:
-        terminal.note(f"No job is in doubt in {journal}.")
+        terminal.note(f"No job is in doubt in {place.name}.")
         return OK
-    command = f"evolink-async settle {shlex.quote(str(journal))} JOB (TASK_ID | resubmit | abandon)"
+    command = f"evolink-async settle {shlex.quote(place.word)} JOB (TASK_ID | resubmit | abandon)"
     terminal.note(f"{len(found)} in doubt; tell the journal what you found: {command}")
     return IN_DOUBT
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from ...jobs import Accepted, Planned
-from ...journal.listing import RecordedJob, count_ends, read_ends
+from ...journal.listing import RecordedJob
+from ...journal.places import JournalPlace, journal_at
 from ..exit_codes import OK
 from ..output.outcomes import outcome_object
 from ..output.streams import raise_if_reader_gone
@@ -20,20 +20,21 @@ POLL_SECONDS = 0.5
 """Seconds between two reads of a journal that is followed: a commit of a run takes some milliseconds."""
 
 
-def outcomes(journal: Path, terminal: Terminal, *, follow: bool) -> int:
+def outcomes(journal: str, terminal: Terminal, *, follow: bool) -> int:
     """Write the outcomes of a journal to standard output, in the order of their ends; return the exit code.
 
     Args:
-        journal: The journal file.
+        journal: The journal file, or the address of a server.
         terminal: Where they are written.
         follow: Go on with the jobs that end, until Ctrl-C.
 
     Raises:
-        ConfigurationError: The file does not exist, or is empty.
-        JournalError: The file is not a journal, or cannot be read.
+        ConfigurationError: There is no such journal.
+        JournalError: It is not a journal, or cannot be read.
         BrokenPipeError: The reader of the output went away.
     """
-    for job in _followed(journal) if follow else read_ends(journal):
+    place = journal_at(journal)
+    for job in _followed(place) if follow else place.ends():
         standing = job.standing
         # A job that was settled since the page was read.
         if not isinstance(standing, Planned | Accepted):
@@ -41,13 +42,13 @@ def outcomes(journal: Path, terminal: Terminal, *, follow: bool) -> int:
     return OK
 
 
-def _followed(journal: Path) -> Iterator[RecordedJob]:
+def _followed(place: JournalPlace) -> Iterator[RecordedJob]:
     after, counted = None, -1
     while True:
         # Counted first: an end that is written meanwhile is read now, or after the next count.
-        before, counted = counted, count_ends(journal)
+        before, counted = counted, place.count_ends()
         if counted != before:
-            for job in read_ends(journal, after):
+            for job in place.ends(after):
                 yield job
                 after = max(after or 0, job.end_number or 0)
             # What ends from now on has a number.

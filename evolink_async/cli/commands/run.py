@@ -9,10 +9,9 @@ from pathlib import Path
 
 from ...errors import ConfigurationError
 from .. import exit_codes
-from ..inputs.job_lines import ParsedJobs
-from ..inputs.jobs_file import STDIN, read_jobs
+from ..inputs.jobs_file import STDIN, name_of, read_jobs
 from ..inputs.run_options import RunOptions
-from ..output.remarks import grouped
+from ..output.remarks import report_lines
 from ..output.terminal import Terminal
 from ..running.run_plan import RunPlan
 from ..running.whole_run import RunMeans, run_to_end
@@ -31,7 +30,7 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
     """
     journal = options.journal_file(source)
     parsed = read_jobs(source)
-    _report_lines(source, parsed, terminal)
+    report_lines(name_of(source), parsed, terminal)
     if not parsed.jobs:
         terminal.note("There is no job to do; nothing was sent.")
         return exit_codes.FAILED if parsed.bad else exit_codes.OK
@@ -55,17 +54,6 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
         dashboard_port=options.dashboard_port if options.dashboard else None,
     )
     return run_to_end(plan, means, terminal, bad_lines=len(parsed.bad))
-
-
-def _report_lines(source: str, parsed: ParsedJobs, terminal: Terminal) -> None:
-    name = "standard input" if source == STDIN else source
-    for remark in grouped(parsed.bad):
-        terminal.error(f"{name}, {remark}")
-    for remark in grouped(parsed.notes):
-        terminal.note(f"note: {name}, {remark}")
-    if parsed.bad:
-        count = f"{len(parsed.bad)} of {len(parsed.bad) + len(parsed.jobs)} lines"
-        terminal.note(f"{count} are bad and are left out; correct them and run them in a file of their own.")
 
 
 def _check_results_file(results: Path | None, source: str, journal: Path | None) -> None:

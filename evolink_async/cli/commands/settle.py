@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from ...errors import ConfigurationError
-from ...journal.doubts import holder_of, read_doubts, settle_doubt
+from ...journal.places import JournalPlace, journal_at
 from ...wire import encode_poll
 from ..exit_codes import OK
 from ..output.numbers import listed
@@ -24,49 +23,50 @@ _NEXT = {
 }
 
 
-def settle(journal: Path, key: str, how: str, terminal: Terminal) -> int:
+def settle(journal: str, key: str, how: str, terminal: Terminal) -> int:
     """Record what became of a job in doubt, and print what the next run will do; return the exit code.
 
     Args:
-        journal: The journal file.
+        journal: The journal file, or the address of a server.
         key: The key of a job in doubt.
         how: The id of its task, "resubmit" or "abandon".
         terminal: Where the result is printed.
 
     Raises:
-        ConfigurationError: The file does not exist, no job of this key is in doubt, or `how` is none of these.
+        ConfigurationError: There is no such journal, no job of this key is in doubt, or `how` is none of these.
         ParamsError: `how` cannot be a task id.
-        JournalError: The file is not a journal, another process is using it, or another job has this task.
+        JournalError: It is not a journal, another process is using the file, or another job has this task.
     """
-    terminal.say(asyncio.run(settled(journal, key, how)))
-    left = len(read_doubts(journal))
+    place = journal_at(journal)
+    terminal.say(asyncio.run(settled(place, key, how)))
+    left = len(place.doubts())
     terminal.note(f"Still in doubt: {left}." if left else "Nothing is in doubt any more.")
     return OK
 
 
-async def settled(journal: Path, key: str, how: str) -> str:
+async def settled(place: JournalPlace, key: str, how: str) -> str:
     """Record what became of a job in doubt, and return a sentence on what the next run will do.
 
     Args:
-        journal: The journal file.
+        place: The journal.
         key: The key of a job in doubt.
         how: The id of its task, "resubmit" or "abandon".
 
     Raises:
-        ConfigurationError: The file does not exist, no job of this key is in doubt, or `how` is none of these.
+        ConfigurationError: There is no such journal, no job of this key is in doubt, or `how` is none of these.
         ParamsError: `how` cannot be a task id.
-        JournalError: The file is not a journal, another process is using it, or another job has this task.
+        JournalError: It is not a journal, another process is using the file, or another job has this task.
     """
     if how not in _NEXT:
         _check_task_id(how)
-    known = [doubt.key for doubt in await asyncio.to_thread(read_doubts, journal)]
-    holder = holder_of(journal)
+    known = [doubt.key for doubt in await asyncio.to_thread(place.doubts)]
+    holder = place.holder()
     key = _key_meant(key, known)
     if key not in known:
         others = f"; in doubt are: {listed(known)}" if known else ""
         held = f"; {holder} uses it, and its submits under way do not count" if holder is not None else ""
-        raise ConfigurationError(f"no job {key!r} is in doubt in {str(journal)!r}{others}{held}")
-    await settle_doubt(journal, key, how)
+        raise ConfigurationError(f"no job {key!r} is in doubt in {place.name!r}{others}{held}")
+    await place.settle(key, how)
     return f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}."
 
 

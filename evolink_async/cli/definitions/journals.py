@@ -1,4 +1,4 @@
-"""The commands that read a journal, and ask the service nothing: `jobs`, `report`, `doubts`, `settle` and so on.
+"""The commands about a journal, which ask the service nothing: `jobs`, `report`, `doubts`, `settle` and others.
 
 The work of each is in `commands`, which is imported when it is called: `--help` stays quick. An option that commands
 share has its help text in `inputs`, which is why D417 is silenced.
@@ -16,24 +16,24 @@ from ..inputs.option_types import Flag, Port
 from ..output.terminal import Terminal
 
 
-def doubts(journal: Path, /) -> int:
+def doubts(journal: str, /) -> int:
     """Show the jobs of a journal that may have been paid for, and what to look for. In a pipe: JSON.
 
     Needs no key and no network. Exit code 3 if there are any.
 
     Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        journal: The journal file, as films/jobs.journal.db, or postgresql://HOST/DATABASE; a run may be using it.
     """
     from ..commands.doubts import doubts as run_command
 
     return run_command(journal, Terminal.here())
 
 
-def settle(journal: Path, key: str, how: str, /) -> int:
+def settle(journal: str, key: str, how: str, /) -> int:
     """Resolve the doubt of one job, after a look in the dashboard. Needs no key and no network.
 
     Args:
-        journal: The journal file; no run may be using it.
+        journal: The journal file, which no run may be using; or postgresql://HOST/DATABASE.
         key: The custom_id of the job.
         how: The id of its task, if there is one; resubmit, if there is none; or abandon.
     """
@@ -42,13 +42,13 @@ def settle(journal: Path, key: str, how: str, /) -> int:
     return run_command(journal, key, how, Terminal.here())
 
 
-def jobs(journal: Path, /, *, state: JobState | None = None) -> int:
+def jobs(journal: str, /, *, state: JobState | None = None) -> int:
     """List the jobs of a journal and where each stands. In a pipe: JSON.
 
     Needs no key and no network.
 
     Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        journal: The journal file, as films/jobs.journal.db, or postgresql://HOST/DATABASE; a run may be using it.
         state: Only the jobs in this state.
     """
     from ..commands.jobs import jobs as run_command
@@ -56,13 +56,13 @@ def jobs(journal: Path, /, *, state: JobState | None = None) -> int:
     return run_command(journal, state, Terminal.here())
 
 
-def outcomes(journal: Path, /, *, follow: Flag = False) -> int:
+def outcomes(journal: str, /, *, follow: Flag = False) -> int:
     """Write how the jobs of a journal ended, as JSON, an object a line, in the order of their ends.
 
     The fields are those of run. Needs no key and no network, and changes nothing in the journal.
 
     Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        journal: The journal file, as films/jobs.journal.db, or postgresql://HOST/DATABASE; a run may be using it.
         follow: Then wait for further ends, which a run writes to the journal, until Ctrl-C.
     """
     from ..commands.outcomes import outcomes as run_command
@@ -96,3 +96,19 @@ def dashboard(journal: Path, /, *, port: Port = 0) -> int:
     from ..commands.dashboard import dashboard as run_command
 
     return run_command(journal, port, Terminal.here())
+
+
+def prune(journal: str, /, *, older: str, untold: Flag = False, dry_run: Flag = False) -> int:
+    """Remove jobs that ended long ago. What they cost stays counted. Needs no key and no network.
+
+    A removed job is forgotten: run again, it is bought again. Jobs that are planned, under way or in doubt always stay.
+
+    Args:
+        journal: The journal file, which no run may be using; or postgresql://HOST/DATABASE, at any time.
+        older: Remove jobs that ended longer ago: hours, days or weeks, as 30d.
+        untold: Also jobs whose ends no pool.outcomes() has told, as those of `run`.
+        dry_run: Only count; nothing is changed.
+    """
+    from ..commands.prune import prune as run_command
+
+    return run_command(journal, older, Terminal.here(), untold=untold, dry_run=dry_run)

@@ -34,6 +34,11 @@ def read_jobs(source: str) -> ParsedJobs:
     return parse_jobs(_lines_of(source), folder)
 
 
+def name_of(source: str) -> str:
+    """Return what a jobs file is called in messages."""
+    return "standard input" if source == STDIN else source
+
+
 def journal_beside(source: str, out: Path) -> Path:
     """Return where the journal of a jobs file is kept by default: beside the videos, under the name of the file.
 

@@ -69,12 +69,12 @@ class Service:
         )
 
     def pool(
-        self, *, journal: Path | None = None, budget: Budget | None = None, observer: Observer | None = None
+        self, *, journal: Path | str | None = None, budget: Budget | None = None, observer: Observer | None = None
     ) -> SessionPool:
         """Return a pool for the service, not yet opened.
 
         Args:
-            journal: The journal file; None keeps jobs in memory.
+            journal: The journal file, or the address of one in PostgreSQL; None keeps jobs in memory.
             budget: The limit of spending; None for none.
             observer: Called with every event of the pool.
 

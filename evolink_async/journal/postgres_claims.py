@@ -1,0 +1,170 @@
+"""Who has claimed which jobs of a journal in PostgreSQL: owners, their leases, and what becomes of the jobs of one.
+
+All times are the server's. The rules that keep two owners apart:
+
+1. An owner is a row with a lease. It is renewed while it lasts, and never afterwards.
+2. A write locks the row of its owner, and is refused without it, or after its lease.
+3. An owner whose lease has ended is deleted by whoever sees it, under the same lock, together with its claims. What it
+   was submitting is in doubt from then on.
+
+So a claim that is there is valid, and a write of an owner that is over cannot come after it.
+"""
+
+# ruff: noqa: S608  # all names in the statements are constants of this package; values are bound
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import attrs
+
+from .postgres_connections import Connection, run, transaction
+from .postgres_statements import ME, NOTIFY
+
+MARGIN = 0.1
+"""The part of a lease that is kept for clocks that do not run alike."""
+
+BEGIN = """
+    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer, limit_units)
+    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s) RETURNING epoch
+"""
+RENEW = """
+    UPDATE evolink_owners SET lease_until = clock_timestamp() + make_interval(secs => %s)
+    WHERE epoch = %s AND lease_until > clock_timestamp() RETURNING epoch
+"""
+END = "UPDATE evolink_owners SET lease_until = least(lease_until, clock_timestamp()) WHERE epoch = %s RETURNING epoch"
+# In order, so that two claims of the same keys do not wait for each other in a circle. Not DO UPDATE, which would lock
+# the claims of others.
+CLAIM = f"""
+    WITH {ME}, mine AS (
+        INSERT INTO evolink_claims (key, epoch, owner)
+        SELECT key, me.epoch, %(owner)s FROM me, unnest(%(keys)s::text[]) AS key ORDER BY key
+        ON CONFLICT (key) DO NOTHING RETURNING key, epoch, owner
+    )
+    SELECT key, epoch, owner FROM mine
+    UNION ALL SELECT key, epoch, owner FROM evolink_claims WHERE key = ANY(%(keys)s)
+    UNION ALL SELECT NULL, epoch, NULL FROM me
+"""
+RELEASE = "DELETE FROM evolink_claims WHERE key = ANY(%s) AND epoch = %s AND owner = %s"
+# Those that are being renewed at this moment are waited for, and looked at again.
+ENDED = """
+    SELECT epoch FROM evolink_owners WHERE lease_until <= clock_timestamp() ORDER BY epoch FOR UPDATE
+"""
+# A statement of its own, because it must see what those owners wrote while they were waited for.
+DOUBT = """
+    WITH over AS (
+        SELECT epoch, extract(epoch FROM lease_until) + seconds_to_answer AS answered_by
+        FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
+    ), freed AS (
+        DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s)
+    ), untold AS (
+        DELETE FROM evolink_tellers WHERE epoch = ANY(%(epochs)s)
+    ), unheard AS (
+        DELETE FROM evolink_calls AS call WHERE NOT EXISTS (
+            SELECT FROM evolink_owners AS other WHERE other.epoch = call.epoch AND other.epoch <> ALL(%(epochs)s)
+        )
+    ), lost AS (
+        SELECT key, answered_by, row_number() OVER (ORDER BY sent_at, key) AS number
+        FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'
+    ), counted AS (
+        UPDATE evolink_journal SET ends = ends + (SELECT count(*) FROM lost) WHERE EXISTS (SELECT FROM lost)
+        RETURNING ends - (SELECT count(*) FROM lost) AS before
+    ), doubted AS (
+        UPDATE evolink_jobs AS job SET state = 'in_doubt', end_number = before + number, told_at = NULL,
+            doubt = json_build_object('idempotency_key', idempotency_key, 'sent_at', sent_at)::text,
+            not_resubmitted_before = answered_by
+        FROM lost, counted WHERE job.key = lost.key AND job.state = 'submitting' RETURNING job.key
+    ), deleted AS (
+        DELETE FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
+    )
+    SELECT count(*) AS doubts FROM doubted
+"""
+# After it: what such an owner was submitting holds its credits as a doubt by now.
+RELEASE_CREDITS = "SELECT evolink_release_owners(%s::bigint[])"
+
+
+def boot_seconds() -> float:
+    """Return seconds of a clock that goes on while the machine sleeps, where the system has one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+@attrs.frozen
+class Lease:
+    """The lease of an owner, as far as this process may rely on it.
+
+    Attributes:
+        epoch: The number of the owner.
+        sent_at: `boot_seconds` before the request was sent that made or renewed it: the server counts from later.
+        seconds: How long it lasts.
+    """
+
+    epoch: int
+    sent_at: float
+    seconds: float
+
+    def is_certain(self, at: float) -> bool:
+        """Whether it certainly lasts, at a time of `boot_seconds`."""
+        return at < self.sent_at + self.seconds * (1 - MARGIN)
+
+
+async def begin(
+    connection: Connection, name: str, seconds: float, seconds_to_answer: float, limit_units: int | None = None
+) -> Lease:
+    """Become an owner. Repeated after a lost connection, it leaves an owner without claims, whose lease ends.
+
+    Args:
+        connection: To the server.
+        name: Of the owner, for messages.
+        seconds: How long the lease lasts.
+        seconds_to_answer: See `Journal`.
+        limit_units: The budget of the owner; None without one.
+    """
+    sent_at = boot_seconds()
+    [row] = await run(connection, BEGIN, (name, seconds, seconds_to_answer, limit_units))
+    return Lease(row["epoch"], sent_at, seconds)
+
+
+async def renewed(connection: Connection, lease: Lease) -> Lease | None:
+    """Renew a lease; return None if it has ended."""
+    sent_at = boot_seconds()
+    is_alive = await run(connection, RENEW, (lease.seconds, lease.epoch))
+    return attrs.evolve(lease, sent_at=sent_at) if is_alive else None
+
+
+async def claim(
+    connection: Connection, keys: Sequence[str], owner: str, epoch: int
+) -> dict[str, tuple[int, str]] | None:
+    """Claim keys; return who has each of them, as epoch and owner. None if the lease of this epoch has ended."""
+    found: dict[str, tuple[int, str]] = {}
+    left: list[str] = sorted(set(keys))
+    while left:
+        rows = await run(connection, CLAIM, {"keys": left, "owner": owner, "epoch": epoch})
+        if all(row["key"] is not None for row in rows):
+            return None
+        found.update({row["key"]: (row["epoch"], row["owner"]) for row in rows if row["key"] is not None})
+        # Another claim of the same key was under way: this statement does not see it yet, the next one does.
+        left = [key for key in left if key not in found]
+    return found
+
+
+async def bury(connection: Connection) -> bool:
+    """Delete the owners whose leases have ended, with their claims; set what they were submitting to in doubt.
+
+    Returns:
+        Whether there were any.
+    """
+    async with transaction(connection):
+        epochs = [row["epoch"] for row in await run(connection, ENDED)]
+        if epochs:
+            await run(connection, DOUBT, {"epochs": epochs})
+            await run(connection, RELEASE_CREDITS, (epochs,))
+            await run(connection, NOTIFY)
+    return bool(epochs)
+
+
+async def end(connection: Connection, epoch: int) -> None:
+    """End the lease of an owner now."""
+    await run(connection, END, (epoch,))
+    await bury(connection)

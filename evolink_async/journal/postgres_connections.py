@@ -1,0 +1,240 @@
+"""Connections to the PostgreSQL server of a journal: opened, used again, and opened anew after a loss.
+
+Exceptions of psycopg end here: a caller sees a `JournalError`, in which no password stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import conninfo
+from psycopg.rows import DictRow as DictRow  # for other modules of the journal
+from psycopg.rows import dict_row
+
+from ..concurrency import Limiter
+from ..errors import ConfigurationError, JournalError
+
+_log = logging.getLogger("evolink_async")
+
+T = TypeVar("T")
+Connection: TypeAlias = "psycopg.AsyncConnection[DictRow]"
+AnyConnection: TypeAlias = "psycopg.AsyncConnection[Any]"
+"""A connection of somebody else, whatever rows it makes."""
+
+MOST = 4
+"""Connections that are open at once, beside the one that listens."""
+# Not psycopg_pool: while a server restarts it waits 1, 2, 4 ... s from try to try, and does not tell why it fails.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries to reach the server."""
+ADVICE = "Check that the server runs, its address, and the rights of the user; nothing in the journal is lost."
+# A silent network is noticed within half a minute. What the address sets itself holds.
+DEFAULTS = {
+    "application_name": "evolink_async",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+# The server goes down, comes up, or has become a standby; or two transactions stand in each other's way.
+PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+"""Errors that may be over at the next try."""
+MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject)
+
+
+class Connections:
+    """The connections of a journal.
+
+    Args:
+        url: The address of the server and the database; its password is shown to nobody.
+        patience: Seconds for which a lost server is tried again.
+        prepares: Whether statements are prepared on the server. Not behind a pooler that changes servers in between.
+
+    Raises:
+        ConfigurationError: The address cannot be read.
+    """
+
+    def __init__(self, url: str, *, patience: float, prepares: bool) -> None:
+        try:
+            given = conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            # Its text may quote any part of the address.
+            raise ConfigurationError(
+                "the address of the journal is not one of PostgreSQL, as postgresql://user@host/database"
+            ) from None
+        self.address = conninfo.make_conninfo("", **(DEFAULTS | given))
+        self.place = _place(given)
+        self._password = str(given.get("password") or "")
+        self._patience = patience
+        self._prepare_threshold = 5 if prepares else None
+        self._idle: list[Connection] = []
+        self._permits = Limiter(MOST)
+        self._is_open = self._is_away = False
+
+    async def open(self) -> None:
+        """Open the first connection, and keep connections from now on.
+
+        Raises:
+            JournalError: The server cannot be reached.
+        """
+        self._idle.append(await self.connect())
+        self._is_open = True
+
+    async def aclose(self) -> None:
+        """Close all connections. Each act has one of its own from now on."""
+        self._is_open = False
+        for connection in self._idle:
+            await close_quietly(connection)
+        self._idle.clear()
+
+    async def connect(self) -> Connection:
+        """Open a connection of its own.
+
+        Raises:
+            JournalError: The server cannot be reached.
+        """
+        try:
+            return await self._connect()
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    async def _connect(self) -> Connection:
+        connection = await psycopg.AsyncConnection[DictRow].connect(
+            self.address, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepare_threshold
+        )
+        try:
+            if self._prepare_threshold is not None:
+                # A statement that is prepared while the tables are small would go on to read them from end to end.
+                await connection.execute("SET enable_seqscan = off")
+        except BaseException:
+            await close_quietly(connection)
+            raise
+        return connection
+
+    async def run(
+        self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None, is_urgent: bool = False
+    ) -> T:
+        """Do something with a connection, again with another one if it is lost: it must be safe to repeat.
+
+        Args:
+            act: What is done.
+            patience: Seconds for which it is tried again; default: that of the journal.
+            is_urgent: Whether it comes before all others that wait for a connection.
+
+        Raises:
+            JournalError: The server cannot be reached, or refuses.
+        """
+        pause, until = FIRST_PAUSE, time.monotonic() + (self._patience if patience is None else patience)
+        while True:
+            try:
+                return await self._once(act, -1.0 if is_urgent else 0.0)
+            except PASSING as error:
+                if time.monotonic() >= until:
+                    raise self.error(error) from None
+                if pause == FIRST_PAUSE and not self._is_away:
+                    self._is_away = True
+                    _log.warning("the journal %s does not answer; it is tried again: %s", self.place, self._text(error))
+            except psycopg.Error as error:
+                raise self.error(error) from None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _once(self, act: Callable[[Connection], Awaitable[T]], before: float) -> T:
+        await self._permits.acquire(before)
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                result = await act(connection)
+            except BaseException as error:
+                # Those that were idle meanwhile have met the same. After anything else, a cancellation too, the state
+                # of this one is not known, and a new one costs milliseconds.
+                lost = [connection, *(self._idle if isinstance(error, PASSING) else ())]
+                self._idle = [one for one in self._idle if one not in lost]
+                for one in lost:
+                    await close_quietly(one)
+                raise
+            self._is_away = False
+            if self._is_open:
+                self._idle.append(connection)
+            else:
+                await close_quietly(connection)
+            return result
+        finally:
+            self._permits.release()
+
+    def read_now(self, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[DictRow]:
+        """Read rows in this thread, which waits for the server.
+
+        Raises:
+            ConfigurationError: There are no tables of a journal.
+            JournalError: The server cannot be reached.
+        """
+        try:
+            with psycopg.Connection[DictRow].connect(self.address, autocommit=True, row_factory=dict_row) as connection:
+                return connection.execute(query.encode(), values or None).fetchall()
+        except psycopg.errors.UndefinedTable:
+            raise ConfigurationError(f"there is no journal in {self.place}") from None
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    @asynccontextmanager
+    async def translated(self) -> AsyncGenerator[None]:
+        """Raise a JournalError for what goes wrong with a connection of somebody else."""
+        try:
+            yield
+        except MISSING as error:
+            text = f"a table is missing where this connection looks for it: {self._text(error)}"
+            raise JournalError(text, advice="Make the tables first, and let its search_path lead to them.") from None
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    def error(self, error: Exception) -> JournalError:
+        """Return the JournalError for what went wrong."""
+        return JournalError(f"the journal {self.place} cannot be used: {self._text(error)}", advice=ADVICE)
+
+    def _text(self, error: Exception) -> str:
+        text = " ".join(str(error).split()) or type(error).__name__
+        return text.replace(self._password, "***") if self._password else text
+
+
+def _place(given: dict[str, Any]) -> str:
+    host, port = given.get("host") or given.get("hostaddr") or "localhost", given.get("port")
+    return f"postgresql://{host}{f':{port}' if port else ''}/{given.get('dbname') or ''}"
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncGenerator[None]:
+    """Run several statements in one transaction, which the server ends if this process is stopped in the middle."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
+        yield
+
+
+async def run(connection: Connection, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[DictRow]:
+    """Run a statement and return its rows."""
+    # As bytes: psycopg's types ask for literal text, and ours is put together from constants.
+    cursor = await connection.execute(query.encode(), values or None)
+    return await cursor.fetchall() if cursor.description is not None else []
+
+
+async def run_on(
+    connection: AnyConnection, query: str, values: Mapping[str, Any] | Sequence[Any] = ()
+) -> list[DictRow]:
+    """Run a statement as `run` does, on a connection of somebody else, whatever rows it makes."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query.encode(), values or None)
+        return await cursor.fetchall() if cursor.description is not None else []
+
+
+async def close_quietly(connection: Connection | None) -> None:
+    """Close a connection that may be lost already."""
+    if connection is not None:
+        with suppress(psycopg.Error, OSError):
+            await connection.close()

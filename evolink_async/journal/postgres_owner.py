@@ -1,0 +1,277 @@
+"""One opening of a journal in PostgreSQL: the owner with its lease, and the writes that carry its epoch.
+
+What the owners of a journal are to each other is in `postgres_claims`, what is written about jobs in `postgres`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ..budget import units_of
+from ..concurrency import Signal
+from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
+from .entries import Untold
+from .postgres_budget import LIMIT, PostgresBudget, count_money
+from .postgres_calls import pass_calls, take_calls
+from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
+from .postgres_connections import Connection, Connections, run
+from .postgres_listener import Listener
+from .postgres_reads import ENDS, PostgresReads
+from .postgres_schema import prepare
+from .postgres_statements import ABOUT_MONEY, Write
+from .postgres_telling import LET_GO, TAKE
+from .rows import untold_of
+
+CLOSING_SECONDS = 10.0
+"""For which closing waits for writes, if the server is away."""
+
+
+class PostgresOwner(PostgresReads):
+    """The calls of `Journal` about opening and claims; see `PostgresJournal` for the arguments.
+
+    Args:
+        url: The address.
+        lease: Seconds.
+        patience: Seconds.
+        listen: Whether to use LISTEN.
+
+    Raises:
+        ConfigurationError: The address cannot be read, or a number of seconds is not positive.
+    """
+
+    is_shared: bool = True
+
+    def __init__(self, url: str, *, lease: float = 30.0, patience: float = 300.0, listen: bool = True) -> None:
+        if not (lease > 0 and patience > 0):
+            raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
+        super().__init__(Connections(url, patience=patience, prepares=listen))
+        self.ends = Signal()
+        self.calls = Signal()
+        self._money = Signal()
+        self._limit_units: int | None = None
+        self.lease_seconds = lease
+        self.seconds_to_answer = 0.0
+        self._listens = listen
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._lease: Lease | None = None
+        self._renewing = asyncio.Lock()
+        self._writes: set[asyncio.Task[dict[str, Any]]] = set()
+        self._listener: Listener | None = None
+        self._claimed: dict[str, tuple[int, str]] = {}
+        self._purchases: dict[str, str] = {}
+        self._taking: asyncio.Task[list[Untold]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._connections.place}>"
+
+    async def open(self) -> None:
+        """Connect, create or migrate the tables, and become an owner.
+
+        Raises:
+            JournalError: The server cannot be reached, may lose what it has confirmed, or refuses.
+        """
+        if self._lease is not None:
+            raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
+        self._limit_units = None
+        await self._connections.open()
+        try:
+            channel = await self._connections.run(prepare, patience=0)
+            await self._bury()
+            [before] = await self._rows(ENDS)
+            self._ends_before = before["ends"]
+            self._lease = await self._begin()
+        except BaseException:
+            await self._connections.aclose()
+            raise
+        self._claimed.clear()
+        self._listener = Listener(self._connections, channel, self._told, listens=self._listens)
+
+    def _told(self, text: str | None) -> None:
+        """Wake those for whom a notification is; all, if there may have been one that was not heard."""
+        if not text or text == ABOUT_MONEY:
+            self._money.fire()
+        if not text:
+            self.ends.fire()
+        if text is None or (self._lease is not None and text == str(self._lease.epoch)):
+            self.calls.fire()
+
+    async def _begin(self) -> Lease:
+        name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
+        return await self._connections.run(
+            lambda connection: begin(connection, name, seconds, answer, units), is_urgent=True
+        )
+
+    async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
+        """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""
+        lease, self._limit_units = self._open_lease(), units_of(limit)
+        await self._connections.run(count_money)
+        await self._connections.run(lambda one: run(one, LIMIT, (self._limit_units, lease.epoch)))
+        most = None if most_per_job is None else units_of(most_per_job)
+        account = PostgresBudget(self._connections, lambda: self._open_lease().epoch, self._money, most)
+        await account.refresh()
+        return account
+
+    async def aclose(self) -> None:
+        """Write what was requested, and free all claims."""
+        listener, lease = self._listener, self._lease
+        self._listener = self._lease = None
+        if listener is None or lease is None:
+            return
+        await listener.aclose()
+        if self._writes:
+            await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
+        try:
+            await self._connections.run(lambda one: end(one, lease.epoch), patience=0)
+        finally:
+            await self._connections.aclose()
+
+    # --- claims
+
+    async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
+        """Claim keys that nobody has, or whose owner's lease has ended."""
+        lease, wanted = self._open_lease(), list(keys)
+        found = await self._claim(wanted, owner, lease)
+        others = [key for key, (epoch, _) in found.items() if epoch != lease.epoch]
+        if others and await self._bury():
+            found |= await self._claim(others, owner, lease)
+        mine = {key: (epoch, holder) for key, (epoch, holder) in found.items() if epoch == lease.epoch}
+        self._claimed |= mine
+        return {key: epoch if (epoch, owner) == mine.get(key, ()) else name for key, (epoch, name) in found.items()}
+
+    async def _claim(self, keys: Sequence[str], owner: str, lease: Lease) -> dict[str, tuple[int, str]]:
+        found = await self._connections.run(lambda one: claim(one, keys, owner, lease.epoch))
+        if found is None:
+            raise over(self._connections.place)
+        return found
+
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
+        lease = self._open_lease()
+        async with self._renewing:  # of many calls that find the lease over, one begins a new one
+            if self._lease is lease:
+                await self._renew(lease)
+        epoch = self._open_lease().epoch
+        return frozenset(key for key in keys if self._claimed.get(key) == (epoch, owner))
+
+    async def _renew(self, lease: Lease) -> None:
+        # Before all others: behind a burst of reads it would come too late.
+        newer = await self._connections.run(
+            lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
+        )
+        await self._bury()
+        if newer is None:
+            newer = await self._begin()
+        if self._lease is lease:  # it was not closed meanwhile
+            self._lease = newer
+
+    async def _bury(self) -> bool:
+        return await self._connections.run(bury)
+
+    async def release(self, keys: Sequence[str], owner: str) -> None:
+        """Delete the claims."""
+        lease, given = self._open_lease(), list(keys)
+        await self._connections.run(lambda one: run(one, RELEASE, (given, lease.epoch, owner)))
+        for key in given:
+            if self._claimed.get(key, (0, owner))[1] == owner:
+                self._claimed.pop(key, None)
+
+    # --- the ends that a stream tells
+
+    async def take_untold(self, after: int = 0, limit: int = 100) -> list[Untold]:
+        """Lend the first ends that no stream has to the one of this pool, whatever it has read before."""
+        # To its end, though this call may be cancelled: what was lent is known then, and can be given back.
+        self._taking = asyncio.create_task(self._take_untold(limit), name="evolink_async journal")
+        return await asyncio.shield(self._taking)
+
+    async def _take_untold(self, limit: int) -> list[Untold]:
+        values = {"limit": limit, "epoch": self._open_lease().epoch}
+        while True:
+            rows = await self._connections.run(lambda one: run(one, TAKE, values))
+            mine = [untold_of(row, self._ends_before) for row in rows if row["is_mine"]]
+            if mine or not rows:
+                return mine
+            if not rows[0]["is_alive"]:
+                raise over(self._connections.place)
+
+    async def leave_untold(self) -> None:
+        """Let others have the ends that were lent to the stream of this pool."""
+        if self._taking is not None:
+            await asyncio.gather(self._taking, return_exceptions=True)
+        lease = self._open_lease()
+        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)))
+
+    # --- callbacks
+
+    async def pass_calls(self, tasks: Mapping[str, str]) -> None:
+        """Write the calls beside the claims of their jobs."""
+        await self._connections.run(lambda one: pass_calls(one, tasks))
+
+    async def take_calls(self) -> dict[str, str]:
+        """Take the calls for this owner."""
+        epoch = self._open_lease().epoch
+        return await self._connections.run(lambda one: take_calls(one, epoch))
+
+    def may_send(self) -> bool:
+        """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
+        return self._lease is not None and self._lease.is_certain(boot_seconds())
+
+    def _open_lease(self) -> Lease:
+        if self._lease is None:
+            raise JournalError(f"the journal {self._connections.place} is not open")
+        return self._lease
+
+    # --- writes with an epoch
+
+    async def _write(self, write: Write) -> bool:
+        """Make a write for a job, with the epoch under which the job was claimed.
+
+        Returns:
+            Whether something was changed.
+
+        Raises:
+            JournalClaimError: That epoch is over, or another owner has the job.
+            BudgetError: The job may not be sent with what the budget holds for it.
+        """
+        lease = self._open_lease()
+        epoch, _ = self._claimed.get(write.values.get("key", ""), (lease.epoch, ""))
+        report = await self._requested(write, epoch)
+        if not report["is_alive"]:
+            raise over(self._connections.place)
+        if not report["is_free"]:
+            raise JournalClaimError(f"another process has the job {write.values['key']!r}")
+        if not report.get("is_covered", True):
+            raise BudgetError("the credits held for the job are not enough any more", needed=0.0, left=0.0)
+        return bool(report["is_done"])
+
+    async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
+        """Run a write to its end, whether or not this call is cancelled; return what it reports."""
+        values = {**write.values, "epoch": epoch}
+
+        async def act(connection: Connection) -> dict[str, Any]:
+            [report] = await run(connection, write.query, values)
+            return report
+
+        return await self._carried_out(act)
+
+    async def _carried_out(self, act: Callable[[Connection], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        self._open_lease()
+        task = asyncio.create_task(self._connections.run(act), name="evolink_async journal")
+        self._writes.add(task)
+        task.add_done_callback(self._written)
+        return await asyncio.shield(task)
+
+    def _written(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        self._writes.discard(task)
+        self._money.fire()
+        if not task.cancelled() and task.exception() is None and "told" in task.result():
+            self.ends.fire()
+
+
+def over(place: str) -> JournalClaimError:
+    """Return the error for a write of an owner whose lease has ended."""
+    return JournalClaimError(f"this process was away too long, and its claims in the journal {place} are over")

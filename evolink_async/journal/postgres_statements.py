@@ -1,0 +1,217 @@
+"""The SQL statements that write the jobs of a journal in PostgreSQL: one for each call, which decides and writes.
+
+The tables are in `postgres_schema`, reads in `postgres_reads`, claims in `postgres_claims`. Every statement may be run
+again after a lost connection, whether or not it had been committed. Each is a transaction of its own, which goes to the
+server in one piece: a process that is stopped between two statements of a transaction would keep its locks.
+"""
+
+# ruff: noqa: S608  # all names in the statements are constants of this package; values are bound
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ..media import Upload
+from ..purchases import Event, sources
+from .entries import Intent
+from .rows import UPLOAD_COLUMNS
+
+# What follows holds for every write. `me` locks the owner, so that it cannot be over before the write is committed;
+# `free` is empty if another owner has the job.
+ME = """me AS (
+        SELECT epoch FROM evolink_owners WHERE epoch = %(epoch)s AND lease_until > clock_timestamp() FOR SHARE
+    )"""
+FREE = """free AS (
+        SELECT epoch FROM me
+        WHERE NOT EXISTS (SELECT FROM evolink_claims AS other WHERE other.key = %(key)s AND other.epoch <> me.epoch)
+    )"""
+REPORT = """
+    SELECT EXISTS (SELECT FROM me) AS is_alive, EXISTS (SELECT FROM free) AS is_free,
+        EXISTS (SELECT FROM done) AS is_done
+"""
+CHANNEL = "left('evolink_' || current_schema(), 63)"
+ABOUT_MONEY = "budget"
+"""What a notification says when only credits may have come free."""
+NOTIFY = f"SELECT pg_notify({CHANNEL}, '')"
+"""Wakes the processes that wait for outcomes, or follow a job."""
+REPORT_AND_NOTIFY = f"{REPORT.rstrip()}, ({NOTIFY} FROM done LIMIT 1) AS told"
+NOT_TOLD = "end_number = NULL, told_at = NULL"
+
+
+@attrs.frozen
+class Write:
+    """A statement with its values, ready to be run.
+
+    Attributes:
+        query: The statement; it returns one row.
+        values: By their names, but for the epoch.
+    """
+
+    query: str
+    values: Mapping[str, Any]
+
+
+def _on(event: Event) -> str:
+    """Return the states in which an event may happen, as a list in SQL."""
+    return ", ".join(f"'{state}'" for state in sources(event))
+
+
+_JOB: tuple[str, ...] = ("model", "path", "body", "digest", "shape", "idempotency_key", "session", "sent_at")
+_COLUMNS = ", ".join(_JOB)
+_VALUES = ", ".join([f"%({name})s{'::float8' * (name == 'sent_at')}" for name in _JOB])
+_EXCLUDED = ", ".join([f"{name} = excluded.{name}" for name in _JOB])
+# Credits that an earlier send reserved stay, unless the price class has changed.
+_PUT = f"""
+    ON CONFLICT (key) DO UPDATE SET state = excluded.state, epoch = excluded.epoch, {_EXCLUDED}, {NOT_TOLD},
+        not_resubmitted_before = NULL,
+        credits_reserved = CASE WHEN job.shape = excluded.shape THEN job.credits_reserved END
+"""
+PLAN = f"""
+    WITH {ME}, {FREE}, done AS (
+        INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
+        SELECT %(key)s, 'planned', NULL::bigint, {_VALUES} FROM free
+        {_PUT} WHERE job.state IN ({_on(Event.PUT_OFF)}) RETURNING key
+    )
+    {REPORT}
+"""
+# An owner with a budget needs a reservation of its own, which a lost lease has ended; and the price of a class may have
+# risen since, so that all together hold more than the limit. A doubt holds its credits since it was first sent.
+_COVERED = """covered AS (
+        SELECT epoch FROM me WHERE (SELECT limit_units FROM evolink_owners AS own WHERE own.epoch = me.epoch) IS NULL
+            OR EXISTS (SELECT FROM evolink_jobs WHERE key = %(key)s AND state IN ('submitting', 'in_doubt'))
+            OR EXISTS (
+                SELECT FROM evolink_holds AS hold, evolink_budget AS sums
+                WHERE hold.key = %(key)s AND hold.epoch = me.epoch
+                    AND (is_learner OR spent + held <= (SELECT min(limit_units) FROM evolink_owners))
+            )
+    )"""
+# A job that nobody has is claimed with it. A doubt goes on only as the same purchase: a second one, of a pool that had
+# looked before there was a doubt, would be paid as well.
+SUBMIT = f"""
+    WITH {ME}, free AS (
+        INSERT INTO evolink_claims AS mine (key, epoch, owner) SELECT %(key)s, epoch, %(owner)s FROM me
+        ON CONFLICT (key) DO UPDATE SET owner = mine.owner WHERE mine.epoch = excluded.epoch RETURNING epoch
+    ), {_COVERED}, done AS (
+        INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
+        SELECT %(key)s, 'submitting', epoch, {_VALUES} FROM free JOIN covered USING (epoch)
+        {_PUT} WHERE job.state IN ({_on(Event.SENT)})
+            AND (job.state = 'planned' OR job.idempotency_key = excluded.idempotency_key)
+        RETURNING key
+    ), purchase AS (
+        INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
+        SELECT %(idempotency_key)s, key, %(session)s, %(sent_at)s FROM done ON CONFLICT DO NOTHING
+    )
+    {REPORT.rstrip()}, EXISTS (SELECT FROM covered) AS is_covered
+"""
+REFUSE = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs AS job SET state = 'planned', epoch = NULL FROM free
+        WHERE key = %(key)s AND state IN ({_on(Event.REFUSED)}) AND job.epoch = free.epoch RETURNING key
+    )
+    {REPORT}
+"""
+# The row with the number of outcomes is locked until the commit: so outcomes are seen in the order of their numbers.
+DOUBT = f"""
+    WITH {ME}, {FREE}, counted AS (
+        UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
+            SELECT FROM evolink_jobs, free WHERE key = %(key)s AND state IN ({_on(Event.LOST)})
+        ) RETURNING ends
+    ), done AS (
+        UPDATE evolink_jobs SET state = 'in_doubt', doubt = %(doubt)s, end_number = ends, told_at = NULL FROM counted
+        WHERE key = %(key)s AND state IN ({_on(Event.LOST)}) RETURNING key
+    )
+    {REPORT_AND_NOTIFY}
+"""
+_ENDS: tuple[str, ...] = (
+    *("state", "accepted_at", "urls", "expires_at", "ended_at", "looks", "lag", "credits_used", "fault"),
+)
+END = f"""
+    WITH {ME}, {FREE}, counted AS (
+        UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
+            SELECT FROM evolink_jobs, free
+            WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)})
+        ) RETURNING ends
+    ), done AS (
+        UPDATE evolink_jobs AS job SET
+            {", ".join([f"{name} = coalesce(%({name})s, job.{name})" for name in _ENDS])},
+            missing_at = NULL, end_number = ends, told_at = NULL
+        FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)}) RETURNING key
+    )
+    {REPORT_AND_NOTIFY}
+"""
+BUY_ANEW = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs SET state = 'planned', epoch = NULL, idempotency_key = NULL, task_id = NULL,
+            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, {NOT_TOLD},
+            earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
+        FROM free
+        WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
+    ), failed AS (
+        INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
+    )
+    {REPORT}
+"""
+MISSING = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs SET missing_at = %(now)s FROM free
+        WHERE key = %(key)s AND task_id = %(task_id)s AND state = 'accepted' RETURNING key
+    )
+    {REPORT}
+"""
+SAVE = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs SET state = 'downloaded', files = %(files)s FROM free
+        WHERE key = %(key)s AND state IN ({_on(Event.SAVED)}) RETURNING key
+    )
+    {REPORT}
+"""
+REFRESH = f"""
+    WITH {ME}, {FREE}, done AS (
+        UPDATE evolink_jobs SET urls = %(urls)s, expires_at = %(expires_at)s FROM free
+        WHERE key = %(key)s AND state IN ({_on(Event.SAVED)}) RETURNING key
+    )
+    {REPORT}
+"""
+TELL = f"""
+    WITH {ME}, free AS (SELECT FROM me), done AS (
+        UPDATE evolink_jobs SET told_at = %(now)s FROM me
+        WHERE end_number = ANY(%(numbers)s) AND told_at IS NULL RETURNING key
+    ), lent AS (
+        DELETE FROM evolink_tellers AS lent USING me WHERE lent.end_number = ANY(%(numbers)s) AND lent.epoch = me.epoch
+    )
+    {REPORT}
+"""
+UPLOAD = f"""
+    WITH {ME}, free AS (SELECT FROM me), done AS (
+        INSERT INTO evolink_uploads AS kept ({UPLOAD_COLUMNS})
+        SELECT {", ".join([f"%({field.name})s" for field in attrs.fields(Upload)])} FROM me
+        ON CONFLICT (sha256) DO UPDATE SET
+            {", ".join([f"{field.name} = excluded.{field.name}" for field in attrs.fields(Upload)])} RETURNING sha256
+    )
+    {REPORT}
+"""
+
+
+def put(query: str, intent: Intent, *, sent_at: float | None, owner: str = "") -> Write:
+    """Return the write of a job: that it is planned, or that it is sent next."""
+    values = {
+        "key": intent.key,
+        "owner": owner,
+        "model": intent.model,
+        "path": intent.path,
+        "body": intent.body.decode(),
+        "digest": intent.digest,
+        "shape": intent.price_class,
+        "idempotency_key": intent.idempotency_key or None,
+        "session": intent.session or None,
+        "sent_at": sent_at,
+    }
+    return Write(query, values)
+
+
+def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Write:
+    """Return the write of an end, with the columns that change."""
+    return Write(END, dict.fromkeys(_ENDS) | dict(columns) | {"key": key, "task_id": task_id})
