@@ -19,7 +19,7 @@ from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import JobClaims, SendLoop, Submission, Submitter
+from ..submitting import JobClaims, KeyLimits, KeyRates, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .call_inbox import CallInbox
 from .callbacks import Callbacks
@@ -79,12 +79,11 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     requests = Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = _budget_queue(account, poller)
-    # Whoever waits for credits waits in vain then.
-    poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
     files = LocalFiles(Preflight(), uploads)
+    allowed = _key_limits(limits, sessions)
     send_loop = SendLoop(
-        sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
+        sessions, retry, journal, budget_queue, limits=allowed, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
     rebuys = Rebuys(retry, journal, budget_queue, send_loop)
@@ -121,6 +120,11 @@ def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | Non
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
+def _key_limits(limits: Limits, sessions: tuple[Session, ...]) -> KeyLimits:
+    rates = KeyRates(sessions, limits.submits_per_minute)
+    return KeyLimits(sessions, limits.submits, rates)
+
+
 def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
     """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched."""
     if not journal.is_shared:
@@ -139,8 +143,12 @@ async def _account(budget: Budget | None, journal: Journal) -> _Account:
 
 def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
     if account is None or isinstance(account, BudgetAccount):
-        return BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
-    return SharedBudgetQueue(account)
+        queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
+    else:
+        queue = SharedBudgetQueue(account)
+    # Whoever waits for credits waits in vain then.
+    poller.tasks.on_empty = queue.reconsider
+    return queue
 
 
 def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:

@@ -108,7 +108,7 @@ class Engine:
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
         self.uploads.retune(limits.uploads)
-        self.send_loop.retune(limits.submits)
+        self.send_loop.retune(limits.submits, limits.submits_per_minute)
         for run in self.runs:
             run.retune(limits)
 

@@ -40,7 +40,7 @@ class KeyChoice:
     Args:
         sessions: One per API key.
         brake: Stops all paid requests in an outage of the service. Those of one key are stopped by its own.
-        limits: How many submits at once each key, and all together, may have.
+        limits: How many submits each key, and all together, may have at once, and when a key may have the next.
         circuits: Which models a key is not asked for.
         is_checking: Whether it is being found out if a suspended key is well again.
     """
@@ -93,7 +93,8 @@ class KeyChoice:
         """Whether a key may send one more request now."""
         most = 1 if session.health.is_on_trial else self._limits.of(session)
         may_send = all(brake.move(now) in _MAY_SEND for brake in self._brakes(session))
-        return may_send and session.health.opens_at <= now and session.submitting < most
+        opens_at = max(session.health.opens_at, self._limits.rates.opens_at(session, now))
+        return may_send and opens_at <= now and session.submitting < most
 
     # --- or not at all
 

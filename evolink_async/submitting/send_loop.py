@@ -47,14 +47,14 @@ class SendLoop:
         policy: When a submit may be sent again.
         journal: Told before and after each send.
         budget_queue: Where jobs get their credits.
-        submits: How many submits may be under way at once.
+        limits: How many submits are under way, and may be.
         requests: Permits for HTTP calls; held for one call.
         local_files: Gives local files their URLs.
         emit: Told what happens.
 
     Attributes:
         queue: Where submissions wait for their turn.
-        limits: How many submits are under way, and may be.
+        limits: As given.
         is_closing: Whether nothing is sent again.
         sends: Requests sent.
         faults: Those without a task.
@@ -68,7 +68,7 @@ class SendLoop:
         journal: Journal,
         budget_queue: BudgetQueue,
         *,
-        submits: int,
+        limits: KeyLimits,
         requests: Limiter,
         local_files: LocalFiles,
         emit: Emit | None = None,
@@ -79,11 +79,11 @@ class SendLoop:
         self._requests = requests
         self._local_files = local_files
         self._emit = emit
-        self._brake = OutageBrake(policy, submits)
+        self._brake = OutageBrake(policy, limits.total)
         circuits = CircuitBreakers(policy.refusals, policy.patience)
-        self.limits: KeyLimits = KeyLimits(sessions, submits)
-        self.queue: SubmitQueue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
-        self._facts = ServiceFacts(self._brake, self.limits, circuits, emit)
+        self.limits: KeyLimits = limits
+        self.queue: SubmitQueue = SubmitQueue(sessions, self._brake, limits, circuits, requests)
+        self._facts = ServiceFacts(self._brake, limits, circuits, emit)
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
@@ -94,8 +94,9 @@ class SendLoop:
         """Why no job is accepted for now."""
         return self._brake.trouble
 
-    def retune(self, submits: int) -> None:
-        """Change how many submits there may be at once."""
+    def retune(self, submits: int, per_minute: float | None) -> None:
+        """Change how many submits there may be at once, and how many of each key in a minute."""
+        self.limits.rates.retune(per_minute)
         self.limits.retune(submits)
         self._brake.retune(submits)
         self.queue.reconsider()

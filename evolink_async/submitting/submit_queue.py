@@ -50,7 +50,7 @@ class SubmitQueue:
     Args:
         sessions: One per API key.
         brake: Stops all paid requests in an outage of the service.
-        limits: How many submits at once each key, and all together, may have.
+        limits: How many submits each key, and all together, may have at once, and when a key may have the next.
         circuits: Which models a key is not asked for.
         requests: Permits for HTTP calls.
         now: Returns monotonic seconds.
@@ -147,6 +147,7 @@ class SubmitQueue:
     def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
         self._limits.used += 1
+        self._limits.rates.take(turn.session, self._now())
         if submission.is_learner:
             self._learner = submission
         for brake in turn.trials:
@@ -234,8 +235,9 @@ class SubmitQueue:
         yield self._brake.changes_at(now)
         for session in self._sessions:
             yield session.brake.changes_at(now)
-            if session.health.opens_at > now:
-                yield session.health.opens_at
+            for opens_at in (session.health.opens_at, self._limits.rates.opens_at(session, now)):
+                if opens_at > now:
+                    yield opens_at
 
     async def check_keys(self) -> None:
         """Find out at once whether suspended keys are well again, and let barred models be tried."""
