@@ -5,17 +5,21 @@ without a file does not need SQLite.
 """
 
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
+from .facts import Fact, LentChunk, SharedFacts
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
     "Bought",
+    "Fact",
     "Found",
     "Intent",
     "Journal",
     "Known",
+    "LentChunk",
     "MemoryJournal",
     "Sent",
+    "SharedFacts",
     "Untold",
     "end_of",
 )

@@ -16,6 +16,8 @@ from ..errors import JournalError
 from .postgres_connections import LONGEST_PAUSE, Connection, Connections, close_quietly, run
 from .postgres_statements import NOTIFY
 
+ABOUT_ANYTHING = "*"
+"""What is told when there was no notification, but one may have been missed."""
 LOOK_SECONDS = 1.0
 """Between two looks of a process that does not listen."""
 HEARING_SECONDS = 2.0
@@ -31,7 +33,7 @@ class Listener:
     Args:
         connections: To the server.
         channel: The channel of the notifications.
-        fire: Called in the event loop, with what the change is about; empty if it may be anything.
+        fire: Called in the event loop, with what the change is about.
         listens: Whether to use LISTEN; otherwise it looks every second.
 
     Attributes:
@@ -58,7 +60,7 @@ class Listener:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._fire("")
+            self._fire(ABOUT_ANYTHING)
 
     async def _listen_for_ever(self) -> None:
         while not self._is_closing:
@@ -72,7 +74,7 @@ class Listener:
             finally:
                 self.is_listening = False
                 await close_quietly(connection)
-            self._fire("")
+            self._fire(ABOUT_ANYTHING)
 
     async def _listen(self, connection: Connection) -> None:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
@@ -81,7 +83,9 @@ class Listener:
         wait = HEARING_SECONDS
         while not self._is_closing:
             heard = {notice.payload async for notice in connection.notifies(timeout=wait, stop_after=1)}
+            # What was told before the first one arrived may be missed.
+            abouts = heard if heard and self.is_listening else {ABOUT_ANYTHING}
             self.is_listening = self.is_listening or bool(heard)
             wait = LISTENING_LOOK_SECONDS if self.is_listening else LOOK_SECONDS
-            for about in heard or {""}:
+            for about in abouts:
                 self._fire(about)

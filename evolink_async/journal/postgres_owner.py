@@ -19,7 +19,8 @@ from .entries import Untold
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
-from .postgres_listener import Listener
+from .postgres_facts import ABOUT_FACTS, PostgresFacts
+from .postgres_listener import ABOUT_ANYTHING, Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import check_server, migrate
 from .postgres_statements import ABOUT_MONEY, Write
@@ -52,6 +53,7 @@ class PostgresOwner(PostgresReads):
         self.ends = Signal()
         self._money = Signal()
         self._limit_units: int | None = None
+        self._facts = PostgresFacts(self._connections, lambda: self._open_lease().epoch)
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
@@ -74,7 +76,7 @@ class PostgresOwner(PostgresReads):
         """
         if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
-        self._limit_units = None
+        self._limit_units = self._facts.per_minute = None
         await self._connections.open()
         try:
             channel = await self._connections.run(_prepared, patience=0)
@@ -89,15 +91,24 @@ class PostgresOwner(PostgresReads):
         self._listener = Listener(self._connections, channel, self._heard, listens=self._listens)
 
     def _heard(self, about: str) -> None:
+        if about in (ABOUT_FACTS, ABOUT_ANYTHING):
+            self._facts.changed.fire()
+        if about == ABOUT_FACTS:
+            return
         self._money.fire()
         if about != ABOUT_MONEY:
             self.ends.fire()
 
     async def _begin(self) -> Lease:
-        name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
+        limits = self._limit_units, self._facts.per_minute
+        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
         return await self._connections.run(
-            lambda connection: begin(connection, name, seconds, answer, units), is_urgent=True
+            lambda connection: begin(connection, name, seconds, answer, *limits), is_urgent=True
         )
+
+    def shared_facts(self) -> PostgresFacts:
+        """Return what all pools of this journal tell each other."""
+        return self._facts
 
     async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
         """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .postgres_connections import Connection, run, transaction
+from .postgres_facts import FACTS
 from .postgres_money import MONEY
 from .postgres_statements import CHANNEL
 from .postgres_telling import TELLERS
@@ -100,6 +101,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     MONEY + TELLERS,
+    FACTS,
 )
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 

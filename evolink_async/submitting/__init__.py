@@ -1,6 +1,7 @@
 """From a job to a paid task, at most once."""
 
 from .concurrency_limit import KeyLimits
+from .fact_exchange import FactExchange
 from .job_claims import JobClaims
 from .rate_limit import KeyRates
 from .send_loop import SendLoop
@@ -8,6 +9,7 @@ from .submission_state import Submission, Submitted
 from .submitter import Submitter
 
 __all__ = (
+    "FactExchange",
     "JobClaims",
     "KeyLimits",
     "KeyRates",

@@ -63,6 +63,11 @@ class LentSlots:
         self._slots = deque[float]()
         self._chunk = 1
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a slot to come."""
+        return bool(self._slots)
+
     def opens_at(self, now: float) -> float:
         """Return when the next request may be sent; infinity if there is no slot."""
         self._drop_late(now)

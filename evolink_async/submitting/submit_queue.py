@@ -57,6 +57,7 @@ class SubmitQueue:
 
     Attributes:
         has_dislikes: Whether something on the way has refused jobs while it let others pass.
+        on_reconsidered: Called when something may have changed for those who wait.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SubmitQueue:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.has_dislikes = False
+        self.on_reconsidered: Callable[[], None] = lambda: None
         self._sessions = sessions
         self._brake = brake
         self._limits = limits
@@ -170,6 +172,7 @@ class SubmitQueue:
         if self._queues:
             self._answer_all(now)
         self._plan(now)
+        self.on_reconsidered()
 
     def _answer_all(self, now: float) -> None:
         for waiter in self._heads():
@@ -238,6 +241,25 @@ class SubmitQueue:
             for opens_at in (session.health.opens_at, self._limits.rates.opens_at(session, now)):
                 if opens_at > now:
                     yield opens_at
+
+    # --- what is asked of other processes
+
+    def asks(self) -> list[OutageBrake]:
+        """Return the brakes for which others have to leave it to this process to try the service."""
+        now = self._now()
+        return next(filter(None, (self._choice.asks(waiter.submission, now) for waiter in self._heads())), [])
+
+    def wanted_brakes(self) -> set[OutageBrake]:
+        """Return the brakes for whose outage to end somebody waits."""
+        now = self._now()
+        return {brake for waiter in self._heads() for brake in self._choice.closed(waiter.submission, now)}
+
+    def wants_slots(self, session: Session) -> int:
+        """Return how many of those who wait could be sent with a key now."""
+        if not self._queues:
+            return 0
+        waiting = sum(len(queue) for queue in self._queues.values() if queue[0].wants_turn)
+        return min(waiting, self._choice.may_go(session, self._now()))
 
     async def check_keys(self) -> None:
         """Find out at once whether suspended keys are well again, and let barred models be tried."""
