@@ -266,6 +266,7 @@ class OutageBrake:
         self._hear_of_jobs(state, now)
         if state.is_open and (self.is_open or not has_news):
             if not self.is_open:
+                self._in_trouble = {key: now - ago for key, ago in state.in_trouble.items()}
                 self.judged()
             self._reopen()
             if len(self._in_trouble) >= JOBS_IN_TROUBLE:
