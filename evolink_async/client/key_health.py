@@ -30,6 +30,7 @@ class KeyHealth:
     Attributes:
         suspended: The refusal that suspended the key; None while it may submit.
         is_on_trial: Whether the key was suspended and only one job may find out if it is well again.
+        unproven: The refusal that suspended the key last; None once a job was accepted since.
         opens_at: When the next request may be sent with it, after refusals for load.
         changes: How often something was learned that other processes should know.
     """
@@ -37,6 +38,7 @@ class KeyHealth:
     def __init__(self, policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> None:
         self.suspended: StatusError | None = None
         self.is_on_trial: bool = False
+        self.unproven: StatusError | None = None
         self.opens_at: float = 0.0
         self.changes: int = 0
         self._policy = policy
@@ -58,7 +60,8 @@ class KeyHealth:
             self._relapses = self._relapses + 1 if self.is_on_trial else 0
             self.put_off_check(now)
             self.changes += 1
-        self.suspended, self.is_on_trial = error, False
+        self.suspended = self.unproven = error
+        self.is_on_trial = False
         return is_new
 
     def put_off_check(self, now: float) -> None:
@@ -68,7 +71,6 @@ class KeyHealth:
     def lift(self) -> None:
         """The key seems well again: let one job try it."""
         self.is_on_trial = self.suspended is not None
-        self.changes += self.is_on_trial
         self.suspended = None
 
     def forget_bars(self) -> None:
@@ -100,6 +102,9 @@ class KeyHealth:
 
     def accepted(self) -> None:
         """The service accepted a job. A delay that it has asked for still holds."""
+        if self.suspended is None and self.unproven is not None:
+            self.unproven = None
+            self.changes += 1
         self.is_on_trial = False
         self._load_began, self._bursts, self._relapses = None, 0, 0
 
@@ -119,7 +124,8 @@ class KeyHealth:
         """Another process had the key suspended; return whether that is new. If it is no news, it is checked first."""
         was_well = self.suspended is None
         self._relapses = max(self._relapses, relapses)
-        self.suspended, self.is_on_trial = error, False
+        self.suspended = self.unproven = error
+        self.is_on_trial = False
         if is_news:
             self.put_off_check(now)
         else:
@@ -127,7 +133,7 @@ class KeyHealth:
         return was_well
 
     def heard_lifted(self, now: float) -> None:
-        """It seems well again to another process: check it as soon as a job wants it."""
+        """A job of another process was accepted with it: check it as soon as a job wants it."""
         self._check_at = min(self._check_at, now)
 
     def heard_refused(self, error: StatusError, seconds: float, now: float) -> None:

@@ -50,7 +50,12 @@ class SharedFacts(Protocol):
     """The facts in a journal that processes share. Calls may be repeated after a lost connection.
 
     All calls raise JournalError if the journal cannot be used.
+
+    Attributes:
+        patience: Seconds for which a server that is away is tried again; None for as long as the journal does.
     """
+
+    patience: float | None
 
     @property
     def changed(self) -> Signal:

@@ -16,8 +16,8 @@ ABOUT_FACTS = "facts"
 PLACE_SECONDS = 10.0
 """For which a process has the place of a scope, unless it keeps it."""
 
-# A place is taken as long as `held_until` lies ahead; `epoch` is the owner that has it. A rate has a row for each key:
-# the next slot that nobody has.
+# A place is taken as long as `held_until` lies ahead and the owner `epoch` has its lease. A rate has a row for each
+# key: the next slot that nobody has.
 FACTS = """
     ALTER TABLE evolink_owners ADD COLUMN submits_per_minute double precision;
     CREATE TABLE evolink_facts (
@@ -33,34 +33,37 @@ FACTS = """
         next_at timestamptz NOT NULL
     ) WITH (fillfactor = 10);
 """
+HELD = """(fact.held_until > clock_timestamp() AND EXISTS (
+        SELECT FROM evolink_owners AS other WHERE other.epoch = fact.epoch AND other.lease_until > clock_timestamp()
+    ))"""
 NOTIFY_FACTS = f"pg_notify({CHANNEL}, '{ABOUT_FACTS}')"
 READ = """
     SELECT scope, version, state, extract(epoch FROM clock_timestamp() - told_at)::float8 AS age
-    FROM evolink_facts WHERE scope = ANY(%s)
+    FROM evolink_facts WHERE scope = ANY(%(scopes)s)
 """
 TELL = f"""
     WITH told AS (
         INSERT INTO evolink_facts AS fact (scope, version, state, told_at)
         VALUES (%(scope)s, 1, %(state)s, clock_timestamp())
         ON CONFLICT (scope) DO UPDATE SET version = fact.version + 1, state = excluded.state, told_at = excluded.told_at
-        WHERE CASE WHEN fact.held_until > clock_timestamp() THEN fact.epoch = %(epoch)s
+        WHERE CASE WHEN {HELD} THEN fact.epoch = %(epoch)s
             ELSE fact.version = %(version)s END
         RETURNING version
     )
     SELECT version, {NOTIFY_FACTS} FROM told
 """  # noqa: S608  # all names are constants of this package
 # In order, so that two processes do not wait for each other in a circle. A place that was taken meanwhile drops out.
-TAKE = """
+TAKE = f"""
     WITH free AS (
-        SELECT scope FROM evolink_facts
-        WHERE scope = ANY(%(scopes)s) AND (epoch = %(epoch)s OR held_until <= clock_timestamp())
-        ORDER BY scope FOR UPDATE
+        SELECT scope FROM evolink_facts AS fact
+        WHERE scope = ANY(%(scopes)s) AND (epoch = %(epoch)s OR NOT {HELD})
+        ORDER BY scope FOR UPDATE OF fact
     )
     UPDATE evolink_facts AS fact
     SET epoch = %(epoch)s, held_until = clock_timestamp() + make_interval(secs => %(seconds)s)
     FROM free WHERE fact.scope = free.scope AND (SELECT count(*) FROM free) = cardinality(%(scopes)s)
     RETURNING fact.scope
-"""
+"""  # noqa: S608  # all names are constants of this package
 KEEP = """
     UPDATE evolink_facts SET held_until = clock_timestamp() + make_interval(secs => %(seconds)s)
     WHERE scope = ANY(%(scopes)s) AND epoch = %(epoch)s AND held_until > clock_timestamp() RETURNING scope
@@ -72,7 +75,7 @@ LEAVE = f"""
     )
     SELECT {NOTIFY_FACTS} FROM gone LIMIT 1
 """  # noqa: S608  # all names are constants of this package
-LIMIT_RATE = "UPDATE evolink_owners SET submits_per_minute = %s WHERE epoch = %s"
+LIMIT_RATE = "UPDATE evolink_owners SET submits_per_minute = %(per_minute)s WHERE epoch = %(epoch)s"
 # A slot that was missed by a little is lent all the same: who asks for the next ones may have been busy.
 LEND = """
     WITH pools AS (
@@ -102,19 +105,20 @@ class PostgresFacts:
 
     Attributes:
         changed: Fired when another process may have told something.
+        patience: See `SharedFacts`.
         per_minute: What this pool allows each key.
     """
 
     def __init__(self, connections: Connections, epoch: Callable[[], int]) -> None:
         self.changed: Signal = Signal()
+        self.patience: float | None = None
         self.per_minute: float | None = None
         self._connections = connections
         self._epoch = epoch
 
     async def read(self, scopes: Sequence[str]) -> list[Fact]:
         """Read the rows."""
-        asked = list(scopes)
-        rows = await self._connections.run(lambda one: run(one, READ, (asked,)), is_urgent=True)
+        rows = await self._run(READ, {"scopes": list(scopes)})
         return [
             Fact(scope=row["scope"], version=row["version"], state=json.loads(row["state"]), age=row["age"])
             for row in rows
@@ -141,8 +145,7 @@ class PostgresFacts:
     async def limit_rate(self, per_minute: float | None) -> None:
         """Write it beside the owner."""
         self.per_minute = per_minute
-        values = (per_minute, self._epoch())
-        await self._connections.run(lambda one: run(one, LIMIT_RATE, values))
+        await self._run(LIMIT_RATE, {"per_minute": per_minute, "epoch": self._epoch()})
 
     async def lend(self, scope: str, count: int) -> LentChunk | None:
         """Take the slots off the row."""
@@ -154,4 +157,4 @@ class PostgresFacts:
 
     async def _run(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         # Before all others: behind a burst of reads a fact would come too late.
-        return await self._connections.run(lambda one: run(one, query, values), is_urgent=True)
+        return await self._connections.run(lambda one: run(one, query, values), patience=self.patience, is_urgent=True)

@@ -76,7 +76,7 @@ class PostgresOwner(PostgresReads):
         """
         if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
-        self._limit_units = self._facts.per_minute = None
+        self._limit_units = self._facts.per_minute = self._facts.patience = None
         await self._connections.open()
         try:
             channel = await self._connections.run(_prepared, patience=0)

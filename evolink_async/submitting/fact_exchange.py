@@ -98,6 +98,7 @@ class FactExchange:
             for task in pending:  # again and again: a library of the journal may swallow a cancellation
                 task.cancel()
             await asyncio.wait(pending, timeout=0.1)
+        self._facts.patience = 0.0
         with suppress(JournalError):
             await self._tell()
             await self._leave(list(self._places))
@@ -119,10 +120,13 @@ class FactExchange:
         return [scope for scope, thing in self._scopes.items() if thing.changes != self._told[scope]]
 
     def _asks(self) -> list[str]:
-        if all(outage.brake.is_open for outage in self._outages.values()):
+        if self._are_open():
             return []
         asked = self._queue.asks()
         return [scope for scope, outage in self._outages.items() if outage.brake in asked]
+
+    def _are_open(self) -> bool:
+        return all(outage.brake.is_open for outage in self._outages.values())
 
     # --- slots
 
@@ -136,7 +140,7 @@ class FactExchange:
         try:
             await self._limit_rate()
             chunk = await self._facts.lend(self._keys[session], count)
-        except JournalError as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, who waits must not wait for ever
             self._lose_sight(error)
         else:
             if chunk is None:  # a lease that was lost has taken the limit along
@@ -162,11 +166,11 @@ class FactExchange:
             try:
                 await self._exchange()
                 self._see()
-            except JournalError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, who waits must not wait for ever
                 self._lose_sight(error)
                 await asyncio.sleep(LOOK_SECONDS)
             self._queue.reconsider()
-            is_well = not self._places and not self._is_blind and self._brake.is_open
+            is_well = not self._places and not self._is_blind and self._are_open()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if is_well else LOOK_SECONDS):
                     await self._facts.changed.changed(seen)
@@ -268,7 +272,7 @@ class FactExchange:
 
     # --- without the journal
 
-    def _lose_sight(self, error: JournalError) -> None:
+    def _lose_sight(self, error: Exception) -> None:
         """Let jobs go on to the journal, which refuses them: nothing is sent without it."""
         if not self._is_blind and not self._is_closing:
             _log.warning("what other processes know of the service cannot be read: %s", error)

@@ -97,10 +97,14 @@ class ToldKey:
         return self._health.changes
 
     def state(self, now: float) -> dict[str, Any]:
-        """Return the refusals, and for how long the last one for load holds."""
+        """Return the refusals, and for how long the last one for load holds.
+
+        A key that seems well is told of when a job was accepted with it. Otherwise two processes, to which it seems
+        well but for paid requests, would make each other try it again and again.
+        """
         seconds = self._health.opens_at - now
         return {
-            "suspended": _words(self._health.suspended),
+            "suspended": _words(self._health.unproven),
             "relapses": self._health.relapses,
             "refused": _words(self._health.refused if seconds > 0 else None),
             "opens_for": max(seconds, 0.0),
@@ -118,8 +122,8 @@ class ToldKey:
             self._health.heard_refused(_error(state["refused"]), state["opens_for"] - age, now)
 
     def is_said_by(self, state: Mapping[str, Any], now: float) -> bool:
-        """Whether the key is suspended, or is not, in both; a pause is always told."""
-        is_suspended = self._health.suspended is not None
+        """Whether it says the same of suspension; a pause is always told."""
+        is_suspended = self._health.unproven is not None
         return self._health.opens_at <= now and is_suspended == (state.get("suspended") is not None)
 
 

@@ -338,3 +338,17 @@ def test_a_short_pause_is_not_told():
     key = KeyHealth(POLICY, shortest)
     key.refused_for_load(too_many(), 0.5, 1.0)
     assert key.changes == 0
+
+
+def test_a_key_is_told_to_be_well_when_a_job_was_accepted():
+    """Not when it only seems so: two processes would make each other try it again and again."""
+    key = healthy_key()
+    key.suspend(EMPTY, 0.0)
+    assert (key.changes, key.unproven) == (1, EMPTY)
+    key.accepted()  # one that was under way
+    key.lift()
+    assert (key.changes, key.unproven) == (1, EMPTY)
+    key.accepted()
+    assert (key.changes, key.unproven) == (2, None)
+    key.accepted()
+    assert key.changes == 2
