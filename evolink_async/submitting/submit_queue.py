@@ -247,7 +247,10 @@ class SubmitQueue:
     def asks(self) -> list[OutageBrake]:
         """Return the brakes for which others have to leave it to this process to try the service."""
         now = self._now()
-        return next(filter(None, (self._choice.asks(waiter.submission, now) for waiter in self._heads())), [])
+        for waiter in self._heads():
+            if brakes := self._choice.asks(waiter.submission, now):
+                return brakes
+        return []
 
     def wanted_brakes(self) -> set[OutageBrake]:
         """Return the brakes for whose outage to end somebody waits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import attrs
 import psycopg
 import pytest
 
@@ -79,6 +80,29 @@ async def test_an_outage_that_one_meets_stops_all(emulator, journal, listen):
     assert doubts <= SUBMITS + 2
     assert all(isinstance(outcome, ev.Completed | ev.Unknown) for outcome in told)
     assert len(told) == 60
+
+
+async def test_an_outage_of_one_key_is_told_to_those_who_have_it(journal):
+    """A pool with another key besides goes on with that one."""
+    async with Emulator(speed=1000, api_keys=("sk-one", "sk-two")) as emulator:
+        settings = {"limits": LIMITS, "retry": attrs.evolve(OUTAGE, base=5, cap=10)}
+        async with (
+            open_pool(emulator, api_key="sk-one", journal=journal(), **settings) as one,
+            open_pool(emulator, api_key=["sk-one", "sk-two"], journal=journal(), **settings) as both,
+            open_pool(emulator, api_key="sk-two", journal=journal(), **settings) as two,
+        ):
+            assert both._engine is not None
+            first, second = both._engine.sessions
+            emulator.faults.on("submit", faults.ALWAYS, BAD_GATEWAY)
+            run = asyncio.create_task(ends(one, "one", 10))
+            await until(lambda: not first.brake.is_open)
+            emulator.faults.clear()
+            assert brake_of(both).is_open
+            assert second.brake.is_open
+            told = [*await ends(both, "both", 10), *await ends(two, "two", 10)]
+            assert brake_of(two).is_open
+            run.cancel()
+        assert all(isinstance(outcome, ev.Completed) for outcome in told)
 
 
 async def test_one_pool_at_a_time_tries(journal):
