@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections import Counter
 
 import attrs
 import pytest
 
-from evolink_async.emulator import Emulator
+from evolink_async.emulator import Emulator, faults
 from tests.kit import soak
 from tests.postgres import running_server
-from tests.shared_journal.test_limits_processes import COUNT, NAMES, processes, sent_by
+from tests.shared_journal.test_limits_processes import COUNT, NAMES, PAGE, processes, sent_by
 from tests.shared_journal.worker import all_at_once
+from tests.soak.test_shared_journal import Bench
 
 SECONDS = 60
 WARM = 5.0
@@ -78,6 +80,56 @@ def test_a_rate_is_kept_used_and_shared(per_minute):
     assert figures.refused <= 0.01
     assert figures.used >= 0.95
     assert figures.slowest >= 0.8
+
+
+class Weather(Bench):
+    """A bench with a rate, whose service has outages too, and refuses the key at times."""
+
+    def gust(self) -> None:
+        """The service is out, refuses the key, or is well again."""
+        self.emulator.faults.clear()
+        answer = self.dice.choice([PAGE, faults.error(429, headers={"Retry-After": "1"}), None, None])
+        if answer is not None:
+            self.emulator.faults.on("submit", faults.ALWAYS, answer)
+
+    def kill(self) -> None:
+        """As before, in whatever weather."""
+        self.gust()
+        super().kill()
+
+    def begin(self) -> None:
+        """The weather is good when the last one begins, and others."""
+        self.emulator.faults.clear()
+        super().begin()
+
+    def check(self) -> None:
+        """Nothing is paid twice or forgotten, and who began in good weather at the end has told of all."""
+        kinds = {"Completed", "Unknown", "OutageError", "RateLimitError"}
+        assert [ids for ids in self.emulator.ledger.tasks_by_body.values() if len(ids) != 1] == []
+        assert {kind for worker in self.workers for kind, _ in worker.told.values()} <= kinds
+        last = self.workers[-1]
+        assert last.process.returncode == 0
+        assert len(last.told) == self.count
+        assert {kind for kind, _ in last.told.values()} <= {"Completed", "Unknown"}
+        paid = {task_id for ids in self.emulator.ledger.tasks_by_body.values() for task_id in ids}
+        known = {task_id for kind, task_id in last.told.values() if kind == "Completed"}
+        assert known <= paid
+        assert len(paid - known) <= len(last.in_doubt)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("faults_", "count", "seed"), [(10, 100, 1), *(soak(60, 600, seed) for seed in range(2, 7))])
+def test_nobody_waits_for_ever_under_faults_at_random(faults_, count, seed):
+    """Processes are killed and stopped, connections cut, the server crashes, while there is an outage or none."""
+    with running_server() as server:
+        emulator = Emulator(speed=1000, median_seconds=300, latency=0.01, credits=1e12, submits_per_minute=3000)
+        with emulator.in_thread():
+            bench = Weather(emulator, server, count, random.Random(seed), per_minute=3000)
+            try:
+                bench.play(faults_)
+                bench.check()
+            finally:
+                bench.end()
 
 
 if __name__ == "__main__":
