@@ -72,7 +72,7 @@ def check_word(*words: str) -> _Check:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much a pool does at the same time, over all its keys.
+    """How much a pool does at the same time, over all its keys, and how fast it submits.
 
     Attributes:
         requests: Concurrent HTTP calls to the API, submits and status requests together. 32 is far below what one
@@ -84,9 +84,13 @@ class Limits:
         downloads: Concurrent downloads of result files; links that expire first go first. Other hosts serve them, so
             they do not count as `requests`.
         uploads: Concurrent uploads to the file service. It is another host, so they do not count as `requests`.
+        submits_per_minute: Paid requests that each API key sends in a minute, evenly spaced, repeated ones included;
+            None for no such limit. The service publishes no figure: this is what your account is allowed. Pools that
+            share a journal in PostgreSQL and have this limit keep it together; the strictest of the open pools holds.
 
     Raises:
-        ConfigurationError: A number is not a whole number of at least 1, or `submits` exceeds `requests`.
+        ConfigurationError: A number is not a whole number of at least 1, `submits_per_minute` is not above 0, or
+            `submits` exceeds `requests`.
     """
 
     requests: int = attrs.field(default=32, validator=check_count)
@@ -94,6 +98,7 @@ class Limits:
     in_flight: int = attrs.field(default=1000, validator=check_count)
     downloads: int = attrs.field(default=4, validator=check_count)
     uploads: int = attrs.field(default=4, validator=check_count)
+    submits_per_minute: float | None = attrs.field(default=None, validator=attrs.validators.optional(check_positive))
 
     def __attrs_post_init__(self) -> None:
         if self.submits > self.requests:

@@ -8,7 +8,8 @@ from .compression import PLAIN, PlainPieces
 from .connections import open_session
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
-from .outage_brake import Move, OutageBrake, Trouble
+from .outage_brake import OutageBrake
+from .outage_state import Move, OutageState, Trouble, read_outage
 from .price_catalogue import PriceCatalogue
 from .proxies import Proxies
 from .retry import Resend, delays
@@ -24,6 +25,7 @@ __all__ = (
     "KeyHealth",
     "Move",
     "OutageBrake",
+    "OutageState",
     "PlainPieces",
     "PriceCatalogue",
     "Proxies",
@@ -37,5 +39,6 @@ __all__ = (
     "describe_failure",
     "is_loopback",
     "open_session",
+    "read_outage",
     "suspension_error",
 )

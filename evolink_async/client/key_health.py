@@ -16,6 +16,8 @@ from ..settings import RetryPolicy
 CHECK_SECONDS = 60.0
 """Seconds after which a suspended key is tried again, if a job wants it; doubled by each relapse."""
 LONGEST_CHECK_SECONDS = 3600.0
+WORTH_TELLING_SECONDS = 1.0
+"""A shorter pause after a refusal for load is over before other processes have heard of it."""
 
 
 class KeyHealth:
@@ -28,13 +30,17 @@ class KeyHealth:
     Attributes:
         suspended: The refusal that suspended the key; None while it may submit.
         is_on_trial: Whether the key was suspended and only one job may find out if it is well again.
+        unproven: The refusal that suspended the key last; None once a job was accepted since.
         opens_at: When the next request may be sent with it, after refusals for load.
+        changes: How often something was learned that other processes should know.
     """
 
     def __init__(self, policy: RetryPolicy, jitter: Callable[[float], float] = backoff.full_jitter) -> None:
         self.suspended: StatusError | None = None
         self.is_on_trial: bool = False
+        self.unproven: StatusError | None = None
         self.opens_at: float = 0.0
+        self.changes: int = 0
         self._policy = policy
         self._jitter = jitter
         self._barred: dict[str, StatusError] = {}
@@ -53,7 +59,9 @@ class KeyHealth:
         if is_new:
             self._relapses = self._relapses + 1 if self.is_on_trial else 0
             self.put_off_check(now)
-        self.suspended, self.is_on_trial = error, False
+            self.changes += 1
+        self.suspended = self.unproven = error
+        self.is_on_trial = False
         return is_new
 
     def put_off_check(self, now: float) -> None:
@@ -89,12 +97,51 @@ class KeyHealth:
         # slow us down, never speed us up: 0 or a date in the past leaves the own back-off.
         if error.retry_after is not None:
             pause = max(pause, error.retry_after + self._jitter(self._policy.base))
+        self.changes += pause >= WORTH_TELLING_SECONDS and now + pause > self.opens_at
         self.opens_at = max(self.opens_at, now + pause)
 
     def accepted(self) -> None:
         """The service accepted a job. A delay that it has asked for still holds."""
+        if self.suspended is None and self.unproven is not None:
+            self.unproven = None
+            self.changes += 1
         self.is_on_trial = False
         self._load_began, self._bursts, self._relapses = None, 0, 0
+
+    # --- what other processes learned
+
+    @property
+    def refused(self) -> StatusError | None:
+        """The last refusal for load."""
+        return self._load
+
+    @property
+    def relapses(self) -> int:
+        """How often the key was suspended again as soon as it was tried."""
+        return self._relapses
+
+    def heard_suspended(self, error: StatusError, relapses: int, now: float, *, is_news: bool) -> bool:
+        """Another process had the key suspended; return whether that is new. If it is no news, it is checked first."""
+        was_well = self.suspended is None
+        self._relapses = max(self._relapses, relapses)
+        self.suspended = self.unproven = error
+        self.is_on_trial = False
+        if is_news:
+            self.put_off_check(now)
+        else:
+            self._check_at = now
+        return was_well
+
+    def heard_lifted(self, now: float) -> None:
+        """A job of another process was accepted with it: check it as soon as a job wants it."""
+        self._check_at = min(self._check_at, now)
+
+    def heard_refused(self, error: StatusError, seconds: float, now: float) -> None:
+        """Another process was refused for load, and sends nothing for some seconds."""
+        if now + seconds > self.opens_at:
+            self._load_began = now if self._load_began is None else self._load_began
+            self._load = error
+            self.opens_at = now + seconds + self._jitter(self._policy.base)
 
     # --- what follows
 

@@ -11,13 +11,11 @@ trouble is decided in `wire.verdict`. The back-off of status requests is in `pol
 
 from __future__ import annotations
 
-import enum
 import math
 
-import attrs
-
-from ..errors import EvolinkError, OutageError
+from ..errors import EvolinkError, OutageError, TransportError
 from ..settings import RetryPolicy
+from .outage_state import MOST_IN_TROUBLE, Move, OutageState, Trouble
 
 JOBS_IN_TROUBLE = 3
 """Jobs in trouble, with no acceptance between, that close the brake."""
@@ -27,33 +25,9 @@ DOUBTS = 5
 """Trials in doubt after which an outage is past patience."""
 LONGEST_PAUSE = 3600.0
 """Most seconds that a doubt keeps the brake closed."""
+ELSEWHERE = " (met by another process)"
 STRANGER_PATIENCE = 30.0
 """Seconds of patience with an address at which the service itself has never answered: it may be the wrong one."""
-
-
-class Move(enum.Enum):
-    """What may be sent now."""
-
-    ANY = "any paid request"
-    TRIAL = "one paid request, as a trial"
-    PROBE = "a free request, to see whether the service answers"
-    NOTHING = "nothing yet"
-    GIVE_UP = "nothing within patience"
-
-
-@attrs.frozen(kw_only=True)
-class Trouble:
-    """Why nothing is accepted for now, though it is tried again.
-
-    Attributes:
-        error: What the last request met.
-        tries: Requests without success since the last one with success; free probes count.
-        until: When jobs stop waiting. Of a brake in monotonic seconds, in `Stats` in Unix seconds.
-    """
-
-    error: EvolinkError
-    tries: int
-    until: float
 
 
 class OutageBrake:
@@ -68,12 +42,18 @@ class OutageBrake:
 
     Attributes:
         is_open: Whether no outage is known.
+        may_try: Whether this process may find out if an outage is over. One that shares the brake asks the others.
+        is_busy: Whether it is finding out.
+        changes: How often something was learned that other processes should know.
     """
 
     def __init__(
         self, policy: RetryPolicy, trials: int, *, has_answered: bool = False, what: str = "paid request"
     ) -> None:
         self.is_open: bool = True
+        self.may_try: bool = True
+        self.is_busy: bool = False
+        self.changes: int = 0
         self._policy = policy
         self._trials = trials
         self._what = what
@@ -88,7 +68,7 @@ class OutageBrake:
         self._accepted_in_a_row = 0
         self._doubts = 0
         self._unanswered_probes = 0
-        self._busy = False
+        self._accepted_sent_at = -math.inf
         self._last_met: EvolinkError | None = None
         self._since: float | None = None
         self._failed_tries = 0
@@ -113,17 +93,15 @@ class OutageBrake:
         """Return what may be sent at `now` (monotonic seconds)."""
         if self.is_open:
             return Move.ANY
-        if self._busy:
+        if self.is_busy:
             return Move.NOTHING
-        if self._is_half_open:
-            return Move.TRIAL
-        if now >= self._closed_until:
-            return Move.PROBE
+        if self._is_half_open or now >= self._closed_until:
+            return Move.ASK if not self.may_try else Move.TRIAL if self._is_half_open else Move.PROBE
         return Move.GIVE_UP if self._is_past_patience(now) else Move.NOTHING
 
     def changes_at(self, now: float) -> float:
         """Return when `move` changes by itself; infinity if it does not."""
-        if self.is_open or self._is_half_open or self._busy:
+        if self.is_open or self._is_half_open or self.is_busy:
             return math.inf
         ends = [self._closed_until] if self._began is None else [self._closed_until, self._began + self.patience]
         return min((end for end in ends if end > now), default=math.inf)
@@ -147,11 +125,11 @@ class OutageBrake:
 
     def began(self) -> None:
         """A probe or a trial is under way."""
-        self._busy = True
+        self.is_busy = True
 
     def ended(self) -> None:
         """It is no longer. A trial without an answer that counts, as a withdrawn one, hands its place on."""
-        self._busy = False
+        self.is_busy = False
 
     def skip_probe(self) -> None:
         """A trial that is free takes the place of a probe."""
@@ -159,9 +137,10 @@ class OutageBrake:
 
     def probed(self, now: float, *, is_answered: bool) -> None:
         """A probe has ended; `is_answered` tells whether the service itself answered it."""
-        self._busy = False
+        self.is_busy = False
         if self.is_open:
             return
+        self.changes += 1
         if is_answered:
             self._has_answered = self._is_half_open = True
             return
@@ -172,6 +151,9 @@ class OutageBrake:
 
     def accepted(self, now: float, sent_at: float = math.inf) -> None:
         """The service accepted a request that was sent at `sent_at`: so it was well when that one arrived."""
+        self._accepted_sent_at = max(self._accepted_sent_at, min(sent_at, now))
+        # In good times nobody needs to know.
+        self.changes += bool(self._in_trouble) or not self.is_open
         self._in_trouble = {key: at for key, at in self._in_trouble.items() if at > sent_at}
         self._has_answered = True
         self.judged()
@@ -180,8 +162,7 @@ class OutageBrake:
         self._accepted_in_a_row += 1
         self._began = None if self._is_half_open else now
         if self._accepted_in_a_row >= self._trials:
-            self.is_open, self._is_half_open, self._began = True, False, None
-            self._tries = self._doubts = self._accepted_in_a_row = 0
+            self._reopen()
 
     def answered(self) -> None:
         """The service itself answered, whatever it said."""
@@ -229,14 +210,19 @@ class OutageBrake:
         self._in_trouble[key] = sent_at
         self.delayed(error, now)
         if not is_trial and (not self.is_open or len(self._in_trouble) < JOBS_IN_TROUBLE):
+            self.changes += self.is_open
             return
         self._doubts += is_trial and is_new_doubt
-        self._began = now if self._began is None else self._began
-        self._accepted_in_a_row = self._unanswered_probes = 0
-        self.is_open = self._is_half_open = False
+        self._stop(now)
         # A further doubt costs more than a later start.
         pause = self._policy.patience / 3.0 ** (DOUBTS - self._doubts) if is_trial and is_new_doubt else 0.0
         self._close(now, max(min(pause, LONGEST_PAUSE), min(asked or 0.0, self._policy.cap)))
+
+    def _stop(self, now: float) -> None:
+        self.changes += 1
+        self._began = now if self._began is None else self._began
+        self._accepted_in_a_row = self._unanswered_probes = 0
+        self.is_open = self._is_half_open = False
 
     def _close(self, now: float, least: float = 0.0) -> None:
         pause = min(self._policy.base * 2.0 ** min(self._tries, 50), self._policy.cap)
@@ -245,3 +231,67 @@ class OutageBrake:
 
     def _is_past_patience(self, now: float) -> bool:
         return self._doubts >= DOUBTS or (self._began is not None and now - self._began >= self.patience)
+
+    # --- what other processes learned
+
+    def state(self, now: float) -> OutageState:
+        """Return what other processes should know."""
+        latest = sorted(self._in_trouble.items(), key=lambda one: one[1])[-MOST_IN_TROUBLE:]
+        is_accepted = self._accepted_sent_at > -math.inf
+        return OutageState(
+            is_open=self.is_open,
+            is_half_open=self._is_half_open,
+            has_answered=self._has_answered,
+            closed_for=self._closed_until - now,
+            began_ago=None if self._began is None else now - self._began,
+            tries=self._tries,
+            doubts=self._doubts,
+            accepted_in_a_row=self._accepted_in_a_row,
+            unanswered_probes=self._unanswered_probes,
+            in_trouble={key: now - at for key, at in latest},
+            accepted_ago=now - self._accepted_sent_at if is_accepted else None,
+            trouble=None if self._last_trouble is None else str(self._last_trouble).removesuffix(ELSEWHERE),
+        )
+
+    def heard(self, state: OutageState, now: float, *, has_news: bool) -> None:
+        """Take over what another process has told.
+
+        Args:
+            state: What it told, as it is at `now`.
+            now: Monotonic seconds.
+            has_news: Whether this process has learned something that the others do not know yet. What calls for more
+                caution stays then.
+        """
+        self._has_answered = self._has_answered or state.has_answered
+        self._hear_of_jobs(state, now)
+        if state.is_open and (self.is_open or not has_news):
+            if not self.is_open:
+                self._in_trouble = {key: now - ago for key, ago in state.in_trouble.items()}
+                self.judged()
+            self._reopen()
+            if len(self._in_trouble) >= JOBS_IN_TROUBLE:
+                # Each process knew of fewer.
+                self._stop(now)
+                self._close(now)
+        elif not state.is_open:
+            self._hear_of_outage(state, now, has_news=has_news and not self.is_open)
+
+    def _hear_of_jobs(self, state: OutageState, now: float) -> None:
+        if state.accepted_ago is not None and now - state.accepted_ago > self._accepted_sent_at:
+            at = self._accepted_sent_at = now - state.accepted_ago
+            self._in_trouble = {key: sent_at for key, sent_at in self._in_trouble.items() if sent_at > at}
+        self._in_trouble |= {key: now - ago for key, ago in state.in_trouble.items() if key not in self._in_trouble}
+
+    def _hear_of_outage(self, state: OutageState, now: float, *, has_news: bool) -> None:
+        self.is_open, self._is_half_open = False, state.is_half_open and not (has_news and not self._is_half_open)
+        self._closed_until = max(now + state.closed_for, self._closed_until if has_news else -math.inf)
+        self._began = None if state.began_ago is None else now - state.began_ago
+        self._tries, self._doubts = state.tries, max(state.doubts, self._doubts if has_news else 0)
+        self._accepted_in_a_row, self._unanswered_probes = state.accepted_in_a_row, state.unanswered_probes
+        if state.trouble is not None and (self._last_trouble is None or not has_news):
+            self._last_trouble = TransportError(f"{state.trouble}{ELSEWHERE}", kind="submit")
+            self.delayed(self._last_trouble, now, has_ended=False)
+
+    def _reopen(self) -> None:
+        self.is_open, self._is_half_open, self._began = True, False, None
+        self._tries = self._doubts = self._accepted_in_a_row = 0

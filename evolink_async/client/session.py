@@ -233,6 +233,12 @@ class Session:
             if is_new and self._emit is not None:
                 self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=verdict))
 
+    def heard_suspended(self, error: StatusError, relapses: int, *, is_news: bool) -> None:
+        """Submit nothing more with the key, because another process was refused with it."""
+        is_new = self.health.heard_suspended(error, relapses, self._now(), is_news=is_news)
+        if is_new and self._emit is not None:
+            self._emit(KeySuspended(at=self._clock(), session=self.fingerprint, error=error))
+
     def refusal_for(self, model: str) -> StatusError | None:
         """Return why no job of `model` is to wait for this key; None if it may submit one now or soon."""
         return self.health.refusal(model, self._now(), is_idle=not self.busy)

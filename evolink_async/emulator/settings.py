@@ -47,6 +47,9 @@ class EmulatorSettings:
         strict_fields: Refuse top-level fields that the model's schema does not name. What the vendor does with
             them is not documented.
         denied_models: Models that are refused with 403, per API key.
+        submits_per_minute: Most submits of each API key in a real minute, whatever `speed` is; more are refused with
+            429. They come out of a bucket that fills evenly and holds what a second adds, and one more. None for no
+            limit. The vendor publishes no figure.
     """
 
     port: int = field(default=0, validator=[validators.ge(0), validators.le(65_535)])
@@ -66,6 +69,7 @@ class EmulatorSettings:
     callbacks_to: str | None = None
     strict_fields: bool = True
     denied_models: Mapping[str, Collection[str]] = field(default=MappingProxyType({}), repr=False)
+    submits_per_minute: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     clock: Clock = field(default=Factory(_scaled_clock, takes_self=True), repr=False)
 
 
@@ -90,4 +94,5 @@ class EmulatorArguments(TypedDict, total=False):
     callbacks_to: str | None
     strict_fields: bool
     denied_models: Mapping[str, Collection[str]]
+    submits_per_minute: float | None
     clock: Clock

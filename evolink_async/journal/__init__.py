@@ -6,6 +6,7 @@ without a file does not need SQLite.
 
 from .address import MISSING_EXTRA, is_address
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
+from .facts import Fact, LentChunk, SharedFacts
 from .job_rows import intent_of, job_of
 from .memory import MemoryJournal
 from .protocol import Journal
@@ -13,12 +14,15 @@ from .protocol import Journal
 __all__ = (
     "MISSING_EXTRA",
     "Bought",
+    "Fact",
     "Found",
     "Intent",
     "Journal",
     "Known",
+    "LentChunk",
     "MemoryJournal",
     "Sent",
+    "SharedFacts",
     "Untold",
     "end_of",
     "intent_of",

@@ -29,6 +29,9 @@ class OneOwner:
     async def shared_account(self, limit: float, most_per_job: float | None) -> None:
         """Return None: the budget of this owner is the only one."""
 
+    def shared_facts(self) -> None:
+        """Return None: there is nobody to tell."""
+
     async def take_untold(self, after: int = 0, limit: int = 100) -> Sequence[Untold]:
         """Read them: no other stream is there."""
         return await self.untold(after, limit)

@@ -26,8 +26,8 @@ MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
 
 BEGIN = """
-    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer, limit_units)
-    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s) RETURNING epoch
+    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer, limit_units, submits_per_minute)
+    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s, %s) RETURNING epoch
 """
 RENEW = """
     UPDATE evolink_owners SET lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -110,7 +110,12 @@ class Lease:
 
 
 async def begin(
-    connection: Connection, name: str, seconds: float, seconds_to_answer: float, limit_units: int | None = None
+    connection: Connection,
+    name: str,
+    seconds: float,
+    seconds_to_answer: float,
+    limit_units: int | None = None,
+    submits_per_minute: float | None = None,
 ) -> Lease:
     """Become an owner. Repeated after a lost connection, it leaves an owner without claims, whose lease ends.
 
@@ -120,9 +125,10 @@ async def begin(
         seconds: How long the lease lasts.
         seconds_to_answer: See `Journal`.
         limit_units: The budget of the owner; None without one.
+        submits_per_minute: The rate of the owner; None without one.
     """
     sent_at = boot_seconds()
-    [row] = await run(connection, BEGIN, (name, seconds, seconds_to_answer, limit_units))
+    [row] = await run(connection, BEGIN, (name, seconds, seconds_to_answer, limit_units, submits_per_minute))
     return Lease(row["epoch"], sent_at, seconds)
 
 

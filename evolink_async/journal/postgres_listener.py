@@ -84,7 +84,9 @@ class Listener:
         while not self._is_closing:
             # Equal ones that came together are one.
             texts = {notify.payload: None async for notify in connection.notifies(timeout=wait, stop_after=1)}
+            # What was told before the first one arrived may be missed.
+            told = texts if texts and self.is_listening else (None,)
             self.is_listening = self.is_listening or bool(texts)
             wait = LISTENING_LOOK_SECONDS if self.is_listening else LOOK_SECONDS
-            for text in texts or (None,):
+            for text in told:
                 self._tell(text)

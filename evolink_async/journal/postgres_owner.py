@@ -20,6 +20,7 @@ from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
 from .postgres_connections import Connection, Connections, run
+from .postgres_facts import ABOUT_FACTS, PostgresFacts
 from .postgres_listener import Listener
 from .postgres_reads import ENDS, PostgresReads
 from .postgres_schema import prepare
@@ -54,6 +55,7 @@ class PostgresOwner(PostgresReads):
         self.calls = Signal()
         self._money = Signal()
         self._limit_units: int | None = None
+        self._facts = PostgresFacts(self._connections, lambda: self._open_lease().epoch)
         self.lease_seconds = lease
         self.seconds_to_answer = 0.0
         self._listens = listen
@@ -77,7 +79,7 @@ class PostgresOwner(PostgresReads):
         """
         if self._lease is not None:
             raise JournalError("this journal is open in another pool", advice="Give each pool a journal of its own.")
-        self._limit_units = None
+        self._limit_units = self._facts.per_minute = self._facts.patience = None
         await self._connections.open()
         try:
             channel = await self._connections.run(prepare, patience=0)
@@ -93,6 +95,8 @@ class PostgresOwner(PostgresReads):
 
     def _told(self, text: str | None) -> None:
         """Wake those for whom a notification is; all, if there may have been one that was not heard."""
+        if text is None or text == ABOUT_FACTS:
+            self._facts.changed.fire()
         if not text or text == ABOUT_MONEY:
             self._money.fire()
         if not text:
@@ -101,10 +105,15 @@ class PostgresOwner(PostgresReads):
             self.calls.fire()
 
     async def _begin(self) -> Lease:
-        name, seconds, answer, units = self._name, self.lease_seconds, self.seconds_to_answer, self._limit_units
+        limits = self._limit_units, self._facts.per_minute
+        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
         return await self._connections.run(
-            lambda connection: begin(connection, name, seconds, answer, units), is_urgent=True
+            lambda connection: begin(connection, name, seconds, answer, *limits), is_urgent=True
         )
+
+    def shared_facts(self) -> PostgresFacts:
+        """Return what all pools of this journal tell each other."""
+        return self._facts
 
     async def shared_account(self, limit: float, most_per_job: float | None) -> PostgresBudget:
         """Keep a budget with all pools that have one in this journal; the strictest limit holds for all of them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .postgres_connections import Connection, run, transaction
+from .postgres_facts import FACTS
 from .postgres_money import MONEY
 from .postgres_statements import CHANNEL
 
@@ -130,7 +131,7 @@ TABLES = """
         price double precision
     );
 """
-MIGRATIONS: tuple[str, ...] = (TABLES + MONEY,)
+MIGRATIONS: tuple[str, ...] = (TABLES + MONEY + FACTS,)
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 
 

@@ -19,6 +19,7 @@ from ..concurrency import Signal
 from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, Outcome, Standing, Unknown
 from ..media import Upload
 from .entries import Bought, Found, Intent, Known, Untold
+from .facts import SharedFacts
 
 __all__ = ("Journal",)
 
@@ -119,6 +120,10 @@ class Journal(Protocol):
             limit: Credits that may be spent and held together, as this owner says.
             most_per_job: Credits to hold for each job of this owner until its price is named; None to learn prices.
         """
+        ...
+
+    def shared_facts(self) -> SharedFacts | None:
+        """Return what all owners of the journal tell each other; None if the journal has one owner."""
         ...
 
     async def ledger(self) -> Ledger:

@@ -19,7 +19,7 @@ from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from ..submitting import JobClaims, SendLoop, Submission, Submitter
+from ..submitting import FactExchange, JobClaims, KeyLimits, KeyRates, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
 from .call_inbox import CallInbox
 from .callbacks import Callbacks
@@ -63,12 +63,14 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
     account = await _account(settings.budget, journal)
     schedule = Schedule(settings.cadence, await journal.durations())
     engine = _build(settings, journal, account, schedule)
-    if settings.callbacks is not None:
-        try:
+    try:
+        if engine.facts is not None:
+            await engine.facts.start()
+        if settings.callbacks is not None:
             CallInbox(engine, settings.callbacks).start()
-        except BaseException:
-            await engine.aclose()
-            raise
+    except BaseException:
+        await engine.aclose()
+        raise
     return engine
 
 
@@ -79,12 +81,11 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     requests = Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = _budget_queue(account, poller)
-    # Whoever waits for credits waits in vain then.
-    poller.tasks.on_empty = budget_queue.reconsider
     uploads = _uploads(settings, journal, emit)
     files = LocalFiles(Preflight(), uploads)
+    allowed = _key_limits(limits, sessions, journal)
     send_loop = SendLoop(
-        sessions, retry, journal, budget_queue, submits=limits.submits, requests=requests, local_files=files, emit=emit
+        sessions, retry, journal, budget_queue, limits=allowed, requests=requests, local_files=files, emit=emit
     )
     book: Book[Submission] = Book()
     rebuys = Rebuys(retry, journal, budget_queue, send_loop, book)
@@ -106,6 +107,7 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
         catalogue=PriceCatalogue(sessions, requests),
         send_loop=send_loop,
         claims=claims,
+        facts=_facts(settings, journal, send_loop, sessions, emit),
         submitter=Submitter(sessions, retry, journal, budget_queue, files, send_loop, book, calls, claims, emit),
         emit=emit,
         ends=ends,
@@ -119,6 +121,21 @@ def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | Non
     checks = {"may_send": journal.may_send} if journal.is_shared else {}
     transport = AiohttpTransport(settings.origin, key, options=settings.http, **checks)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
+
+
+def _facts(
+    settings: Settings, journal: Journal, send_loop: SendLoop, sessions: tuple[Session, ...], emit: Emit | None
+) -> FactExchange | None:
+    facts = journal.shared_facts()
+    if facts is None:
+        return None
+    rates, origin = send_loop.limits.rates, str(settings.origin)
+    return FactExchange(facts, send_loop.queue, sessions, send_loop.brake, rates, origin=origin, emit=emit)
+
+
+def _key_limits(limits: Limits, sessions: tuple[Session, ...], journal: Journal) -> KeyLimits:
+    rates = KeyRates(sessions, limits.submits_per_minute, are_lent=journal.is_shared)
+    return KeyLimits(sessions, limits.submits, rates)
 
 
 def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
@@ -139,8 +156,12 @@ async def _account(budget: Budget | None, journal: Journal) -> _Account:
 
 def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
     if account is None or isinstance(account, BudgetAccount):
-        return BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
-    return SharedBudgetQueue(account)
+        queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
+    else:
+        queue = SharedBudgetQueue(account)
+    # Whoever waits for credits waits in vain then.
+    poller.tasks.on_empty = queue.reconsider
+    return queue
 
 
 def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:

@@ -24,7 +24,7 @@ from ..journal import Journal
 from ..polling import Poller, Watchlist
 from ..purchases import ExpectedCalls
 from ..settings import Limits
-from ..submitting import JobClaims, SendLoop, Submitter
+from ..submitting import FactExchange, JobClaims, SendLoop, Submitter
 from ..task import Snapshot
 from ..uploads import LocalFiles, Uploads
 from .conclusion import closed, died
@@ -53,6 +53,7 @@ class Engine:
         catalogue: What the service says of its prices.
         send_loop: Sends submissions.
         claims: The jobs that the pool has in a journal that others share; None for other journals.
+        facts: What the pool tells others that share its journal, and hears from them; None for other journals.
         submitter: Keeps one submission for each key.
         emit: Told what happens.
         ends: What the ends of jobs change.
@@ -78,6 +79,7 @@ class Engine:
     catalogue: PriceCatalogue
     send_loop: SendLoop
     claims: JobClaims | None
+    facts: FactExchange | None
     submitter: Submitter
     emit: Emit | None
     ends: Ends
@@ -108,7 +110,7 @@ class Engine:
         self.in_flight.resize(limits.in_flight)
         self.downloads.resize(limits.downloads)
         self.uploads.retune(limits.uploads)
-        self.send_loop.retune(limits.submits)
+        self.send_loop.retune(limits.submits, limits.submits_per_minute)
         for run in self.runs:
             run.retune(limits)
 
@@ -208,6 +210,8 @@ class Engine:
         await self.result_reader.aclose()
         await self.ends.aclose()
         await self.budget_queue.aclose()
+        if self.facts is not None:
+            await self.facts.aclose()
         if self.claims is not None:
             await self.claims.aclose()
         await self.journal.aclose()

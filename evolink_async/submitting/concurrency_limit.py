@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..client import Session
+from .rate_limit import KeyRates
 
 
 class AdaptiveLimit:
@@ -65,15 +66,18 @@ class KeyLimits:
     Args:
         sessions: The keys.
         total: Submits at once at most.
+        rates: How many of each key there may be in a minute; without it any number.
 
     Attributes:
         total: As given, or as set by `retune`.
         used: Submits under way.
+        rates: As given.
     """
 
-    def __init__(self, sessions: Iterable[Session], total: int) -> None:
+    def __init__(self, sessions: Iterable[Session], total: int, rates: KeyRates | None = None) -> None:
         self.total: int = total
         self.used = 0
+        self.rates: KeyRates = rates or KeyRates((), None)
         self._by_session = {session: AdaptiveLimit(total) for session in sessions}
 
     @property

@@ -13,6 +13,7 @@ import attrs
 
 from ..client import Move, OutageBrake, Session
 from ..errors import EvolinkError, OutageError
+from ..settings import LARGEST
 from ..wire import is_refused_for_load
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
@@ -40,7 +41,7 @@ class KeyChoice:
     Args:
         sessions: One per API key.
         brake: Stops all paid requests in an outage of the service. Those of one key are stopped by its own.
-        limits: How many submits at once each key, and all together, may have.
+        limits: How many submits each key, and all together, may have at once, and when a key may have the next.
         circuits: Which models a key is not asked for.
         is_checking: Whether it is being found out if a suspended key is well again.
     """
@@ -79,7 +80,10 @@ class KeyChoice:
 
     def holds(self, turn: Turn, submission: Submission, now: float) -> bool:
         """Whether a turn still holds, after a step that took time."""
-        is_stopped = any(not brake.is_open and brake not in turn.trials for brake in self._brakes(turn.session))
+        is_stopped = any(
+            not brake.is_open and (brake not in turn.trials or not brake.may_try)
+            for brake in self._brakes(turn.session)
+        )
         is_shut = turn.session.health.opens_at > now or self._refusal_of(turn.session, submission, now) is not None
         return not is_stopped and not is_shut
 
@@ -93,7 +97,8 @@ class KeyChoice:
         """Whether a key may send one more request now."""
         most = 1 if session.health.is_on_trial else self._limits.of(session)
         may_send = all(brake.move(now) in _MAY_SEND for brake in self._brakes(session))
-        return may_send and session.health.opens_at <= now and session.submitting < most
+        opens_at = max(session.health.opens_at, self._limits.rates.opens_at(session, now))
+        return may_send and opens_at <= now and session.submitting < most
 
     # --- or not at all
 
@@ -129,6 +134,25 @@ class KeyChoice:
             # Not for all keys at once: the brake of all keys needs one probe.
             if brakes := [brake for brake in self._brakes(session) if brake.move(now) is Move.PROBE]:
                 yield session, brakes
+
+    def asks(self, submission: Submission, now: float) -> list[OutageBrake]:
+        """Return the brakes for which this process has to ask the others before it tries, for one key."""
+        for session in self._able(submission, now):
+            if brakes := [brake for brake in self._brakes(session) if brake.move(now) is Move.ASK]:
+                return brakes
+        return []
+
+    def closed(self, submission: Submission, now: float) -> list[OutageBrake]:
+        """Return the brakes that are not open, of keys that may have the submission."""
+        return [brake for one in self._able(submission, now) for brake in self._brakes(one) if not brake.is_open]
+
+    def may_go(self, session: Session, now: float) -> int:
+        """Return how many paid requests a key could be given slots for now: any number, one as a trial, or none."""
+        moves = {brake.move(now) for brake in self._brakes(session)}
+        is_shut = session.health.suspended is not None or session.health.opens_at > now
+        if is_shut or not moves <= set(_MAY_SEND):
+            return 0
+        return 1 if Move.TRIAL in moves or session.health.is_on_trial else LARGEST
 
     def _candidates(self, submission: Submission) -> tuple[Session, ...]:
         """The keys that it may go with. What is in doubt stays with the account that may have taken it."""

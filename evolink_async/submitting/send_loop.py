@@ -47,14 +47,15 @@ class SendLoop:
         policy: When a submit may be sent again.
         journal: Told before and after each send.
         budget_queue: Where jobs get their credits.
-        submits: How many submits may be under way at once.
+        limits: How many submits are under way, and may be.
         requests: Permits for HTTP calls; held for one call.
         local_files: Gives local files their URLs.
         emit: Told what happens.
 
     Attributes:
         queue: Where submissions wait for their turn.
-        limits: How many submits are under way, and may be.
+        limits: As given.
+        brake: Stops all paid requests in an outage.
         is_closing: Whether nothing is sent again.
         sends: Requests sent.
         faults: Those without a task.
@@ -68,7 +69,7 @@ class SendLoop:
         journal: Journal,
         budget_queue: BudgetQueue,
         *,
-        submits: int,
+        limits: KeyLimits,
         requests: Limiter,
         local_files: LocalFiles,
         emit: Emit | None = None,
@@ -79,11 +80,11 @@ class SendLoop:
         self._requests = requests
         self._local_files = local_files
         self._emit = emit
-        self._brake = OutageBrake(policy, submits)
+        self.brake: OutageBrake = OutageBrake(policy, limits.total)
         circuits = CircuitBreakers(policy.refusals, policy.patience)
-        self.limits: KeyLimits = KeyLimits(sessions, submits)
-        self.queue: SubmitQueue = SubmitQueue(sessions, self._brake, self.limits, circuits, requests)
-        self._facts = ServiceFacts(self._brake, self.limits, circuits, emit)
+        self.limits: KeyLimits = limits
+        self.queue: SubmitQueue = SubmitQueue(sessions, self.brake, limits, circuits, requests)
+        self._facts = ServiceFacts(self.brake, limits, circuits, emit)
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
@@ -92,12 +93,13 @@ class SendLoop:
     @property
     def trouble(self) -> Trouble | None:
         """Why no job is accepted for now."""
-        return self._brake.trouble
+        return self.brake.trouble
 
-    def retune(self, submits: int) -> None:
-        """Change how many submits there may be at once."""
+    def retune(self, submits: int, per_minute: float | None) -> None:
+        """Change how many submits there may be at once, and how many of each key in a minute."""
+        self.limits.rates.retune(per_minute)
         self.limits.retune(submits)
-        self._brake.retune(submits)
+        self.brake.retune(submits)
         self.queue.reconsider()
 
     async def run(self, submission: Submission) -> Submitted:
@@ -247,9 +249,9 @@ class SendLoop:
         if submission.is_disliked and self._facts.accepted_sent_at > submission.disliked_at:
             self.queue.has_dislikes = True
             return None
-        if is_refused_for_load(error) or not self._brake.is_open:
+        if is_refused_for_load(error) or not self.brake.is_open:
             return 0.0  # the key, or the brake, knows when
-        return submission.resend.pause(error, time.monotonic(), patience=self._brake.patience)
+        return submission.resend.pause(error, time.monotonic(), patience=self.brake.patience)
 
     def _is_wanted(self, submission: Submission) -> bool:
         """Whether it may be sent again: somebody wants it, and the pool is not closing."""

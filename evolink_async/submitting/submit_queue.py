@@ -50,13 +50,14 @@ class SubmitQueue:
     Args:
         sessions: One per API key.
         brake: Stops all paid requests in an outage of the service.
-        limits: How many submits at once each key, and all together, may have.
+        limits: How many submits each key, and all together, may have at once, and when a key may have the next.
         circuits: Which models a key is not asked for.
         requests: Permits for HTTP calls.
         now: Returns monotonic seconds.
 
     Attributes:
         has_dislikes: Whether something on the way has refused jobs while it let others pass.
+        on_reconsidered: Called when something may have changed for those who wait.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SubmitQueue:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.has_dislikes = False
+        self.on_reconsidered: Callable[[], None] = lambda: None
         self._sessions = sessions
         self._brake = brake
         self._limits = limits
@@ -147,6 +149,7 @@ class SubmitQueue:
     def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
         self._limits.used += 1
+        self._limits.rates.take(turn.session, self._now())
         if submission.is_learner:
             self._learner = submission
         for brake in turn.trials:
@@ -169,6 +172,7 @@ class SubmitQueue:
         if self._queues:
             self._answer_all(now)
         self._plan(now)
+        self.on_reconsidered()
 
     def _answer_all(self, now: float) -> None:
         for waiter in self._heads():
@@ -233,8 +237,31 @@ class SubmitQueue:
         yield self._brake.changes_at(now)
         for session in self._sessions:
             yield session.brake.changes_at(now)
-            if session.health.opens_at > now:
-                yield session.health.opens_at
+            for opens_at in (session.health.opens_at, self._limits.rates.opens_at(session, now)):
+                if opens_at > now:
+                    yield opens_at
+
+    # --- what is asked of other processes
+
+    def asks(self) -> list[OutageBrake]:
+        """Return the brakes for which others have to leave it to this process to try the service."""
+        now = self._now()
+        for waiter in self._heads():
+            if brakes := self._choice.asks(waiter.submission, now):
+                return brakes
+        return []
+
+    def wanted_brakes(self) -> set[OutageBrake]:
+        """Return the brakes for whose outage to end somebody waits."""
+        now = self._now()
+        return {brake for waiter in self._heads() for brake in self._choice.closed(waiter.submission, now)}
+
+    def wants_slots(self, session: Session) -> int:
+        """Return how many of those who wait could be sent with a key now."""
+        if not self._queues:
+            return 0
+        waiting = sum(len(queue) for queue in self._queues.values() if queue[0].wants_turn)
+        return min(waiting, self._choice.may_go(session, self._now()))
 
     async def check_keys(self) -> None:
         """Find out at once whether suspended keys are well again, and let barred models be tried."""

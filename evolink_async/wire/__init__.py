@@ -27,7 +27,7 @@ from .price_rules import (
     decode_price_rules,
     number_of,
 )
-from .refusals import decode_error, is_foreign, retry_after, vendor_error
+from .refusals import decode_error, error_kind, is_foreign, retry_after, vendor_error
 from .requests import encode_batch, encode_credits, encode_poll, encode_price_rules, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
@@ -79,6 +79,7 @@ __all__ = (
     "encode_price_rules",
     "encode_stream",
     "encode_submit",
+    "error_kind",
     "is_foreign",
     "is_refused_for_load",
     "is_trouble",

@@ -59,9 +59,8 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         # A redirect is never followed: it could carry the API key to another host, or repeat a paid request.
         location = response.headers.get("location")
         message = f"redirected to {location!r}, which is never followed" if location else text_of(response)
-    default = ServerError if status >= 500 else InvalidRequestError if status >= 400 else StatusError
     param, request_id = error.get("param"), error.get("request_id")
-    kind = ERRORS_BY_STATUS.get(status, default)
+    kind = error_kind(status)
     # A submit that is answered with 404 is about no task: the path or the model does not exist.
     if kind is TaskNotFoundError and asked is None:
         kind = InvalidRequestError
@@ -78,6 +77,12 @@ def decode_error(response: Response, *, now: float, asked: str | None = None) ->
         task_id=asked,
         is_foreign=is_of_proxy,
     )
+
+
+def error_kind(status: int) -> type[StatusError]:
+    """Return the class of the error for a refusal with this status."""
+    default = ServerError if status >= 500 else InvalidRequestError if status >= 400 else StatusError
+    return ERRORS_BY_STATUS.get(status, default)
 
 
 def text_of(response: Response) -> str:

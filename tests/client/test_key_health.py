@@ -283,3 +283,72 @@ def test_whatever_happens_what_was_asked_is_obeyed(steps):
         refusal = key.refusal("m", now, is_idle=True)
         assert refusal is None or type(refusal) in {type(one) for one in given_by_service}
         assert not (key.suspended and key.is_on_trial)
+
+
+# --- what other processes learned
+
+
+def test_a_key_that_another_process_had_suspended_refuses():
+    """It is checked after the same time."""
+    key = healthy_key()
+    assert key.heard_suspended(EMPTY, 0, 10.0, is_news=True)
+    assert not key.heard_suspended(EMPTY, 0, 10.0, is_news=True)
+    assert key.refusal("m", 10.0, is_idle=True) is EMPTY
+    assert not key.is_check_due(10.0 + CHECK_SECONDS - 1)
+    assert key.is_check_due(10.0 + CHECK_SECONDS)
+    assert key.changes == 0, "it is not told again"
+
+
+def test_a_pool_that_opens_checks_before_it_believes():
+    """It may have been opened because the account has credits again."""
+    key = healthy_key()
+    key.heard_suspended(EMPTY, 3, 10.0, is_news=False)
+    assert key.is_check_due(10.0)
+
+
+def test_what_seems_well_elsewhere_is_checked_here():
+    """A key that is not suspended stays as it is."""
+    key = healthy_key()
+    key.heard_lifted(5.0)
+    assert key.refusal("m", 5.0, is_idle=True) is None
+    key.suspend(EMPTY, 6.0)
+    key.heard_lifted(7.0)
+    assert key.is_check_due(7.0)
+
+
+def test_a_pause_after_a_refusal_for_load_holds_for_all():
+    """With jitter of each process's own; a shorter one changes nothing."""
+    key = healthy_key()
+    key.heard_refused(too_many(20), 20.0, 100.0)
+    assert key.opens_at == 120.0 + POLICY.base
+    key.heard_refused(too_many(20), 5.0, 100.0)
+    assert key.opens_at == 120.0 + POLICY.base
+
+
+@pytest.mark.parametrize(("asked", "is_told"), [(None, True), (0.5, True), (30.0, True)])
+def test_a_long_pause_is_told(asked, is_told):
+    """One of a second or more."""
+    key = healthy_key()
+    key.refused_for_load(too_many(asked), 0.5, 1.0)
+    assert bool(key.changes) == is_told
+
+
+def test_a_short_pause_is_not_told():
+    """It is over before others have heard of it."""
+    key = KeyHealth(POLICY, shortest)
+    key.refused_for_load(too_many(), 0.5, 1.0)
+    assert key.changes == 0
+
+
+def test_a_key_is_told_to_be_well_when_a_job_was_accepted():
+    """Not when it only seems so: two processes would make each other try it again and again."""
+    key = healthy_key()
+    key.suspend(EMPTY, 0.0)
+    assert (key.changes, key.unproven) == (1, EMPTY)
+    key.accepted()  # one that was under way
+    key.lift()
+    assert (key.changes, key.unproven) == (1, EMPTY)
+    key.accepted()
+    assert (key.changes, key.unproven) == (2, None)
+    key.accepted()
+    assert key.changes == 2

@@ -63,7 +63,12 @@ the others are faces themselves. The modules of `engines` import the queue at on
 WAITING_ROOMS = ("client", "concurrency", "journal", "downloads", "uploads", "submitting", "pool", *EDGES)
 WAITING_FILES = ("early_exit", "regular_file", "version", "budget.waiting", "budget.shared_waiting", "polling.poller")
 WAITING_FOLDERS = ("media.probe",)
-DECIDING_FILES = ("submitting.circuit_breaker", "submitting.concurrency_limit")
+DECIDING_FILES = (
+    "submitting.circuit_breaker",
+    "submitting.concurrency_limit",
+    "submitting.rate_limit",
+    "submitting.told_facts",
+)
 """What may wait, or touch clock, disk, dice or network. All other files decide: such things are arguments there."""
 
 WAITING_MODULES = frozenset(

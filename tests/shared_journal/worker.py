@@ -100,6 +100,7 @@ async def work(
     submits: int = SUBMITS,
     tells: bool = False,
     lease: float = LEASE,
+    per_minute: float | None = None,
     **budget: float,
 ) -> None:
     """Run all jobs to the end: `<name>-1` to `<name>-<count>`, with a budget if there is one.
@@ -110,7 +111,7 @@ async def work(
         "journal": PostgresJournal(journal, lease=lease),
         "cadence": FAST,
         "retry": PATIENT,
-        "limits": ev.Limits(submits=submits),
+        "limits": ev.Limits(submits=submits, submits_per_minute=per_minute),
         "budget": ev.Budget(**budget) if budget else None,
     }
     wanted = [ev.Job(job.key.replace("shot", name), dance(prompt=f"{name} {job.key}")) for job in jobs(count)]

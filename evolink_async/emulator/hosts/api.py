@@ -5,11 +5,13 @@ The rules are in `service.vendor`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from ..service.rate_limit import RateLimit
 from ..service.replies import refusal
 from ..service.task import TaskRecord
 from ..service.vendor import SubmitCall, Vendor
@@ -30,6 +32,7 @@ class Api:
     def __init__(self, vendor: Vendor, accepted: Callable[[TaskRecord], None]) -> None:
         self._vendor = vendor
         self._accepted = accepted
+        self._rate_limit = RateLimit(vendor.settings.submits_per_minute)
 
     def add_routes(self, app: web.Application, interceptor: Interceptor) -> None:
         """Add the API routes to `app`, each behind `interceptor`."""
@@ -59,6 +62,8 @@ class Api:
 
     async def _submit(self, request: web.Request, body: bytes) -> web.Response:
         api_key = self._authenticate(request)
+        if not self._rate_limit.allows(api_key, time.monotonic()):
+            raise refusal(429)
         _require_json(request)
         key = request.headers.get(_IDEMPOTENCY_KEY)
         is_first = key is None or self._vendor.keys.is_first(key, request)
