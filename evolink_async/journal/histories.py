@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -110,8 +110,8 @@ def _history_of(row: Row, *, is_held: bool) -> JobHistory:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        body = json.loads(text)
+        body: Any = json.loads(text)
     # A row that another program wrote.
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}

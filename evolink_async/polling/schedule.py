@@ -113,19 +113,16 @@ class Schedule:
         longest = max(SAFETY_FACTOR * self._cadence.max_interval * pressure, SAFETY_AGE * elapsed)
         return min(max(model.quantile(elapsed, SAFETY_SHARE) - elapsed, self._cadence.max_interval), longest)
 
-    def expected_end(
-        self, shape: Hashable, elapsed: float, estimated: float | None = None, share: float = 0.5
-    ) -> float:
-        """Return the seconds since acceptance by which a running task has probably ended.
+    def expected_end(self, shape: Hashable, elapsed: float, estimated: float | None = None) -> float:
+        """Return the seconds since acceptance by which half of the tasks like a running one have ended.
 
         Args:
             shape: The duration class of the task.
             elapsed: Seconds since the task was accepted.
             estimated: The service's estimate of the whole duration, in seconds; None stands for 120 s.
-            share: Share of such tasks that have ended by then, above 0 and below 1.
         """
         model = (self._classes.get(shape) or self._learned(shape)).hazard_model(estimated or DEFAULT_ESTIMATE)
-        return max(model.quantile(elapsed, share), elapsed)
+        return max(model.quantile(elapsed, 0.5), elapsed)
 
     def _learned(self, shape: Hashable) -> LearnedDurations:
         learned = self._classes.get(shape)

@@ -45,7 +45,7 @@ class Stats:
         in_flight_peak: The most jobs of runs alive at the service at once.
         uploading: Local files being uploaded, now.
         downloading: Results being downloaded, now.
-        seconds_left: Seconds until nearly all tasks being watched have ended, by the durations that were learned and
+        seconds_left: Seconds until 19 of 20 tasks being watched have ended, by the durations that were learned and
             the service's estimates, now. None if none is watched.
         seconds_each: Median duration of such a task, in seconds, by the same.
         trouble: Why no job or no local file is accepted, now, and until when that is tried; None without such trouble.

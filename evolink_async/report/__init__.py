@@ -4,8 +4,6 @@ It reads the journal, and writes the page and nothing else. It needs the extra `
 """
 
 from .live import DashboardServer
-from .page import render
-from .reading import Report, read_report
 from .writing import write_report
 
-__all__ = ("DashboardServer", "Report", "read_report", "render", "write_report")
+__all__ = ("DashboardServer", "write_report")

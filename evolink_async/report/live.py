@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import attrs
 from aiohttp import web
@@ -24,11 +24,6 @@ from .page import render, script_text, style_text
 from .reading import PageReader, Report, name_of
 from .watching import Watching
 
-Settle: TypeAlias = Callable[[str, str], Awaitable[str]]
-"""Settles a job, of this key, in this way; gives a sentence on what the next run does, or raises an EvolinkError."""
-Facts: TypeAlias = Callable[[], Mapping[str, Any]]
-"""Gives what no journal holds of a run: `left` credits of a budget, `rate` in films a minute, `eta` in seconds."""
-
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 1.0
 """Seconds that open requests have when the server closes."""
@@ -36,7 +31,7 @@ HEARTBEAT_SECONDS = 15.0
 """Seconds after which a stream without changes gets a line, so that a page that has gone is noticed."""
 
 
-def _no_facts() -> Mapping[str, Any]:
+def _no_facts() -> Mapping[str, object]:
     return {}
 
 
@@ -49,14 +44,23 @@ class DashboardServer:
     Args:
         journal: The journal file; a run may be using it, also in this process. It may come later.
         port: The port; 0 takes a free one.
-        settle: How a job is settled; None if it cannot be here.
-        facts: Figures of a run in this process.
+        settle: Settles a job of a key, by the id of its task, "resubmit" or "abandon", and returns a sentence on what
+            the next run does; what it raises as EvolinkError is shown. None if nothing can be settled here.
+        facts: Returns what no journal holds of a run in this process: `left` credits of a budget, `rate` in films a
+            minute, `eta` in seconds.
 
     Raises:
         ConfigurationError: When entered: the port is taken, or the extra `report` is not installed.
     """
 
-    def __init__(self, journal: Path, port: int = 0, *, settle: Settle | None = None, facts: Facts = _no_facts) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        port: int = 0,
+        *,
+        settle: Callable[[str, str], Awaitable[str]] | None = None,
+        facts: Callable[[], Mapping[str, object]] = _no_facts,
+    ) -> None:
         self._journal, self._port, self._settle = journal, port, settle
         self._watching = Watching(PageReader(journal, _address_of), facts)
         self._door = Door(secrets.token_urlsafe(24))

@@ -1,7 +1,7 @@
 """Makes the page of a report: one HTML text with its style, scripts and data inside.
 
-Its parts are the files in the folder `page`. Nothing of a job is written as HTML: it is data, which the scripts show as
-text.
+Its parts are the files in the folder `assets`. Nothing of a job is written as HTML: it is data, which the scripts show
+as text.
 """
 
 from __future__ import annotations
@@ -98,4 +98,4 @@ def script_text() -> str:
 
 
 def _text(name: str) -> str:
-    return (files("evolink_async.report") / "page" / name).read_text(encoding="utf-8")
+    return (files("evolink_async.report") / "assets" / name).read_text(encoding="utf-8")

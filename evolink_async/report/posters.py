@@ -3,6 +3,9 @@
 Without it, or beyond the limits, the page shows the first frame of a film by the browser's own means.
 """
 
+# PyAV has no types for its pictures.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import base64
@@ -46,10 +49,14 @@ def with_posters(cards: Sequence[Card], clock: Callable[[], float] = time.monoto
         return tuple(cards)
     until = clock() + SECONDS_FOR_POSTERS
     newest = sorted((card for card in cards if film_of(card)), key=lambda card: -(card.ended_at or 0.0))
+
+    def picture_of(card: Card) -> str | None:
+        return _poster(film_of(card)) if clock() < until else None
+
     # PyAV decodes outside of Python's lock.
     threads, chosen = ThreadPoolExecutor(2, "evolink_async posters"), newest[:MOST_POSTERS]
     try:
-        pictures = threads.map(lambda card: _poster(film_of(card)) if clock() < until else None, chosen)
+        pictures = threads.map(picture_of, chosen)
         found = dict(zip((card.place for card in chosen), pictures, strict=True))
     finally:
         threads.shutdown(cancel_futures=True)
@@ -71,7 +78,6 @@ def _poster(path: Path | None) -> str | None:
                 return None
             # A short film shows its last frame.
             [frame] = deque(islice(container.decode(track), FRAME + 1), maxlen=1)
-            # PyAV has no types for this.
             image: Image = frame.to_image()  # type: ignore[no-untyped-call]
             image.thumbnail((SIDE, SIDE))
             picture = BytesIO()

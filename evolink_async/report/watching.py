@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -54,13 +53,13 @@ class Watching:
         facts: Gives figures of a run.
     """
 
-    def __init__(self, reader: PageReader, facts: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, reader: PageReader, facts: Callable[[], Mapping[str, object]]) -> None:
         self._reader, self._facts = reader, facts
         self._cards: dict[int, Card] = {}
         self._changed_in: dict[int, int] = {}
         self.revision: int = 0
         self._pages: set[Pieces] = set()
-        self._told: Mapping[str, Any] = {}
+        self._told: Mapping[str, object] = {}
         self._mark: object = None
         self._read_at = -SURE_SECONDS
         self._now = asyncio.Event()

@@ -30,7 +30,7 @@ def test_before_any_end():
     found = time_left([task(0.0, 60.0)], Schedule(Cadence()), 0.0)
     assert found is not None
     assert 40 < found.each < 90
-    assert found.each < found.seconds < 300
+    assert found.seconds == found.each
 
 
 @pytest.mark.parametrize("count", [1, SAMPLE * 3])
@@ -44,8 +44,8 @@ def test_learned(count):
 
 
 def test_longer_than_any():
-    """A task that runs longer than all others has no time left that is below 0."""
+    """A task that runs longer than all others takes no longer, from now on, than they took."""
     schedule = Schedule(Cadence(), [(SHAPE, 10.0)] * 150)
     found = time_left([task(0.0)], schedule, 1e6)
     assert found is not None
-    assert found.seconds >= 0
+    assert 0 <= found.seconds <= found.each

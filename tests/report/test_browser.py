@@ -11,7 +11,8 @@ from anyio.from_thread import start_blocking_portal
 
 from evolink_async.cli.commands.settle import settled
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.report import DashboardServer, read_report, write_report
+from evolink_async.report import DashboardServer, write_report
+from evolink_async.report.reading import read_report
 from tests.report.browser import WHY_NOT, address_of, chromium, faults, has_browser, visit
 from tests.report.kit import STATES, body_of, make_film, mixed_journal, write_job, write_journal
 

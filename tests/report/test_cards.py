@@ -11,9 +11,8 @@ from evolink_async.errors import ConfigurationError
 from evolink_async.journal.doubts import settle_doubt
 from evolink_async.journal.histories import HistoryReader
 from evolink_async.journal.sqlite import SqliteJournal
-from evolink_async.report import read_report
 from evolink_async.report.cards import LONGEST_PROMPT
-from evolink_async.report.reading import PageReader
+from evolink_async.report.reading import PageReader, read_report
 from tests.report.kit import BEGAN, STATES, body_of, make_film, mixed_journal, write_job, write_journal
 
 

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolink_async.errors import ConfigurationError
-from evolink_async.report import Report, render, write_report
+from evolink_async.report import write_report
 from evolink_async.report.cards import Card, Film, Problem
-from evolink_async.report.page import MARK
+from evolink_async.report.page import MARK, render
 from evolink_async.report.posters import with_posters
+from evolink_async.report.reading import Report
 from tests.report.kit import make_film, mixed_journal
 
 

@@ -51,7 +51,7 @@ function timesView(place) {
     list.show(timed);
   };
   update();
-  return { update, fill: () => list?.fill(), close: () => list?.drop() };
+  return { update, fill: () => list?.fill(), close: () => list?.drop(), pause: 5000 };
 }
 
 const phaseLegend = () => el("p", { class: "legend" }, Object.entries(PHASES).map(([name, words]) => el("span", { class: `p-${name}` }, words)));
@@ -114,7 +114,7 @@ function creditsView(place) {
     if (paid.length) byTime(place, paid);
   };
   update();
-  return { update };
+  return { update, pause: 5000 };
 }
 
 function byModel(paid) {

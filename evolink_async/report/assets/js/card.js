@@ -3,7 +3,7 @@
 /** The words on a card that has no film to show. */
 function standing(job) {
   if (job.state === "failed" || job.state === "doubt") return [STATES[job.state], job.problem?.message ?? job.problem?.code ?? ""];
-  if (job.state === "ready") return ["Ready", job.films ? "The file is gone from its place" : "Not saved: its link is inside"];
+  if (job.state === "ready") return ["Ready", job.films ? "The file is gone from its place" : page.is_live ? "Not saved yet: its link is inside" : "Not saved: its link is inside"];
   return [STATES[job.state], ""];
 }
 

@@ -3,10 +3,12 @@
 const quoted = (text) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
 
 function doubtsView(place) {
+  let shown = null;
   const update = () => {
     const some = inState("doubt");
-    // A form that a person fills in stays.
-    if (document.querySelector("dialog.ask")) return;
+    // What a person reads or fills in stays as it is while nothing of it changes.
+    if (same(some, shown) || document.querySelector("dialog.ask")) return;
+    shown = some;
     place.replaceChildren(some.length ? el("div", { class: "groups" }, some.map(doubtCard))
       : empty("ready", "Nothing is in doubt", "A job whose submit had no readable answer would be shown here: a task may exist, and may have been paid for."));
   };

@@ -81,9 +81,13 @@ function hover(event, grid) {
 // --- failures
 
 function failuresView(place) {
+  let shown = null;
   const update = () => {
+    const failed = inState("failed");
+    if (same(failed, shown)) return;
+    shown = failed;
     const groups = new Map();
-    for (const job of inState("failed")) {
+    for (const job of failed) {
       const code = job.problem?.code ?? "unknown";
       groups.set(code, [...(groups.get(code) ?? []), job]);
     }

@@ -26,8 +26,7 @@ class LongList {
     for (let index = 0; index < needed; index++) {
       const slice = items.slice(index * PART, (index + 1) * PART);
       const part = this.parts[index] ?? this.#add(index);
-      const same = part.items.length === slice.length && part.items.every((item, at) => item === slice[at]);
-      if (!same) this.#update(part, slice, total);
+      if (!same(slice, part.items)) this.#update(part, slice, total);
       else if (changed) for (const child of part.box.children) child.setAttribute("aria-setsize", total);
     }
     this.#resize();
@@ -61,12 +60,21 @@ class LongList {
       if (part.index === 0) this.#fill(part);
       return;
     }
-    // Elements of items that stay are kept: the focus, a film that plays and the place of scrolling stay too.
+    // Elements of items that stay are not touched: the focus, a film that plays and the place of scrolling stay too.
     const focused = document.activeElement?.closest?.("[data-place]");
     const refocus = focused && part.box.contains(focused) ? focused.dataset.place : null;
-    const old = new Map(before.map((item, at) => [item, part.box.children[at]]));
     const start = part.index * PART;
-    part.box.replaceChildren(...slice.map((item, at) => old.get(item) ?? this.make(item, start + at, total)));
+    if (slice.slice(0, before.length).every((item, at) => item.place === before[at].place) && slice.length >= before.length) {
+      slice.forEach((item, at) => {
+        if (item === before[at]) return;
+        const made = this.make(item, start + at, total);
+        if (at < before.length) part.box.children[at].replaceWith(made);
+        else part.box.append(made);
+      });
+    } else {
+      const old = new Map(before.map((item, at) => [item, part.box.children[at]]));
+      part.box.replaceChildren(...slice.map((item, at) => old.get(item) ?? this.make(item, start + at, total)));
+    }
     if (refocus !== null) part.box.querySelector(`[data-place="${refocus}"] button`)?.focus({ preventScroll: true });
   }
 

@@ -36,6 +36,9 @@ function selected() {
   return found.sort(ORDERS[chosen.order][1]);
 }
 
+/** Whether two lists hold the same jobs, none of which has changed: a change makes another object. */
+const same = (some, others) => some.length === others?.length && some.every((job, at) => job === others[at]);
+
 /** How many jobs are in each state, in the order of the bar. */
 function counts() {
   const found = Object.fromEntries(Object.keys(STATES).map((state) => [state, 0]));

@@ -12,5 +12,5 @@ function listen() {
   source.onerror = () => say("Not connected", false);
   source.addEventListener("cards", (event) => { for (const job of JSON.parse(event.data)) take(job); soon(); });
   source.addEventListener("facts", (event) => { Object.assign(page, JSON.parse(event.data)); soon(); });
-  source.addEventListener("end", (event) => { source.close(); say(JSON.parse(event.data).message, false); soon(); });
+  source.addEventListener("end", (event) => { source.close(); say(JSON.parse(event.data).message, false); redraw({ isLast: true }); });
 }

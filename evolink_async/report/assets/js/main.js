@@ -11,7 +11,7 @@ let view = null;
 let current = "";
 
 function headline(found) {
-  const total = jobs.size;
+  const total = Math.max(jobs.size, page.total ?? 0);
   if (!total) return "No films yet";
   if (found.ready === total) return total === 1 ? "The film is ready" : `All ${whole.format(total)} films are ready`;
   return `${whole.format(found.ready)} of ${many(total, "film")} ${total === 1 || found.ready === 1 ? "is" : "are"} ready`;
@@ -20,7 +20,7 @@ function headline(found) {
 /** The sentence under the title: what it cost, how long it took. */
 function lede() {
   const { charged, held } = credits();
-  const fact = (value, words) => el("span", {}, el("b", {}, value), ` ${words}`);
+  const fact = (value, words) => el("span", {}, el("b", {}, value), ` ${words} `);
   const between = span();
   const facts = [fact(exact.format(charged), "credits charged")];
   if (held) facts.push(fact(exact.format(held), "held"));
@@ -91,6 +91,7 @@ function openView(name, { again = false, focus = false } = {}) {
   const place = el("div", { role: "tabpanel", "aria-labelledby": `tab-${name}`, id: "view" });
   panel.replaceChildren(place);
   view = VIEWS[name][1](place);
+  view.drawn = performance.now();
   byId(`tab-${name}`).scrollIntoView({ block: "nearest", inline: "nearest" });
   if (focus) byId(`tab-${name}`).focus();
   drawTop();
@@ -98,9 +99,14 @@ function openView(name, { again = false, focus = false } = {}) {
 }
 
 /** Bring all that is shown up to date. */
-function redraw() {
+function redraw({ isLast = false } = {}) {
   drawTop();
-  view.update();
+  // Charts are drawn as a whole, so less often.
+  const now = performance.now();
+  if (now - (view.drawn ?? 0) >= (view.pause ?? 0) || isLast) {
+    view.drawn = now;
+    view.update();
+  }
   refreshPlayer();
   tick();
 }
