@@ -22,7 +22,7 @@ _STAYS = {
     "untold": "no pool.outcomes() has told their ends; --untold removes them too",
     "unpriced": "the service named no price, and a budget holds credits for them",
     "late": "a paid task is kept beside them; see the column late_task_ids",
-    "in_use": "a process works with them now",
+    "in_use": "a process works with them now, or a queue has them for one",
 }
 
 

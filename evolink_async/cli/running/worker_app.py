@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
 from ...jobs import Job, Outcome
+from ...journal import is_address
 from ..inputs.service import Service
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def worker_app(
     """
     from ...engines.procrastinate import EvolinkBlueprint
 
-    if not journal.startswith(("postgresql://", "postgres://")):
+    if not is_address(journal):
         raise ConfigurationError(
             "--journal must be the address of a PostgreSQL database, as postgresql://user@host/films"
         )
