@@ -69,8 +69,8 @@ class Connections:
             raise ConfigurationError(
                 "the address of the journal is not one of PostgreSQL, as postgresql://user@host/database"
             ) from None
-        self.address = conninfo.make_conninfo("", **(DEFAULTS | given))
-        self.place = _place(given)
+        self.address: str = conninfo.make_conninfo("", **(DEFAULTS | given))
+        self.place: str = _place(given)
         self._password = str(given.get("password") or "")
         self._patience = patience
         self._prepare_threshold = 5 if prepares else None

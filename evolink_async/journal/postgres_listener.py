@@ -44,7 +44,7 @@ class Listener:
         self._connections = connections
         self._channel = channel
         self._tell = tell
-        self.is_listening = False
+        self.is_listening: bool = False
         self._is_closing = False
         act = self._listen_for_ever() if listens else self._look_for_ever()
         self._task = asyncio.create_task(act, name="evolink_async journal listener")

@@ -51,13 +51,13 @@ class PostgresOwner(PostgresReads):
         if not (lease > 0 and patience > 0):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
         super().__init__(Connections(url, patience=patience, prepares=listen))
-        self.ends = Signal()
-        self.calls = Signal()
+        self.ends: Signal = Signal()
+        self.calls: Signal = Signal()
         self._money = Signal()
         self._limit_units: int | None = None
         self._facts = PostgresFacts(self._connections, lambda: self._open_lease().epoch)
         self.lease_seconds = lease
-        self.seconds_to_answer = 0.0
+        self.seconds_to_answer: float = 0.0
         self._listens = listen
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._lease: Lease | None = None

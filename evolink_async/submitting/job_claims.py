@@ -35,7 +35,7 @@ class JobClaims:
     """
 
     def __init__(self, journal: Journal, is_wanted: Callable[[str, str | None], bool]) -> None:
-        self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.owner: str = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._journal = journal
         self._is_wanted = is_wanted
         self._tasks: dict[str, str | None] = {}

@@ -132,11 +132,6 @@ class Submission(Purchase):
         submission.session, submission.doubt = session, standing.error
         return submission
 
-    def go_on_as(self, other: Submission) -> None:
-        """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
-        self.request, self.idempotency_key, self.lacks_files = other.request, other.idempotency_key, False
-        self.session, self.doubt = other.session, other.doubt
-
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""
         body = dump_params(params)
@@ -226,3 +221,9 @@ def started(job: Job, known: Known | None) -> JobStarted:
     standing = known.standing if known is not None else None
     task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
+
+
+def go_on_as(submission: Submission, other: Submission) -> None:
+    """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
+    submission.request, submission.idempotency_key = other.request, other.idempotency_key
+    submission.session, submission.doubt, submission.lacks_files = other.session, other.doubt, False

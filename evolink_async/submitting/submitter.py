@@ -24,7 +24,7 @@ from .following import Following
 from .job_claims import JobClaims
 from .look_ups import LookUps
 from .send_loop import SendLoop
-from .submission_state import Submission, Submitted, started
+from .submission_state import Submission, Submitted, go_on_as, started
 
 
 class Submitter:
@@ -288,7 +288,7 @@ class Submitter:
             return resumed
         submission.is_elsewhere = False
         if resumed is not None:
-            submission.go_on_as(resumed)
+            go_on_as(submission, resumed)
         return None
 
     async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
