@@ -27,7 +27,8 @@ PYTHON: _Pages = {
     },
     "library/collections.html": {"class": "collections.Counter"},
     "library/collections.abc.html": {
-        "class": "collections.abc.AsyncGenerator collections.abc.AsyncIterable collections.abc.AsyncIterator collections.abc.Awaitable "
+        "class": "collections.abc.AsyncGenerator "
+        "collections.abc.AsyncIterable collections.abc.AsyncIterator collections.abc.Awaitable "
         "collections.abc.Callable collections.abc.Collection collections.abc.Container collections.abc.Coroutine "
         "collections.abc.Generator collections.abc.Hashable collections.abc.Iterable collections.abc.Iterator "
         "collections.abc.Mapping collections.abc.Sequence"
