@@ -212,7 +212,7 @@ class PostgresOwner(PostgresReads):
         if self._taking is not None:
             await asyncio.gather(self._taking, return_exceptions=True)
         lease = self._open_lease()
-        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)))
+        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)), patience=0)
 
     # --- callbacks
 

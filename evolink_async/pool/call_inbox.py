@@ -179,10 +179,10 @@ class CallInbox:
     async def _find_out(self, purchase: str, task_id: str, bought: Bought) -> Finding:
         try:
             key = await self._job_of(task_id)
-            if key is not None and not (key == bought.key and bought.is_latest):
-                return Finding.OTHER_JOB
-            # The job has the task by now, if another process was called for it too.
-            finding = Finding.OURS if key is not None else finding_of(await self._read(task_id), bought, time.time())
+            if key is not None:
+                # The job may have the task by now: then nothing is left to do, as after a call to another process too.
+                return Finding.OURS if key == bought.key and bought.is_latest else Finding.OTHER_JOB
+            finding = finding_of(await self._read(task_id), bought, time.time())
             if finding is Finding.OURS and not await self._take_task(purchase, task_id, bought):
                 finding = Finding.OTHER_JOB
         except JournalError:

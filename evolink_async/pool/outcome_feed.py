@@ -11,7 +11,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 
-from ..concurrency import Channel, Limiter
+from ..concurrency import Channel, Limiter, wait_shielded
 from ..downloads import has_files
 from ..errors import ConfigurationError, EvolinkError, JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Failed, JobState, Outcome
@@ -228,14 +228,22 @@ class OutcomeFeed:
         pending = list(self._under_way)
         for task in pending:
             task.cancel()
-        if pending:
-            await asyncio.wait(pending)
-        self._ready.clear()
-        if self._was_started and not self._has_left:
+        try:
+            if pending:
+                await asyncio.wait(pending)
+        finally:
+            self._ready.clear()
+            try:
+                # To its end: what stayed lent would be told to nobody while this pool is open.
+                await wait_shielded(asyncio.create_task(self._leave(), name="evolink_async outcomes"))
+            finally:
+                self.stop(error)
+
+    async def _leave(self) -> None:
+        if self._engine.journal.is_shared and self._was_started and not self._has_left:
             self._has_left = True
             with suppress(JournalError):  # others get them when the lease of this pool has ended
                 await self._engine.journal.leave_untold()
-        self.stop(error)
 
 
 def _ignore(_: object) -> None:
