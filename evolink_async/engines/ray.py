@@ -18,6 +18,7 @@ from ..jobs import Completed, Failed, Job, Outcome
 from ..journal import is_address
 from ..params import load_params
 from ..pool import SessionPool
+from ..version import how_to_install
 
 __all__ = ("COLUMNS", "BatchRunner", "job_of_row")
 
@@ -185,5 +186,4 @@ def _pyarrow() -> Any:  # noqa: ANN401  # pyarrow has no types
     try:
         return importlib.import_module("pyarrow")
     except ImportError:
-        text = "batches of Ray Data need the extra `ray`: pip install 'evolink-async[ray]'"
-        raise ConfigurationError(text) from None
+        raise ConfigurationError(f"batches of Ray Data need pyarrow; {how_to_install('ray')}") from None

@@ -4,7 +4,7 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .address import MISSING_EXTRA, is_address
+from .address import is_address, missing_extra
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
 from .facts import Fact, LentChunk, SharedFacts
 from .job_rows import intent_of, job_of
@@ -12,7 +12,6 @@ from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
-    "MISSING_EXTRA",
     "Bought",
     "Fact",
     "Found",
@@ -28,4 +27,5 @@ __all__ = (
     "intent_of",
     "is_address",
     "job_of",
+    "missing_extra",
 )

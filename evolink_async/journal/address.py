@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from ..errors import ConfigurationError
+from ..version import how_to_install
+
 _SCHEMES = ("postgresql://", "postgres://")
-MISSING_EXTRA = "a journal in PostgreSQL needs the extra `postgres`: pip install 'evolink-async[postgres]'"
-"""What is told when the extra is missing."""
 
 
 def is_address(given: object) -> bool:
     """Whether something names a server, and not a file."""
     return isinstance(given, str) and given.startswith(_SCHEMES)
+
+
+def missing_extra() -> ConfigurationError:
+    """Return what is raised for an address when the library for it is not installed."""
+    return ConfigurationError(f"a journal in PostgreSQL needs psycopg; {how_to_install('postgres')}")

@@ -12,10 +12,9 @@ from typing import Protocol
 
 import attrs
 
-from ..errors import ConfigurationError
 from ..jobs import JobState
 from . import doubts, listing
-from .address import MISSING_EXTRA, is_address
+from .address import is_address, missing_extra
 from .doubts import Doubt
 from .listing import RecordedJob
 from .pruning import Pruned, Pruning, prune_file
@@ -132,5 +131,5 @@ def journal_at(given: str) -> JournalPlace:
     try:
         from .postgres_place import JournalOnServer
     except ImportError:
-        raise ConfigurationError(MISSING_EXTRA) from None
+        raise missing_extra() from None
     return JournalOnServer(given)

@@ -13,7 +13,7 @@ from yarl import URL
 
 from ..client import ApiKey, base_url, is_loopback
 from ..errors import ConfigurationError
-from ..journal import MISSING_EXTRA, Journal, MemoryJournal, is_address
+from ..journal import Journal, MemoryJournal, is_address, missing_extra
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
@@ -69,7 +69,7 @@ def _postgres_journal(url: str) -> Journal:
     try:
         from ..journal.postgres import PostgresJournal
     except ImportError:
-        raise ConfigurationError(MISSING_EXTRA) from None
+        raise missing_extra() from None
     return PostgresJournal(url)
 
 

@@ -33,7 +33,7 @@ DOORS = {
     "client": "concurrency errors events settings task version wire",
     "budget": "concurrency errors jobs json_text wire",
     "purchases": "errors jobs",
-    "journal": "budget concurrency errors jobs json_text media params purchases task wire",
+    "journal": "budget concurrency errors jobs json_text media params purchases task version wire",
     "polling": "concurrency errors events settings task",
     "downloads": "client concurrency errors events jobs journal regular_file settings task urls",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",

@@ -74,11 +74,18 @@ def _may_buy_again(history: History, order: Order, before: Task, after: Task) ->
         return False
     # Who waited for the job when it was bought shares its purchase, unless it stood behind others until all was over.
     is_asked_again = any(first < place < second for place in order.asked.get(before.job, ()))
-    has_room = history.script.rebuy and least_room(history) >= 2 * len(history.script.wishes)
+    has_room = history.script.rebuy and least_room(history) >= max(2 * len(history.script.wishes), _wanted(history))
     if has_room and not (is_asked_again or order.crashed_between(first, second) or _has_twin(history, before.job)):
         return False
     # A journal in memory forgets a job when its end is told, and everything when the process dies.
     return order.ends.get(before.task_id, second) < second or order.crashed_between(first, second)
+
+
+def _wanted(history: History) -> int:
+    """Return how many jobs all runs and calls want, each as often as it is wanted."""
+    runs = [step for step in history.script.steps if isinstance(step, steps.Run)]
+    calls = [step for step in history.script.steps if isinstance(step, steps.Generate | steps.Submit)]
+    return sum(len(run.jobs) for run in runs) + len(calls)
 
 
 def nothing_lost(history: History) -> Iterator[Violation]:
