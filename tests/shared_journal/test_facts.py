@@ -159,7 +159,7 @@ async def test_a_pool_that_opens_later_looks_before_it_believes(emulator, journa
         revoke(emulator)
         await ends(one, "one", 1)
         async with open_pool(emulator, journal=journal()) as other:
-            assert health_of(other).suspended is not None
+            await until(lambda: health_of(other).suspended is not None)
             sent = submits(emulator)
             assert isinstance(error_of((await ends(other, "other", 1))[0]), AuthenticationError)
             assert submits(emulator) == sent
