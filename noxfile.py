@@ -34,6 +34,10 @@ PARSER_TESTS = (
     *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
     *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
 )
+CORE = [f"tests/{room}" for room in ("budget", "callbacks", "client", "journal", "polling", "pool", "submitting")]
+"""The tests of money and cancellation."""
+# Values are the same on every Python, and so are the histories of the simulation.
+SAME_EVERYWHERE = ("--ignore=tests/laws", "--ignore=tests/simulation")
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
 TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")
@@ -56,10 +60,9 @@ def packages(*groups: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run the suite; on the oldest Python, run what parses JSON again without orjson."""
     install(session, "test", extras=EXTRAS)
-    # These run for minutes. What fails on a Python between the oldest and the newest fails on one of them too.
-    slow = [f"--ignore=tests/{folder}" for folder in ("laws", "simulation", "examples")]
-    is_between = session.python not in (OLDEST, NEWEST)
-    session.run(*PYTEST, *(slow if is_between else []), *session.posargs)
+    # What fails on a Python between the oldest and the newest nearly always fails on one of them too.
+    chosen = {OLDEST: (), NEWEST: SAME_EVERYWHERE}.get(str(session.python), CORE)
+    session.run(*PYTEST, *(session.posargs or chosen))
     if session.python != OLDEST:
         return
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("pip", "uninstall", "-y")

@@ -179,6 +179,11 @@ class Emulator(EmulatorSettings):
         return Counter(self._servers.interceptor.peak)
 
     @property
+    def serving(self) -> Counter[str]:
+        """The number of requests that are being served, per kind and for "all"; those whose caller has died count."""
+        return Counter(self._servers.interceptor.serving)
+
+    @property
     def in_flight_peak(self) -> int:
         """The highest number of tasks that were unfinished at the same time."""
         return self.ledger.unfinished_peak

@@ -124,7 +124,8 @@ class MemoryJournal(MemoryQueries, OneOwner):
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Look through all jobs: late answers are rare."""
         key = next((bought.key for _, bought in self._records.unanswered({idempotency_key})), None)
-        if task_id not in self._keys and not self._kept.has_task(task_id) and key is not None:
+        is_known = task_id in self._keys or task_id in self._failed_tasks or self._kept.has_task(task_id)
+        if key is not None and not is_known:
             record = self._records[key]
             doubt = record.doubt or in_doubt(key, sent_at=time.time())
             self._accept(key, record, doubt.found(task_id))
@@ -165,6 +166,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         record = self._records.get(key)
         if record is not None and record.task_id == task_id:
             self._forget(key)
+            self._failed_tasks.add(task_id)
             self._earlier_tasks[key] = (*record.earlier_tasks, task_id)
 
     async def saved(self, completed: Completed) -> None:
@@ -204,8 +206,8 @@ class MemoryJournal(MemoryQueries, OneOwner):
             self._kept.drop_doubt(key)
             if how == "abandon":
                 self._kept.add(abandoned(known))
-        elif self._keys.get(how, key) != key:
-            raise JournalError(f"the task {how} belongs to the job {self._keys[how]!r}")
+        elif self._keys.get(how, key) != key or how in self._failed_tasks:
+            raise JournalError(f"the task {how} belongs to another job, or to an earlier purchase")
         else:
             self._missing.discard(key)
             self._keys.pop(record.task_id or "", None)

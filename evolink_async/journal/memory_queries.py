@@ -39,6 +39,7 @@ class MemoryQueries:
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
         self._earlier_tasks: dict[str, tuple[str, ...]] = {}
+        self._failed_tasks: set[str] = set()
         self._kept = KeptEnds()
         self._money = KeptMoney()
         self._uploads = KeptUploads()

@@ -87,6 +87,7 @@ MIGRATIONS = (
         WHERE key = doubted;
     UPDATE opening SET ends = ends + (SELECT count(*) FROM jobs WHERE state = 'in_doubt');
     ALTER TABLE jobs ADD COLUMN earlier_task_ids TEXT;
+    CREATE TABLE failed_tasks (task_id TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
 )
 """Each entry takes a file to the next version. Entries that were released must not be changed."""

@@ -46,6 +46,9 @@ UNANSWERED = """
     WHERE key = ? AND idempotency_key = ? AND state IN ('submitting', 'in_doubt')
 """
 JOB_OF_TASK = "SELECT key FROM jobs WHERE task_id = ?"
+FAILED_TASK = "SELECT task_id FROM failed_tasks WHERE task_id = ?"
+"""The task of a purchase that was followed by another, which is no other purchase's."""
+KEEP_FAILED_TASK = "INSERT OR IGNORE INTO failed_tasks VALUES (?)"
 LATE = "SELECT late_task_ids FROM purchases WHERE idempotency_key = ?"
 KEEP_LATE = "UPDATE purchases SET late_task_ids = ? WHERE idempotency_key = ?"
 KEEP_UNKNOWN = "INSERT INTO purchases (idempotency_key, key, session, sent_at, late_task_ids) VALUES (?, '', '', ?, ?)"
@@ -65,7 +68,14 @@ def missing(key: str, task_id: str, now: float) -> Change[int]:
 
 def buy_anew(key: str, task_id: str) -> Change[int]:
     """Make a change after which a job whose task has failed may be sent again."""
-    return lambda connection: connection.execute(BUY_ANEW, (key, task_id)).rowcount
+
+    def change(connection: sqlite3.Connection) -> int:
+        changed = connection.execute(BUY_ANEW, (key, task_id)).rowcount
+        if changed:
+            connection.execute(KEEP_FAILED_TASK, (task_id,))
+        return changed
+
+    return change
 
 
 def settle(key: str, how: str, now: float) -> Change[str | None]:
@@ -83,8 +93,8 @@ def settle(key: str, how: str, now: float) -> Change[str | None]:
             if task_id is not None:
                 _keep_beside(connection, idempotency_key or "", task_id, now)
             connection.execute(PLAN_AGAIN, (key,))
-        elif connection.execute(OTHER_JOB_OF_TASK, (how, key)).fetchone() is not None:
-            return f"the task {how} belongs to another job"
+        elif connection.execute(OTHER_JOB_OF_TASK, (how, key)).fetchone() or _has_failed(connection, how):
+            return f"the task {how} belongs to another job, or to an earlier purchase"
         else:
             connection.execute(FOUND, (how, now, key))
         return None
@@ -124,13 +134,18 @@ def late_answer(idempotency_key: str, task_id: str, now: float) -> Change[bool]:
         if owner is not None and owner == purchase:
             return True
         job = purchase and connection.execute(UNANSWERED, (purchase[0], idempotency_key)).fetchone()
-        if job is None or owner is not None:
+        if job is None or owner is not None or _has_failed(connection, task_id):
             _keep_beside(connection, idempotency_key, task_id, now)
             return False
         connection.execute(FOUND, (task_id, now, job[0]))
         return True
 
     return change
+
+
+def _has_failed(connection: sqlite3.Connection, task_id: str) -> bool:
+    """Whether a task belongs to a purchase that was followed by another."""
+    return connection.execute(FAILED_TASK, (task_id,)).fetchone() is not None
 
 
 def _keep_beside(connection: sqlite3.Connection, idempotency_key: str, task_id: str, now: float) -> None:

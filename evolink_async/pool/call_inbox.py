@@ -150,27 +150,30 @@ class CallInbox:
                 return Finding.OTHER_JOB
             await self._reads.acquire()
             try:
-                seen = await engine.task_waits.poll(task_id)
+                seen = await engine.task_waits.read(task_id)
             finally:
                 self._reads.release()
             finding = finding_of(seen, bought, time.time())
-            if finding is Finding.OURS:
-                await self._take_task(purchase, task_id, bought.key)
+            if finding is Finding.OURS and not await self._take_task(purchase, task_id, bought):
+                finding = Finding.OTHER_JOB
         except JournalError:
             return Finding.UNREADABLE
         return finding
 
-    async def _take_task(self, purchase: str, task_id: str, key: str) -> None:
-        """Give a job its task, as a person does with `settle`. The journal decides whether the job still lacks one."""
-        engine = self._engine
+    async def _take_task(self, purchase: str, task_id: str, bought: Bought) -> bool:
+        """Give a job its task, as a person does with `settle`; return False if the task is not that of the purchase."""
+        engine, key = self._engine, bought.key
         is_taken = await engine.journal.late_answer(purchase, task_id)
+        if not is_taken and bought.is_latest:
+            return False
         self._note_task(purchase, task_id)
         if not is_taken:
-            return
+            return True  # it is kept beside a purchase that was followed by another, as it was paid for
         engine.budget_queue.found(key)
         job = (await engine.journal.find((key,))).get(key)
         if isinstance(job, Accepted):
             engine.submitter.on_accepted(job)
+        return True
 
     def _begin(self, act: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(act, name="evolink_async callbacks")

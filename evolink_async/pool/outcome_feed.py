@@ -93,7 +93,7 @@ class OutcomeFeed:
         if told.number != NOT_RECORDED:
             with suppress(JournalClaimError):  # this process stood still, and another one tells it again
                 await self._engine.journal.mark_told((told.number,))
-            self._engine.journal.taken(told.outcome)
+            self._engine.rebuys.taken(told.outcome)
             self._room.release()
 
     async def _take_up(self) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 import attrs
 
 from ..budget import BudgetQueue
-from ..jobs import Accepted, Completed, Failed, Planned, Unknown
+from ..jobs import Accepted, Completed, Failed, Outcome, Planned, Unknown
 from ..journal import Journal, Sent
 from ..purchases import may_rebuy
 from ..settings import RetryPolicy
@@ -40,7 +40,8 @@ class Rebuys:
         self._send_loop = send_loop
         self._buyers: Counter[str] = Counter()
         self._failures: dict[str | None, Failed] = {}
-        self._replaced: set[str | None] = set()
+        self._replaced: dict[str | None, str] = {}
+        self._taken: dict[str, Outcome] = {}
         self._earlier_tasks: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -58,6 +59,15 @@ class Rebuys:
         if self._buyers[key] <= 0:
             del self._buyers[key]
             self._earlier_tasks.pop(key, None)
+            if (outcome := self._taken.pop(key, None)) is not None:
+                self._journal.taken(outcome)
+
+    def taken(self, outcome: Outcome) -> None:
+        """A caller has taken an outcome. The journal may forget it once no other buyer waits for the job."""
+        if outcome.key in self._buyers:
+            self._taken[outcome.key] = outcome
+        else:
+            self._journal.taken(outcome)
 
     def note(self, job: Accepted | Planned | Unknown) -> None:
         """Remember what the journal knows of earlier tasks of a job."""
@@ -81,7 +91,8 @@ class Rebuys:
 
     def is_no_end(self, outcome: Completed | Failed) -> bool:
         """Tell whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
-        if outcome.task_id in self._failures or outcome.task_id in self._replaced:
+        failed = self._failures.get(outcome.task_id)
+        if self._replaced.get(outcome.task_id, failed and failed.key) == outcome.key:
             return True
         if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
             return False
@@ -100,7 +111,7 @@ class Rebuys:
 
         A journal in memory no longer knows a job whose outcome was taken, so that asking for it would buy it once more.
         """
-        if failed.task_id not in self._replaced:
+        if self._replaced.get(failed.task_id) != failed.key:
             return None
         standing = (await self._journal.find((failed.key,))).get(failed.key)
         if isinstance(standing, Completed | Failed):
@@ -124,7 +135,7 @@ class Rebuys:
     async def write_down(self, failed: Failed) -> None:
         """Write down that the job may be sent again, as a new purchase."""
         task_id = failed.task_id or ""
-        self._replaced.add(task_id)
+        self._replaced[task_id] = failed.key
         if task_id not in failed.earlier_tasks:
             self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
         await self._send_loop.record(self._journal.bought_anew(failed.key, task_id))

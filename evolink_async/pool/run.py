@@ -77,7 +77,7 @@ class Run:
         """The next outcome; StopAsyncIteration after the last."""
         outcome = await self.outcomes.get()
         self._room.release()
-        self._engine.journal.taken(outcome)
+        self._engine.rebuys.taken(outcome)
         return outcome
 
     async def _feed(self) -> None:
@@ -152,7 +152,7 @@ class Run:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
         is_taken = not self._closed and isinstance(item, Job) and await self._engine.submitter.is_taken(item)
         if not self._closed:
-            self._refuse(withdrawn(getattr(item, "key", "?"), is_taken=is_taken))
+            self._refuse(withdrawn(getattr(item, "key", "?"), self._failure, is_taken=is_taken))
 
     def _submitted(self, future: asyncio.Future[Submitted]) -> None:
         submission = self._submitting.pop(future)
@@ -276,7 +276,7 @@ class Run:
         if self._feeder is not None:
             self._feeder.cancel()
         for submission in list(self._submitting.values()):
-            self._engine.submitter.release(submission, self)
+            self._engine.submitter.release(submission, self, self._failure)
 
     def shut(self, error: BaseException | None = None) -> None:
         """Read and submit nothing more, from this step on; a caller who still reads gets `error`."""

@@ -14,7 +14,7 @@ from ..client import HttpOptions
 from ..errors import ConfigurationError, TaskFailedError
 from ..events import Observer
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, duration_class
-from ..journal import Journal
+from ..journal import Journal, Sent
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
@@ -201,38 +201,37 @@ class SessionPool(PricedJobs):
         if not engine.rebuys.is_on:
             return await self._generate_once(job, timeout)
         engine.rebuys.begin(job.key)
+        bought: Sent | None = None
         try:
-            while isinstance(done := await self._attempt(job, timeout), Failed):
+            while isinstance(done := await self._attempt(job, timeout, bought), Failed):
                 try:
                     await engine.rebuys.pause(done, engine.stopped)
                     engine.check()
                 except BaseException:
                     engine.rebuys.give_up(done)
                     raise
-                if isinstance(bought := await engine.rebuys.successor(done), Completed):
-                    return bought
-                if isinstance(bought, Failed | Unknown):
-                    raise bought.error
-                if bought is None:
+                if (bought := await engine.rebuys.successor(done)) is None:
                     await engine.rebuys.write_down(done)
             return done
         finally:
             engine.rebuys.end(job.key)
 
-    async def _attempt(self, job: Job, timeout: float | None) -> Completed | Failed:
-        """Submit a job and wait; a failure is returned if the job may be bought anew, else raised."""
+    async def _attempt(self, job: Job, timeout: float | None, sent: Sent | None) -> Completed | Failed:
+        """Submit a job, unless it was, and wait; a failure is returned if the job may be bought anew, else raised."""
         engine = self._open_engine()
         await engine.rebuys.learn(job.key)
         try:
-            return await self._generate_once(job, timeout)
+            return await self._generate_once(job, timeout, sent)
         except TaskFailedError as error:
             failed = engine.rebuys.failure(error.task_id)
             if failed is None:
                 raise
             return failed
 
-    async def _generate_once(self, job: Job, timeout: float | None) -> Completed:
-        taken = await self._submit(job)
+    async def _generate_once(self, job: Job, timeout: float | None, sent: Sent | None = None) -> Completed:
+        taken = sent if sent is not None else await self._submit(job)
+        if isinstance(taken, Failed | Unknown):
+            raise taken.error
         if isinstance(taken, Completed):
             return taken
         if self._closing is not None:

@@ -123,24 +123,27 @@ class AllOutcomes(Stream[Outcome]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was being handled when something went wrong is told again.
-        await (self.aclose() if kind is None else self._feed.aclose())
+        if kind is not None:
+            self._last = None  # what was being handled when something went wrong is told again
+        await self.aclose()
 
     async def _mark_last(self) -> None:
-        last, self._last = self._last, None
-        if last is None:
+        if self._last is None:
             return
         try:
-            await self._feed.mark_told(last)
+            await self._feed.mark_told(self._last)
         except JournalError:
             # With its pool the journal is closed: a later process tells this outcome again.
             if not self._feed.is_closed:
                 raise
+        self._last = None
 
     async def aclose(self) -> None:
         """Stop watching and reading. The last outcome counts as told; those not taken are told by the next stream."""
-        await self._mark_last()
-        await self._feed.aclose()
+        try:
+            await self._mark_last()
+        finally:
+            await self._feed.aclose()
 
     def __del__(self) -> None:
         feed: OutcomeFeed | None = getattr(self, "_feed", None)

@@ -138,7 +138,7 @@ class TaskWaits:
         earlier_tasks = self._ends.rebuys.earlier_tasks(key)
         outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
         await self._ends.conclude(outcome, ended[1])
-        self._journal.taken(outcome)
+        self._ends.rebuys.taken(outcome)
         return outcome
 
     async def _end_of(
@@ -183,14 +183,19 @@ class TaskWaits:
             del self._waiters[answer]
 
     async def poll(self, task_id: str) -> Snapshot | EvolinkError:
-        """Look at a task once, now."""
+        """Poll a task once, now; an end that the caller sees is that of its job."""
+        seen = await self.read(task_id)
+        if isinstance(seen, Snapshot) and seen.is_final:
+            await self.noticed(seen)
+        return seen
+
+    async def read(self, task_id: str) -> Snapshot | EvolinkError:
+        """Poll a task once, now, for nobody: its job does not end with it."""
         at = time.time()
         async with self._requests:
             seen = await (await self.account(task_id)).poll(task_id)
         if self._emit is not None:
             self._emit(status_answered(at, time.time() - at, [task_id], seen))
-        if isinstance(seen, Snapshot) and seen.is_final:
-            await self.noticed(seen)
         return seen
 
     async def noticed(self, seen: Snapshot) -> None:
@@ -206,7 +211,7 @@ class TaskWaits:
         key = owner.standing.key
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
-        self._journal.taken(outcome)
+        self._ends.rebuys.taken(outcome)
 
 
 def _accepted(owner: Known | None) -> Accepted | None:

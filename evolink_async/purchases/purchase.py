@@ -5,9 +5,11 @@ What is sent for it is in `submitting`; all purchases of a pool are in `book`.
 
 from __future__ import annotations
 
+import copy
+
 import attrs
 
-from ..errors import ConfigurationError, SubmissionUnknownError
+from ..errors import ConfigurationError, OutageError, SubmissionUnknownError
 from ..jobs import Accepted, Failed, Job, Unknown
 
 
@@ -23,6 +25,7 @@ class Purchase:
         under_way: Whether it is between the first journal entry of a send and the decision that follows; it must not
             be cut short then.
         is_withdrawn: Whether it was taken back while it waited.
+        withdrawn_for: What ended the run that withdrew it, if anything did.
         doubt: Why it may have been accepted, once a send left that open.
         accepted: Its task, as soon as the service has named it.
         holds_credits: Whether the budget holds credits for it.
@@ -35,6 +38,7 @@ class Purchase:
     owners: set[object] = attrs.field(factory=set[object])
     under_way: bool = False
     is_withdrawn: bool = False
+    withdrawn_for: BaseException | None = None
     doubt: SubmissionUnknownError | None = None
     accepted: Accepted | None = None
     holds_credits: bool = False
@@ -58,11 +62,18 @@ class Purchase:
         """What is known of it, whatever became of the code that carried it out: a task, a doubt, or nothing sent."""
         if self.accepted is not None:
             return self.accepted
-        return Unknown(self.job.key, self.doubt) if self.doubt is not None else withdrawn(self.job.key)
+        if self.doubt is not None:
+            return Unknown(self.job.key, self.doubt)
+        return withdrawn(self.job.key, self.withdrawn_for)
 
 
-def withdrawn(key: str, *, is_taken: bool = False) -> Failed:
-    """Return the outcome of a job that was given up before it was sent; another call may have sent it (`is_taken`)."""
+def withdrawn(key: str, reason: BaseException | None = None, *, is_taken: bool = False) -> Failed:
+    """Return the outcome of a job that was given up before it was sent; another call may have sent it (`is_taken`).
+
+    Of an outage, all jobs that it kept from being sent are told in the same words.
+    """
+    if not is_taken and isinstance(reason, OutageError):
+        return Failed(key, copy.copy(reason))
     if not is_taken:
         return Failed(key, ConfigurationError("withdrawn before it was sent; nothing was charged"))
     error = ConfigurationError("withdrawn before this call took it up; another call has sent it")

@@ -208,9 +208,8 @@ class SubmitQueue:
         answer: Turn | Session | None = None
         if not wants_turn:
             answer = self._choice.for_upload(submission, now)
-        elif (
-            self._learner is None
-        ):  # while one is under way nothing else is bought: its price bounds what that may cost
+        # While a learner is under way nothing else is bought: its price bounds what that may cost.
+        elif self._learner is None:
             answer = self._choice.turn(submission, now)
         return answer or self.refusal(submission)
 

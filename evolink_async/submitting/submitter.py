@@ -183,21 +183,21 @@ class Submitter:
                 self._calls.add(submission.idempotency_key, submission.accepted.task_id)
             self.on_accepted(submission.accepted)
 
-    def release(self, submission: Submission, owner: object) -> None:
+    def release(self, submission: Submission, owner: object, reason: BaseException | None = None) -> None:
         """Let go of a submission; releasing twice changes nothing.
 
         Without an owner it is withdrawn if it waits. A request under way goes on, to learn its task id, and is not sent
-        again if it is refused.
+        again if it is refused. The reason is what ended the run that lets go, if anything did.
         """
         if submission.release(owner):
-            self._withdraw(submission)
+            self._withdraw(submission, reason)
 
-    def _withdraw(self, submission: Submission) -> None:
+    def _withdraw(self, submission: Submission, reason: BaseException | None = None) -> None:
         """Take back a submission that waits: in this same step its key and its credits are free."""
         task = submission.task
         if task is None or task.done() or submission.is_withdrawn:
             return
-        submission.is_withdrawn = True
+        submission.is_withdrawn, submission.withdrawn_for = True, reason
         self._book.leave(submission)
         if submission.doubt is None:
             self._loop.release_credits(submission)
@@ -296,4 +296,4 @@ class Submitter:
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
         self._loop.release_credits(submission)
-        return withdrawn(submission.job.key, is_taken=submission.is_elsewhere)
+        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=submission.is_elsewhere)

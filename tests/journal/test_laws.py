@@ -334,6 +334,20 @@ async def test_the_tasks_that_failed_before_are_remembered(journal):
     assert {standing["a"].earlier_tasks for standing in seen} == {("task-1",)}
 
 
+@pytest.mark.parametrize("owner", ["a", "b"])
+async def test_the_task_of_a_purchase_that_was_followed_settles_no_doubt(journal, owner, caplog):
+    """Whether a person or a callback names it: neither for its own job nor for another one."""
+    await journal.submitting(intent(owner))
+    await journal.accepted(accepted(owner, "task-1"))
+    await journal.bought_anew(owner, "task-1")
+    await journal.submitting(intent("a", purchase="second"))
+    await journal.doubted(Unknown("a", SubmissionUnknownError("lost", key="a", idempotency_key="second")))
+    with pytest.raises(JournalError, match="task-1 belongs to"):
+        await journal.settled("a", "task-1")
+    assert not await journal.late_answer("second", "task-1")
+    assert isinstance((await journal.find(("a",)))["a"], Unknown)
+
+
 async def test_a_doubt_that_was_given_up_is_told(journal):
     """Again, as a failure."""
     await lose(journal, "one")

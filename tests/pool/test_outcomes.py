@@ -155,6 +155,20 @@ async def test_a_doubt_that_was_settled_before_it_was_told(emulator, tmp_path):
             assert as_completed(await anext(ends)).task_id == task_id
 
 
+async def test_closing_again_after_a_failure_marks_nothing(emulator, journal):
+    """What was being handled when the consumer failed is told by the next stream."""
+    async with open_pool(emulator, journal=journal) as pool:
+        ends = pool.outcomes()
+        with pytest.raises(ValueError, match="while it was handled"):
+            async with ends:
+                bought = await pool.submit(dance(), key="shot")
+                assert as_completed(await anext(ends)).task_id == bought.task_id
+                raise ValueError("while it was handled")
+        await ends.aclose()
+        async with pool.outcomes() as again:
+            assert as_completed(await anext(again)).task_id == bought.task_id
+
+
 async def test_a_job_that_was_refused_is_told_once(emulator, tmp_path):
     """It stays planned, so no later stream has it."""
     emulator.faults.on("submit", 1, faults.error(400))

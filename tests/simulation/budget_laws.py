@@ -16,7 +16,7 @@ from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.task import Task
 from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted, Written
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PRICES, QUALITIES
+from tests.simulation.vendor import DOUBTS, LOOKALIKES, PASSING, PRICES, QUALITIES
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
@@ -170,16 +170,18 @@ class _View:
 def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterator[Violation]:
     """Replay the trace, and judge each refusal by what was known before its moment and is known now."""
     jobs = {wish.key: wish.billed_as for wish in history.script.wishes}
+    runs = sum(isinstance(step, steps.Run) for step in history.script.steps)
     dearest = max(PRICES + tuple(task.price for task in history.ledger))
     # The pool decides some turns before it says so, and both are one moment here. A refusal is wrong only if the job
     # fitted both when the moment began and when the refusal was told.
-    view, before, moment = _View(), (0.0, 0.0), -1.0
+    view, before, moment, was_guessing = _View(), (0.0, 0.0), -1.0, False
     replay = _Replay(history, view)
     for entry in history.trace.entries:
         if entry.at != moment:
-            before, moment = replay.left(limit), entry.at
+            before, moment, was_guessing = replay.left(limit), entry.at, False
+        was_guessing = was_guessing or replay.has_guesses
         is_refused = isinstance(entry, Said) and entry.error == "BudgetError" and entry.job in jobs
-        is_judged = is_refused and not replay.has_guesses
+        is_judged = is_refused and not was_guessing
         if isinstance(entry, Said) and is_judged and replay.open_unpriced(jobs[entry.job]) < OPEN_LEARNERS:
             fits, may_fit = (min(pair) for pair in zip(before, replay.left(limit), strict=True))
             is_settled = any(isinstance(other, Settled) for other in history.trace.of(Settled))
@@ -189,8 +191,9 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
             needed = inf if bound and named and named > bound else bound or named or dearest
             if needed <= fits:
                 yield Violation(LAW, f"refused, though it fits{after}", f"{entry}: {fits:g} credits are left")
-            # With less room than jobs, a job that waits for credits may stand before one that would free some.
-            elif needed <= may_fit and least_room(history) >= len(jobs):
+            # With less room than jobs, a job that waits for credits may stand before one that would free some. A run
+            # that was closed keeps the room of a job that another run still buys.
+            elif needed <= may_fit and least_room(history) >= len(jobs) * runs:
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
@@ -313,10 +316,12 @@ class _Replay:
             case Written() if entry.method == "doubted":
                 self._ended |= self._purchases_of(entry.job)
             case Written() if entry.method == "bought_anew":
-                # Only a task that has failed is bought anew, and it costs nothing.
                 for purchase in self._purchases_of(entry.job):
-                    held.pop(purchase, None)
-                    self._unnamed.pop(purchase, None)
+                    task = self._of_purchase.get(purchase)
+                    # It costs nothing. Of two buyers the second one changes nothing, as the first has bought.
+                    if task is not None and task.end == PASSING and task.ended <= entry.at:
+                        held.pop(purchase, None)
+                        self._unnamed.pop(purchase, None)
             # Who polls once has an answer at once, and waits for no end.
             case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
                 self._wants.setdefault(entry.job, set()).add(entry.call)

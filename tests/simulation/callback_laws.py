@@ -66,7 +66,8 @@ def _unheeded(history: History) -> Iterator[Violation]:
             case Called() if entry.status == 204 and entry.is_final and wants[entry.job]:
                 if polled.get(entry.task, -inf) >= entry.at - LONGEST_POLL:
                     over.add(entry.task)
-                elif entry.task in accepted - over:
+                # A job that is bought once more may be watched by nobody, although one waits with its first outcome.
+                elif entry.task in accepted - over and entry.task.endswith("-1"):
                     waiting.setdefault(entry.task, entry)
             case _:
                 pass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.simulation.known import Known
 from tests.simulation.script import (
+    CallBack,
     Close,
     ClosePool,
     Crash,
@@ -696,6 +697,19 @@ LAST_WORDS = (
 
 REBUYS = (
     Known(
+        pattern="2 paid once: a job bought twice, journal in memory",
+        why="Of two buyers, `generate` learned that the other one had bought anew, asked for the job once more, and a"
+        " journal in memory had forgotten it by then.",
+        script=Script(
+            salt=5,
+            slow_disk=True,
+            rebuy=1,
+            calls=True,
+            wishes=(Wish(key="j0", life=0.5, passing=1), Wish(key="j4")),
+            steps=(Run(at=0.0, name="run0", jobs=("j0", "j4")), Generate(at=0.0, name="generate1", job="j0")),
+        ),
+    ),
+    Known(
         pattern="2 paid once: a job bought anew too often",
         why="The doubt of a purchase that replaced a failed one did not say so after a restart: the limit began anew.",
         script=Script(
@@ -709,6 +723,180 @@ REBUYS = (
 )
 
 CALLBACKS = (
+    Known(
+        pattern="2 paid once: a job bought twice, journal in memory",
+        why="A journal in memory forgot a job whose outcome one buyer had taken, while another waited to buy it anew.",
+        script=Script(
+            salt=5,
+            slow_disk=True,
+            rebuy=2,
+            submits=8,
+            wishes=(
+                Wish(key="j7", life=120.0),
+                Wish(key="j9", life=120.0),
+                Wish(key="j10", passing=2),
+                Wish(key="j11", life=5.0, passing=1),
+                Wish(key="j18", life=120.0, passing=2),
+                Wish(key="j19", price_class=1, end="failed", passing=3),
+                Wish(key="j23", price_class=1, life=5.0),
+                Wish(key="j24", life=0.5, passing=1),
+                Wish(key="j25", price_class=1, life=0.5, passing=3),
+                Wish(key="j26", price_class=2, passing=2),
+                Wish(key="j27", price_class=2, life=120.0, passing=1),
+                Wish(key="j33", price_class=3, life=0.5, end="failed"),
+                Wish(key="j34", price_class=2, life=0.5),
+                Wish(key="j35", price_class=3, life=5.0, passing=1),
+            ),
+            steps=(
+                Run(
+                    at=0.0,
+                    name="run0",
+                    jobs=(
+                        "j19",
+                        "j10",
+                        "j35",
+                        "j26",
+                        "j7",
+                        "j25",
+                        "j23",
+                        "j27",
+                        "j18",
+                        "j34",
+                        "j9",
+                        "j33",
+                        "j11",
+                        "j24",
+                    ),
+                    timeout=1.0,
+                ),
+                Run(
+                    at=10.64,
+                    name="retry0",
+                    jobs=(
+                        "j7",
+                        "j9",
+                        "j10",
+                        "j11",
+                        "j18",
+                        "j19",
+                        "j23",
+                        "j24",
+                        "j25",
+                        "j26",
+                        "j27",
+                        "j33",
+                        "j34",
+                        "j35",
+                    ),
+                ),
+                Run(
+                    at=10.64,
+                    name="retry1",
+                    jobs=(
+                        "j7",
+                        "j9",
+                        "j10",
+                        "j11",
+                        "j18",
+                        "j19",
+                        "j23",
+                        "j24",
+                        "j25",
+                        "j26",
+                        "j27",
+                        "j33",
+                        "j34",
+                        "j35",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: AccessDeniedError with may_resubmit, told of a paid job, answered by 302_paid",
+        why="The read for a doubt ended its job, which a person had settled meanwhile; the memory journal forgot it.",
+        script=Script(
+            salt=329576,
+            slow_disk=True,
+            budget=300.0,
+            calls=True,
+            wishes=(
+                Wish(key="j0"),
+                Wish(key="j1"),
+                Wish(key="j2", sends=("302_paid",), life=0.5),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j2", "j1", "j0")),
+                Settle(at=1.71, job="j2"),
+                Revoke(at=4.0, session=0, seconds=20.0, reply="403_key"),
+                Run(at=15.0, name="retry0", jobs=("j2",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="8 every call ends: run never ends, with a budget",
+        why="A doubt was settled with the failed task of another job, and that failure was no end for anybody.",
+        script=Script(
+            salt=606487,
+            budget=100.0,
+            rebuy=1,
+            in_flight=1,
+            calls=True,
+            calls_lost=0.3,
+            observer_calls_back=True,
+            wishes=(
+                Wish(key="j1", sends=("503_upstream_paid",)),
+                Wish(key="j3", life=0.5, passing=3),
+                Wish(key="j4", passing=1),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1", "j3")),
+                Poll(at=2.0, name="poll2", job="j1", times=8),
+                Run(at=5.0, name="run2", jobs=("j4", "j1")),
+                Reprice(at=8.82, price_class=0, price=200.0),
+                CallBack(at=64.2, job="j1", names="j3"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="7 nothing left: stats().in_flight is not 0",
+        why="The law waited too short for the polls of a task whose callback is missing; the pool was right.",
+        script=Script(
+            salt=3,
+            calls=True,
+            calls_lost=1.0,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Run(at=24.0, name="retry1", jobs=("j0",)),
+                Follow(at=24.0, name="follow0"),
+                Forget(at=46.0, job="j0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="13 all outcomes: completed is never told",
+        why="A stream of all outcomes that was cancelled while it was left stayed open, and no other could be opened.",
+        script=Script(
+            salt=6,
+            slow_disk=True,
+            rebuy=1,
+            in_flight=4,
+            wishes=(
+                Wish(key="j0", life=120.0),
+                Wish(key="j1", passing=3),
+                Wish(key="j2", passing=1),
+                Wish(key="j3", passing=3),
+                Wish(key="j4", passing=1),
+                Wish(key="j5", passing=3),
+                Wish(key="j6", passing=1),
+                Wish(key="j7", life=120.0, passing=1),
+            ),
+            steps=(
+                Run(at=4.0, name="retry3", jobs=("j2", "j0", "j6", "j5", "j3", "j1", "j7", "j4")),
+                Follow(at=67.0, name="follow0", leave_after=8),
+            ),
+        ),
+    ),
     Known(
         pattern="13 all outcomes: failed is told again",
         why="While a pool closed, its stream of all outcomes handed some out and marked none as told.",

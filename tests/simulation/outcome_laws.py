@@ -29,10 +29,13 @@ def told_at_least_once(history: History) -> Iterator[Violation]:
 
 def _never_told(history: History) -> Iterator[Violation]:
     reported = {(entry.job, entry.task, entry.kind) for entry in history.trace.of(Reported)}
-    due = dict[tuple[str, str, str], str]()
+    due, forgotten, doubts = dict[tuple[str, str, str], str](), set[int](), set[str]()
     for entry in history.trace.entries:
         if isinstance(entry, Acted) and entry.text.startswith("Crash") and history.script.journal == "memory":
             due.clear()
+            forgotten.add(entry.process)
+        elif isinstance(entry, Said) and entry.process in forgotten:
+            continue  # a process that is killed runs to the end of its turn
         elif isinstance(entry, Said) and entry.job != entry.task and _is_end(entry.kind, entry.error):
             due[entry.job, entry.task, entry.kind] = f"{entry}"
         elif isinstance(entry, Stood):

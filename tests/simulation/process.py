@@ -43,6 +43,8 @@ REST = 120.0
 """Seconds after the last call until all is quiet: more than a submit's time-out and its grace."""
 SLOWEST_FOLLOWER = 30.0
 """Seconds that a consumer of all outcomes takes for one at most."""
+SAFETY_NET = 900.0
+"""Seconds after which a task whose callback is missing has been polled, also several times if it is forgotten."""
 CALM = 300.0
 """Seconds after the last step and the last outage at which polls stop failing."""
 FIGURES = (
@@ -234,7 +236,8 @@ class Process:
     async def _calm_down(self) -> None:
         """Let everything become quiet, and the slowest stream of all outcomes tell the last one."""
         follows = any(isinstance(step, steps.Follow) for step in self._world.script.steps)
-        await asyncio.sleep(REST + (SLOWEST_FOLLOWER * len(self._world.wishes) if follows else 0.0))
+        slowest = SLOWEST_FOLLOWER * len(self._world.wishes) if follows else 0.0
+        await asyncio.sleep(REST + slowest + (SAFETY_NET if self._world.script.calls else 0.0))
 
     async def _run_all_again(self) -> None:
         """Run every job ever asked for again on the same journal file."""
@@ -434,7 +437,9 @@ class Process:
         purchases = [entry.purchase for entry in self._world.trace.of(Posted) if entry.job == step.job]
         named = self._world.task_of(step.names)
         # Of a task that no job here knows to be its own, nobody could tell that it is another's.
-        is_known = any(entry.task == named.task_id for entry in self._world.trace.of(Answered)) if named else True
+        lives = self._world.journal_begins_at
+        known = {entry.task for entry in self._world.trace.of(Answered) if entry.process >= lives}
+        is_known = named is None or named.task_id in known
         if purchases and is_known:
             self._world.calls.call(purchases[-1], step.job, named)
 

@@ -54,6 +54,8 @@ class World:
         self.disk = Disk(None)
         self.memory_journal: Any = None
         self._asked: dict[str, None] = {}
+        self.journal_begins_at = 0
+        """The process from which on the journal knows what happened."""
 
     @contextmanager
     def files(self) -> Iterator[None]:
@@ -74,6 +76,8 @@ class World:
         self.network.crash()
         self.memory_journal = None
         self.trace.process += 1
+        if self.script.journal == "memory":
+            self.journal_begins_at = self.trace.process
 
     # --- what processes need
 

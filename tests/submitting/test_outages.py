@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import pytest
@@ -10,17 +12,17 @@ import pytest
 import evolink_async as ev
 from evolink_async.errors import InterceptedError, NotDeliveredError, OutageError, SubmissionUnknownError
 from evolink_async.events import Event, SubmitsHalted, SubmitsResumed
-from evolink_async.journal import MemoryJournal
+from evolink_async.journal import Found, MemoryJournal
 from tests.kit import dance, jobs, open_pool, own_tasks, turns, until
 from tests.servers import free_port, hang, reset
-from tests.submitting.small_vendor import Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
+from tests.submitting.small_vendor import CALM, HASTY, Answer, Post, SmallVendor, page, pool_of, refusal, small_vendor
 
 pytestmark = pytest.mark.anyio
 
 SUBMITS = 4
 MOST_DOUBTS = SUBMITS + 3 + 5
 JOBS = 40
-QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=2, grace=1)
+QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=8, grace=1)
 SHORT = ev.RetryPolicy(base=0.01, cap=0.02, patience=0.1, grace=1)
 DOUBTS: dict[str, Answer] = {
     "502 with a page": page(502),
@@ -77,6 +79,11 @@ async def run(pool: ev.SessionPool, count: int = JOBS) -> tuple[list[ev.Outcome]
     return outcomes, None
 
 
+def time_outs(fault: Answer) -> ev.HttpOptions:
+    """Short ones for a vendor that says nothing."""
+    return HASTY if fault is hang else CALM
+
+
 def of_kind(outcomes: list[ev.Outcome], kind: type) -> list[ev.Outcome]:
     """The outcomes of a class."""
     return [outcome for outcome in outcomes if isinstance(outcome, kind)]
@@ -86,7 +93,8 @@ def of_kind(outcomes: list[ev.Outcome], kind: type) -> list[ev.Outcome]:
 async def test_an_outage_within_patience_costs_few_doubts(fault):
     """Those in doubt were sent once; all the others are bought when it is over, each once, in the same run."""
     events: list[Event] = []
-    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=QUICK, observer=events.append) as pool:
+    settings: dict[str, Any] = {"retry": QUICK, "http": time_outs(fault), "observer": events.append}
+    async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, **settings) as pool:
         outage = Outage(vendor, fault, reads=3)
         outcomes, error = await run(pool)
     assert error is None
@@ -96,7 +104,8 @@ async def test_an_outage_within_patience_costs_few_doubts(fault):
     assert len(of_kind(outcomes, ev.Completed)) == JOBS - len(unknown)
     met = [post.take for post in outage.met]
     is_doubt = fault in DOUBTS.values()
-    assert {outcome.key for outcome in unknown} == ({f"shot-{take}" for take in met} if is_doubt else set())
+    assert {f"shot-{take}" for take in met if is_doubt} <= {outcome.key for outcome in unknown}
+    assert len(unknown) == len(met) * is_doubt or fault is hang  # of which a slow machine may add some
     assert len(met) <= MOST_DOUBTS
     assert vendor.paid_twice == []
     assert [type(event) for event in events if isinstance(event, SubmitsHalted | SubmitsResumed)] == [
@@ -111,7 +120,8 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
     journal = MemoryJournal()
     async with small_vendor() as vendor:
         outage = Outage(vendor, fault)
-        async with pool_of(vendor, submits=SUBMITS, retry=SHORT, journal=journal) as pool:
+        settings: dict[str, Any] = {"retry": SHORT, "http": time_outs(fault), "journal": journal}
+        async with pool_of(vendor, submits=SUBMITS, **settings) as pool:
             outcomes, error = await run(pool)
             doubts = {known.key for known in pool.unfinished()}
         assert isinstance(error, OutageError)
@@ -119,7 +129,7 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
         assert error.trouble is not None
         failed = of_kind(outcomes, ev.Failed)
         assert failed
-        assert {type(outcome.error) for outcome in failed if isinstance(outcome, ev.Failed)} <= {OutageError}
+        assert all(outcome.error.may_resubmit for outcome in failed if isinstance(outcome, ev.Failed))
         assert {outcome.key for outcome in of_kind(outcomes, ev.Unknown)} == doubts
         assert len(outage.met) <= MOST_DOUBTS or fault in REFUSED.values()
         outage.is_on = False
@@ -131,6 +141,34 @@ async def test_a_run_in_a_longer_outage_ends_with_outage_error(fault):
     assert len(set(vendor.takes)) == JOBS
     posts_of_doubts = [post for post in vendor.posts if f"shot-{post.take}" in doubts]
     assert len(posts_of_doubts) == len(doubts)
+
+
+class Stuck(MemoryJournal):
+    """A journal that does not answer the first question about a job."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._stuck = {key}
+
+    async def known(self, jobs: Sequence[ev.Job]) -> dict[str, Found]:
+        """Wait, once, until the question is taken back."""
+        if stuck := self._stuck & {job.key for job in jobs}:
+            self._stuck -= stuck
+            await asyncio.Event().wait()
+        return await super().known(jobs)
+
+
+async def test_a_job_that_an_outage_kept_from_being_sent_is_told_so():
+    """Also one that the run had only begun with: it says what ended the run, not that somebody withdrew it."""
+    async with small_vendor() as vendor:
+        Outage(vendor, page(404))
+        async with pool_of(vendor, submits=SUBMITS, retry=SHORT, journal=Stuck("shot-6")) as pool:
+            outcomes, error = await run(pool)
+    assert isinstance(error, OutageError)
+    [begun] = [outcome for outcome in outcomes if outcome.key == "shot-6"]
+    assert isinstance(begun, ev.Failed)
+    assert isinstance(begun.error, OutageError)
+    assert begun.error is not error
 
 
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED)
@@ -151,8 +189,8 @@ async def test_the_same_pool_goes_on_after_an_outage(fault):
 @pytest.mark.parametrize("fault", [page(502), page(404), reset], ids=["502", "404", "reset"])
 async def test_single_calls_in_an_outage_raise_outage_error(fault):
     """`submit` and `generate` tell it as an exception; nothing was sent for them."""
-    # Past patience one call after each `cap` may probe, and be a trial if the probe is answered: none does here.
-    seldom = attrs.evolve(SHORT, cap=30.0)
+    # Past patience one call after each pause may probe, and be a trial if the probe is answered: none does here.
+    seldom = attrs.evolve(SHORT, base=30.0, cap=30.0)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=seldom) as pool:
         Outage(vendor, fault)
         await run(pool)
@@ -215,7 +253,7 @@ async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
 async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
     """They close the brake now and then. As others are accepted all the time, it is no outage: no run ends early."""
     disliked = set(range(3, JOBS, 3))
-    policy = attrs.evolve(QUICK, patience=0.5)
+    policy = attrs.evolve(QUICK, patience=3)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
         vendor.on_post = lambda post: page(403) if post.take in disliked else None
         outcomes, error = await run(pool)

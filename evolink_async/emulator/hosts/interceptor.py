@@ -78,7 +78,7 @@ class Interceptor:
         self._clock = clock
         self._latency = latency
         self._arrived: Counter[str] = Counter()
-        self._serving: Counter[str] = Counter()
+        self.serving: Counter[str] = Counter()
         self._closing = asyncio.Event()
         self.peak: Counter[str] = Counter()
         self.received: deque[Received] = deque(maxlen=_RECORDED_REQUESTS)
@@ -124,13 +124,13 @@ class Interceptor:
         self._arrived[kind] += 1
         ordinal = self._arrived[kind]
         for name in (kind, "all"):
-            self._serving[name] += 1
-            self.peak[name] = max(self.peak[name], self._serving[name])
+            self.serving[name] += 1
+            self.peak[name] = max(self.peak[name], self.serving[name])
         try:
             yield ordinal
         finally:
             for name in (kind, "all"):
-                self._serving[name] -= 1
+                self.serving[name] -= 1
 
 
 def _catching_refusals(handler: RouteHandler) -> RouteHandler:
