@@ -62,7 +62,8 @@ class ProcessClock(Clock):
 
     def true(self, monotonic: float) -> float:
         """Return the right time at which this machine's monotonic clock shows something."""
-        return BEGINNING + (monotonic + self.asleep - BEGINNING) / self.rate
+        # A little later, so that rounding never lets who waits for a moment find that it has not come yet.
+        return BEGINNING + (monotonic + self.asleep - BEGINNING) / self.rate + TICK
 
 
 class _NoWait:
@@ -79,15 +80,18 @@ class SteppedLoop(VirtualLoop):
         super().__init__(clock)
         self._selector = _NoWait()  # type: ignore[assignment]
 
-    def due(self) -> float:
-        """Return when it has something to do, on its own clock; infinity for never."""
-        if self._ready:
-            return self._clock.now
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has something to do now."""
+        return bool(self._ready)
+
+    def next_timer(self) -> float:
+        """Return when its next timer is due, on its own clock; infinity for never."""
         while self._scheduled and self._scheduled[0].cancelled():
             handle = heapq.heappop(self._scheduled)
             handle._scheduled = False  # type: ignore[attr-defined]  # as the loop itself does
             self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
-        return max(self._scheduled[0].when(), self._clock.now) if self._scheduled else inf
+        return self._scheduled[0].when() if self._scheduled else inf
 
     def step(self) -> None:
         """Take one turn."""
@@ -101,6 +105,10 @@ class SteppedLoop(VirtualLoop):
             events._set_running_loop(None)
             self._thread_id = None
             sys.set_asyncgen_hooks(*hooks)
+
+
+TICK = 1e-8
+"""Seconds."""
 
 
 @attrs.define(eq=False)
@@ -125,10 +133,10 @@ class Life:
 
     def due(self, now: float) -> float:
         """Return the right time at which it takes its next turn."""
-        due = self.loop.due()
-        if due <= self.clock.now:
-            due = now
-        elif isinstance(self.clock, ProcessClock):
+        if self.loop.is_ready:
+            return max(now, self.stopped_until)
+        due = self.loop.next_timer()
+        if isinstance(self.clock, ProcessClock) and due != inf:
             due = self.clock.true(due)
         return max(due, self.stopped_until)
 
@@ -160,14 +168,13 @@ class Conductor:
         while not is_over():
             self._turns += 1
             now = self._clock.now
-            life = min(self.lives, key=lambda one: (one.due(now), one.turn))
-            due = life.due(now)
+            due, _, _, life = min((max(now, one.due(now)), one.turn, one.number, one) for one in self.lives)
             if due == inf:
                 raise StandstillError("every task of all processes waits and no timer is set")
             self._still = 0 if due > now else self._still + 1
             if self._still > MOST_TURNS:
                 raise StandstillError(f"the loops spin: {MOST_TURNS} turns at one moment")
-            self._clock.now = max(now, due)
+            self._clock.now = due
             life.turn = self._turns
             self._switch(life)
             life.loop.step()

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import callback_laws, money_laws, outcome_laws, traffic_laws
+from tests.simulation import callback_laws, money_laws, outcome_laws, shared_laws, traffic_laws
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import within_budget
+from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
 from tests.simulation.seams import END_WRITES
 from tests.simulation.task import Task
 from tests.simulation.trace import (
     Acted,
+    Changed,
     Complained,
     Finished,
+    Lapsed,
     Polled,
     Posted,
     Said,
@@ -32,6 +34,7 @@ from tests.simulation.trace import (
 )
 from tests.simulation.violation import Violation
 
+ENDED = ("completed", "failed", "cancelled")
 CONSUMER_FAILED = "builtins:ValueError: the consumer failed"
 Law: TypeAlias = Callable[[History], Iterator[Violation]]
 
@@ -103,9 +106,15 @@ def told_once(history: History) -> Iterator[Violation]:
     """`JobEnded` comes once for each end and process, after the end is durable, and the figures add up."""
     law = "5 told once"
     said, kinds = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
-    durable = set[str]()
+    durable, senders = set[str](), set[tuple[int, str]]()
     for entry in history.trace.entries:
-        if isinstance(entry, Written) and entry.method in END_WRITES:
+        if isinstance(entry, Posted):
+            senders.add((entry.process, entry.job))
+        if isinstance(entry, Lapsed):
+            senders = {sender for sender in senders if sender[0] != entry.process}
+        if (isinstance(entry, Written) and entry.method in END_WRITES) or (
+            isinstance(entry, Changed) and entry.state in ENDED
+        ):
             durable.add(entry.job)
         if isinstance(entry, Said):
             kinds[entry.process, entry.kind] += 1
@@ -114,7 +123,9 @@ def told_once(history: History) -> Iterator[Violation]:
             # Who waits for a bare id may come before the job is known that it belongs to.
             if entry.job != entry.task:
                 said[entry.process, entry.task] += 1
-            if history.script.journal == "file" and entry.job not in durable:
+            # Of several processes, who has the job writes its end; who only watches it sees the end as well.
+            is_writer = not history.script.processes or (entry.process, entry.job) in senders
+            if history.script.journal == "file" and entry.job not in durable and is_writer:
                 yield Violation(law, "JobEnded before the durable end", f"{entry}")
         if isinstance(entry, Stood) and entry.moment == "quiet":
             yield from _figures(law, history, entry, kinds)
@@ -246,9 +257,25 @@ LAWS: dict[str, Law] = {
 }
 
 
+SHARED: dict[str, Law] = {
+    "1": one_outcome,
+    "2": money_laws.paid_once,
+    "3": money_laws.nothing_lost,
+    "4": overspent,
+    "5": told_once,
+    "6": shared_laws.no_unwanted_post,
+    "7": nothing_left,
+    "8": every_call_ends,
+    "14": callback_laws.taken,
+    **shared_laws.LAWS,
+}
+"""Those of several processes beside each other."""
+
+
 def violations(history: History, law: str = "") -> list[Violation]:
     """Return what breaks the laws, or one of them; each situation once."""
-    chosen = [LAWS[law]] if law else LAWS.values()
+    laws = SHARED if history.script.processes else LAWS
+    chosen = [laws[law]] if law else laws.values()
     found: dict[str, Violation] = {}
     for check in chosen:
         for violation in check(history):

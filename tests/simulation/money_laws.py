@@ -175,10 +175,10 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
 
 def before_its_time(law: str, history: History) -> Iterator[Violation]:
     """No POST begins with a key before the time for which the vendor asked it to wait."""
-    until = dict[tuple[int, int], float]()
+    until, fastest = dict[tuple[int, int], float](), max((1.0, *history.script.rates))
     for entry in history.trace.entries:
         if isinstance(entry, Answered) and entry.asked:
             key = entry.process, entry.session
-            until[key] = max(until.get(key, 0.0), entry.at + entry.asked)
+            until[key] = max(until.get(key, 0.0), entry.at + entry.asked / fastest)
         elif isinstance(entry, Posted) and entry.at < until.get((entry.process, entry.session), 0.0) - ROUNDING:
             yield Violation(law, "a POST before the time asked for", f"{entry}")

@@ -58,8 +58,10 @@ class Server:
         self._cut_until: dict[int, float] = {}
         self._connections: list[Connection] = []
         self._count = 0
-        self.process: Callable[[], int] = lambda: 0
-        """Returns the place of the process that runs now."""
+        self.process: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """Returns the place and the number of the process that runs now."""
+        self.sender = 0
+        """The number of the process that has sent the statement that runs now."""
 
     def restart(self, seconds: float) -> None:
         """Cut all connections, and take no new ones for a while. What was committed stays."""
@@ -86,15 +88,14 @@ class Server:
 
     async def connect(self) -> Connection:
         """Open a connection for the process that runs now."""
-        place = self.process()
-        connection = Connection(self, place)
+        connection = Connection(self, *self.process())
         await connection.travel(lambda: None, "connect")
         self._connections.append(connection)
         return connection
 
     def read_now(self, query: str) -> list[Row]:
         """Run a statement while the process waits."""
-        if self.is_away(self.process()):
+        if self.is_away(self.process()[0]):
             raise lost()
         return self.tables.run(query, ())
 
@@ -133,10 +134,12 @@ class Connection:
     Args:
         server: At its other end.
         place: Of the process at this end.
+        number: Of that process, in the trace.
     """
 
-    def __init__(self, server: Server, place: int) -> None:
+    def __init__(self, server: Server, place: int, number: int) -> None:
         self.place = place
+        self._number = number
         self.is_lost = self.is_listening = self._is_alone = False
         self._server = server
         self._loop = asyncio.get_running_loop()
@@ -152,8 +155,12 @@ class Connection:
             return Cursor([])
         text = query.decode()
         if self._is_alone:
-            return Cursor(self._server.tables.run(text, values or ()))
-        return Cursor(await self.travel(lambda: self._server.tables.run(text, values or ()), "statement"))
+            return Cursor(self._run(text, values))
+        return Cursor(await self.travel(lambda: self._run(text, values), "statement"))
+
+    def _run(self, text: str, values: Any) -> list[Row]:
+        self._server.sender = self._number
+        return self._server.tables.run(text, values or ())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:

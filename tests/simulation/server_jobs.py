@@ -56,7 +56,7 @@ def submit(tables: Tables, values: Any) -> list[Row]:
     is_alive = tables.is_alive(epoch)
     is_free = is_alive and tables.claims.get(key, (epoch, ""))[0] == epoch
     if is_free:
-        tables.claims[key] = (epoch, values["owner"])
+        tables.claims.setdefault(key, (epoch, values["owner"]))
     is_covered = is_alive and _is_covered(tables, key, epoch)
     row = tables.jobs.get(key)
     may_go = row is None or (

@@ -9,7 +9,6 @@ from contextlib import suppress
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.loop import StandstillError
-from tests.simulation.process import CALM
 from tests.simulation.script import Script, Step
 from tests.simulation.shared_process import SharedProcess
 from tests.simulation.shared_world import SharedWorld
@@ -33,6 +32,10 @@ def play_shared(script: Script) -> History:
         director.bury()
     world.trace.entries = entries
     return History(script=script, trace=world.trace, ledger=tuple(world.vendor.ledger))
+
+
+CALM = 70.0
+"""Seconds after the last step and trouble at which the vendor is well for good: a submit may be under way as long."""
 
 
 class Director:

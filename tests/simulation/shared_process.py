@@ -10,7 +10,7 @@ from typing import Any
 from evolink_async.errors import JournalError
 from tests.simulation import script as steps
 from tests.simulation.conductor import Life, SteppedLoop
-from tests.simulation.process import Process
+from tests.simulation.process import REST, Process
 from tests.simulation.script import Step
 from tests.simulation.shared_world import SharedWorld
 
@@ -97,6 +97,10 @@ class SharedProcess(Process):
         for complaint in self._loop.complaints:
             self._complain(complaint)
         self.is_over = True
+
+    async def _calm_down(self) -> None:
+        # A stream at rest reads without a pause, and polls the tasks that others have left after a lease.
+        await asyncio.sleep(REST + 3 * self._world.script.lease)
 
     async def _follow_to_the_end(self) -> None:
         """Let one process tell what was told to nobody."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from evolink_async.callbacks import CallbackReceiver
+from evolink_async.journal import postgres_claims as claims
 from evolink_async.journal import postgres_connections, postgres_owner
 from evolink_async.journal import postgres_statements as writes
 from evolink_async.journal.postgres import PostgresJournal
@@ -22,7 +23,7 @@ from tests.simulation.callbacks import CALLING, SECRET, URL, Calls, _Call
 from tests.simulation.conductor import Conductor, Life, ProcessClock, SteppedLoop
 from tests.simulation.script import Script
 from tests.simulation.server import Server
-from tests.simulation.trace import Changed, Leased
+from tests.simulation.trace import Changed, Lapsed, Leased
 from tests.simulation.world import World
 
 ADDRESS = "postgresql://simulation/films"
@@ -52,10 +53,11 @@ class SharedWorld(World):
         self.calls.begin(self.outside.loop, lambda: self.conductor.lives[1:])
         self.machines = {place: self._machine(place) for place in range(1, script.processes + 1)}
         self.server = Server(self.clock, self.dice, self.outside.loop)
-        self.server.process = lambda: self.current.place
+        self.server.process = lambda: (self.current.place, self.current.number)
         self.network.outside = self.outside.loop
         self.network.on_post = self._posted
         self._journals: dict[int, Any] = {}
+        self._owners: dict[int, int] = {}
         self._run, self.server.tables.run = self.server.tables.run, self._ran  # type: ignore[method-assign]
 
     def _machine(self, place: int) -> ProcessClock:
@@ -89,9 +91,17 @@ class SharedWorld(World):
         self.note(Leased(self.elapsed(), life, number, job, has_lease=tables.is_alive(epoch), has_job=has_job))
 
     def _ran(self, query: str, values: Any) -> list[dict[str, Any]]:
-        tables = self.server.tables
+        tables, life = self.server.tables, self.server.sender
         if query not in BY_OWNER:
-            return self._run(query, values)
+            rows = self._run(query, values)
+            if query == claims.BEGIN:
+                self._owners[rows[0]["epoch"]] = life
+            elif query == claims.END:
+                self._owners.pop(values[0], None)  # it ends by itself
+            elif query == claims.DOUBT:
+                for number in [self._owners.pop(epoch) for epoch in values["epochs"] if epoch in self._owners]:
+                    self.note(Lapsed(self.elapsed(), number))
+            return rows
         key, epoch = values["key"], values["epoch"]
         before, may = tables.jobs.get(key), tables.is_free(key, epoch)
         rows = self._run(query, values)
@@ -99,7 +109,6 @@ class SharedWorld(World):
         if after is not None and after is not before:
             was = before["state"] if before is not None else ""
             is_others = was == after["state"] == "submitting" and (before or {})["epoch"] != after["epoch"]
-            life = self.current.number
             self.note(Changed(self.elapsed(), life, key, was, after["state"], is_stale=not may, is_others=is_others))
         return rows
 

@@ -236,6 +236,14 @@ class Leased:
 
 
 @attrs.frozen
+class Lapsed:
+    """The lease of a process in a shared journal is over, though the process had not ended it; it may not know yet."""
+
+    at: float
+    process: int
+
+
+@attrs.frozen
 class Changed:
     """An owner has changed a job in a shared journal.
 
@@ -346,6 +354,7 @@ Entry: TypeAlias = (
     | Said
     | Following
     | Leased
+    | Lapsed
     | Changed
     | Kept
     | Reported
