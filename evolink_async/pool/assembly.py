@@ -90,7 +90,7 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     rebuys = Rebuys(retry, journal, budget_queue, send_loop)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
-    claims = _claims(journal, book, poller)
+    claims = _claims(journal, book, poller, rebuys)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -121,11 +121,18 @@ def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | Non
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
-def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
-    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched."""
+def _claims(journal: Journal, book: Book[Submission], poller: Poller, rebuys: Rebuys) -> JobClaims | None:
+    """Return the claims of a pool that shares its journal.
+
+    They are kept while a job is submitted or watched, and until it is bought anew.
+    """
     if not journal.is_shared:
         return None
-    return JobClaims(journal, lambda key, task_id: book.find(key) is not None or task_id in poller.tasks)
+
+    def is_wanted(key: str, task_id: str | None) -> bool:
+        return book.find(key) is not None or task_id in poller.tasks or rebuys.is_pausing(task_id)
+
+    return JobClaims(journal, is_wanted)
 
 
 async def _account(budget: Budget | None, journal: Journal) -> _Account:

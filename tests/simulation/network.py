@@ -171,8 +171,8 @@ class MemoryTransport:
         body = json.loads(request.body or b"")
         job, purchase = str(body[PROMPT]), request.headers["Idempotency-Key"]
         name = ("submit", job, network.nth(f"submit {job}"))
-        await self._connect(name)
         network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
+        await self._connect(name)
         network.on_post(number, job)
         if obstacle := network.vendor.intercept(job):
             await network.dice.delay("refused", *name, longest=10.0).wait()

@@ -12,6 +12,7 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation import traffic_laws
 from tests.simulation.history import History
+from tests.simulation.order import TASK_ERRORS
 from tests.simulation.trace import (
     Acted,
     Answered,
@@ -97,7 +98,7 @@ def told_by_one(history: History) -> Iterator[Violation]:
         end = entry.job, entry.task, entry.kind
         before = told.get(end)
         # Without an end in the journal, each process tells what has become of its own job.
-        is_end = entry.kind in ("completed", "unknown") or entry.task
+        is_end = entry.kind in ("completed", "unknown") or entry.error in TASK_ERRORS
         if before is not None and is_end and not {before.process, entry.process} & lapsed:
             was_cut = last[before.call] is before and how.get(before.call) != "left"
             if not was_cut:
