@@ -90,7 +90,7 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     rebuys = Rebuys(retry, journal, budget_queue, send_loop)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
-    claims = _claims(journal, book, poller, rebuys)
+    claims = _claims(journal, book, poller)
     return Engine(
         sessions=sessions,
         result_reader=ResultReader(settings.http),
@@ -121,18 +121,14 @@ def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | Non
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
-def _claims(journal: Journal, book: Book[Submission], poller: Poller, rebuys: Rebuys) -> JobClaims | None:
-    """Return the claims of a pool that shares its journal.
+def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
+    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched.
 
-    They are kept while a job is submitted or watched, and until it is bought anew.
+    Not while a job waits to be bought anew: the room that it needs may be that of jobs that others have, who wait too.
     """
     if not journal.is_shared:
         return None
-
-    def is_wanted(key: str, task_id: str | None) -> bool:
-        return book.find(key) is not None or task_id in poller.tasks or rebuys.is_pausing(task_id)
-
-    return JobClaims(journal, is_wanted)
+    return JobClaims(journal, lambda key, task_id: book.find(key) is not None or task_id in poller.tasks)
 
 
 async def _account(budget: Budget | None, journal: Journal) -> _Account:

@@ -147,7 +147,3 @@ class Rebuys:
         except JournalClaimError:
             # Another process has the job by now, and buys it anew or not. If it does not, this one tries again.
             self._replaced.pop(task_id, None)
-
-    def is_pausing(self, task_id: str | None) -> bool:
-        """Whether a task has failed whose job is going to be bought anew."""
-        return task_id in self._failures and task_id not in self._replaced

@@ -62,6 +62,13 @@ class Following:
         await asyncio.wait([future, until], return_when=asyncio.FIRST_COMPLETED)
         return future.result() if future.done() and not until.done() else None
 
+    async def earlier_tasks(self, key: str) -> tuple[str, ...]:
+        """Return the tasks of a job that failed: another process may have bought it anew since it was looked up."""
+        with suppress(JournalError):  # then it is not sent
+            standing = (await self._journal.find((key,))).get(key)
+            return standing.earlier_tasks if isinstance(standing, Planned) else ()
+        return ()
+
     async def aclose(self) -> None:
         """Stop looking. Who waits is cancelled by its own owner."""
         if self._looking is not None:

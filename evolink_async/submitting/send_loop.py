@@ -221,11 +221,7 @@ class SendLoop:
     async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
         key = submission.job.key
-        sender = submission.session.fingerprint if submission.session is not None else ""
-        accepted = Accepted(
-            key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time(), session=sender
-        )
-        submission.accepted = accepted
+        accepted = submission.accept(snapshot, time.time())
         self._budget_queue.accepted(key, snapshot.credits_reserved)
         await self.record(self._journal.accepted(accepted))
         return accepted

@@ -23,6 +23,7 @@ from ..journal import Intent, Known
 from ..params import AnyParams, Params, dump_params, local_media
 from ..purchases import Purchase, UrlFor, withdrawn
 from ..settings import RetryPolicy
+from ..task import Snapshot
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
 
@@ -49,6 +50,7 @@ class Submission(Purchase):
         disliked_at: Monotonic seconds of the first.
         is_elsewhere: Whether another process has the job, so that it is followed in the journal.
         was_elsewhere: Whether that was so when it began.
+        earlier_tasks: Tasks of the job that failed before, in a shared journal; see `Accepted`.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
         task: What carries it out.
@@ -66,6 +68,7 @@ class Submission(Purchase):
     disliked_at: float = 0.0
     is_elsewhere: bool = False
     was_elsewhere: bool = False
+    earlier_tasks: tuple[str, ...] = ()
     sent_at: float = 0.0
     seconds: float = 0.0
     task: asyncio.Task[Submitted] | None = None
@@ -136,6 +139,18 @@ class Submission(Purchase):
         """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
         self.request, self.idempotency_key, self.lacks_files = other.request, other.idempotency_key, False
         self.session, self.doubt = other.session, other.doubt
+
+    def accept(self, snapshot: Snapshot, now: float) -> Accepted:
+        """Note the task that the service made for it, and return what is recorded of it."""
+        self.accepted = Accepted(
+            key=self.job.key,
+            task_id=snapshot.task_id,
+            snapshot=snapshot,
+            accepted_at=now,
+            session=self.session.fingerprint if self.session is not None else "",
+            earlier_tasks=self.earlier_tasks,
+        )
+        return self.accepted
 
     def complete(self, params: AnyParams) -> None:
         """Make the request anew, with a URL for every file."""

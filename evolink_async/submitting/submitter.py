@@ -111,10 +111,8 @@ class Submitter:
 
     async def _take_up(self, job: Job) -> tuple[Known | None, bool]:
         """Claim a job, in a shared journal, and look it up; return whether another process works on it."""
-        if self._claims is None:
-            return await self._look_up(job), False
         with self._look_ups.under_way(job.key):
-            is_mine = await self._claims.take((job.key,))
+            is_mine = self._claims is None or bool(await self._claims.take((job.key,)))
             known = await self._known(job)
         has_ended = known is not None and isinstance(known.standing, Completed | Failed)
         return known, not is_mine and not has_ended
@@ -249,6 +247,8 @@ class Submitter:
         self._budget_queue.enter()
         try:
             while not submission.is_elsewhere or (known := await self._follow(submission)) is None:
+                if self._following is not None and self._policy.rebuy:
+                    submission.earlier_tasks = await self._following.earlier_tasks(submission.job.key)
                 outcome = await self._loop.run(submission)
                 if not self._is_lost(outcome):
                     return outcome
@@ -296,4 +296,5 @@ class Submitter:
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
         self._loop.release_credits(submission)
-        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=submission.is_elsewhere)
+        is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
+        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)

@@ -136,7 +136,10 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             forgot = forgot or _has_twin(history, entry.job)
             # A failed task whose job is bought anew is over, though it is told to nobody.
             is_over = is_over or (task.end == PASSING and task.ended <= entry.at and history.script.rebuy > 0)
-            if began < place and not is_over and not forgot:
+            # What another process sends is not known to one that was refused; it knows when it has no lease.
+            is_others = order.processes[task.number] != entry.process and history.script.processes > 0
+            is_others = is_others and entry.error != "ConfigurationError"
+            if began < place and not is_over and not forgot and not is_others:
                 about = " about its task" if entry.is_about_task else ""
                 situation = f"{entry.error}{about} with may_resubmit, told of a paid job"
                 situation += "" if about else _after(task)
