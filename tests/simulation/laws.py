@@ -20,6 +20,7 @@ from tests.simulation.seams import END_WRITES
 from tests.simulation.task import Task
 from tests.simulation.trace import (
     Acted,
+    Answered,
     Changed,
     Complained,
     Finished,
@@ -108,8 +109,8 @@ def told_once(history: History) -> Iterator[Violation]:
     said, kinds = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
     durable, senders = set[str](), set[tuple[int, str]]()
     for entry in history.trace.entries:
-        if isinstance(entry, Posted):
-            senders.add((entry.process, entry.job))
+        if isinstance(entry, Answered) and entry.task:
+            senders.add((entry.process, entry.task))
         if isinstance(entry, Lapsed):
             senders = {sender for sender in senders if sender[0] != entry.process}
         if (isinstance(entry, Written) and entry.method in END_WRITES) or (
@@ -124,7 +125,7 @@ def told_once(history: History) -> Iterator[Violation]:
             if entry.job != entry.task:
                 said[entry.process, entry.task] += 1
             # Of several processes, who has the job writes its end; who only watches it sees the end as well.
-            is_writer = not history.script.processes or (entry.process, entry.job) in senders
+            is_writer = not history.script.processes or (entry.process, entry.task) in senders
             if history.script.journal == "file" and entry.job not in durable and is_writer:
                 yield Violation(law, "JobEnded before the durable end", f"{entry}")
         if isinstance(entry, Stood) and entry.moment == "quiet":

@@ -5,6 +5,7 @@ Those of one process hold as well, and are in `laws`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -87,23 +88,31 @@ def told_by_one(history: History) -> Iterator[Violation]:
     last = {entry.call: entry for entry in history.trace.of(Reported)}
     how = {entry.call: entry.how for entry in history.trace.of(Finished)}
     told, lapsed = dict[tuple[str, str, str], Reported](), set[int]()
+    sends = Counter[str]()
     for entry in history.trace.entries:
         if isinstance(entry, Lapsed):
             lapsed.add(entry.process)
         # A doubt that goes on may come to be one again.
         if isinstance(entry, Posted | Settled):
             told.pop((entry.job, "", "unknown"), None)
-        if not isinstance(entry, Reported):
+        if isinstance(entry, Posted):
+            sends[entry.job] += 1
+        # Without an end in the journal, each process tells what has become of its own job.
+        if not isinstance(entry, Reported) or not _is_end(entry):
             continue
         end = entry.job, entry.task, entry.kind
-        before = told.get(end)
-        # Without an end in the journal, each process tells what has become of its own job.
-        is_end = entry.kind in ("completed", "unknown") or entry.error in TASK_ERRORS
-        if before is not None and is_end and not {before.process, entry.process} & lapsed:
+        # Of two doubts of one job, the first may be told after the second has begun.
+        is_second = entry.kind == "unknown" and sends[entry.job] > 1
+        before = None if is_second else told.get(end)
+        if before is not None and not {before.process, entry.process} & lapsed:
             was_cut = last[before.call] is before and how.get(before.call) != "left"
             if not was_cut:
                 yield Violation(law, f"{entry.kind} is told again", f"{before}\n    {entry}")
         told[end] = entry
+
+
+def _is_end(entry: Reported) -> bool:
+    return entry.kind in ("completed", "unknown") or entry.error in TASK_ERRORS
 
 
 def settled_in_time(history: History) -> Iterator[Violation]:
