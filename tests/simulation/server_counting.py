@@ -34,6 +34,19 @@ def spent(tables: Tables, _: Any) -> list[Row]:
     return [{"spent": sum(units or 0 for units in prices)}]
 
 
+@statement(reads.SPENT)
+def spent_credits(tables: Tables, _: Any) -> list[Row]:
+    """Add up what jobs cost, in credits."""
+    done = [row for row in tables.jobs.values() if row["state"] in DONE]
+    return [{"spent": sum((row["credits_reserved"] or 0.0) if (used := row["credits_used"]) is None else used for row in done)}]
+
+
+@statement(reads.HOLDING)
+def holding_credits(tables: Tables, _: Any) -> list[Row]:
+    """Return the jobs that hold credits, but for those that are being sent."""
+    return [row for row in holding(tables, ()) if row["state"] != "submitting"]
+
+
 @statement(reads.PRICES)
 def prices(tables: Tables, _: Any) -> list[Row]:
     """Return the most that was named for each class."""

@@ -103,7 +103,8 @@ class SharedWorld(World):
                     self.note(Lapsed(self.elapsed(), number))
             return rows
         key, epoch = values["key"], values["epoch"]
-        before, may = tables.jobs.get(key), tables.is_free(key, epoch)
+        before = tables.jobs.get(key)
+        may = tables.is_alive(epoch) and tables.claims.get(key, (epoch, ""))[0] == epoch
         rows = self._run(query, values)
         after = tables.jobs.get(key)
         if after is not None and after is not before:
