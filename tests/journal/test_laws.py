@@ -1,4 +1,4 @@
-"""What every journal keeps to: the same laws for those in memory, in a file, in PostgreSQL, and in the server of the simulation."""
+"""What every journal keeps to: the same laws in memory, in a file, in PostgreSQL and in the simulation of it."""
 
 from __future__ import annotations
 

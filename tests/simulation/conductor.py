@@ -6,7 +6,6 @@ killed never again.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import sys
 import threading
@@ -69,7 +68,7 @@ class ProcessClock(Clock):
 class _NoWait:
     """A selector that never waits: the conductor does."""
 
-    def select(self, timeout: float | None) -> list[Any]:  # noqa: ARG002  # as all selectors
+    def select(self, timeout: float | None) -> list[Any]:
         return []
 
 
@@ -103,7 +102,7 @@ class SteppedLoop(VirtualLoop):
             self._run_once()  # type: ignore[attr-defined]  # asyncio has no other way to take one turn
         finally:
             events._set_running_loop(None)
-            self._thread_id = None
+            self._thread_id = None  # type: ignore[assignment]  # as `run_forever` does
             sys.set_asyncgen_hooks(*hooks)
 
 
@@ -178,4 +177,3 @@ class Conductor:
             life.turn = self._turns
             self._switch(life)
             life.loop.step()
-

@@ -53,9 +53,7 @@ CLOCKS = {time.time: "wall", time.monotonic: "monotonic"}
 
 
 @contextmanager
-def simulated(
-    clock: Clock, salt: int, transport: Callable[..., Transport], disk: Callable[[], Disk]
-) -> Iterator[None]:
+def simulated(clock: Clock, salt: int, transport: Callable[..., Transport], disk: Callable[[], Disk]) -> Iterator[None]:
     """Let the library work on virtual time and in memory.
 
     Args:

@@ -185,7 +185,7 @@ class Connection:
                 self._fail(done)
                 return
             result = act()
-            self._server.pause("answer", lambda: self._loop.call_soon(self._deliver, done, result) and None)
+            self._server.pause("answer", lambda: self._answer(done, result))
 
         self._waiting[done] = arrive
         if self.is_lost:
@@ -193,13 +193,16 @@ class Connection:
         self._server.pause(what, arrive)
         return await done
 
+    def _answer(self, done: asyncio.Future[T], result: T) -> None:
+        self._loop.call_soon(self._deliver, done, result)
+
     def _deliver(self, done: asyncio.Future[T], result: T) -> None:
         if self._waiting.pop(done, self) is not self and not done.done():
             done.set_result(result)
 
     def _fail(self, done: asyncio.Future[Any]) -> None:
         self._waiting.pop(done, None)
-        self._loop.call_soon(lambda: done.done() or done.set_exception(lost()))
+        self._loop.call_soon(_set_lost, done)
 
     def lose(self) -> None:
         """Be cut. What is on its way to the server may arrive, and its answer is lost."""
@@ -237,6 +240,11 @@ class Connection:
         heard, self._heard = self._heard, []
         for notice in heard:
             yield notice
+
+
+def _set_lost(done: asyncio.Future[Any]) -> None:
+    if not done.done():
+        done.set_exception(lost())
 
 
 def lost() -> psycopg.OperationalError:

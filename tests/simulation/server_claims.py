@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from evolink_async.journal import postgres_claims as claims
-from evolink_async.journal import postgres_owner, postgres_reads, postgres_statements, postgres_telling
+from evolink_async.journal import postgres_reads, postgres_statements, postgres_telling
 from tests.simulation.server_money import release_owners
 from tests.simulation.server_tables import Owner, Row, Tables, statement
 
@@ -154,6 +154,3 @@ def tell(tables: Tables, values: Any) -> list[Row]:
             if tables.tellers.get(number) == epoch:
                 del tables.tellers[number]
     return [{"is_alive": is_alive, "is_free": is_alive, "is_done": told}]
-
-
-assert postgres_owner.RELEASE is claims.RELEASE

@@ -38,7 +38,13 @@ def spent(tables: Tables, _: Any) -> list[Row]:
 def spent_credits(tables: Tables, _: Any) -> list[Row]:
     """Add up what jobs cost, in credits."""
     done = [row for row in tables.jobs.values() if row["state"] in DONE]
-    return [{"spent": sum((row["credits_reserved"] or 0.0) if (used := row["credits_used"]) is None else used for row in done)}]
+    return [
+        {
+            "spent": sum(
+                (row["credits_reserved"] or 0.0) if (used := row["credits_used"]) is None else used for row in done
+            )
+        }
+    ]
 
 
 @statement(reads.HOLDING)

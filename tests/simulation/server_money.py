@@ -14,9 +14,9 @@ OVER = ("failed", "cancelled", "abandoned")
 DONE = ("completed", "downloaded")
 
 
-def units_of(credits: float | None) -> int | None:
+def units_of(amount: float | None) -> int | None:
     """Return an amount in units."""
-    return None if credits is None else round(credits * 10_000)
+    return None if amount is None else round(amount * 10_000)
 
 
 def _held(tables: Tables) -> int:

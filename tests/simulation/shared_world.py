@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+
 from evolink_async.callbacks import CallbackReceiver
 from evolink_async.journal import postgres_claims as claims
-from evolink_async.journal import postgres_connections, postgres_owner
+from evolink_async.journal import postgres_owner
 from evolink_async.journal import postgres_statements as writes
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_connections import Connections
@@ -161,7 +163,7 @@ class SharedWorld(World):
 def _read_now(world: SharedWorld, connections: Connections, query: bytes) -> Any:
     try:
         return world.server.read_now(query.decode())
-    except postgres_connections.psycopg.Error as error:
+    except psycopg.Error as error:
         raise connections.error(error) from None
 
 
@@ -196,4 +198,7 @@ class SharedCalls(Calls):
         if self._planned.pop(call, None) is not None and (lives := self._lives()):
             self._count += 1
             loop = lives[int(self._dice.fraction("balancer", self._count) * len(lives)) % len(lives)].loop
-            loop.call_soon(lambda: loop.create_task(self._make(call), name=CALLING) and None)
+            loop.call_soon(self._make_in, loop, call)
+
+    def _make_in(self, loop: asyncio.AbstractEventLoop, call: _Call) -> None:
+        loop.create_task(self._make(call), name=CALLING)
