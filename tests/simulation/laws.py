@@ -126,6 +126,7 @@ def told_once(history: History) -> Iterator[Violation]:
                 said[entry.process, entry.task] += 1
             # Of several processes, who has the job writes its end; who only watches it sees the end as well.
             is_writer = not history.script.processes or (entry.process, entry.task) in senders
+            is_writer = is_writer and not (history.script.processes and entry.job == entry.task)
             if history.script.journal == "file" and entry.job not in durable and is_writer:
                 yield Violation(law, "JobEnded before the durable end", f"{entry}")
         if isinstance(entry, Stood) and entry.moment == "quiet":

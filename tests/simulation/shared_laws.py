@@ -30,6 +30,8 @@ from tests.simulation.trace import (
 )
 from tests.simulation.violation import Violation
 
+MOST_TOLD = 2
+"""How often a stream tells that a task is not known: its own watch and another one may see it."""
 SUBMITTING = 65.0
 """Seconds for which a process waits for the answer to a POST: the time-out, and the grace period."""
 
@@ -85,6 +87,7 @@ def told_by_one(history: History) -> Iterator[Violation]:
     for row in history.trace.of(Kept):
         if row.is_untold:
             yield Violation(law, f"{row.state} is never told", f"{row}")
+    yield from _told_for_ever(history)
     last = {entry.call: entry for entry in history.trace.of(Reported)}
     how = {entry.call: entry.how for entry in history.trace.of(Finished)}
     told, lapsed = dict[tuple[str, str, str], Reported](), set[int]()
@@ -109,6 +112,14 @@ def told_by_one(history: History) -> Iterator[Violation]:
             if not was_cut:
                 yield Violation(law, f"{entry.kind} is told again", f"{before}\n    {entry}")
         told[end] = entry
+
+
+def _told_for_ever(history: History) -> Iterator[Violation]:
+    """Find failures that a stream tells again and again, as the job stays accepted."""
+    told = Counter((entry.call, entry.task, entry.error) for entry in history.trace.of(Reported))
+    for (call, task, error), count in told.items():
+        if error == "TaskNotFoundError" and count > MOST_TOLD:
+            yield Violation("18 told by one", "a stream tells a failure for ever", f"{call}: {task} {count} times")
 
 
 def _is_end(entry: Reported) -> bool:
