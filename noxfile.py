@@ -210,7 +210,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def simulate(session: nox.Session) -> None:
-    """Play drawn histories against the laws of money; `-- --seed N --histories N`, and `--shared` for a shared journal."""
+    """Play drawn histories against the laws of money; `-- --seed N --histories N --shared`."""
     install(session, "test", extras=EXTRAS)
     session.run("python", "-m", "tests.simulation", *session.posargs)
 
