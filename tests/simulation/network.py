@@ -49,7 +49,7 @@ class Network:
         self._on_the_way: dict[int, Callable[[], None]] = {}
         self._ids = count()
 
-    def transport(self, session: int, may_send: Callable[[], bool] | None = None) -> MemoryTransport:
+    def transport(self, session: int, may_send: Callable[[str], bool] | None = None) -> MemoryTransport:
         """Make the connections of one API key, in the process that lives now."""
         return MemoryTransport(self, session, may_send)
 
@@ -122,7 +122,7 @@ class Network:
 class MemoryTransport:
     """One API key's way to the vendor; it has the methods of `evolink_async.client.Transport`."""
 
-    def __init__(self, network: Network, session: int, may_send: Callable[[], bool] | None = None) -> None:
+    def __init__(self, network: Network, session: int, may_send: Callable[[str], bool] | None = None) -> None:
         self._network = network
         self._session = session
         self._may_send = may_send
@@ -172,7 +172,7 @@ class MemoryTransport:
         job, purchase = str(body[PROMPT]), request.headers["Idempotency-Key"]
         name = ("submit", job, network.nth(f"submit {job}"))
         network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
-        await self._connect(name)
+        await self._connect(name, purchase)
         network.on_post(number, job)
         if obstacle := network.vendor.intercept(job):
             await network.dice.delay("refused", *name, longest=10.0).wait()
@@ -205,14 +205,14 @@ class MemoryTransport:
             return _response(Reply(200, body))
         return _response(reply)
 
-    async def _connect(self, name: tuple[object, ...]) -> None:
+    async def _connect(self, name: tuple[object, ...], purchase: str) -> None:
         """Connect, where it is asked before the first byte whether it may be sent, in one step with that byte."""
         if self._may_send is None:
             return
-        if not self._may_send():
+        if not self._may_send(purchase):
             raise JournalClaimError("withdrawn before it was begun")
         await self._network.dice.delay("connect", *name, longest=10.0).wait()
-        if not self._may_send():
+        if not self._may_send(purchase):
             raise JournalClaimError("withdrawn before its first byte")
 
     def _answered(

@@ -30,8 +30,8 @@ from tests.simulation.trace import (
 )
 from tests.simulation.violation import Violation
 
-MOST_TOLD = 2
-"""How often a stream tells that a task is not known: its own watch and another one may see it."""
+MOST_TOLD = 5
+"""How often a stream tells that a task is not known: its own watch sees it, and those of runs."""
 SUBMITTING = 65.0
 """Seconds for which a process waits for the answer to a POST: the time-out, and the grace period."""
 
