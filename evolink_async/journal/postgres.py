@@ -64,9 +64,13 @@ class PostgresJournal(PostgresOwner):
 
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to; claim the job, if nobody has it."""
+        claim = self._claimed.get(intent.key, (self._open_lease().epoch, self._claimant))
         self._purchases[intent.key] = intent.idempotency_key
-        self._sending[intent.idempotency_key], _ = self._claimed.get(intent.key, (self._open_lease().epoch, ""))
-        if not await self._write(put(SUBMIT, intent, sent_at=time.time(), owner=self._name)):
+        self._sending[intent.idempotency_key] = claim[0]
+        is_written = await self._write(put(SUBMIT, intent, sent_at=time.time(), owner=claim[1]))
+        # It may have been claimed with this write: a process that stood still had lost it, and others had let it go.
+        self._claimed.setdefault(intent.key, claim)
+        if not is_written:
             raise JournalClaimError(f"the job {intent.key!r} has been accepted, or has ended; it is not sent again")
 
     async def refused(self, key: str) -> None:

@@ -62,6 +62,7 @@ class PostgresOwner(PostgresReads):
         self._claimed: dict[str, tuple[int, str]] = {}
         self._purchases: dict[str, str] = {}
         self._sending: dict[str, int] = {}
+        self._claimant = self._name
         self._taking: asyncio.Task[list[Untold]] | None = None
 
     def __repr__(self) -> str:
@@ -129,6 +130,7 @@ class PostgresOwner(PostgresReads):
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys that nobody has, or whose owner's lease has ended."""
         lease, wanted = self._open_lease(), list(keys)
+        self._claimant = owner
         found = await self._claim(wanted, owner, lease)
         others = [key for key, (epoch, _) in found.items() if epoch != lease.epoch]
         if others and await self._bury():

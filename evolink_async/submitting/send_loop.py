@@ -18,6 +18,7 @@ from ..errors import (
     ConfigurationError,
     EvolinkError,
     InterceptedError,
+    JournalClaimError,
     JournalError,
     OutageError,
     RateLimitError,
@@ -176,6 +177,8 @@ class SendLoop:
         except JournalError as error:
             return error  # what the journal does not hold is not sent
         except BudgetError:  # another process has learned a price since
+            if submission.doubt is not None:  # which holds its credits until a person has settled it
+                return JournalClaimError(f"the job {submission.job.key!r} is not in doubt any more")
             self._budget_queue.overdrawn(submission.job.key)
             return None
         # While the journal wrote, its owners may have let go, or the service may have refused others.
@@ -253,7 +256,9 @@ class SendLoop:
 
     async def _give_up(self, submission: Submission, session: Session, error: EvolinkError) -> Failed | Unknown:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
-        if submission.doubt is not None:
+        # What another process has made of it is told by the journal.
+        is_lost = isinstance(error, JournalClaimError) and not self.is_closing
+        if submission.doubt is not None and not is_lost:
             return await self.doubt(submission, submission.doubt)
         self.release_credits(submission)
         self._facts.note_given_up(session, submission, error)

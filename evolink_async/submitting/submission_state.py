@@ -135,8 +135,12 @@ class Submission(Purchase):
         submission.session, submission.doubt = session, standing.error
         return submission
 
-    def go_on_as(self, other: Submission) -> None:
-        """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
+    def go_on_as(self, other: Submission | None) -> None:
+        """Go on with a job that was elsewhere: in doubt, with the key and the body of `other`; else as a new one."""
+        self.is_elsewhere = False
+        if other is None:
+            self.doubt = None  # of an earlier send, which a person has settled since
+            return
         self.request, self.idempotency_key, self.lacks_files = other.request, other.idempotency_key, False
         self.session, self.doubt = other.session, other.doubt
 

@@ -117,10 +117,6 @@ class Submitter:
         has_ended = known is not None and isinstance(known.standing, Completed | Failed)
         return known, not is_mine and not has_ended
 
-    async def _look_up(self, job: Job) -> Known | None:
-        with self._look_ups.under_way(job.key):
-            return await self._known(job)
-
     async def _known(self, job: Job) -> Known | None:
         found = (await self._journal.known((job,))).get(job.key)
         if isinstance(found, JournalConflictError):
@@ -149,7 +145,10 @@ class Submitter:
         """
         await self._look_ups.free(job.key)
         try:
-            return self.is_under_way(job.key) or await self._look_up(job) is not None
+            if self.is_under_way(job.key):
+                return True
+            with self._look_ups.under_way(job.key):
+                return await self._known(job) is not None
         except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
             return True
 
@@ -175,6 +174,8 @@ class Submitter:
     def _ended(self, task: asyncio.Task[Submitted]) -> None:
         submission = self._submissions.pop(task)
         self._book.leave(submission)
+        if self._claims is not None:
+            self._claims.sent(submission.job.key)
         if submission.accepted is not None:
             self._note_task(submission.accepted)
             if submission.callback_url is not None:
@@ -286,9 +287,7 @@ class Submitter:
         if resumed is not None and not isinstance(resumed, Submission):
             self._note_task(resumed)
             return resumed
-        submission.is_elsewhere = False
-        if resumed is not None:
-            submission.go_on_as(resumed)
+        submission.go_on_as(resumed)
         return None
 
     async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:

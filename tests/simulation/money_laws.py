@@ -15,7 +15,7 @@ from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.task import Task
-from tests.simulation.trace import Acted, Answered, Called, Finished, Posted, Reported, Said, Settled, Stood, Told
+from tests.simulation.trace import Acted, Answered, Called, Finished, Kept, Posted, Reported, Said, Settled, Stood, Told
 from tests.simulation.vendor import LOOKALIKES, PASSING
 from tests.simulation.violation import Violation
 
@@ -89,6 +89,8 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             # Who settles a doubt knows of it.
             ids.add(entry.how)
             doubted.add(entry.job)
+        elif isinstance(entry, Kept):
+            ids |= set(entry.tasks)
         elif isinstance(entry, Told | Reported):
             ids.add(entry.task)
             if entry.kind == "unknown":

@@ -74,7 +74,7 @@ def submit(tables: Tables, values: Any) -> list[Row]:
 
 
 def _is_covered(tables: Tables, key: str, epoch: int) -> bool:
-    if tables.owners[epoch].limit_units is None or _state(tables, key) in ("submitting", "in_doubt"):
+    if tables.owners[epoch].limit_units is None or _state(tables, key) not in (None, "planned"):
         return True
     hold = tables.holds.get(key)
     if hold is None or hold.epoch != epoch or tables.budget is None:

@@ -27,6 +27,8 @@ def play_shared(script: Script) -> History:
             world.note(Complained(world.elapsed(), 0, str(error)))
         if task.done() and not task.cancelled() and task.exception() is not None:
             raise task.exception() or AssertionError
+        for complaint in world.outside.loop.complaints:
+            world.note(Complained(world.elapsed(), 0, complaint))
         director.keep()
         entries, world.trace.entries = world.trace.entries, []
         director.bury()
