@@ -236,16 +236,18 @@ def instructions(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def simulate(session: nox.Session) -> None:
-    """Play drawn histories against the laws of money; `-- --seed N --histories N`."""
+    """Play drawn histories against the laws of money; `-- --seed N --histories N --shared`."""
     install(session, "test", extras=EXTRAS)
     session.run("python", "-m", "tests.simulation", *session.posargs)
 
 
 @nox.session(python=OLDEST, name="soak-simulate")
 def soak_simulate(session: nox.Session) -> None:
-    """Play 50,000 histories; it goes on with `-- --seed N` where it was stopped."""
+    """Play 50,000 histories, and 3,000 of several processes; it goes on with `-- --seed N` where it was stopped."""
     install(session, "test", extras=EXTRAS)
     session.run("python", "-m", "tests.simulation", "--seed=1001", "--histories=50000", *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "tests.simulation", "--shared", "--seed=1001", "--histories=3000")
 
 
 @nox.session(python=OLDEST, name="soak-kills")

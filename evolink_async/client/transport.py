@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from errno import ECONNREFUSED
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -100,15 +101,15 @@ class AiohttpTransport:
         origin: The address that paths are appended to.
         key: Sent in the Authorization header.
         options: Time-outs, limits, proxy, or an aiohttp session to use instead of new ones.
-        may_send: Asked right before the first byte of a paid request, and before it is begun. With an aiohttp session
-            of the user's, only before it is begun.
+        may_send: Asked with the idempotency key right before the first byte of a paid request, and before it is begun.
+            With an aiohttp session of the user's, only before it is begun.
 
     Raises:
         ConfigurationError: The environment names a proxy that cannot be used.
     """
 
     def __init__(
-        self, origin: URL, key: ApiKey, *, options: HttpOptions, may_send: Callable[[], bool] | None = None
+        self, origin: URL, key: ApiKey, *, options: HttpOptions, may_send: Callable[[str], bool] | None = None
     ) -> None:
         self._prefix = str(origin).rstrip("/")
         self._key = key
@@ -144,9 +145,10 @@ class AiohttpTransport:
         session = self._submits if is_submit else self._reads
         if session.closed:
             raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
-        if is_submit and not self._may_send():
+        may_send = partial(self._may_send, request.headers.get("Idempotency-Key", ""))
+        if is_submit and not may_send():
             raise _withdrawn()
-        progress = _Progress(self._may_send)
+        progress = _Progress(may_send)
         # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
         progress.sent = session is not self._submits or session not in self._own
         try:
@@ -213,7 +215,7 @@ class AiohttpTransport:
             await asyncio.sleep(0)
 
 
-def _always() -> bool:
+def _always(_: str) -> bool:
     return True
 
 

@@ -64,14 +64,19 @@ class PostgresJournal(PostgresOwner):
 
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to; claim the job, if nobody has it."""
+        claim = self._claimed.get(intent.key, (self._open_lease().epoch, self._claimant))
         self._purchases[intent.key] = intent.idempotency_key
-        if not await self._write(put(SUBMIT, intent, sent_at=time.time(), owner=self._name)):
+        self._sending[intent.idempotency_key] = claim[0]
+        is_written = await self._write(put(SUBMIT, intent, sent_at=time.time(), owner=claim[1]))
+        # It may have been claimed with this write: a process that stood still had lost it, and others had let it go.
+        self._claimed.setdefault(intent.key, claim)
+        if not is_written:
             raise JournalClaimError(f"the job {intent.key!r} has been accepted, or has ended; it is not sent again")
 
     async def refused(self, key: str) -> None:
         """Set the job back to planned."""
         await self._write(Write(REFUSE, {"key": key}))
-        self._purchases.pop(key, None)
+        self._answered(key)
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id, whoever has the job by now: it was paid for."""
@@ -89,7 +94,7 @@ class PostgresJournal(PostgresOwner):
         except JournalError:
             log_late(accepted.task_id, f"the job {key!r}")
             raise
-        self._purchases.pop(key, None)
+        self._answered(key)
         if not report["is_taken"]:
             log_late(accepted.task_id, f"the job {key!r}")
 

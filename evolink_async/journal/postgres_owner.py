@@ -66,6 +66,8 @@ class PostgresOwner(PostgresReads):
         self._listener: Listener | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._purchases: dict[str, str] = {}
+        self._sending: dict[str, int] = {}
+        self._claimant = self._name
         self._taking: asyncio.Task[list[Untold]] | None = None
 
     def __repr__(self) -> str:
@@ -144,6 +146,7 @@ class PostgresOwner(PostgresReads):
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
         """Claim keys that nobody has, or whose owner's lease has ended."""
         lease, wanted = self._open_lease(), list(keys)
+        self._claimant = owner
         found = await self._claim(wanted, owner, lease)
         others = [key for key, (epoch, _) in found.items() if epoch != lease.epoch]
         if others and await self._bury():
@@ -225,9 +228,17 @@ class PostgresOwner(PostgresReads):
         epoch = self._open_lease().epoch
         return await self._connections.run(lambda one: take_calls(one, epoch))
 
-    def may_send(self) -> bool:
+    def may_send(self, purchase: str = "") -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
-        return self._lease is not None and self._lease.is_certain(boot_seconds())
+        lease = self._lease
+        if lease is None or not lease.is_certain(boot_seconds()):
+            return False
+        # Not under another lease than the one it was recorded with.
+        return self._sending.get(purchase, lease.epoch) == lease.epoch
+
+    def _answered(self, key: str) -> None:
+        """Forget the purchase of a job that was being sent."""
+        self._sending.pop(self._purchases.pop(key, ""), None)
 
     def _open_lease(self) -> Lease:
         if self._lease is None:

@@ -78,10 +78,11 @@ PLAN = f"""
     {REPORT}
 """
 # An owner with a budget needs a reservation of its own, which a lost lease has ended; and the price of a class may have
-# risen since, so that all together hold more than the limit. A doubt holds its credits since it was first sent.
+# risen since, so that all together hold more than the limit. A doubt holds its credits since it was first sent; and
+# what has been accepted or has ended is not sent, whatever is held for it.
 _COVERED = """covered AS (
         SELECT epoch FROM me WHERE (SELECT limit_units FROM evolink_owners AS own WHERE own.epoch = me.epoch) IS NULL
-            OR EXISTS (SELECT FROM evolink_jobs WHERE key = %(key)s AND state IN ('submitting', 'in_doubt'))
+            OR EXISTS (SELECT FROM evolink_jobs WHERE key = %(key)s AND state <> 'planned')
             OR EXISTS (
                 SELECT FROM evolink_holds AS hold, evolink_budget AS sums
                 WHERE hold.key = %(key)s AND hold.epoch = me.epoch

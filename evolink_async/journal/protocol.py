@@ -81,8 +81,11 @@ class Journal(Protocol):
         """Let others claim the jobs. A key that `owner` does not have is left as it is."""
         ...
 
-    def may_send(self) -> bool:
+    def may_send(self, purchase: str = "") -> bool:
         """Whether all claims certainly last at this moment, so that a paid request may begin.
+
+        With the idempotency key of a purchase also whether they have lasted since it was recorded as `submitting`: a
+        process that stood still has a new lease by now, and others may have the job.
 
         It waits for nothing: it is called right before the first byte. The service knows nothing of claims.
         """

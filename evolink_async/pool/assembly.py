@@ -139,7 +139,10 @@ def _key_limits(limits: Limits, sessions: tuple[Session, ...], journal: Journal)
 
 
 def _claims(journal: Journal, book: Book[Submission], poller: Poller) -> JobClaims | None:
-    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched."""
+    """Return the claims of a pool that shares its journal; they are kept while a job is submitted or watched.
+
+    Not while a job waits to be bought anew: the room that it needs may be that of jobs that others have, who wait too.
+    """
     if not journal.is_shared:
         return None
     return JobClaims(journal, lambda key, task_id: book.find(key) is not None or task_id in poller.tasks)

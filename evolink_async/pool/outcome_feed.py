@@ -51,6 +51,8 @@ class OutcomeFeed:
         self._room = Limiter(LENT if engine.journal.is_shared else PAGE)
         self._watcher = self._heard  # one object for all jobs: see `Watchlist`
         self._watched = WatchedJobs()
+        # Their jobs stay accepted in a shared journal, and are told once by this stream, not after each lease.
+        self._given_up: set[str] = set()
         # In the order in which they began.
         self._under_way: dict[asyncio.Task[None], None] = {}
         self._failure: BaseException | None = None
@@ -119,7 +121,8 @@ class OutcomeFeed:
         claims = self._engine.claims
         if claims is None:
             return jobs
-        unwatched = [job for job in jobs if job.task_id not in self._engine.tasks]
+        watched = self._engine.tasks
+        unwatched = [job for job in jobs if job.task_id not in watched and job.task_id not in self._given_up]
         mine = await claims.take([job.key for job in unwatched])
         found = [job for job in unwatched if job.key in mine]
         for job in found:
@@ -134,6 +137,8 @@ class OutcomeFeed:
             self._engine.tasks.unwatch(entry, self._watcher)  # it is watched already, and one watcher is enough
 
     def _heard(self, entry: WatchedTask, seen: Snapshot | EvolinkError) -> None:
+        if isinstance(seen, EvolinkError):
+            self._given_up.add(entry.task_id)
         if isinstance(seen, EvolinkError) or seen.is_final:
             keys = self._watched.pop(entry)
             self._engine.tasks.unwatch(entry, self._watcher)

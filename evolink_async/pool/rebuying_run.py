@@ -90,7 +90,8 @@ class RebuyingRun(Run):
                 self._engine.in_flight.release()
         if self._stopped.is_set():
             return False
-        if bought is not None:
+        # What another process has bought is followed, not watched.
+        if bought is not None and not self._engine.journal.is_shared:
             self._go_on_with(job, bought)
         else:
             await self._submit(job)

@@ -13,6 +13,7 @@ from contextlib import suppress
 import attrs
 
 from ..budget import BudgetQueue
+from ..errors import JournalClaimError
 from ..jobs import Accepted, Completed, Failed, Outcome, Planned, Unknown
 from ..journal import Journal, Sent
 from ..purchases import Book, may_rebuy
@@ -148,4 +149,11 @@ class Rebuys:
         self._replaced[task_id] = failed.key
         if task_id not in failed.earlier_tasks:
             self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
-        await self._send_loop.record(self._journal.bought_anew(failed.key, task_id))
+        await self._send_loop.record(self._write_down(failed.key, task_id))
+
+    async def _write_down(self, key: str, task_id: str) -> None:
+        try:
+            await self._journal.bought_anew(key, task_id)
+        except JournalClaimError:
+            # Another process has the job by now, and buys it anew or not. If it does not, this one tries again.
+            self._replaced.pop(task_id, None)

@@ -62,6 +62,13 @@ class Following:
         await asyncio.wait([future, until], return_when=asyncio.FIRST_COMPLETED)
         return future.result() if future.done() and not until.done() else None
 
+    async def earlier_tasks(self, key: str) -> tuple[str, ...]:
+        """Return the tasks of a job that failed: another process may have bought it anew since it was looked up."""
+        with suppress(JournalError):  # then it is not sent
+            standing = (await self._journal.find((key,))).get(key)
+            return standing.earlier_tasks if isinstance(standing, Planned) else ()
+        return ()
+
     async def aclose(self) -> None:
         """Stop looking. Who waits is cancelled by its own owner."""
         if self._looking is not None:
@@ -99,8 +106,9 @@ class Following:
         found = await self._journal.find(keys)
         ended = {key for key, standing in found.items() if _is_over(standing)}
         free = await self._claims.take([key for key in keys if key not in ended])
-        for key in ended | free:
-            if (future := self._waiting.get(key)) is not None and not future.done():
+        for key in keys:  # who has waited longest goes on first
+            future = self._waiting.get(key) if key in ended or key in free else None
+            if future is not None and not future.done():
                 future.set_result(None)
         for key, standing in found.items():
             accepted = self._accepted.get(key)

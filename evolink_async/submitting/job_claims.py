@@ -84,6 +84,10 @@ class JobClaims:
         if accepted.key in self._tasks:
             self._tasks[accepted.key] = accepted.task_id
 
+    def sent(self, key: str) -> None:
+        """Note a job that was to be sent: the journal may have claimed it with that, and it is let go of in the end."""
+        self._tasks.setdefault(key, None)
+
     async def aclose(self) -> None:
         """Stop. The journal frees all claims when it is closed."""
         self._is_closing = True

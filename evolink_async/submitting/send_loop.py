@@ -18,6 +18,7 @@ from ..errors import (
     ConfigurationError,
     EvolinkError,
     InterceptedError,
+    JournalClaimError,
     JournalError,
     OutageError,
     RateLimitError,
@@ -35,7 +36,7 @@ from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
 from .service_facts import SLOW_SECONDS, ServiceFacts
-from .submission_state import Submission, Submitted
+from .submission_state import Submission, Submitted, accept
 from .submit_queue import SubmitQueue
 
 
@@ -178,6 +179,8 @@ class SendLoop:
         except JournalError as error:
             return error  # what the journal does not hold is not sent
         except BudgetError:  # another process has learned a price since
+            if submission.doubt is not None:  # which holds its credits until a person has settled it
+                return JournalClaimError(f"the job {submission.job.key!r} is not in doubt any more")
             self._budget_queue.overdrawn(submission.job.key)
             return None
         # While the journal wrote, its owners may have let go, or the service may have refused others.
@@ -223,11 +226,7 @@ class SendLoop:
     async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
         key = submission.job.key
-        sender = submission.session.fingerprint if submission.session is not None else ""
-        accepted = Accepted(
-            key=key, task_id=snapshot.task_id, snapshot=snapshot, accepted_at=time.time(), session=sender
-        )
-        submission.accepted = accepted
+        accepted = accept(submission, snapshot, time.time())
         self._budget_queue.accepted(key, snapshot.credits_reserved)
         await self.record(self._journal.accepted(accepted))
         return accepted
@@ -259,7 +258,9 @@ class SendLoop:
 
     async def _give_up(self, submission: Submission, session: Session, error: EvolinkError) -> Failed | Unknown:
         """End after a send. What was once in doubt stays in doubt, whatever a later send was told."""
-        if submission.doubt is not None:
+        # What another process has made of it is told by the journal.
+        is_lost = isinstance(error, JournalClaimError) and not self.is_closing
+        if submission.doubt is not None and not is_lost:
             return await self.doubt(submission, submission.doubt)
         self.release_credits(submission)
         self._facts.note_given_up(session, submission, error)

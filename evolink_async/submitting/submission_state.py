@@ -23,6 +23,7 @@ from ..journal import Intent, Known
 from ..params import AnyParams, Params, dump_params, local_media
 from ..purchases import Purchase, UrlFor, withdrawn
 from ..settings import RetryPolicy
+from ..task import Snapshot
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
 
@@ -49,6 +50,7 @@ class Submission(Purchase):
         disliked_at: Monotonic seconds of the first.
         is_elsewhere: Whether another process has the job, so that it is followed in the journal.
         was_elsewhere: Whether that was so when it began.
+        earlier_tasks: Tasks of the job that failed before, in a shared journal; see `Accepted`.
         sent_at: Unix seconds of the last send.
         seconds: How long that took.
         task: What carries it out.
@@ -66,6 +68,7 @@ class Submission(Purchase):
     disliked_at: float = 0.0
     is_elsewhere: bool = False
     was_elsewhere: bool = False
+    earlier_tasks: tuple[str, ...] = ()
     sent_at: float = 0.0
     seconds: float = 0.0
     task: asyncio.Task[Submitted] | None = None
@@ -223,7 +226,24 @@ def started(job: Job, known: Known | None) -> JobStarted:
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
 
 
-def go_on_as(submission: Submission, other: Submission) -> None:
-    """Present the key and the body of another submission of the job, which stands in the journal in doubt."""
+def go_on_as(submission: Submission, other: Submission | None) -> None:
+    """Go on with a job that was elsewhere: in doubt, with the key and the body of `other`; else as a new one."""
+    submission.is_elsewhere = False
+    if other is None:
+        submission.doubt = None  # of an earlier send, which a person has settled since
+        return
     submission.request, submission.idempotency_key = other.request, other.idempotency_key
     submission.session, submission.doubt, submission.lacks_files = other.session, other.doubt, False
+
+
+def accept(submission: Submission, snapshot: Snapshot, now: float) -> Accepted:
+    """Note the task that the service made for it, and return what is recorded of it."""
+    submission.accepted = Accepted(
+        key=submission.job.key,
+        task_id=snapshot.task_id,
+        snapshot=snapshot,
+        accepted_at=now,
+        session=submission.session.fingerprint if submission.session is not None else "",
+        earlier_tasks=submission.earlier_tasks,
+    )
+    return submission.accepted

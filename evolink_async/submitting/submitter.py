@@ -111,17 +111,11 @@ class Submitter:
 
     async def _take_up(self, job: Job) -> tuple[Known | None, bool]:
         """Claim a job, in a shared journal, and look it up; return whether another process works on it."""
-        if self._claims is None:
-            return await self._look_up(job), False
         with self._look_ups.under_way(job.key):
-            is_mine = await self._claims.take((job.key,))
+            is_mine = self._claims is None or bool(await self._claims.take((job.key,)))
             known = await self._known(job)
         has_ended = known is not None and isinstance(known.standing, Completed | Failed)
         return known, not is_mine and not has_ended
-
-    async def _look_up(self, job: Job) -> Known | None:
-        with self._look_ups.under_way(job.key):
-            return await self._known(job)
 
     async def _known(self, job: Job) -> Known | None:
         found = (await self._journal.known((job,))).get(job.key)
@@ -151,7 +145,10 @@ class Submitter:
         """
         await self._look_ups.free(job.key)
         try:
-            return self.is_under_way(job.key) or await self._look_up(job) is not None
+            if self.is_under_way(job.key):
+                return True
+            with self._look_ups.under_way(job.key):
+                return await self._known(job) is not None
         except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
             return True
 
@@ -177,6 +174,8 @@ class Submitter:
     def _ended(self, task: asyncio.Task[Submitted]) -> None:
         submission = self._submissions.pop(task)
         self._book.leave(submission)
+        if self._claims is not None:
+            self._claims.sent(submission.job.key)
         if submission.accepted is not None:
             self._note_task(submission.accepted)
             if submission.callback_url is not None:
@@ -249,6 +248,8 @@ class Submitter:
         self._budget_queue.enter()
         try:
             while not submission.is_elsewhere or (known := await self._follow(submission)) is None:
+                if self._following is not None and self._policy.rebuy:
+                    submission.earlier_tasks = await self._following.earlier_tasks(submission.job.key)
                 outcome = await self._loop.run(submission)
                 if not self._is_lost(outcome):
                     return outcome
@@ -286,9 +287,7 @@ class Submitter:
         if resumed is not None and not isinstance(resumed, Submission):
             self._note_task(resumed)
             return resumed
-        submission.is_elsewhere = False
-        if resumed is not None:
-            go_on_as(submission, resumed)
+        go_on_as(submission, resumed)
         return None
 
     async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
@@ -296,4 +295,5 @@ class Submitter:
         if submission.doubt is not None:
             return await self._loop.doubt(submission, submission.doubt)
         self._loop.release_credits(submission)
-        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=submission.is_elsewhere)
+        is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
+        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)

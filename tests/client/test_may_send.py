@@ -39,7 +39,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def transport(may_send: Callable[[], bool], **options: Any) -> AsyncIterator[tuple[AiohttpTransport, Wire]]:
+async def transport(may_send: Callable[[str], bool], **options: Any) -> AsyncIterator[tuple[AiohttpTransport, Wire]]:
     """A transport to a server that notes every byte."""
     wire = Wire()
     async with await asyncio.start_server(wire.answer, "127.0.0.1") as server:
@@ -50,10 +50,10 @@ async def transport(may_send: Callable[[], bool], **options: Any) -> AsyncIterat
         await one.aclose()
 
 
-def asked(*answers: bool) -> tuple[Callable[[], bool], list[bool]]:
+def asked(*answers: bool) -> tuple[Callable[[str], bool], list[bool]]:
     """A clock that gives these answers; and those that were not asked for."""
     left = list(answers)
-    return lambda: left.pop(0), left
+    return lambda _: left.pop(0), left
 
 
 async def test_nothing_leaves_past_the_lease():

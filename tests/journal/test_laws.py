@@ -1,4 +1,4 @@
-"""What every journal keeps to: the same laws for those in memory, in a file and in PostgreSQL."""
+"""What every journal keeps to: the same laws in memory, in a file, in PostgreSQL and in the simulation of it."""
 
 from __future__ import annotations
 
@@ -44,12 +44,17 @@ def new_journal(kind: str, request: pytest.FixtureRequest, folder: Path) -> Jour
         return MemoryJournal()
     if kind == "sqlite":
         return SqliteJournal(folder / "run.db")
+    if kind == "simulated":
+        pytest.importorskip("psycopg")
+        from tests.simulation.local_server import LocalServer
+
+        return LocalServer().journal()
     from evolink_async.journal.postgres import PostgresJournal
 
     return PostgresJournal(request.getfixturevalue("postgres"))
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "simulated"])
 async def journal(request, tmp_path: Path) -> AsyncIterator[Journal]:
     """An open journal of each kind."""
     one = new_journal(request.param, request, tmp_path)

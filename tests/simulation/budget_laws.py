@@ -38,10 +38,17 @@ def within_budget(history: History) -> Iterator[Violation]:
     if limit is None or any(isinstance(step, steps.Twin) for step in history.script.steps):
         return  # Two pools have two budgets.
     order = Order.of(history)
-    for group in _accounts(history, order):
-        yield from _overspent(history, order, group, limit)
+    yield from overspent(history)
     if not history.script.slow_disk:
         yield from _refused_for_nothing(history, order, limit)
+
+
+def overspent(history: History) -> Iterator[Violation]:
+    """What is reserved and charged stays within the limit, but for learners, rises of prices, and settled doubts."""
+    limit, order = history.script.budget, Order.of(history)
+    if limit is not None:
+        for group in _accounts(history, order):
+            yield from _overspent(history, order, group, limit)
 
 
 def _overspent(history: History, order: Order, group: list[Task], limit: float) -> Iterator[Violation]:

@@ -27,14 +27,19 @@ def heeded(history: History) -> Iterator[Violation]:
     """A callback is taken while the pool is open; one for an accepted task that is waited for brings a poll soon."""
     if not history.script.calls:
         return
-    for call in history.trace.of(Called):
-        if call.status not in (204, 503):
-            yield Violation(LAW, f"a genuine callback is answered with {call.status}", f"{call}")
+    yield from taken(history)
     has_trouble = history.script.poll_trouble or any(isinstance(step, TROUBLES) for step in history.script.steps)
     # Who stands before a full pool does not watch yet, and a slow disk makes everything late.
     has_room = least_room(history) >= len(history.script.wishes)
     if has_room and not has_trouble and not history.script.slow_disk:
         yield from _unheeded(history)
+
+
+def taken(history: History) -> Iterator[Violation]:
+    """A callback is taken while a pool is open."""
+    for call in history.trace.of(Called):
+        if call.status not in (204, 503):
+            yield Violation(LAW, f"a genuine callback is answered with {call.status}", f"{call}")
 
 
 def _unheeded(history: History) -> Iterator[Violation]:

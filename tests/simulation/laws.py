@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import admission_laws, callback_laws, money_laws, outcome_laws, traffic_laws
+from tests.simulation import admission_laws, callback_laws, money_laws, outcome_laws, shared_laws, traffic_laws
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import within_budget
+from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
 from tests.simulation.seams import END_WRITES
@@ -116,7 +116,8 @@ def told_once(history: History) -> Iterator[Violation]:
             # Who waits for a bare id may come before the job is known that it belongs to.
             if entry.job != entry.task:
                 said[entry.process, entry.task] += 1
-            if history.script.journal == "file" and entry.job not in durable:
+            # Of several processes, who has the job writes its end; who only watches it may see the end before.
+            if history.script.journal == "file" and entry.job not in durable and not history.script.processes:
                 yield Violation(law, "JobEnded before the durable end", f"{entry}")
         if isinstance(entry, Stood) and entry.moment == "quiet":
             yield from _figures(law, history, entry, kinds)
@@ -253,9 +254,25 @@ LAWS: dict[str, Law] = {
 }
 
 
+SHARED: dict[str, Law] = {
+    "1": one_outcome,
+    "2": money_laws.paid_once,
+    "3": money_laws.nothing_lost,
+    "4": overspent,
+    "5": told_once,
+    "6": shared_laws.no_unwanted_post,
+    "7": nothing_left,
+    "8": every_call_ends,
+    "14": callback_laws.taken,
+    **shared_laws.LAWS,
+}
+"""Those of several processes beside each other."""
+
+
 def violations(history: History, law: str = "") -> list[Violation]:
     """Return what breaks the laws, or one of them; each situation once."""
-    chosen = [LAWS[law]] if law else LAWS.values()
+    laws = SHARED if history.script.processes else LAWS
+    chosen = [laws[law]] if law else laws.values()
     found: dict[str, Violation] = {}
     for check in chosen:
         for violation in check(history):

@@ -15,7 +15,7 @@ from tests.simulation.budget_laws import least_room
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS, Order
 from tests.simulation.task import Task
-from tests.simulation.trace import Acted, Answered, Called, Finished, Posted, Reported, Said, Settled, Stood, Told
+from tests.simulation.trace import Acted, Answered, Called, Finished, Kept, Posted, Reported, Said, Settled, Stood, Told
 from tests.simulation.vendor import LOOKALIKES, PASSING
 from tests.simulation.violation import Violation
 
@@ -100,6 +100,8 @@ def nothing_lost(history: History) -> Iterator[Violation]:
             # Who settles a doubt knows of it.
             ids.add(entry.how)
             doubted.add(entry.job)
+        elif isinstance(entry, Kept):
+            ids |= set(entry.tasks)
         elif isinstance(entry, Told | Reported):
             ids.add(entry.task)
             if entry.kind == "unknown":
@@ -147,7 +149,10 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             forgot = forgot or _has_twin(history, entry.job)
             # A failed task whose job is bought anew is over, though it is told to nobody.
             is_over = is_over or (task.end == PASSING and task.ended <= entry.at and history.script.rebuy > 0)
-            if began < place and not is_over and not forgot:
+            # What another process sends is not known to one that was refused; it knows when it has no lease.
+            is_others = order.processes[task.number] != entry.process and history.script.processes > 0
+            is_others = is_others and entry.error != "ConfigurationError"
+            if began < place and not is_over and not forgot and not is_others:
                 about = " about its task" if entry.is_about_task else ""
                 situation = f"{entry.error}{about} with may_resubmit, told of a paid job"
                 situation += "" if about else _after(task)
@@ -186,10 +191,10 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
 
 def before_its_time(law: str, history: History) -> Iterator[Violation]:
     """No POST begins with a key before the time for which the vendor asked it to wait."""
-    until = dict[tuple[int, int], float]()
+    until, fastest = dict[tuple[int, int], float](), max((1.0, *history.script.rates))
     for entry in history.trace.entries:
         if isinstance(entry, Answered) and entry.asked:
             key = entry.process, entry.session
-            until[key] = max(until.get(key, 0.0), entry.at + entry.asked)
+            until[key] = max(until.get(key, 0.0), entry.at + entry.asked / fastest)
         elif isinstance(entry, Posted) and entry.at < until.get((entry.process, entry.session), 0.0) - ROUNDING:
             yield Violation(law, "a POST before the time asked for", f"{entry}")

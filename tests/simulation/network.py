@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
-from evolink_async.errors import NotDeliveredError, TransportError
+from evolink_async.errors import JournalClaimError, NotDeliveredError, TransportError
 from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.seams import Request, Response
@@ -40,15 +40,18 @@ class Network:
         self.trace = trace
         self.dice = dice
         self.life = 0
+        self.outside: asyncio.AbstractEventLoop | None = None
+        """Where requests go on when their process is stopped, if there are several processes at a time."""
+        self.on_post: Callable[[int, str], None] = lambda _, __: None
         self._clock = clock
         self._numbers = count(1)
         self._nth: Counter[str] = Counter()
         self._on_the_way: dict[int, Callable[[], None]] = {}
         self._ids = count()
 
-    def transport(self, session: int) -> MemoryTransport:
+    def transport(self, session: int, may_send: Callable[[str], bool] | None = None) -> MemoryTransport:
         """Make the connections of one API key, in the process that lives now."""
-        return MemoryTransport(self, session)
+        return MemoryTransport(self, session, may_send)
 
     def crash(self) -> None:
         """End the transports of the process that dies."""
@@ -77,6 +80,7 @@ class Network:
             TransportError: The connection was reset, or the time-out passed.
         """
         loop = asyncio.get_running_loop()
+        between = self.outside or loop
         answered: asyncio.Future[Reply] = loop.create_future()
         number = next(self._ids)
 
@@ -87,12 +91,12 @@ class Network:
                 return  # It has arrived already, when its process crashed.
             reply = arrives()
             if reply.status != 0 and not loop.is_closed():
-                self.dice.delay("back", *name).then(loop, lambda: _resolve(answered, reply))
+                self.dice.delay("back", *name).then(between, lambda: self._tell(loop, answered, reply))
 
         self._on_the_way[number] = arrive
         # The time-out runs from the beginning, so a task may have been made although its sender was told "timed out".
         timer = loop.call_later(TIMEOUTS.get(kind, TIMEOUT), lambda: answered.done() or answered.cancel("timeout"))
-        self.dice.delay("out", *name, longest=TIMEOUT / 2).then(loop, arrive)
+        self.dice.delay("out", *name, longest=TIMEOUT / 2).then(between, arrive)
         try:
             await asyncio.wait([answered])
         finally:
@@ -104,6 +108,12 @@ class Network:
             raise TransportError("no whole answer: connection reset by peer", kind=kind)
         return reply
 
+    def _tell(self, loop: asyncio.AbstractEventLoop, answered: asyncio.Future[Reply], reply: Reply) -> None:
+        if self.outside is None:
+            _resolve(answered, reply)
+        else:
+            loop.call_soon(_resolve, answered, reply)
+
     def now(self) -> float:
         """Return the seconds since the beginning."""
         return self._clock.elapsed()
@@ -112,9 +122,10 @@ class Network:
 class MemoryTransport:
     """One API key's way to the vendor; it has the methods of `evolink_async.client.Transport`."""
 
-    def __init__(self, network: Network, session: int) -> None:
+    def __init__(self, network: Network, session: int, may_send: Callable[[str], bool] | None = None) -> None:
         self._network = network
         self._session = session
+        self._may_send = may_send
         self._process = network.trace.process
         self._life = network.life
         self._is_closed = False
@@ -159,8 +170,10 @@ class MemoryTransport:
         # The prompt of a job is its key: the vendor knows whose task it makes without being told.
         body = json.loads(request.body or b"")
         job, purchase = str(body[PROMPT]), request.headers["Idempotency-Key"]
-        network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
         name = ("submit", job, network.nth(f"submit {job}"))
+        network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
+        await self._connect(name, purchase)
+        network.on_post(number, job)
         if obstacle := network.vendor.intercept(job):
             await network.dice.delay("refused", *name, longest=10.0).wait()
             self._answered(number, job, obstacle)
@@ -191,6 +204,16 @@ class MemoryTransport:
             body = {"id": task.task_id, "status": "pending", "model": row["model"], "usage": row["usage"]}
             return _response(Reply(200, body))
         return _response(reply)
+
+    async def _connect(self, name: tuple[object, ...], purchase: str) -> None:
+        """Connect, where it is asked before the first byte whether it may be sent, in one step with that byte."""
+        if self._may_send is None:
+            return
+        if not self._may_send(purchase):
+            raise JournalClaimError("withdrawn before it was begun")
+        await self._network.dice.delay("connect", *name, longest=10.0).wait()
+        if not self._may_send(purchase):
+            raise JournalClaimError("withdrawn before its first byte")
 
     def _answered(
         self,

@@ -17,6 +17,7 @@ class Order:
 
     Attributes:
         posts: Of each POST, by its number.
+        processes: In which process each POST began.
         ends: Of the first time that a caller was told the end of a task.
         asked: Of each time that a call began to want a job to be bought.
         settled: Of each time that a doubt was given up or to be bought again, by purchase.
@@ -24,6 +25,7 @@ class Order:
     """
 
     posts: dict[int, int] = attrs.field(factory=dict)
+    processes: dict[int, int] = attrs.field(factory=dict)
     ends: dict[str, int] = attrs.field(factory=dict)
     asked: dict[str, list[int]] = attrs.field(factory=dict)
     settled: dict[str, int] = attrs.field(factory=dict)
@@ -39,6 +41,7 @@ class Order:
                     # A process that is killed runs to the end of its turn.
                     killed = crashed.get(entry.process)
                     order.posts[entry.number] = place if killed is None else killed - 1
+                    order.processes[entry.number] = entry.process
                 case Wanted() if entry.buys:
                     order.asked.setdefault(entry.job, []).append(place)
                 case Told() | Reported() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:

@@ -12,7 +12,11 @@ from tests.simulation.world import World
 
 
 def play(script: Script) -> History:
-    """Play a script from beginning to end: processes live one after the other, on one clock."""
+    """Play a script from beginning to end: processes live one after the other, on one clock, or beside each other."""
+    if script.processes:
+        from tests.simulation.shared_play import play_shared  # it needs psycopg
+
+        return play_shared(script)
     world = World(script)
     left = deque(sorted(script.steps, key=lambda step: step.at))
     entries = world.trace.entries

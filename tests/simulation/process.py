@@ -80,9 +80,9 @@ class Call:
 class Process:
     """One life of the program: an event loop, a pool, and calls, until the script ends or the process is killed."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, loop: VirtualLoop | None = None) -> None:
         self._world = world
-        self._loop = VirtualLoop(world.clock)
+        self._loop = loop or VirtualLoop(world.clock)
         self._calls: dict[str, Call] = {}
         self._pools: list[SessionPool] = []
         self._is_dead = False
@@ -189,7 +189,7 @@ class Process:
                 vendor.forget(step.job)
             case steps.Reprice():
                 vendor.reprice(step)
-            case steps.Crash():
+            case _:
                 pass
 
     async def _open(self) -> None:
@@ -206,6 +206,10 @@ class Process:
         )
         await asyncio.sleep(0)
         await self._stand("closed")
+        self._next_pool()
+
+    def _next_pool(self) -> None:
+        """The next pool is a process of its own in the trace."""
         self._world.trace.process += 1
 
     async def _come_to_rest(self) -> None:

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
+# `process` is the place of the process that takes a step, in a history with several processes beside each other.
+
 
 @attrs.frozen(kw_only=True)
 class Wish:
@@ -65,6 +67,7 @@ class Run:
     gap: float = 0.0
     idle: float = 0.0
     input_fails: str = ""
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +78,7 @@ class Generate:
     name: str
     job: str
     timeout: float | None = None
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +88,7 @@ class Submit:
     at: float
     name: str
     job: str
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +99,7 @@ class Wait:
     name: str
     job: str
     timeout: float | None = None
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +111,7 @@ class Watch:
     job: str
     leave_after: int | None = None
     closes: bool = True
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +123,7 @@ class Poll:
     job: str
     times: int = 1
     gap: float = 1.0
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +141,7 @@ class Follow:
     leave_after: int | None = None
     fails: bool = False
     pause: float = 0.0
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -150,6 +159,7 @@ class Drain:
 
     at: float
     run: str
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +168,7 @@ class Close:
 
     at: float
     run: str
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +177,7 @@ class Cancel:
 
     at: float
     call: str
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -176,6 +188,7 @@ class Retune:
     submits: int
     in_flight: int
     requests: int = 8
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -184,6 +197,7 @@ class Hint:
 
     at: float
     job: str
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -197,6 +211,7 @@ class CallBack:
     at: float
     job: str
     names: str = ""
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -206,6 +221,7 @@ class Settle:
     at: float
     job: str
     how: str = "dashboard"
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -213,6 +229,7 @@ class ClosePool:
     """Close the pool and open another one on the same journal."""
 
     at: float
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -220,6 +237,7 @@ class Crash:
     """Kill the process and start another one, which has what its journal has made durable."""
 
     at: float
+    process: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -259,6 +277,42 @@ class Reprice:
     price: float
 
 
+@attrs.frozen(kw_only=True)
+class Stop:
+    """Stop a process for a while, as SIGSTOP and SIGCONT, or as a machine that sleeps."""
+
+    at: float
+    seconds: float
+    sleeps: bool = False
+    process: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Jump:
+    """Set the wall clock of a process."""
+
+    at: float
+    by: float
+    process: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Cut:
+    """Cut the connections of a process to the server of the journal, and let it open none for a while."""
+
+    at: float
+    seconds: float
+    process: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Restart:
+    """Restart the server of the journal: all connections are cut, and what was committed stays."""
+
+    at: float
+    seconds: float
+
+
 Step: TypeAlias = (
     Run
     | Generate
@@ -281,6 +335,10 @@ Step: TypeAlias = (
     | Revoke
     | Forget
     | Reprice
+    | Stop
+    | Jump
+    | Cut
+    | Restart
 )
 
 
@@ -307,6 +365,11 @@ class Script:
         calls: Whether the pool has a receiver of callbacks.
         calls_lost: Share of callbacks that never come.
         observer_calls_back: Whether the observer calls `stats` and `hint` from every event.
+        processes: Several beside each other, on one journal on a server; 0 for one after the other.
+        rates: How many seconds the clocks of each process tell in one second.
+        offsets: By how much the wall clock of each process is ahead.
+        lease: Seconds for which a claim lasts.
+        listens: Whether the processes listen to the server.
         wishes: The jobs.
         steps: What happens.
     """
@@ -328,6 +391,11 @@ class Script:
     calls: bool = False
     calls_lost: float = 0.0
     observer_calls_back: bool = False
+    processes: int = 0
+    rates: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
+    lease: float = 30.0
+    listens: bool = True
     wishes: tuple[Wish, ...] = ()
     steps: tuple[Step, ...] = ()
 

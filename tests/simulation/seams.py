@@ -53,15 +53,13 @@ CLOCKS = {time.time: "wall", time.monotonic: "monotonic"}
 
 
 @contextmanager
-def simulated(
-    clock: Clock, salt: int, transport: Callable[[int], Transport], disk: Callable[[], Disk]
-) -> Iterator[None]:
+def simulated(clock: Clock, salt: int, transport: Callable[..., Transport], disk: Callable[[], Disk]) -> Iterator[None]:
     """Let the library work on virtual time and in memory.
 
     Args:
         clock: Answers `time.time` and `time.monotonic`.
         salt: Seeds `random`, from which back-off takes its jitter.
-        transport: Makes the transport of the API key with this ordinal.
+        transport: Makes the transport of the API key with this ordinal; with `may_send` if the journal is shared.
         disk: Returns the disk of the process that lives now.
     """
     ids, hashes = count(1), count(1)
@@ -70,7 +68,7 @@ def simulated(
         (time, "monotonic", clock.monotonic),
         (secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}"),
         (anyio.to_thread, "run_sync", _run_inline),
-        (assembly, "AiohttpTransport", lambda _origin, key, *, options: transport(ordinal(key))),
+        (assembly, "AiohttpTransport", lambda _origin, key, *, options, **checks: transport(ordinal(key), **checks)),
         (assembly, "ResultReader", NoResults),
         (sqlite, "Writer", lambda path: _Writer(path, disk())),
     ]

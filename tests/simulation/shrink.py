@@ -66,9 +66,16 @@ def _smaller(script: Script) -> Iterator[Script]:
         "submits",
         "says_price",
         "used",
+        "rates",
+        "offsets",
+        "lease",
+        "listens",
     ):
-        if getattr(script, name) != defaults[name]:
+        # Several processes need the journal that they share.
+        if getattr(script, name) != defaults[name] and not (name == "journal" and script.processes):
             yield _changed(script, **{name: defaults[name]})
+    if script.processes > 1:
+        yield _changed(script, processes=script.processes - 1)
     # Delays cannot be taken away one by one, but a small salt often draws the few that matter.
     if script.salt > 9:
         yield from (_changed(script, salt=salt) for salt in range(1, 10))

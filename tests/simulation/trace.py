@@ -218,6 +218,72 @@ class Written:
 
 
 @attrs.frozen
+class Leased:
+    """How the sender of a POST stood in a shared journal when the POST began.
+
+    Attributes:
+        number: Of the POST.
+        has_lease: Whether its lease lasted, by the server's clock.
+        has_job: Whether the job was claimed by it.
+    """
+
+    at: float
+    process: int
+    number: int
+    job: str
+    has_lease: bool
+    has_job: bool
+
+
+@attrs.frozen
+class Lapsed:
+    """The lease of a process in a shared journal is over, though the process had not ended it; it may not know yet."""
+
+    at: float
+    process: int
+
+
+@attrs.frozen
+class Changed:
+    """An owner has changed a job in a shared journal.
+
+    Attributes:
+        was: The state before; "" for none.
+        state: The state after.
+        is_stale: Whether its lease was over, or another owner had the job.
+        is_others: Whether the job was being submitted by another owner before and after.
+    """
+
+    at: float
+    process: int
+    job: str
+    was: str
+    state: str
+    is_stale: bool
+    is_others: bool
+
+
+@attrs.frozen
+class Kept:
+    """What a shared journal has of a job at the end.
+
+    Attributes:
+        tasks: All that it knows to be paid for the job.
+        is_untold: Whether its end waits to be told.
+        is_claimed: Whether anybody has it.
+    """
+
+    at: float
+    process: int
+    job: str
+    state: str
+    purchase: str
+    tasks: tuple[str, ...]
+    is_untold: bool
+    is_claimed: bool
+
+
+@attrs.frozen
 class Following:
     """A stream of all outcomes was opened: every accepted task is polled from now on."""
 
@@ -287,6 +353,10 @@ Entry: TypeAlias = (
     | Finished
     | Said
     | Following
+    | Leased
+    | Lapsed
+    | Changed
+    | Kept
     | Reported
     | Settled
     | Written

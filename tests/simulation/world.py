@@ -47,7 +47,7 @@ class World:
         self.trace = Trace()
         self.dice = Dice(script.salt)
         self.wishes = {wish.key: wish for wish in script.wishes}
-        self.calls = Calls(script, self.clock, self.dice, self.trace)
+        self.calls = self._new_calls()
         self.vendor = Vendor(script, self.clock, self.dice, self.trace, self.calls)
         self.network = Network(self.vendor, self.clock, self.dice, self.trace)
         self._folder: Path | None = None
@@ -56,6 +56,9 @@ class World:
         self._asked: dict[str, None] = {}
         self.journal_begins_at = 0
         """The process from which on the journal knows what happened."""
+
+    def _new_calls(self) -> Calls:
+        return Calls(self.script, self.clock, self.dice, self.trace)
 
     @contextmanager
     def files(self) -> Iterator[None]:
