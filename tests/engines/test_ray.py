@@ -140,7 +140,7 @@ def test_a_journal_that_workers_cannot_share_is_refused(journal):
 def test_without_the_extra(monkeypatch):
     """It is named."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigurationError, match=r"evolink-async\[ray\]"):
+    with pytest.raises(ConfigurationError, match=r"need pyarrow; .*ray"):
         BatchRunner(ADDRESS)
 
 

@@ -128,6 +128,7 @@ def buy_anew(tables: Tables, values: Any) -> list[Row]:
         gone = dict.fromkeys(("epoch", "idempotency_key", "task_id", "accepted_at", "fault", "ended_at", "missing_at"))
         earlier = appended(tables.jobs[key]["earlier_task_ids"], task_id)
         tables.put(key, state="planned", **gone, **NOT_TOLD, earlier_task_ids=earlier)
+        tables.failed_tasks.add(task_id)
     return _report(tables, values, is_done=is_done)
 
 
@@ -212,7 +213,8 @@ def answer_late(tables: Tables, values: Any) -> list[Row]:
     others = list(tables.of_task(task_id))
     is_mine = purchase is not None and any(row["key"] == purchase["key"] for row in others)
     row = None if purchase is None else tables.jobs.get(purchase["key"])
-    is_taken = row is not None and not others and _is_unanswered(row, values["purchase"])
+    is_new = not others and task_id not in tables.failed_tasks
+    is_taken = row is not None and is_new and _is_unanswered(row, values["purchase"])
     if row is not None and is_taken:
         _found(tables, row, task_id, row["sent_at"] or row["accepted_at"] or values["now"])
         tables.notify("")
@@ -242,7 +244,8 @@ def open_job(tables: Tables, values: Any) -> list[Row]:
             "wait": 0.0 if before is None else max(0.0, before - tables.now()),
             "is_alive": tables.is_alive(epoch),
             "holder": None if held == epoch else owner,
-            "is_others": any(other["key"] != key for other in tables.of_task(values["how"])),
+            "is_others": values["how"] in tables.failed_tasks
+            or any(other["key"] != key for other in tables.of_task(values["how"])),
         }
     ]
 

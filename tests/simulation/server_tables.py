@@ -97,6 +97,7 @@ class Tables:
         self.owners: dict[int, Owner] = {}
         self.claims: dict[str, tuple[int, str]] = {}
         self.calls: dict[tuple[int, str], str] = {}
+        self.failed_tasks: set[str] = set()
         self.purchases: dict[str, Row] = {}
         self.uploads: dict[str, Row] = {}
         self.tellers: dict[int, int] = {}
