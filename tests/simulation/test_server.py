@@ -122,7 +122,7 @@ async def test_a_server_in_memory_answers_as_a_real_one(postgres: str, seed: int
         budgets: list[list[Any]] = [[], []]
         for kind, group in enumerate((real, simulated)):
             for place, journal in enumerate(group):
-                journal._name = f"journal {place}"
+                journal._name = journal._claimant = f"journal {place}"
                 journal.seconds_to_answer = 70.0
                 await journal.open()
                 stack.push_async_callback(journal.aclose)
