@@ -240,6 +240,9 @@ async def test_whether_a_request_may_begin(postgres, one):
     await one.renew([], "me")
     assert one.may_send()
     assert not one.may_send("ev-a")
+    with pytest.raises(JournalClaimError):
+        await one.submitting(intent("a"))
+    await one.claim(["a"], "me")
     await one.submitting(intent("a"))
     assert one.may_send("ev-a")
     await one.aclose()
