@@ -34,10 +34,12 @@ PARSER_TESTS = (
     *(f"tests/laws/test_{law}.py" for law in ("json_laws", "replies", "journal_laws")),
     *("tests/params", "tests/root", "tests/wire", "tests/pool/test_pool.py", "tests/submitting"),
 )
-CORE = [f"tests/{room}" for room in ("budget", "callbacks", "client", "journal", "polling", "pool", "submitting")]
-"""The tests of money and cancellation."""
+CORE = [f"tests/{room}" for room in ("client", "polling", "pool", "submitting")]
+"""The tests of money and cancellation in one process."""
 # Values are the same on every Python, and so are the histories of the simulation; processes take long to start.
-SAME_EVERYWHERE = tuple(f"--ignore=tests/{folder}" for folder in ("laws", "simulation", "shared_journal", "engines"))
+SAME_EVERYWHERE = tuple(
+    f"--ignore=tests/{folder}" for folder in ("cli", "engines", "examples", "laws", "shared_journal", "simulation")
+)
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
 TYPED = ("evolink_async", "tests", "benchmarks", "examples", "noxfile.py", "docs/conf.py", "docs/_support")

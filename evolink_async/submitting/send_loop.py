@@ -225,9 +225,8 @@ class SendLoop:
 
     async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
-        key = submission.job.key
         accepted = accept(submission, snapshot, time.time())
-        self._budget_queue.accepted(key, snapshot.credits_reserved)
+        self._budget_queue.accepted(accepted.key, snapshot.credits_reserved)
         await self.record(self._journal.accepted(accepted))
         return accepted
 
