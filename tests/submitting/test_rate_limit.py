@@ -13,7 +13,7 @@ import evolink_async as ev
 from evolink_async.emulator import Emulator
 from evolink_async.errors import ConfigurationError
 from evolink_async.settings import Limits
-from evolink_async.submitting.rate_limit import LATE_SECONDS, EvenSlots, KeyRates, LentSlots
+from evolink_async.submitting.rate_limit import CHUNK_SECONDS, LATE_SECONDS, EvenSlots, KeyRates, LentSlots
 from tests.kit import jobs, open_pool
 from tests.submitting.test_concurrency_limit import sessions
 
@@ -106,7 +106,8 @@ def test_processes_with_jobs_get_the_same_share(count, per_minute, trip):
         now = min([*wakes, now + 0.01])
     shares = [len(own) for own in sent]
     assert sum(shares) >= 0.95 * end / gap - 1
-    assert min(shares) >= 0.8 * sum(shares) / count - 1
+    # Who was lent a chunk less so far is behind by that.
+    assert min(shares) >= 0.8 * sum(shares) / count - 1 - CHUNK_SECONDS / gap / count
     merged = sorted(at for own in sent for at in own)
     # In any second: the late ones of each process, and what the trip moves.
     fits = max(bisect.bisect_right(merged, at + 1) - number for number, at in enumerate(merged))
