@@ -277,7 +277,8 @@ class OutageBrake:
             self._hear_of_outage(state, now, has_news=has_news and not self.is_open)
 
     def _hear_of_jobs(self, state: OutageState, now: float) -> None:
-        if state.accepted_ago is not None and now - state.accepted_ago > self._accepted_sent_at:
+        # Also one that was sent in the same moment as the last: it may have come after a trouble between them.
+        if state.accepted_ago is not None and now - state.accepted_ago >= self._accepted_sent_at:
             at = self._accepted_sent_at = now - state.accepted_ago
             self._in_trouble = {key: sent_at for key, sent_at in self._in_trouble.items() if sent_at > at}
         self._in_trouble |= {key: now - ago for key, ago in state.in_trouble.items() if key not in self._in_trouble}

@@ -7,7 +7,7 @@ import math
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evolink_async.client import Move, OutageBrake, OutageState, read_outage
@@ -62,6 +62,7 @@ ACTS = st.tuples(st.sampled_from(["accepted", "lost", "undelivered"]), st.intege
 
 
 @given(st.integers(2, 4), st.lists(ACTS, max_size=60))
+@example(2, [("accepted", 0, 0.0), ("lost", 0, 0.0)] * 2 + [("lost", 0, 0.0)])
 def test_processes_that_hear_each_other_are_as_one(count, acts):
     """Each may send at any time what one brake over all their requests would let it send."""
     others = Others(count)
