@@ -79,10 +79,8 @@ def test_going_through_films(browser, address):
         page.wait_for_function("(first) => document.querySelector('#player-title').textContent !== first", arg=first)
         second = title.inner_text()
         page.keyboard.press("Escape")
-        # The browser tells the page that the window was closed in a later step.
-        page.wait_for_function(
-            "(key) => document.activeElement.closest('.card')?.textContent.includes(key)", arg=second
-        )
+        page.wait_for_selector("dialog", state="detached")
+        assert second in page.evaluate("document.activeElement.closest('.card').textContent")
 
 
 def test_filters(browser, address):
@@ -185,6 +183,7 @@ def test_hostile_texts(browser, tmp_path):
             cards.nth(number).click()
             assert page.locator("dialog [href^='javascript' i]").count() == 0
             page.keyboard.press("Escape")
+            page.wait_for_selector("dialog", state="detached")
         assert HOSTILE[1] in page.locator(".card .prompt").all_inner_texts()
         assert page.evaluate("window.hacked") is None
 
