@@ -19,6 +19,8 @@ import pytest
 from evolink_async.emulator import Emulator
 from evolink_async.emulator.clock import HandClock
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 ROOT = Path(__file__).parents[2]
 LINES = [{"custom_id": f"shot-{n}", "model": "wan2.6-text-to-video", "prompt": f"A cat, {n}"} for n in range(1, 11)]
 

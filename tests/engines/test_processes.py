@@ -15,6 +15,8 @@ from tests.engines.kit import chunks, queued, sql, states
 from tests.engines.worker import CHUNK, EACH_SECOND, SUBMITS, make_app, working
 from tests.kit import jobs
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 COUNT = 40
 
 

@@ -21,7 +21,7 @@ from tests.engines.kit import chunks, queued, sql, states
 from tests.engines.worker import NEVER, make_app
 from tests.kit import FAST, dance, jobs, open_pool
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # processes and servers start slowly on a busy machine
 
 Plugged = tuple[procrastinate.App, EvolinkBlueprint]
 

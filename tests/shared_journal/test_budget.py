@@ -14,7 +14,7 @@ from evolink_async.journal.postgres import PostgresJournal
 from tests.kit import as_completed, dance, error_of, jobs, open_pool, until
 from tests.pool.test_rebuying import fail_first
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # processes and servers start slowly on a busy machine
 
 PRICE = 23.8
 """Credits of one of the jobs."""

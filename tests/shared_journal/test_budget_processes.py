@@ -10,6 +10,8 @@ from evolink_async.emulator import Emulator
 from tests.kit import soak
 from tests.shared_journal.worker import SUBMITS, Worker, all_at_once, start
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 PRICE = 23.8
 """Credits of one of the jobs."""
 

@@ -23,7 +23,7 @@ from tests.callbacks.kit import Caller, in_aiohttp, new_receiver
 from tests.callbacks.test_polls import SELDOM
 from tests.kit import as_accepted, as_completed, dance, jobs, open_pool, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # processes and servers start slowly on a busy machine
 
 
 @pytest.fixture

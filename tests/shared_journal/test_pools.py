@@ -16,7 +16,7 @@ from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.submitting import job_claims
 from tests.kit import as_accepted, as_completed, dance, error_of, jobs, open_pool, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # processes and servers start slowly on a busy machine
 
 
 @pytest.fixture

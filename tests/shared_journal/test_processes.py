@@ -12,6 +12,8 @@ import pytest
 from evolink_async.emulator import Emulator
 from tests.shared_journal.worker import SUBMITS, Worker, all_at_once, start, working
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 COUNT = 40
 
 
