@@ -20,6 +20,8 @@ Change: TypeAlias = Callable[[sqlite3.Connection], T]
 
 BUSY_TIMEOUT = 60.0
 """Seconds that a write waits while another program, such as an SQLite shell, writes to the file."""
+ASKING_TIMEOUT = 5000
+"""Milliseconds to wait for those who ask whether a journal is in use; they read one page."""
 # The number of the opening is the epoch of all writes of this owner: see `Journal.claim`.
 NEXT_EPOCH = "UPDATE opening SET epoch = epoch + 1, process = ?"
 EPOCH = "SELECT epoch FROM opening"
@@ -187,16 +189,31 @@ def _identity(place: str) -> tuple[int, int] | None:
 
 
 def _lock(lock: sqlite3.Connection, path: str, place: str) -> None:
+    if _begins(lock):
+        return
+    # Who only asks whether the journal is in use, as a page that shows it does all the time, reads the lock file for a
+    # moment. An owner lets nobody read it.
+    with suppress(sqlite3.OperationalError):
+        lock.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        lock.execute(f"PRAGMA busy_timeout = {ASKING_TIMEOUT}")
+        if _begins(lock):
+            return
+    raise JournalError(
+        f"the journal {path!r} is in use by another process{process_of(place)}",
+        advice="Wait until it has ended, or stop it: then its journal is free at once. Two runs at the same time "
+        "need two journals. Do not delete the -lock file: it does not keep anybody out after its process.",
+    )
+
+
+def _begins(lock: sqlite3.Connection) -> bool:
+    """Take the lock; tell whether it was free."""
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):
             raise
-        raise JournalError(
-            f"the journal {path!r} is in use by another process{process_of(place)}",
-            advice="Wait until it has ended, or stop it: then its journal is free at once. Two runs at the same time "
-            "need two journals. Do not delete the -lock file: it does not keep anybody out after its process.",
-        ) from None
+        return False
+    return True
 
 
 def process_of(place: str) -> str:

@@ -33,6 +33,8 @@ from tests.kit import PATIENT, as_completed, dance, error_of, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -342,3 +344,30 @@ async def test_a_job_whose_task_is_missing_is_one_to_settle(emulator, path):
     [doubt] = read_doubts(path)
     assert (doubt.key, doubt.task_id) == ("lost", lost.task_id)
     assert lost.task_id in str(doubt.error)
+
+
+ASKING = """
+import pathlib, sys
+from evolink_async.journal.doubts import is_in_use
+print(flush=True)
+while True:
+    is_in_use(pathlib.Path(sys.argv[1]))
+"""
+
+
+async def test_asking_keeps_no_owner_out(path):
+    """A page or a command that asks again and again whether a journal is in use keeps no run from opening it."""
+    # In a process of its own: within one, SQLite's connections know of each other.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ASKING, path, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    try:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        for _ in range(60):
+            journal = SqliteJournal(path)
+            await journal.open()
+            await journal.aclose()
+    finally:
+        process.kill()
+        await process.wait()

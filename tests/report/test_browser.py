@@ -16,7 +16,8 @@ from evolink_async.report.reading import read_report
 from tests.report.browser import WHY_NOT, address_of, chromium, faults, has_browser, visit
 from tests.report.kit import STATES, body_of, make_film, mixed_journal, write_job, write_journal
 
-pytestmark = pytest.mark.skipif(not has_browser(), reason=WHY_NOT)
+# Starting the browser, and each wait in it, may take long on a busy machine.
+pytestmark = [pytest.mark.skipif(not has_browser(), reason=WHY_NOT), pytest.mark.timeout(180)]
 
 VIEWS = ("films", "failures", "doubts", "times", "credits")
 IS_PLAYING = """() => {
