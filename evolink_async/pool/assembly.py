@@ -77,8 +77,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 def _build(settings: Settings, journal: Journal, account: _Account, schedule: Schedule) -> Engine:
     limits, retry = settings.limits, settings.retry
     emit = None if settings.observer is None else SafeObserver(settings.observer)
-    sessions = tuple(_session(key, settings, journal, emit) for key in settings.keys)
-    requests = Limiter(limits.requests)
+    sessions, requests = _sessions(settings, journal, emit), Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = _budget_queue(account, poller)
     uploads = _uploads(settings, journal, emit)
@@ -115,6 +114,10 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
         task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, calls, emit),
         calls=calls,
     )
+
+
+def _sessions(settings: Settings, journal: Journal, emit: Emit | None) -> tuple[Session, ...]:
+    return tuple(_session(key, settings, journal, emit) for key in settings.keys)
 
 
 def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | None) -> Session:

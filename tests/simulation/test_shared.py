@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ pytest.importorskip("psycopg")
 
 from tests.simulation.laws import violations
 from tests.simulation.play import play
+from tests.simulation.processes import printed_in_processes
 from tests.simulation.script import Script, show
 from tests.simulation.shared_draw import draw_shared
 from tests.simulation.shared_mended import MENDED
@@ -41,18 +39,6 @@ def test_what_was_mended_keeps_every_law(script: Script) -> None:
 
 def test_the_same_seed_is_the_same_history_of_several_processes() -> None:
     """Neither hashes of strings nor addresses in memory change what happens."""
-    code = (
-        "from tests.simulation.shared_draw import draw_shared\n"
-        "from tests.simulation.play import play\n"
-        "print([play(draw_shared(seed)).trace.fingerprint() for seed in range(1, 6)])"
-    )
-    prints = [_printed(code, hash_seed) for hash_seed in ("1", "4242")]
+    prints = printed_in_processes("shared_draw", "draw_shared", 5)
     assert prints[0].count(",") == 4
     assert prints[0] == prints[1]
-
-
-def _printed(code: str, hash_seed: str) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True
-    ).stdout

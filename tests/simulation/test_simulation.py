@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.simulation.known import KNOWN, Known, is_known
 from tests.simulation.laws import violations
 from tests.simulation.mended import MENDED
 from tests.simulation.play import play
+from tests.simulation.processes import printed_in_processes
 from tests.simulation.script import Run, Script, Wish, show
 from tests.simulation.shrink import shrink
 from tests.simulation.trace import Judged, Posted
@@ -79,21 +78,9 @@ def test_what_is_known_is_still_broken() -> None:
 
 def test_the_same_seed_is_the_same_history_in_every_process() -> None:
     """Neither hashes of strings nor addresses in memory change what happens."""
-    code = (
-        "from tests.simulation.draw import draw\n"
-        "from tests.simulation.play import play\n"
-        "print([play(draw(seed)).trace.fingerprint() for seed in range(1, 21)])"
-    )
-    prints = [_printed(code, hash_seed) for hash_seed in ("1", "4242")]
+    prints = printed_in_processes("draw", "draw", 20)
     assert prints[0].count(",") == 19
     assert prints[0] == prints[1]
-
-
-def _printed(code: str, hash_seed: str) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True
-    ).stdout
 
 
 @pytest.mark.slow
