@@ -237,6 +237,21 @@ def instructions(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def profile(session: nox.Session) -> None:
+    """Draw a flame graph of each step that `instructions` counts, into benchmarks/profiles; `-- run batch` chooses."""
+    install(session, "test")
+    session.install("py-spy>=0.4")
+    folder = Path("benchmarks", "profiles")
+    folder.mkdir(exist_ok=True)
+    for row in session.posargs or ("import", "params", "submit", "poll", "run", "run_file", "batch", "resume"):
+        graph = folder / f"{row}.svg"
+        sampled = ("py-spy", "record", "--rate=500", "--nolineno", "-o", str(graph), "--")
+        session.run(*sampled, "python", "-m", "benchmarks.counted", "--repeat", row, "100")
+        # It tells how it was called, and so where this machine keeps it.
+        graph.write_text(graph.read_text().replace(f"{session.bin}{os.sep}", ""))
+
+
+@nox.session(python=OLDEST)
 def simulate(session: nox.Session) -> None:
     """Play drawn histories against the laws of money; `-- --seed N --histories N --shared`."""
     install(session, "test", extras=EXTRAS)

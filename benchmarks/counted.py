@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from .service import Lives, Service
 ROWS = ("import", "params", "submit", "poll", "run", "run_file", "batch", "resume")
 COUNT = 100
 """Jobs of a row. Few: under valgrind everything takes fifty times as long."""
-SHORT = Lives(median=20.0)
+SHORT = Lives(median=1.0)
 """Of tasks that have ended when they are polled for the first time: what a job costs without its polls."""
 LONG = Lives(median=120.0)
 """Of tasks that are polled again and again."""
@@ -50,6 +51,17 @@ def steps() -> Iterator[tuple[str, Callable[[], None]]]:
                 if round_name == "warm":
                     made()
             yield name, made
+
+
+def repeat(row: str, times: int) -> None:
+    """Do one row again and again, for a profiler that takes samples."""
+    if row == "import":
+        _import()
+        return
+    with _world() as world:
+        for number in range(times):
+            prepare: Callable[[str], Callable[[], None]] = getattr(world, row)
+            prepare(f"{row}-{number}")()
 
 
 def _import() -> None:
@@ -190,12 +202,25 @@ class _Transport:
 # --- between two marks
 
 
+def slowed(act: Callable[[], None], turns: int) -> Callable[[], None]:
+    """Return a step that needs more: so many turns of an empty loop."""
+
+    def slow() -> None:
+        act()
+        for _ in range(turns):
+            pass
+
+    return slow
+
+
 def marked(act: Callable[[], None]) -> None:
     """Run it inside of `MARK`."""
     # Callgrind does not see the first function that ctypes calls, but the one that is called by it.
     run = ctypes.pythonapi.PyImport_ExecCodeModule
     run.argtypes, run.restype = [ctypes.c_char_p, ctypes.py_object], ctypes.py_object
     _step[:] = [act]
+    # Collections come at the same places in each run: else a whole one falls into a short row, or not.
+    gc.collect()
     run(b"counted_step", compile(f"import sys; sys.modules[{__name__!r}]._step[0]()", "<step>", "exec"))
 
 
@@ -232,6 +257,9 @@ def _module(path: str) -> str:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--bytecodes"]:
         print(json.dumps({name: bytecodes(act) for name, act in steps()}))
+    elif sys.argv[1:2] == ["--repeat"]:
+        repeat(sys.argv[2], int(sys.argv[3]))
     else:
-        for _, act in steps():
-            marked(act)
+        further: dict[str, int] = json.loads(sys.argv[1]) if sys.argv[1:] else {}
+        for name, act in steps():
+            marked(slowed(act, further.get(name, 0)))

@@ -5,6 +5,7 @@ versions of Python and of the packages: beside others than the baseline's, figur
 
     python -m benchmarks.instructions           compare
     python -m benchmarks.instructions --store   make the baseline anew
+    python -m benchmarks.instructions --slowed  make each step a tenth slower: every row must be found
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ PACKAGES = ("aiohttp", "anyio", "attrs", "backoff", "cattrs", "yarl")
 NAMED = 10
 """Functions named for a row that grew."""
 STEPS = (sys.executable, "-m", "benchmarks.counted")
+TURN = 198
+"""Instructions for a turn of an empty loop, as counted on CPython 3.11."""
 KEPT = 400
 """Functions of a row in the baseline: the rest runs few bytecodes."""
 
@@ -70,6 +73,11 @@ def functions_that_grew(before: Mapping[str, int], now: Mapping[str, int]) -> li
     return sorted((pair for pair in more.items() if pair[1] > 0), key=lambda pair: -pair[1])[:NAMED]
 
 
+def a_tenth(baseline: Baseline) -> dict[str, int]:
+    """Return the turns of an empty loop that make each row a tenth slower."""
+    return {row: count // 10 // TURN for row, count in baseline.instructions.items()}
+
+
 def table(baseline: Baseline | None, now: Mapping[str, int]) -> str:
     """Return a line for each row."""
     lines = [f"{'row':10} {'instructions':>14} {'each':>10} {'baseline':>14} {'ratio':>6}"]
@@ -98,13 +106,13 @@ def json_library() -> str:
 # --- what is counted
 
 
-def counted_instructions() -> dict[str, int]:
-    """Run the steps under valgrind."""
+def counted_instructions(further: Mapping[str, int]) -> dict[str, int]:
+    """Run the steps under valgrind, with further turns of an empty loop."""
     _run(*STEPS)  # it compiles what has not been imported here before
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         marks = (f"--toggle-collect={MARK}", f"--dump-after={MARK}", f"--callgrind-out-file={out}")
-        _run("valgrind", "--tool=callgrind", *marks, *STEPS)
+        _run("valgrind", "--tool=callgrind", *marks, *STEPS, json.dumps(further))
         # One file for each step, in their order; the last one holds what came after them.
         return {row: _total(out.with_name(f"out.{number}")) for number, row in enumerate(ROWS, 1)}
 
@@ -142,16 +150,21 @@ def main() -> int:
     """Count, tell, and judge. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("--store", action="store_true", help="make the baseline anew")
-    store = parser.parse_args().store
-    baseline, now, made_on = load(), counted_instructions(), versions()
+    parser.add_argument("--slowed", action="store_true", help="is each row found when it is a tenth slower?")
+    options, baseline, made_on = parser.parse_args(), load(), versions()
+    now = counted_instructions(a_tenth(baseline) if options.slowed and baseline else {})
     print(table(baseline, now))
-    if store:
+    if options.store:
         BASELINE.write_text(json.dumps(attrs.asdict(Baseline(made_on, now, counted_bytecodes())), indent=1) + "\n")
         return 0
     if baseline is None or baseline.made_on != made_on:
         print(f"the baseline was not made on these versions, so nothing is judged: {made_on}")
         return 0
     rows = grown(baseline, now)
+    if options.slowed:
+        missed = [row for row in now if row not in rows]
+        print(f"not found: {', '.join(missed)}" if missed else "every row was found")
+        return 1 if missed else 0
     bytecodes = counted_bytecodes() if rows else {}
     for row in rows:
         print(f"\n{row} needs more than {MOST} of its baseline; its functions with the most further bytecodes:")

@@ -30,10 +30,16 @@ def load() -> Stored:
     return json.loads(FILE.read_text()) if FILE.exists() else {"themes": {}}
 
 
-def merged(stored: Stored, fresh: Mapping[str, str]) -> Stored:
-    """Put what was measured now in the place of what was measured before, theme by theme."""
-    today = time.strftime("%Y-%m-%d")
-    themes = stored["themes"] | {name: {"on": today, "rows": json.loads(rows)} for name, rows in fresh.items()}
+def merged(stored: Stored, fresh: Mapping[str, str], load_before: float) -> Stored:
+    """Put what was measured now in the place of what was measured before, theme by theme.
+
+    `load_before` is how many processes wanted a processor before anything was measured: figures of a machine that does
+    other work are marked.
+    """
+    today, load = time.strftime("%Y-%m-%d"), round(load_before, 1)
+    themes = stored["themes"] | {
+        name: {"on": today, "load": load, "rows": json.loads(rows)} for name, rows in fresh.items()
+    }
     ordered = {name: themes[name] for name in THEMES if name in themes}
     return {"machine": machine(), "versions": dict(_versions()), "themes": ordered}
 

@@ -73,7 +73,7 @@ def _promises(many: Figures) -> Iterator[Row]:
 
 def _memory(many: Figures) -> Iterator[Row]:
     slope = (many["bytes_at_last"] - many["bytes_at_few"]) / (MANY - FEW)
-    yield Row(f"{MANY:,} in flight: memory a job / 600 bytes", slope, 600, "bytes", 1.0)
+    yield Row(f"{MANY:,} in flight: memory a job / 700 bytes", slope, 700, "bytes", 1.0)
     yield Row(f"{MANY:,} in flight: most memory held / 1 MiB", many["peak_bytes"] / MIB, 1, "MiB", None)
 
 

@@ -72,47 +72,65 @@ class Service:
         self._others = shapes(lambda: False, Counter())
 
     def answer(self, path: str, body: bytes) -> bytes:
+        """Answer a request."""
         if path == "/v1/tasks/batch":
             return framed(b'{"data":[%b]}' % b",".join(self._look(body.split(b'"')[3::2])))
         if path.startswith("/v1/tasks/"):
             return framed(self._look([path.rpartition("/")[2].encode()])[0])
         if path.startswith("/v1/"):
-            return framed(self._accept())
-        return reply(self._figures()) if path == "/figures" else self._others(path, body)
+            return framed(self._accepted(self.accept()))
+        return reply(self.figures()) if path == "/figures" else self._others(path, body)
 
-    def _accept(self) -> bytes:
+    @property
+    def accepted(self) -> int:
+        """How many tasks there are."""
+        return len(self._ends)
+
+    def accept(self) -> int:
+        """Make the next task."""
         lives, number = self._lives, len(self._ends)
         lived = lives.median * math.exp(self._dice.gauss(0.0, 0.246))
         self._ends.append(time.monotonic() + lived)
         if number + 1 == lives.together:
             self._together_from = time.monotonic() + lives.rest
-        return _PENDING % (task_id(number).encode(), 120 if math.isinf(lives.median) else max(1, round(lives.median)))
+        return number
 
-    def _look(self, ids: list[bytes]) -> list[bytes]:
+    def _accepted(self, number: int) -> bytes:
+        median = self._lives.median
+        return _PENDING % (task_id(number).encode(), 120 if math.isinf(median) else max(1, round(median)))
+
+    def note_request(self, polls: int) -> float:
+        """Count a status request for so many tasks; returns when it came."""
         now = time.monotonic()
         self._requested_at.append(now)
-        self._polls += len(ids)
+        self._polls += polls
+        return now
+
+    def _look(self, ids: list[bytes]) -> list[bytes]:
+        now = self.note_request(len(ids))
         return [self._row(name, now) for name in ids]
 
     def _row(self, name: bytes, now: float) -> bytes:
         number = name[-8:]
-        return _COMPLETED % (name, self._results, number) if now >= self._end(int(number)) else _PROCESSING % name
+        return _COMPLETED % (name, self._results, number) if now >= self.end(int(number)) else _PROCESSING % name
 
-    def _end(self, number: int) -> float:
+    def end(self, number: int) -> float:
+        """When a task ends, on the monotonic clock that all processes of a machine share."""
         if self._lives.together:
             return self._together_from + self._lives.spread * (number * 0.6180339887 % 1)
         return self._ends[number] if number < len(self._ends) else math.inf
 
-    def _figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, object]:
+        """What was asked of it so far."""
         return {
             "submits": len(self._ends),
             "status_requests": len(self._requested_at),
             "polls": self._polls,
-            "most_in_10_s": _most_within(self._requested_at, 10.0),
+            "most_in_10_s": most_within(self._requested_at, 10.0),
         }
 
 
-def _most_within(times: array[float], seconds: float) -> int:
+def most_within(times: array[float], seconds: float) -> int:
     """The most of these moments, in order, that fall into any so many seconds."""
     most, first = 0, 0
     for last, at in enumerate(times):

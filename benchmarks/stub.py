@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -16,6 +17,9 @@ from typing import TypeAlias
 
 Answer: TypeAlias = Callable[[str, bytes], bytes]
 """From a path and a body to all the bytes of a reply."""
+
+TRAFFIC = Counter[str]()
+"""Bytes of HTTP that the vendor of this process `received` and `sent`."""
 
 
 def reply(body: Mapping[str, object]) -> bytes:
@@ -43,9 +47,12 @@ class Stub(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        TRAFFIC["received"] += len(data)
         self._unread += data
         while (request := self._next()) is not None:
-            self._transport.write(self._answer(*request))
+            answer = self._answer(*request)
+            TRAFFIC["sent"] += len(answer)
+            self._transport.write(answer)
 
     def _next(self) -> tuple[str, bytes] | None:
         """The path and the body of the next request, if all of it is here."""

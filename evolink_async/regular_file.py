@@ -22,12 +22,12 @@ class IrregularFileError(OSError):
     """The path leads to a folder, a device, a pipe or a socket."""
 
 
-def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading, in binary mode. Blocks: call it in a thread.
+def regular_status(path: Path) -> os.stat_result:
+    """Return the status of a regular file, which is not opened.
 
     Raises:
         IrregularFileError: The path leads to something else.
-        OSError: There is no such file, reading it is not allowed, or no file can have this name.
+        OSError: There is no such file, it cannot be looked up, or no file can have this name.
     """
     # For a null byte, and for what the encoding of this process lacks, `stat` raises a ValueError.
     try:
@@ -36,8 +36,20 @@ def open_regular(path: Path) -> BufferedReader:
     except UnicodeEncodeError:
         encoding = sys.getfilesystemencoding()
         raise OSError(EILSEQ, f"its name cannot be written in the encoding of this process, {encoding}") from None
+    status = path.stat()
+    _refuse_irregular(status.st_mode)
+    return status
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading, in binary mode. Blocks: call it in a thread.
+
+    Raises:
+        IrregularFileError: The path leads to something else.
+        OSError: There is no such file, reading it is not allowed, or no file can have this name.
+    """
     # Before opening, because opening a device can have effects: a tape rewinds.
-    _refuse_irregular(path.stat().st_mode)
+    regular_status(path)
     file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb")
     try:
         # Again on the open file: since the first check the path may lead elsewhere.

@@ -199,9 +199,12 @@ class Budget:
     `most_per_job` there are no learners, and the limit holds as long as no price exceeds `most_per_job`; the first that
     does stops its price class.
 
+    A task may be charged more than it reserves. So what it reserves counts as its price once a task of its class was
+    charged no more than that. Until then it holds the highest price of its class, or `most_per_job`, if that is more.
+
     Attributes:
         credits: The most that may be reserved and charged together; 68 credits are about one US dollar.
-        most_per_job: Credits held for each job until the service names its price; None to learn prices.
+        most_per_job: Credits held for each job until its price is known; None to learn prices.
 
     Raises:
         ConfigurationError: A number is not finite and above 0.

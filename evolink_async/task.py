@@ -77,7 +77,7 @@ class Snapshot:
         urls: Result links of a completed task, in the service's order; they expire after 24 hours.
         fault: Why the task failed.
         estimated_seconds: The service's estimate of the duration of the task.
-        credits_reserved: Credits held at submission.
+        credits_reserved: Credits held at submission; None if the service named none, or 0.
         credits_used: Credits charged at the end.
         request_id: The service's id of this reply; support asks for it.
         extra: All other fields of the reply, unchanged, and documented fields whose type is not the documented one.

@@ -19,7 +19,9 @@ async def run(name: str) -> None:
     """Buy what nobody else has, follow the rest, and tell every end."""
     async with ev.SessionPool(journal=os.environ["JOURNAL"]) as pool:
         async for outcome in pool.run(SHOTS):
-            print(name, outcome.key, type(outcome).__name__, getattr(outcome, "task_id", None), flush=True)
+            task_id = getattr(outcome, "task_id", None)
+            # A whole line at once: the processes write to one terminal.
+            print(f"{name} {outcome.key} {type(outcome).__name__} {task_id}\n", end="", flush=True)
 
 
 if __name__ == "__main__":

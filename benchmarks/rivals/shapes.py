@@ -96,7 +96,7 @@ def shapes(is_done: Callable[[], bool], asked: Counter[str]) -> Answer:
     """Answer as the vendor whose name the path begins with. `is_done` tells whether the task is; `asked` counts."""
 
     def answer(path: str, _: bytes) -> bytes:
-        vendor = _vendor(path)
+        vendor = vendor_of(path)
         asked[vendor] += 1
         done = _DONE.get(vendor) if is_done() else None
         return done or _PROCESSING[vendor]
@@ -104,7 +104,8 @@ def shapes(is_done: Callable[[], bool], asked: Counter[str]) -> Answer:
     return answer
 
 
-def _vendor(path: str) -> str:
+def vendor_of(path: str) -> str:
+    """Whose shape a path asks for."""
     path = path.partition("?")[0]
     first = path.split("/", 2)[1]
     if first == "fal" and not path.endswith("/status"):

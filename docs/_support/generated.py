@@ -365,6 +365,20 @@ def speed_table() -> str:
     return _table(speed.HEAD, speed.cells())
 
 
+def speed_batch() -> str:
+    """Return what a whole batch took, a line for each client."""
+    return _noted(_table(speed.BATCH_HEAD, speed.batch_cells()), "batch")
+
+
+def speed_million() -> str:
+    """Return what a million jobs took."""
+    return _noted(_table(speed.HEAD, speed.cells("million")), "million")
+
+
+def _noted(table: str, theme: str) -> str:
+    return "\n\n".join(filter(None, (table, speed.busy(theme))))
+
+
 # --- Markdown
 
 
@@ -401,7 +415,9 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "rooms": rooms,
     "settings": settings,
     "settings_classes": settings_classes,
+    "speed_batch": speed_batch,
     "speed_machine": speed.machine,
+    "speed_million": speed_million,
     "speed_missed": speed.missed,
     "speed_table": speed_table,
     "states_picture": pictures.states,

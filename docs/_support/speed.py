@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 _FILE = Path(__file__).parent.parent / "_static" / "bench.json"
 HEAD = ("What", "Ours", "Beside", "Unit", "Ratio", "Goal")
+BATCH_HEAD = ("Client", "Status requests", "Polls", "CPU", "Lag, median", "Lag, 95 %", "Traffic")
+APART = ("batch", "million")
+"""Themes with tables of their own."""
+BUSY = 1.0
+"""Processes that want a processor, beyond which figures of time are marked."""
 
 Row = dict[str, Any]
 
@@ -28,9 +33,9 @@ def machine() -> str:
     return f"{on['processor']}; {on['system']}, {on['python']}; {versions}. Measured {' to '.join(days)}."
 
 
-def cells() -> Iterator[tuple[str, ...]]:
-    """Return every row of the table."""
-    for row in _rows():
+def cells(*themes: str) -> Iterator[tuple[str, ...]]:
+    """Return every row of some themes; without any, of all that have no table of their own."""
+    for row in _rows(themes or [theme for theme in stored()["themes"] if theme not in APART]):
         ratio = f"{_short(_ratio(row))} **missed**" if _is_missed(row) else _short(_ratio(row))
         goal = "" if row["goal"] is None else _short(row["goal"])
         yield row["what"].strip(), _short(row["ours"]), _short(row["rival"]), row["unit"], ratio, goal
@@ -40,14 +45,43 @@ def missed() -> str:
     """Return every goal that is missed, with the reason."""
     lines = [
         f"- **{row['what'].strip()}**: {_short(_ratio(row))}, where {_short(row['goal'])} is the goal. {row['why']}"
-        for row in _rows()
+        for row in _rows(stored()["themes"])
         if _is_missed(row)
     ]
     return "\n".join(lines) or "None: every goal is met."
 
 
-def _rows() -> list[Row]:
-    return [row for theme in stored()["themes"].values() for row in theme["rows"]]
+def batch_cells() -> Iterator[tuple[str, ...]]:
+    """Return a line for each client of the theme `batch`, each of whose rows has one figure of one rival."""
+    ours: dict[str, str] = {}
+    rivals: dict[str, list[str]] = {}
+    for row in _rows(["batch"]):
+        figure, _, name = row["what"].partition(" / ")
+        ours[figure] = _with_unit(row["ours"], row["unit"])
+        rivals.setdefault(name, []).append(_with_unit(row["rival"], row["unit"]))
+    yield ("evolink_async", *ours.values())
+    for name, figures in rivals.items():
+        yield (name, *figures)
+
+
+def busy(*themes: str) -> str:
+    """Return a warning if a theme was measured while the machine did other work; nothing otherwise."""
+    loads = [one.get("load", 0.0) for name, one in stored()["themes"].items() if name in themes]
+    if max(loads, default=0.0) < BUSY:
+        return ""
+    return (
+        f"**Provisional:** other work kept the machine busy (load {max(loads):.0f}) while this was measured. Times are"
+        " too long, and clients that poll often came to fewer polls than they would."
+    )
+
+
+def _with_unit(number: float, unit: str) -> str:
+    return _short(number) if unit in {"requests", "polls"} else f"{_short(number)} {unit}"
+
+
+def _rows(themes: Iterable[str]) -> list[Row]:
+    every = stored()["themes"]
+    return [row for theme in themes if theme in every for row in every[theme]["rows"]]
 
 
 def _ratio(row: Row) -> float:

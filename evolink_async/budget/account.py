@@ -7,20 +7,17 @@ see `waiting`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import count
-from types import MappingProxyType
 
 import attrs
 
 from ..errors import BudgetError
+from .holds import Hold, Holds, job_of
 from .ledger import Ledger
 from .price_class import PriceClass
 from .price_list import list_price
 from .refusals import lacking, never_priced, too_dear
 from .units import UNITS, units_of
 
-EARLIER = "\0"
-"""Between the key of a job and the number of an earlier purchase of it."""
 MAX_UNPRICED = 3
 """Open purchases of one class without a named price, after which the class is refused."""
 
@@ -67,30 +64,16 @@ class Full:
     units: int
 
 
-@attrs.frozen
-class Hold:
-    """What is held for one job.
-
-    Attributes:
-        price_class: The class of the job.
-        units: The amount.
-        is_named: Whether the service named it.
-        is_stuck: Whether only a person can free it: the job is in doubt, or ended without a named price.
-    """
-
-    price_class: PriceClass
-    units: int
-    is_named: bool = False
-    is_stuck: bool = False
-
-
 class BudgetAccount:
     """A budget being spent. Exposure is what was spent and what is held; it stays within the limit.
+
+    A task may be charged more than it reserves. So its reservation is believed, where it is below what is held for a
+    job of its class, once a task of the class was charged no more than it reserved; and no longer once one was.
 
     Args:
         limit: Credits that may be spent and held together.
         ledger: What earlier runs spent and hold.
-        most_per_job: Credits to hold for each job until its price is named; None to learn prices.
+        most_per_job: Credits to hold for each job until its price is known; None to learn prices.
     """
 
     def __init__(self, limit: float, ledger: Ledger, *, most_per_job: float | None = None) -> None:
@@ -98,21 +81,20 @@ class BudgetAccount:
         self._most_per_job = None if most_per_job is None else units_of(most_per_job)
         self._spent = units_of(ledger.spent)
         self._ceilings = {PriceClass.parse(text): units_of(price) for text, price in ledger.prices.items()}
-        self._holds: dict[str, Hold] = {}
-        self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
+        self._holds = Holds()
+        self._is_believed: dict[PriceClass, bool] = {}
         self._learners: dict[PriceClass, str] = {}
-        self._ordinals = count()
-        self._held = self._stuck = self._kept_free = 0
+        self._kept_free = 0
         for key, amount in ledger.held.items():
-            price_class = PriceClass.parse(ledger.unpriced.get(key, ""))
+            price_class = PriceClass.parse(ledger.classes.get(key) or ledger.unpriced.get(key, ""))
             units = units_of(amount) or self._ceiling(price_class) or self._guess(price_class)
-            is_named, is_stuck = key not in ledger.unpriced, key in ledger.doubts
-            self._hold(key, Hold(price_class, units, is_named=is_named, is_stuck=is_stuck))
+            named, is_stuck = None if key in ledger.unpriced else units, key in ledger.doubts
+            self._holds.put(key, self._priced(Hold(price_class, units, named, is_stuck)))
 
     @property
     def exposure(self) -> int:
         """Units spent and held."""
-        return self._spent + self._held
+        return self._spent + self._holds.units
 
     @property
     def left(self) -> float:
@@ -122,7 +104,7 @@ class BudgetAccount:
     @property
     def balance(self) -> Balance:
         """What is left, held and spent."""
-        return Balance(left=self.left, held=self._held / UNITS, spent=self._spent / UNITS)
+        return Balance(left=self.left, held=self._holds.units / UNITS, spent=self._spent / UNITS)
 
     @property
     def prices(self) -> dict[str, float]:
@@ -132,12 +114,11 @@ class BudgetAccount:
     @property
     def holds(self) -> Mapping[str, Hold]:
         """What is held, by the keys of the jobs."""
-        return MappingProxyType(self._holds)
+        return self._holds.by_key
 
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
         """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
-        groups = self._unnamed.values() if price_class is None else [self._unnamed.get(price_class, {})]
-        return [key.partition(EARLIER)[0] for group in groups for key, hold in group.items() if hold.is_stuck]
+        return [job_of(key) for key, hold in self._holds.unnamed(price_class) if hold.is_stuck]
 
     def admit(self, key: str, price_class: PriceClass) -> Admitted | Full | BudgetError:
         """Hold credits for a job about to be sent, if it fits.
@@ -152,27 +133,28 @@ class BudgetAccount:
         if self._most_per_job is not None and ceiling > self._most_per_job:
             return too_dear(ceiling, self._most_per_job, self._limit - self.exposure)
         if ceiling <= room:
-            self._hold_for_new(key, Hold(price_class, ceiling))
+            self._holds.put_new(key, Hold(price_class, ceiling))
             return Admitted(ceiling / UNITS)
-        return self.refusal(ceiling) if ceiling > self._limit - self._spent - self._stuck else Full(ceiling)
+        return self.refusal(ceiling) if ceiling > self._limit - self._spent - self._holds.stuck_units else Full(ceiling)
 
     def is_affordable(self, key: str) -> bool:
-        """Whether a job that was admitted may still be sent: the price of its class may have risen meanwhile."""
-        hold = self._holds.get(key)
-        is_learner = hold is not None and self._learners.get(hold.price_class) == key
-        return hold is None or is_learner or self.exposure <= self._limit
+        """Whether an admitted job may still be sent: a price may have risen. What a learner itself holds is a guess."""
+        hold = self._holds.by_key.get(key)
+        if hold is not None and self._learners.get(hold.price_class) == key:
+            return self.exposure - hold.units < self._limit
+        return hold is None or self.exposure <= self._limit
 
     def _admit_learner(self, key: str, price_class: PriceClass, room: int) -> Admitted | Full | BudgetError:
         blocked_by = self.unpriced(price_class)
         if len(blocked_by) >= MAX_UNPRICED:
             return never_priced(blocked_by, self._limit - self.exposure)
-        if self._spent + self._stuck >= self._limit:
+        if self._spent + self._holds.stuck_units >= self._limit:
             return self.refusal(0)
         # Those of earlier processes count too, whether or not somebody waits for their ends: these may name no price.
-        if price_class in self._learners or room <= 0 or len(self._unnamed.get(price_class, {})) >= MAX_UNPRICED:
+        if price_class in self._learners or room <= 0 or len(self._holds.unnamed(price_class)) >= MAX_UNPRICED:
             return Full(0)
         self._learners[price_class] = key
-        self._hold_for_new(key, Hold(price_class, self._guess(price_class)))
+        self._holds.put_new(key, Hold(price_class, self._guess(price_class)))
         return Admitted(None)
 
     def refusal(self, units: int) -> BudgetError:
@@ -187,28 +169,27 @@ class BudgetAccount:
 
     def named(self, key: str, amount: float | None) -> None:
         """The service accepted the job and named what it reserves, or named nothing."""
-        hold = self._drop(key)
+        hold = self._holds.drop(key)
         if hold is None:
             return
         if amount is not None:
-            hold = attrs.evolve(hold, units=units_of(amount), is_named=True)
-            self._learn(hold.price_class, hold.units)
-        self._hold(key, hold)
+            hold = attrs.evolve(hold, named=units_of(amount))
+            self._learn(hold.price_class, units_of(amount))
+        self._holds.put(key, self._priced(hold))
         if amount is not None:
             self._end_lesson(key, hold.price_class)
 
     def doubted(self, key: str) -> None:
         """The job may cost what is held for it. Another job of its class may find out the price."""
-        hold = self._drop(key)
+        hold = self._holds.drop(key)
         if hold is not None:
-            self._hold(key, attrs.evolve(hold, is_stuck=True))
+            self._holds.put(key, attrs.evolve(hold, is_stuck=True))
             self._end_lesson(key, hold.price_class)
 
     def found(self, key: str) -> None:
         """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
-        if (hold := self._holds.get(key)) is not None and hold.is_stuck:
-            self._drop(key)
-            self._hold(key, attrs.evolve(hold, is_stuck=False))
+        if (hold := self._holds.by_key.get(key)) is not None and hold.is_stuck:
+            self._holds.put(key, attrs.evolve(hold, is_stuck=False))
 
     def end_lesson(self, price_class: PriceClass) -> bool:
         """Let another job find out a price, as nobody waits for the end of the one that does; False if none does."""
@@ -220,60 +201,51 @@ class BudgetAccount:
 
     def freed(self, key: str) -> None:
         """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
-        hold = self._drop(key)
+        hold = self._holds.drop(key)
         if hold is not None:
             self._end_lesson(key, hold.price_class)
 
     def charged(self, key: str, amount: float | None) -> None:
         """The task completed: it cost `amount`, else what the service reserved. What was never named stays held."""
-        hold = self._drop(key)
+        hold = self._holds.drop(key)
         if hold is None:
             return
+        units = hold.named if amount is None else units_of(amount)
         if amount is not None:
             self._learn(hold.price_class, units_of(amount))
+        if hold.named is not None and units is not None:
+            self._compare(hold.price_class, hold.named, units)
         self._end_lesson(key, hold.price_class)
-        if amount is None and not hold.is_named:
-            self._hold(key, attrs.evolve(hold, is_stuck=True))
+        if units is None:
+            self._holds.put(key, attrs.evolve(hold, is_stuck=True))
         else:
-            self._spent += hold.units if amount is None else units_of(amount)
-
-    # --- holds
-
-    def _hold(self, key: str, hold: Hold) -> None:
-        self._holds[key] = hold
-        self._held += hold.units
-        self._stuck += hold.units * hold.is_stuck
-        if not hold.is_named:
-            self._unnamed.setdefault(hold.price_class, {})[key] = hold
-
-    def _hold_for_new(self, key: str, hold: Hold) -> None:
-        """Hold credits for a new purchase of a job. What an earlier one may have cost stays held beside it."""
-        earlier = self._drop(key)
-        if earlier is not None:
-            self._hold(f"{key}{EARLIER}{next(self._ordinals)}", earlier)
-        self._hold(key, hold)
-
-    def _drop(self, key: str) -> Hold | None:
-        hold = self._holds.pop(key, None)
-        if hold is not None:
-            self._held -= hold.units
-            self._stuck -= hold.units * hold.is_stuck
-            if not hold.is_named:
-                self._unnamed[hold.price_class].pop(key)
-        return hold
+            self._spent += units
 
     # --- prices
 
     def _learn(self, price_class: PriceClass, units: int) -> None:
-        """A price was named: the highest is the ceiling of its class, at once also for purchases without a price."""
-        if not price_class.model:
-            return
-        ceiling = self._ceilings[price_class] = max(self._ceilings.get(price_class, 0), units)
-        for key, hold in list(self._unnamed.get(price_class, {}).items()):
-            # With `most_per_job` that much stays held; without it the guess gives way to what is known now.
-            amount = ceiling if self._most_per_job is None else max(hold.units, ceiling)
-            self._drop(key)
-            self._hold(key, attrs.evolve(hold, units=amount))
+        """A price was named: the highest is the ceiling of its class, at once also for open purchases."""
+        if price_class.model and units > self._ceilings.get(price_class, -1):
+            self._ceilings[price_class] = units
+            self._price_again(price_class)
+
+    def _compare(self, price_class: PriceClass, reserved: int, charged: int) -> None:
+        """A task of a class has ended: note whether what its tasks reserve is to be believed."""
+        was_believed = self._is_believed.get(price_class)
+        if was_believed is not False and was_believed != (charged <= reserved):
+            self._is_believed[price_class] = charged <= reserved
+            self._price_again(price_class)
+
+    def _price_again(self, price_class: PriceClass) -> None:
+        for key, hold in self._holds.of_class(price_class):
+            self._holds.put(key, self._priced(hold))
+
+    def _priced(self, hold: Hold) -> Hold:
+        """Return what is held for a purchase by what is known of its class. A guess gives way to what is known."""
+        if hold.named is not None and self._is_believed.get(hold.price_class):
+            return attrs.evolve(hold, units=hold.named)
+        known = [self._ceilings.get(hold.price_class), self._most_per_job, hold.named]
+        return attrs.evolve(hold, units=max((units for units in known if units is not None), default=hold.units))
 
     def _ceiling(self, price_class: PriceClass) -> int | None:
         """The most that a job of a class is held to cost; None if nothing is known that bounds it."""

@@ -20,6 +20,7 @@ class Ledger:
         unpriced: The price classes of those without a named price, by key, as text.
         doubts: The keys that only a person can free: in doubt, or ended without a named price.
         prices: The most that was ever named for a price class, by its text.
+        classes: The price classes of all jobs in `held`, by key, as text: the service may name a higher price yet.
     """
 
     spent: float = 0.0
@@ -27,3 +28,4 @@ class Ledger:
     unpriced: Mapping[str, str] = attrs.field(factory=dict[str, str])
     doubts: frozenset[str] = frozenset()
     prices: Mapping[str, float] = attrs.field(factory=dict[str, float])
+    classes: Mapping[str, str] = attrs.field(factory=dict[str, str])

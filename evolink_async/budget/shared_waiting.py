@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count, islice
 
@@ -30,6 +30,9 @@ BALANCE_SECONDS = (0.2, 5.0)
 HAND_OVER_SECONDS = 0.5
 """Jobs that wait are refused if for so long nothing seems to go on that may free credits: a process that has just been
 opened takes up the jobs of an earlier one only when its input names them."""
+LATE_SECONDS = 60.0
+"""For so long a request whose answer was lost is released again and again: it may reach the account after its
+release."""
 TOGETHER = 16
 """Jobs of one price class that are asked for in one step."""
 
@@ -51,6 +54,9 @@ class SharedBudgetQueue(BudgetQueue):
         self._held: dict[str, CreditRequest] = {}
         self._overdrawn: set[str] = set()
         self._to_release: list[CreditRequest] = []
+        # Requests that nobody waits for, and until when they are released once more with every look.
+        self._stray: dict[CreditRequest, float] = {}
+        self._stray_at = float("-inf")
         self._has_stalled = False
         self._vain_since: float | None = None
         self._is_closing = False
@@ -123,14 +129,30 @@ class SharedBudgetQueue(BudgetQueue):
             if self._waiting:
                 await asyncio.sleep(SPACING)
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if self._waiting else self._until_refresh(seen)):
+                async with asyncio.timeout(self._until_look(seen)):
                     await changed.changed(seen)
 
     async def _release(self) -> None:
-        if requests := self._to_release:
-            # Those that cannot be freed now are freed with the lease of this process.
-            self._to_release = []
-            await self._shared.release(requests)
+        requests, self._to_release = [*self._to_release, *self._strays()], []
+        if requests:
+            try:
+                await self._shared.release(requests)
+            except JournalError:
+                self._release_late(requests)
+                raise
+
+    def _strays(self) -> list[CreditRequest]:
+        """Return what is to be released once more."""
+        now = asyncio.get_running_loop().time()
+        if now < self._stray_at + LOOK_SECONDS:
+            return []
+        self._stray_at = now
+        self._stray = {request: until for request, until in self._stray.items() if now < until}
+        return list(self._stray)
+
+    def _release_late(self, requests: Sequence[CreditRequest]) -> None:
+        until = asyncio.get_running_loop().time() + LATE_SECONDS
+        self._stray.update(dict.fromkeys(requests, until))
 
     async def _ask(self) -> bool:
         """Ask for the first of each class; return whether anybody was answered, so that there may be more."""
@@ -141,8 +163,8 @@ class SharedBudgetQueue(BudgetQueue):
         requests = [self._request(waiter) for waiter in waiters]
         try:
             answers = await self._shared.admit(requests)
-        except JournalError:
-            self._to_release += requests  # the answer may be what was lost
+        except Exception:
+            self._release_late(requests)  # the answer may be what was lost, or it may not be decided yet
             raise
         is_answered = [self._take(*each) for each in zip(waiters, requests, answers, strict=True)]
         self._has_stalled = not any(is_answered)
@@ -201,6 +223,10 @@ class SharedBudgetQueue(BudgetQueue):
         if self._until_refresh(seen) <= 0:
             self._balance_at, self._seen = asyncio.get_running_loop().time(), seen
             await self._shared.refresh()
+
+    def _until_look(self, seen: int) -> float:
+        """Seconds until the account is asked again, when nothing is told meanwhile."""
+        return LOOK_SECONDS if self._waiting or self._stray else self._until_refresh(seen)
 
     def _until_refresh(self, seen: int) -> float:
         """Seconds until the balance is read again."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ..concurrency import time_limit
+from ..concurrency import TimeLimit
 from ..errors import ConfigurationError
 from ..params import CallbackUrl
 from ..pool import Callback, TakeCallback
@@ -143,7 +143,7 @@ class CallbackReceiver:
             return refused or 404
         self._bodies += 1
         try:
-            async with aclosing(pieces), time_limit(BODY_SECONDS):
+            async with aclosing(pieces), TimeLimit(BODY_SECONDS):
                 body = await read_body(pieces)
         except TimeoutError:
             return 408

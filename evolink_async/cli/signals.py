@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from types import FrameType
 
 # A service manager and a closed terminal end a program with these, and by default without a word.
 _ENDINGS = ("SIGTERM", "SIGHUP")
+
+AGAIN_SECONDS = 0.01
+"""Seconds after which an interrupt that was lost is sent again: the callback in which it was lost has ended by then."""
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def endings_as_ctrl_c() -> Generator[None, None, None]:
         interrupt = signal.getsignal(signal.SIGINT)
         (interrupt if callable(interrupt) else signal.default_int_handler)(number, frame)
 
-    with _taken(end):
+    with _taken(end), _lost_ones_again(end):
         yield
 
 
@@ -85,3 +89,29 @@ def _taken(handler: Callable[[int, FrameType | None], None]) -> Generator[None, 
     finally:
         for number, was in taken.items():
             signal.signal(number, was)
+
+
+@contextmanager
+def _lost_ones_again(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
+    """Call `handler` soon after a KeyboardInterrupt that Python dropped, as in a `__del__` or a weakref's callback."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    report = sys.unraisablehook
+
+    def note(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            report(dropped)
+            return
+        # By a timer: raised here, within the callback, it would be dropped again.
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+
+    sys.unraisablehook = note
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        if signal.getsignal(signal.SIGALRM) is handler:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)

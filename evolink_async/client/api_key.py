@@ -25,13 +25,16 @@ class ApiKey:
         ConfigurationError: The key is empty, or has a space or a character that no HTTP header can carry.
     """
 
-    __slots__ = ("_text", "fingerprint")
+    __slots__ = ("_scrubbed", "_text", "fingerprint")
 
     def __init__(self, text: str) -> None:
         text = text.strip()
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigurationError("the API key must be printable ASCII without spaces; check EVOLINK_API_KEY")
         self._text = text
+        # JSON allows to write "/" as "\/", and some encoders do.
+        forms = {text, text.replace("/", "\\/")} if len(text) >= SHORTEST_SCRUBBED else ()
+        self._scrubbed = tuple(form.encode() for form in forms)
         self.fingerprint: str = hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def authorization(self) -> str:
@@ -43,11 +46,8 @@ class ApiKey:
 
         Keys of less than 12 characters are not replaced.
         """
-        if len(self._text) < SHORTEST_SCRUBBED:
-            return text
-        # JSON allows to write "/" as "\/", and some encoders do.
-        for form in (self._text, self._text.replace("/", "\\/")):
-            text = text.replace(form.encode(), b"***")
+        for form in self._scrubbed:
+            text = text.replace(form, b"***")
         return text
 
     def __repr__(self) -> str:

@@ -56,8 +56,12 @@ class HttpOptions:
             operating system. Passwords of a .netrc file are never used.
         proxy: URL of an HTTP proxy for the API and for downloads.
         user_agent: Name of your application; sent before the User-Agent of the library.
-        session: An aiohttp session of your own for API calls; it is not closed and not changed. Its connections may be
-            kept alive, and a submit over one that the service has just closed is in doubt.
+        session: An aiohttp session of your own for API calls; it is not closed and not changed. Keep it open as long as
+            the pool: once it is closed, no task is polled and no job is sent. It cannot have `auth`. Of a submit that
+            fails over it, it is not known whether a byte was sent, so that more of them are in doubt: over a kept-alive
+            connection that the service has just closed; if the wait for a free connection is longer than
+            `submit_timeout`; if aiohttp refuses the request, as for a password in `.netrc` with its `trust_env`. Its
+            middlewares are not used for submits: one that repeats a request would pay for it twice.
         allow_private_results: Whether to download results over plain http and from loopback or private addresses, where
             the emulator serves them. Leave it off with the real service.
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import aiohttp
 from yarl import URL
 
-from ..concurrency import time_limit
+from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, NotDeliveredError, TransportError, UnsendableError
 from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
@@ -46,8 +46,8 @@ class _Progress:
 
     __slots__ = ("is_withdrawn", "may_send", "sent")
 
-    def __init__(self, may_send: Callable[[], bool]) -> None:
-        self.sent = False
+    def __init__(self, may_send: Callable[[], bool], *, sent: bool) -> None:
+        self.sent = sent
         self.may_send = may_send
         self.is_withdrawn = False
 
@@ -81,7 +81,8 @@ class Transport(Protocol):
         """Send a request once and return the complete answer, of any status.
 
         Raises:
-            NotDeliveredError: No byte of the request was sent, so the service cannot have acted on it.
+            NotDeliveredError: No byte of the request was sent, so the service cannot have acted on it. It is an
+                UnsendableError if the same request would fail in the same way again.
             TransportError: No complete answer arrived; the service may have acted on the request.
             JournalClaimError: It was withdrawn before its first byte.
         """
@@ -111,15 +112,12 @@ class AiohttpTransport:
     def __init__(
         self, origin: URL, key: ApiKey, *, options: HttpOptions, may_send: Callable[[str], bool] | None = None
     ) -> None:
-        self._prefix = str(origin).rstrip("/")
+        self._origin = origin
+        self._path = origin.raw_path.rstrip("/")
         self._key = key
         self._options = options
-        self._headers = {
-            "Authorization": key.authorization(),
-            "User-Agent": options.agent,
-            "Accept": "application/json",
-            **PLAIN,
-        }
+        key_header = {"Authorization": key.authorization()}
+        headers = {"User-Agent": options.agent, "Accept": "application/json", **PLAIN}
         self._proxy = Proxies.of(options).for_url(origin)
         # Without `total`: a time-out of aiohttp's takes for silence what came while the loop stood still. Without
         # `connect`: that counts the wait for a free connection of the pool as a failure to connect.
@@ -129,40 +127,44 @@ class AiohttpTransport:
         }
         self._may_send = may_send or _always
         self._own: list[aiohttp.ClientSession] = []
+        # Sessions of our own hold these, which saves 3 us a request. The key comes with each request: aiohttp shows the
+        # headers of a session to proxies.
+        self._headers = key_header if options.session is None else {**key_header, **headers}
         if options.session is not None:
             self._submits = self._reads = options.session
         else:
             # No limit on connections: `Limits` counts the calls already, and a second limit would hide a queue.
             # No keep-alive for submits: on a connection that the service has just closed, a paid request would end in
             # doubt. A new connection costs 0.3 ms, 1.6 ms with TLS, once per paid job.
-            self._submits = open_session(keeps_alive=False, traces=[_tracing(checks=may_send is not None)])
-            self._reads = open_session()
+            traces = [_tracing(checks=may_send is not None)]
+            self._submits = open_session(keeps_alive=False, traces=traces, headers=headers)
+            self._reads = open_session(headers=headers)
             self._own += [self._submits, self._reads]
 
     async def send(self, request: Request) -> Response:
         """Send a request once; see `Transport.send`."""
-        is_submit = request.kind == "submit"
-        session = self._submits if is_submit else self._reads
-        if session.closed:
-            raise NotDeliveredError("the aiohttp session is closed", kind=request.kind)
-        may_send = partial(self._may_send, request.headers.get("Idempotency-Key", ""))
-        if is_submit and not may_send():
-            raise _withdrawn()
-        progress = _Progress(may_send)
-        # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
-        progress.sent = session is not self._submits or session not in self._own
+        session = self._submits if request.kind == "submit" else self._reads
+        if session.closed or session.auth is not None:
+            raise _unusable(session, request.kind, is_own=bool(self._own))
+        progress = self._begin(request)
         try:
             async with (
-                time_limit(self._options.timeout(request.kind)),
+                TimeLimit(self._options.timeout(request.kind)),
                 session.request(
                     request.method,
-                    URL(self._prefix + request.path, encoded=True),
+                    # Half of the time that `URL` takes to read a whole address, of which each task has another.
+                    self._origin.with_path(self._path + request.path, encoded=True),
                     data=request.body if request.pieces is None else request.pieces,
                     headers={**self._headers, **request.headers},
                     timeout=self._timeouts[request.kind],
                     proxy=self._proxy,
                     # A 307 or 308 would repeat a paid POST, and send the key to another host.
                     allow_redirects=False,
+                    # What a status means is decided in `wire`. A session of the user's may raise at an error instead,
+                    # and a refusal would pass for an answer that was lost.
+                    raise_for_status=False,
+                    # A middleware of theirs that repeats what has failed would buy the job twice.
+                    middlewares=() if request.kind == "submit" else None,
                     trace_request_ctx=progress,
                 ) as reply,
             ):
@@ -176,24 +178,33 @@ class AiohttpTransport:
                 raise _withdrawn() from None
             raise self._failure(error, request, is_sent=progress.sent) from None
 
+    def _begin(self, request: Request) -> _Progress:
+        # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
+        if request.kind != "submit":
+            return _Progress(_always, sent=True)
+        may_send = partial(self._may_send, request.headers.get("Idempotency-Key", ""))
+        if not may_send():
+            raise _withdrawn()
+        return _Progress(may_send, sent=not self._own)
+
     def _failure(self, error: Exception, request: Request, *, is_sent: bool) -> TransportError:
         reason = describe_failure(error)
         if isinstance(error, _CERTIFICATE) or (isinstance(error, ValueError) and not is_sent):
             # Certificates, and requests that aiohttp refuses to build: the same request fails in the same way again.
-            return UnsendableError(f"no request to {self._prefix} can be made: {reason}", kind=request.kind)
+            return UnsendableError(f"no request to {self._origin} can be made: {reason}", kind=request.kind)
         if isinstance(error, _NOT_DELIVERED) or not is_sent:
-            return NotDeliveredError(f"no connection to {self._prefix} ({reason})", kind=request.kind)
-        return TransportError(f"no complete answer from {self._prefix}: {reason}", kind=request.kind)
+            return NotDeliveredError(f"no connection to {self._origin} ({reason})", kind=request.kind)
+        return TransportError(f"no complete answer from {self._origin}: {reason}", kind=request.kind)
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read the body, up to `max_body_bytes`, also after decompression."""
         # aiohttp's own `read` has no limit.
         body, most = bytearray(), self._options.max_body_bytes
-        async for piece in reply.content.iter_any():
+        while piece := await reply.content.readany():
             body += piece
             if len(body) > most:
                 break
-        plain = inflated(bytes(body), reply.headers.get("Content-Encoding", ""), most)
+        plain = inflated(bytes(body), reply.headers.getall("Content-Encoding", ()), most)
         if len(plain) > most:
             raise aiohttp.ClientPayloadError(f"longer than {most} bytes")
         return plain
@@ -215,8 +226,20 @@ class AiohttpTransport:
             await asyncio.sleep(0)
 
 
-def _always(_: str) -> bool:
+def _always(*_: str) -> bool:
     return True
+
+
+def _unusable(session: aiohttp.ClientSession, kind: str, *, is_own: bool) -> NotDeliveredError:
+    """Return the error of a session that can send nothing. It is made before a request is begun: no byte is sent."""
+    if is_own:  # the pool is closing
+        return NotDeliveredError("the aiohttp session is closed", kind=kind)
+    if session.closed:
+        text = "the aiohttp session of HttpOptions.session is closed, for good: open a pool with another one"
+        return UnsendableError(text, kind=kind)
+    # aiohttp's own ValueError says the same, but not whether a byte was sent before.
+    text = "the aiohttp session of HttpOptions.session has `auth`, and aiohttp refuses to send that with an API key"
+    return UnsendableError(f"{text}: use a session without it", kind=kind)
 
 
 def _withdrawn() -> JournalClaimError:

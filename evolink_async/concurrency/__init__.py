@@ -9,14 +9,14 @@ from .limiter import Limiter
 from .shared_task import SharedTask
 from .shield import wait_shielded
 from .signal import Signal
-from .standstill import time_limit
+from .standstill import TimeLimit
 
 __all__ = (
     "Channel",
     "Limiter",
     "SharedTask",
     "Signal",
+    "TimeLimit",
     "on_disk",
-    "time_limit",
     "wait_shielded",
 )

@@ -59,7 +59,7 @@ class Channel(Generic[T]):
             if self._finished:
                 # Once, like an iterator that has failed: after the error it is exhausted.
                 error, self._error = self._error, None
-                raise error or StopAsyncIteration
+                raise StopAsyncIteration if error is None else error
             self._changed.clear()
             await self._changed.wait()
         return self._items.popleft()

@@ -41,8 +41,7 @@ class Limiter:
             before: Time by which the permit is wanted, in any unit: the waiter with the smallest value is served first.
         """
         # A free permit is taken without an iteration of the event loop and without a new object: polls are many.
-        if self.used < self.total and not self._waiters:
-            self._take()
+        if self.acquire_now():
             return
         waiter = asyncio.get_running_loop().create_future()
         # The ordinal keeps the order of arrival, and keeps the heap from comparing futures.
@@ -54,6 +53,13 @@ class Limiter:
             if waiter.done() and not waiter.cancelled():
                 self.release()
             raise
+
+    def acquire_now(self) -> bool:
+        """Take a permit if one is free and nobody waits for it; return whether it was taken."""
+        if self.used >= self.total or self._waiters:
+            return False
+        self._take()
+        return True
 
     def borrow(self) -> None:
         """Take a permit although none may be free; others wait for it as long."""
@@ -77,7 +83,8 @@ class Limiter:
                 waiter.set_result(None)
 
     async def __aenter__(self) -> None:
-        await self.acquire()
+        if not self.acquire_now():
+            await self.acquire()
 
     async def __aexit__(self, *_: object) -> None:
         self.release()

@@ -27,6 +27,7 @@ from .existing_files import find_unrecorded, unchanged_files
 from .folder import Folder
 from .names import Name, suffix_of
 from .part_file import PartFile
+from .remote_file import MissingResultError
 from .result_reader import ResultReader
 from .templates import Exactly, Template, names_of
 from .transfer import Transfer, save_error
@@ -148,6 +149,10 @@ class Downloads:
             if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
                 completed = fresh
                 saved = await self._save_and_report(completed, number, name)
+            if isinstance(saved, MissingResultError) and self._is_new(completed):
+                saved = await self._save_and_report(completed, number, name, met=saved)
+            if isinstance(saved, MissingResultError):
+                saved = LinkExpiredError(str(saved), url=saved.url)
             if isinstance(saved, DownloadError):
                 return attrs.evolve(completed, saved=tuple(files), download_error=saved)
             files.append(saved)
@@ -165,11 +170,17 @@ class Downloads:
             return None
         return None if polled.urls == completed.urls else attrs.evolve(completed, urls=polled.urls, snapshot=polled)
 
-    async def _save_and_report(self, completed: Completed, number: int, name: Name) -> SavedFile | DownloadError:
+    def _is_new(self, completed: Completed) -> bool:
+        """Whether a file may still be on its way to the place from which its host serves it."""
+        return self._clock() - completed.timing.finished_at < self._policy.patience
+
+    async def _save_and_report(
+        self, completed: Completed, number: int, name: Name, *, met: MissingResultError | None = None
+    ) -> SavedFile | DownloadError:
         async with self._queue.permit(completed.expires_at):
             at = self._clock()
             try:
-                saved: SavedFile | DownloadError = await self._save_one(completed, number, name)
+                saved: SavedFile | DownloadError = await self._save_one(completed, number, name, met)
             except DownloadError as error:
                 saved = error
             seconds = self._clock() - at
@@ -178,7 +189,9 @@ class Downloads:
             self._emit(_downloaded(completed.key, saved, at=at, seconds=seconds))
         return saved
 
-    async def _save_one(self, completed: Completed, number: int, name: Name) -> SavedFile:
+    async def _save_one(
+        self, completed: Completed, number: int, name: Name, met: MissingResultError | None
+    ) -> SavedFile:
         url = completed.urls[number]
         try:
             part = PartFile(self._folder, _label(completed, number))
@@ -190,7 +203,7 @@ class Downloads:
                 # difference is too late rather than too early, so that fewer part files are resumed.
                 started_at = self._clock() - time.monotonic()
                 await on_disk(lambda: part.resume(started_at), save_error(url))
-            transfer = Transfer(url, part, max_bytes=self._max_bytes)
+            transfer = Transfer(url, part, max_bytes=self._max_bytes, met=met)
             await transfer.run(self._result_reader, self._policy)
             return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), save_error(url))
 

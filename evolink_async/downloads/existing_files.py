@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from io import FileIO
 from stat import S_ISREG
+from typing import BinaryIO
 
 import attrs
 
 from ..jobs import Completed, SavedFile
+from ..regular_file import open_regular
 from .folder import Folder
 from .names import SUFFIXES, UNKNOWN_SUFFIX, Name
 from .part_file import read_pieces
@@ -74,7 +75,7 @@ def _unchanged(file: SavedFile) -> SavedFile | None:
     if _is_unchanged(file):
         return file
     # Copying, or restoring a backup, changes the time but not the bytes; hashing is cheaper than a download.
-    with suppress(OSError, ValueError), FileIO(file.path) as opened:
+    with suppress(OSError), open_regular(file.path) as opened:
         if os.fstat(opened.fileno()).st_size == file.size_bytes and _digest(opened) == file.sha256:
             return attrs.evolve(file, mtime_ns=os.fstat(opened.fileno()).st_mtime_ns)
     return None
@@ -94,7 +95,7 @@ def _find(folder: Folder, name: Name, since: float) -> SavedFile | None:
     return None
 
 
-def _digest(file: FileIO) -> str:
+def _digest(file: BinaryIO) -> str:
     digest = hashlib.sha256()
     for piece in read_pieces(file):
         digest.update(piece)

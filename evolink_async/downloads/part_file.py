@@ -15,7 +15,7 @@ from contextlib import suppress
 from io import FileIO
 from stat import S_ISREG
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from ..jobs import SavedFile
 from .file_lock import try_lock
@@ -109,6 +109,13 @@ class PartFile:
             self._hash.update(piece)
             self.size_bytes += len(piece)
 
+    def first_bytes(self, count: int) -> bytes:
+        """Return the first bytes."""
+        self._file.seek(0)
+        first = self._file.read(count)
+        self._file.seek(0, os.SEEK_END)
+        return first
+
     def publish(self, name: Name, suffix: str) -> SavedFile:
         """Flush the bytes to the disk and give the file its name, or the next free one.
 
@@ -145,7 +152,7 @@ class PartFile:
             self._folder.remove(self._name)
 
 
-def read_pieces(file: FileIO) -> Iterator[bytes]:
+def read_pieces(file: BinaryIO) -> Iterator[bytes]:
     """Read a file from its beginning to its end."""
     file.seek(0)
     while piece := file.read(PIECE_BYTES):

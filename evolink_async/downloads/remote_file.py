@@ -1,4 +1,4 @@
-"""A result file as its host describes it: what status and headers mean.
+"""A result file as its host describes it: what status, headers and first bytes mean.
 
 Values only. Requests are sent in `result_reader`, and what is requested again is decided in `transfer`.
 """
@@ -11,17 +11,40 @@ from collections.abc import AsyncIterator, Mapping
 import attrs
 
 from ..errors import DownloadError, LinkExpiredError
+from ..wire import retry_after
 
-CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
-"""A Content-Range with its first byte and the size of the whole file."""
+CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
+"""A Content-Range with its first byte and the size of the whole file, or a star for a size that is not known."""
+
+FIRST_BYTES = 1445
+"""So many bytes tell a text from other files. Source: mimesniff.spec.whatwg.org, section 5.2."""
+
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# White space, and the marks of UTF-8 and UTF-16.
+_BEFORE_TEXT = b" \t\r\n\f\xef\xbb\xbf\xff\xfe"
+# HTML or XML, and JSON.
+_BEGIN_OF_PAGE = (b"<", b"{", b"[")
 
 
 class InterruptedDownloadError(DownloadError):
-    """The network or the host failed; the missing bytes may be requested again."""
+    """The network or the host failed; the missing bytes may be requested again.
+
+    Attributes:
+        retry_after: Seconds for which the host asks to wait; None if it does not.
+    """
+
+    def __init__(self, message: str, *, url: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, url=url)
 
 
 class ChangedResultError(InterruptedDownloadError):
     """The host's file is not the one whose bytes are here; it must be requested from its beginning."""
+
+
+class MissingResultError(InterruptedDownloadError, LinkExpiredError):
+    """The host does not have the file (404): the link has expired, or the file has not reached this host yet."""
 
 
 @attrs.frozen
@@ -31,10 +54,12 @@ class ResumePoint:
     Attributes:
         offset: Bytes that are here already.
         version: The version that the host named for them: a strong ETag, or the date of the last change.
+        size_bytes: Size of the whole file, if the host has told it.
     """
 
     offset: int
     version: str
+    size_bytes: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -61,34 +86,42 @@ class RemoteFile:
     pieces: AsyncIterator[bytes]
 
 
-def status_error(status: int, url: str, *, is_resumed: bool) -> DownloadError | None:
+def status_error(
+    status: int, headers: Mapping[str, str], url: str, *, is_resumed: bool, now: float
+) -> DownloadError | None:
     """Return the error that an HTTP status stands for; None if the bytes of the file follow.
 
     Args:
         status: The status.
+        headers: The headers, of which `Retry-After` counts.
         url: The link, for the error.
         is_resumed: Whether a part of the file was requested.
+        now: Unix seconds.
     """
     if status == 200 or (status == 206 and is_resumed):
         return None
-    kind = DownloadError
+    message = f"the result's host answered HTTP {status}"
+    # 416: nothing comes after the resume point, so the file is not the one that it was. The others are said by hosts
+    # and proxies that do not like the headers of a part; they may send the whole file all the same.
+    if is_resumed and status in (400, 412, 416):
+        return ChangedResultError(message, url=url)
+    if status == 404:
+        return MissingResultError(message, url=url, retry_after=retry_after(headers, now))
     # Object stores answer 403 to a signed link that has expired.
-    if status in (403, 404, 410):
-        kind = LinkExpiredError
-    # Nothing comes after the resume point, so the file is not the one that it was.
-    elif status == 416 and is_resumed:
-        kind = ChangedResultError
-    elif status in (408, 429) or status >= 500:
-        kind = InterruptedDownloadError
-    return kind(f"the result's host answered HTTP {status}", url=url)
+    if status in (403, 410):
+        return LinkExpiredError(message, url=url)
+    if status in (408, 425, 429) or status >= 500:
+        return InterruptedDownloadError(message, url=url, retry_after=retry_after(headers, now))
+    return DownloadError(message, url=url)
 
 
 def whole_size(headers: Mapping[str, str], after: ResumePoint, url: str) -> int:
-    """Return the size of the whole file from the headers of a partial response (206).
+    """Return the size of the whole file from the headers of a partial response (206), or from the first response.
 
     Raises:
         DownloadError: It is not the part that was requested.
-        ChangedResultError: It is a part of another version.
+        ChangedResultError: It is a part of another version, or of a file whose size is not known: then nothing would
+            tell whether it is the last part.
     """
     content_range = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
     if content_range is None or int(content_range[1]) != after.offset:
@@ -97,7 +130,25 @@ def whole_size(headers: Mapping[str, str], after: ResumePoint, url: str) -> int:
     kind = "ETag" if after.version.startswith('"') else "Last-Modified"
     if headers.get(kind, after.version) != after.version:
         raise ChangedResultError("the result's host sent a part of another file", url=url)
-    return int(content_range[2])
+    size_bytes = after.size_bytes if content_range[2] == "*" else int(content_range[2])
+    if size_bytes is None:
+        raise ChangedResultError("the result's host sent a part of a file of unknown size", url=url)
+    return size_bytes
+
+
+def is_page(first: bytes, content_type: str) -> bool:
+    """Whether a file is a page or a message, as of a login portal: a text that is called one, or begins as one does.
+
+    Source: mimesniff.spec.whatwg.org, section 7.2.
+
+    Args:
+        first: Its `FIRST_BYTES`.
+        content_type: What its host calls it.
+    """
+    # A letter of ASCII is a zero and a byte of text in UTF-16.
+    text = first.replace(b"\0", b"") if first.startswith(_MARKS_OF_UTF_16) else first
+    is_called_text = content_type.startswith("text/") or content_type.endswith(("json", "xml"))
+    return not _BINARY.search(text) and (is_called_text or text.lstrip(_BEFORE_TEXT).startswith(_BEGIN_OF_PAGE))
 
 
 def version_of(headers: Mapping[str, str]) -> str | None:

@@ -6,6 +6,7 @@ in `host_guard`, and where the bytes go in `transfer`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,15 @@ from ..client import PLAIN, HttpOptions, PlainPieces, Proxies, describe_failure,
 from ..errors import DownloadError
 from ..urls import quoted
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
-from .remote_file import InterruptedDownloadError, RemoteFile, ResumePoint, status_error, version_of, whole_size
+from .remote_file import (
+    ChangedResultError,
+    InterruptedDownloadError,
+    RemoteFile,
+    ResumePoint,
+    status_error,
+    version_of,
+    whole_size,
+)
 
 REDIRECTS = 3
 """Most redirects followed for one request."""
@@ -50,9 +59,11 @@ class ResultReader:
             after: Where to resume. The host sends the whole file if it has changed since.
 
         Raises:
-            LinkExpiredError: The host no longer serves the file (403, 404, 410).
-            ChangedResultError: There is nothing after the resume point, or it is of another version.
-            InterruptedDownloadError: The network or the host failed (408, 429, 5xx), also while bytes are read.
+            LinkExpiredError: The host no longer serves the file (403, 410).
+            MissingResultError: It does not have the file, or not yet (404).
+            ChangedResultError: There is nothing after the resume point, it is of another version, or the host refuses
+                to send a part.
+            InterruptedDownloadError: The network or the host failed (408, 425, 429, 5xx), also while bytes are read.
             DownloadError: The address is forbidden, or the host answers anything else.
         """
         try:
@@ -76,7 +87,9 @@ class ResultReader:
             )
             location = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or location is None:
-                if (error := status_error(reply.status, url, is_resumed=after is not None)) is not None:
+                is_resumed, now = after is not None, time.time()
+                error = status_error(reply.status, reply.headers, url, is_resumed=is_resumed, now=now)
+                if error is not None:
                     reply.release()
                     raise error
                 return reply
@@ -112,12 +125,14 @@ async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoi
     offset, size_bytes = 0, reply.content_length
     is_plain = True
     pieces: AsyncIterator[bytes] = aiter(reply.content.iter_any())
-    if after is not None and reply.status == 206:
-        # Only a file that was plain has a resume point.
-        offset, size_bytes = after.offset, whole_size(reply.headers, after, url)
-    elif (encoding := reply.headers.get("Content-Encoding", "identity").strip().lower()) != "identity":
-        found = await PlainPieces.of(pieces, encoding)
+    if encodings := reply.headers.getall("Content-Encoding", ()):
+        found = await PlainPieces.of(pieces, encodings)
         is_plain, pieces = not found.is_inflated, aiter(found)
+    if after is not None and reply.status == 206:
+        if not is_plain:
+            # Only a file that was plain has a resume point, and an offset in compressed bytes is another one.
+            raise ChangedResultError("the result's host sent a compressed part of a file that was plain", url=url)
+        offset, size_bytes = after.offset, whole_size(reply.headers, after, url)
     return RemoteFile(
         offset=offset,
         # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.

@@ -8,19 +8,60 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from ..client import delays
 from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .part_file import PartFile
-from .remote_file import ChangedResultError, InterruptedDownloadError, RemoteFile, ResumePoint
+from .remote_file import (
+    FIRST_BYTES,
+    ChangedResultError,
+    InterruptedDownloadError,
+    MissingResultError,
+    RemoteFile,
+    ResumePoint,
+    is_page,
+)
 from .result_reader import ResultReader
+
+T = TypeVar("T")
 
 # With less, the hops to a thread cost more than the writing; with more, allocating memory does. After `kill -9` at
 # most this much is downloaded again.
 FLUSH_BYTES = 1 << 20
 """Bytes gathered before they are written in a thread."""
+
+
+class Retries:
+    """The tries of one download that brought no byte, and the pause before the next one.
+
+    Args:
+        policy: Most tries in a row, the delays between them, and most seconds of all pauses.
+    """
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._delays = delays(policy)
+        self._tries = 0
+        self._waited = 0.0
+
+    def pause(self, retry_after: float | None, *, has_progress: bool) -> float | None:
+        """Count a failed try, and return the seconds before the next one; None if there is none.
+
+        A long file over a bad line may need any number of connections, so a try that brought bytes is the first again.
+
+        Args:
+            retry_after: Seconds for which the host asks to wait. It is obeyed in full, or not asked again.
+            has_progress: Whether the try brought a byte.
+        """
+        if has_progress:
+            self._tries, self._waited = 0, 0.0
+        self._tries += 1
+        pause = (retry_after or 0.0) + next(self._delays)
+        self._waited += pause
+        return pause if self._tries < self._policy.attempts and self._waited <= self._policy.patience else None
 
 
 class Transfer:
@@ -30,26 +71,33 @@ class Transfer:
         url: The link.
         part: Where the bytes are written; the caller closes it.
         max_bytes: Size limit of the file.
+        met: That its host did not have it, if it may have it soon: then it is asked for after a pause, again and again.
 
     Attributes:
         content_type: The media type that the host names; empty before the first answer.
     """
 
-    def __init__(self, url: str, part: PartFile, *, max_bytes: int) -> None:
+    def __init__(self, url: str, part: PartFile, *, max_bytes: int, met: MissingResultError | None = None) -> None:
         self.content_type: str = ""
         self._url = url
         self._part = part
         self._max_bytes = max_bytes
+        self._met = met
+        self._size_bytes: int | None = None
 
     async def run(self, result_reader: ResultReader, policy: RetryPolicy) -> None:
         """Download the whole file into the part file.
 
-        Gives up after `policy.attempts` tries in a row that brought no byte.
+        Gives up after `policy.attempts` tries in a row that brought no byte, or `policy.patience` seconds between them.
 
         Raises:
-            DownloadError: The file cannot be read or written, is empty, or is longer than `max_bytes`.
+            MissingResultError: The host does not have the file.
+            LinkExpiredError: It serves the file no more.
+            DownloadError: The file cannot be read or written, is empty, a text, or longer than `max_bytes`.
         """
-        tries, waits = 0, delays(policy)
+        retries = Retries(policy)
+        if self._met is not None:
+            await _wait(retries, self._met, has_progress=False)
         while True:
             before = self._part.size_bytes
             try:
@@ -59,28 +107,25 @@ class Transfer:
                 # Without a version the next request asks for the whole file.
                 self._part.version = None
             except InterruptedDownloadError as error:
-                # A long file over a bad line may need any number of connections, so progress resets the count.
-                tries = tries + 1 if self._part.size_bytes <= before else 1
-                if tries >= policy.attempts:
-                    raise self._error(str(error)) from None
-                await asyncio.sleep(next(waits))
+                if isinstance(error, MissingResultError) and self._met is None:
+                    raise
+                await _wait(retries, error, has_progress=self._part.size_bytes > before)
             else:
                 return
 
     def _resume_point(self) -> ResumePoint | None:
         part = self._part
-        return ResumePoint(part.size_bytes, part.version) if part.size_bytes and part.version else None
+        if not part.size_bytes or not part.version:
+            return None
+        return ResumePoint(part.size_bytes, part.version, self._size_bytes)
 
     async def _receive(self, remote: RemoteFile) -> None:
-        # An HTML page with status 200, as a login portal sends, is not the result: no model returns text.
-        if remote.content_type.startswith("text/"):
-            raise self._error(f"the result's host sent {remote.content_type} in place of the result")
         self._check_limit(remote.size_bytes or 0)
-        self.content_type = remote.content_type
+        self.content_type, self._size_bytes = remote.content_type, remote.size_bytes
         if remote.offset == 0:
             # On the event loop: if the connection broke during a hop to a thread, aiohttp would drop the bytes that
             # have arrived already.
-            self._write_here(partial(self._part.reset, remote.version))
+            self._here(partial(self._part.reset, remote.version))
         pieces, size_bytes = list[bytes](), 0
         try:
             async for piece in remote.pieces:
@@ -93,15 +138,19 @@ class Transfer:
         except Exception:
             # What came before a failure is kept for the next try. Not after a cancellation, which is no `Exception`:
             # then the part file is removed anyway.
-            self._write_here(partial(self._part.write, pieces))
+            self._here(partial(self._part.write, pieces))
             raise
-        self._write_here(partial(self._part.write, pieces))
+        self._here(partial(self._part.write, pieces))
         self._check_complete(remote.size_bytes)
+        # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
+        # text. A video that is called a text is one all the same.
+        if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
+            raise self._error(f"the result's host sent a text ({remote.content_type}) in place of the result")
 
-    def _write_here(self, act: Callable[[], None]) -> None:
-        """Write on the event loop: for less than `FLUSH_BYTES` a hop to a thread costs more than the writing."""
+    def _here(self, act: Callable[[], T]) -> T:
+        """Act on the event loop: for less than `FLUSH_BYTES` a hop to a thread costs more than the writing."""
         try:
-            act()
+            return act()
         except OSError as error:
             raise save_error(self._url)(error) from None
 
@@ -123,6 +172,20 @@ class Transfer:
 
     def _error(self, message: str) -> DownloadError:
         return DownloadError(message, url=self._url)
+
+
+async def _wait(retries: Retries, error: InterruptedDownloadError, *, has_progress: bool) -> None:
+    """Wait for the next try.
+
+    Raises:
+        DownloadError: There is none.
+    """
+    pause = retries.pause(error.retry_after, has_progress=has_progress)
+    if pause is None:
+        asked = "" if error.retry_after is None else f", and asked to wait {error.retry_after:g} s"
+        kind = MissingResultError if isinstance(error, MissingResultError) else DownloadError
+        raise kind(f"{error}{asked}", url=error.url) from None
+    await asyncio.sleep(pause)
 
 
 def save_error(url: str) -> Callable[[OSError], DownloadError]:

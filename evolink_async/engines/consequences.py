@@ -12,6 +12,7 @@ from ..errors import (
     AuthenticationError,
     InsufficientCreditsError,
     JournalConflictError,
+    LinkExpiredError,
     PreflightError,
     RateLimitError,
     ServerError,
@@ -34,7 +35,7 @@ class Consequence(Enum):
     Attributes:
         DONE: It has ended, and leaves the queue.
         PUT_OFF: It was not sent, or its task is not watched any more, for a reason that may pass.
-        GIVE_UP: It was refused for itself; the same would happen again.
+        GIVE_UP: It was refused for itself, or the link of its film is over; the same would happen again.
         WAIT: A person must settle it.
     """
 
@@ -44,15 +45,23 @@ class Consequence(Enum):
     WAIT = "wait"
 
 
-def consequence_of(outcome: Outcome) -> Consequence:
-    """Return what follows from the outcome of a job."""
+def consequence_of(outcome: Outcome, now: float) -> Consequence:
+    """Return what follows from the outcome of a job, at a time in Unix seconds."""
     if isinstance(outcome, Completed):
-        return Consequence.PUT_OFF if outcome.download_error is not None else Consequence.DONE
+        return _consequence_of_film(outcome, now)
     if isinstance(outcome, Unknown):
         return Consequence.WAIT
     if end_of(outcome) is not None or isinstance(outcome.error, SubmissionUnknownError):
         return Consequence.DONE  # a doubt that failed was given up by a person
     return Consequence.GIVE_UP if _is_refused_for_itself(outcome) else Consequence.PUT_OFF
+
+
+def _consequence_of_film(completed: Completed, now: float) -> Consequence:
+    """A film that could not be saved is fetched again while its link lasts; the service was asked for a newer one."""
+    if completed.download_error is None:
+        return Consequence.DONE
+    is_gone = isinstance(completed.download_error, LinkExpiredError) and completed.has_expired(now)
+    return Consequence.GIVE_UP if is_gone else Consequence.PUT_OFF
 
 
 def _is_refused_for_itself(failed: Failed) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from ..errors import ConfigurationError, EvolinkError, JournalError, OutageError
-from ..jobs import Failed, Job, KeyAssigner, Outcome
+from ..jobs import Completed, Job, KeyAssigner, Outcome
 from ..journal import intent_of
 from ..params import AnyParams
 from ..pool import SessionPool
@@ -213,25 +214,25 @@ class EvolinkBlueprint(Blueprint):
             try:
                 found[row.key] = row.job()
             except EvolinkError as error:
-                await self._give_up(Failed(row.key, error))
+                await self._give_up(row.key, error)
         return found
 
     async def _conclude(self, job: Job, outcome: Outcome) -> None:
         if self._on_outcome is not None:
             await self._on_outcome(job, outcome)
-        match consequence_of(outcome):
+        match consequence_of(outcome, time.time()):
             case Consequence.DONE:
                 await self._queue.done([job.key])
             case Consequence.PUT_OFF:
                 await self._queue.put_off([job.key])
-            case Consequence.GIVE_UP if isinstance(outcome, Failed):
-                await self._give_up(outcome)
+            case Consequence.GIVE_UP:
+                await self._give_up(job.key, _error_of(outcome))
             case _:
-                _log.warning("the job %r waits for a person: %s", job.key, getattr(outcome, "error", ""))
+                _log.warning("the job %r waits for a person: %s", job.key, _error_of(outcome))
 
-    async def _give_up(self, failed: Failed) -> None:
-        _log.error("the job %r is given up: %s", failed.key, failed.error)
-        await self._queue.give_up([failed.key], f"{type(failed.error).__name__}: {failed.error}")
+    async def _give_up(self, key: str, error: EvolinkError | None) -> None:
+        _log.error("the job %r is given up: %s", key, error)
+        await self._queue.give_up([key], f"{type(error).__name__}: {error}")
 
     async def _sweep(self, context: JobContext, timestamp: int) -> None:
         """Bring the jobs again that nobody works on."""
@@ -256,3 +257,7 @@ class EvolinkBlueprint(Blueprint):
                     await manager.finish_job(job, status=Status.ABORTED, delete_job=False)
                 except ConnectorException as error:
                     _log.debug("task %s was ended by another sweep: %s", job.id, error)
+
+
+def _error_of(outcome: Outcome) -> EvolinkError | None:
+    return outcome.download_error if isinstance(outcome, Completed) else outcome.error

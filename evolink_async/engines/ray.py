@@ -86,8 +86,8 @@ class BatchRunner:
         self._arrow = _pyarrow()
         self._download_to = download_to
         self._job_of = job_of
-        arguments: dict[str, Any] = {**(settings or {}), "journal": journal}
-        self._pool = SessionPool(**arguments)
+        self._arguments: dict[str, Any] = {**(settings or {}), "journal": journal}
+        SessionPool(**self._arguments)  # wrong settings are refused here, and not with the first batch
         self._opening: asyncio.Task[SessionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -118,10 +118,14 @@ class BatchRunner:
             return {outcome.key: outcome async for outcome in stream}
 
     async def _open_pool(self) -> SessionPool:
-        """Return the pool, opened by the first batch; batches run side by side in one event loop."""
-        if self._opening is None:
+        """Return the pool, opened by the first batch; batches run side by side in one event loop.
+
+        Ray may bring a batch again after the journal was away; so the next batch tries to open a pool once more.
+        """
+        if self._opening is None or _has_failed(self._opening):
             self._loop = asyncio.get_running_loop()
-            self._opening = asyncio.create_task(self._pool.open(), name="evolink_async open")
+            pool = SessionPool(**self._arguments)
+            self._opening = asyncio.create_task(pool.open(), name="evolink_async open")
         return await asyncio.shield(self._opening)
 
     async def aclose(self) -> None:
@@ -137,6 +141,11 @@ class BatchRunner:
         if loop is not None and loop.is_running() and not _is_in_loop():
             with suppress(Exception):
                 asyncio.run_coroutine_threadsafe(self.aclose(), loop).result(_CLOSING_SECONDS)
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    """Whether a task has ended without a result."""
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _is_in_loop() -> bool:

@@ -36,7 +36,7 @@ class NotDeliveredError(TransportError):
 class UnsendableError(NotDeliveredError):
     """No such request can be made from here: a certificate is refused, or the proxy or a header is invalid.
 
-    It is not tried again.
+    Or your own aiohttp session is closed, or has `auth`. It is not tried again.
     """
 
     advice: str = "Mend what the message names, then run the job again; nothing was sent."
@@ -59,7 +59,7 @@ class SubmissionUnknownError(TransportError):
     # `may_resubmit` stays False: sending the job again could pay for it twice.
     advice = (
         "Do not run the job again yet. Look in the dashboard for a task that was created at this time with these "
-        'parameters. If there is one, call pool.settle(key, task_id); if not, pool.settle(key, "resubmit").'
+        'parameters. Settle the job with the id of that task; if there is none, with "resubmit".'
     )
 
     def __init__(
@@ -205,7 +205,7 @@ class RateLimitError(StatusError):
     """The service received too many requests (429); it refused this one and charged nothing."""
 
     may_resubmit = True
-    advice: str = "Wait for retry_after seconds, or lower Limits.submits and Cadence.polls_per_second."
+    advice: str = "Wait as long as the service asks for, or lower the limits of submits and polls."
 
 
 class ServerError(StatusError):

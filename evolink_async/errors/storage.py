@@ -28,7 +28,7 @@ class DownloadError(EvolinkError):
 class LinkExpiredError(DownloadError):
     """The result host no longer serves the link; links expire 24 hours after completion."""
 
-    advice: str = "Call pool.poll(task_id): the service may return a new link. If it does not, the video is lost."
+    advice: str = "Poll the task once more: the service may return a new link. If it does not, the video is lost."
 
 
 class UploadError(EvolinkError):

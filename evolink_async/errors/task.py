@@ -54,7 +54,7 @@ class DeadlineError(EvolinkError, TimeoutError):
     """
 
     # `except TimeoutError` catches this error and that of `asyncio.timeout` alike.
-    advice: str = "Continue with pool.wait(task_id). Do not submit the job again: its task continues and is paid for."
+    advice: str = "Wait for the task again, by its id. Do not submit the job again: its task continues and is paid for."
 
     def __init__(self, message: str, *, task_id: str, waited: float) -> None:
         self.task_id = task_id

@@ -76,7 +76,7 @@ class Observer(Protocol):
     """Receives every event of a pool: any callable that takes one. `telemetry` has ready-made ones.
 
     The pool calls it in the event loop, at once and in order, so it must not block. An exception of an observer is
-    logged once for each class, and has no other effect.
+    logged once for each class, and has no other effect; only KeyboardInterrupt and SystemExit are let out.
     """
 
     # Positional only, so that an observer can name its argument as it likes.

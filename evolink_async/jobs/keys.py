@@ -24,19 +24,45 @@ class KeySet:
     Among a million words the chance of a collision is 1 in 37 million; one job would then be refused as a duplicate.
     """
 
-    # A hash table with open addressing and linear probing. 0 marks a free slot, and at most half of the slots are
-    # used, so a probe always ends.
+    # Hash tables with open addressing and linear probing. 0 marks a free slot, and at most half of the slots are used,
+    # so a probe always ends. One table of a million words would be rebuilt in one turn of the event loop, a third of a
+    # second; of many small ones each is rebuilt by itself, in a millisecond.
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * 64))
-        self._count = 0
+        self._tables: list[_Table | None] = [None] * _TABLES
 
     def __contains__(self, word: str) -> bool:
-        return self._slots[self._place(_mark(word))] != 0
+        mark = _mark(word)
+        table = self._tables[mark >> _SHIFT]
+        return table is not None and mark in table
 
     def add(self, word: str) -> bool:
         """Add a word; return whether it is new."""
         mark = _mark(word)
+        table = self._tables[mark >> _SHIFT]
+        if table is None:
+            table = self._tables[mark >> _SHIFT] = _Table()
+        return table.add(mark)
+
+
+_TABLES, _SHIFT = 256, 56
+"""The upper 8 of 64 bits choose the table, the lower ones the slot."""
+
+
+class _Table:
+    """The words of a `KeySet` whose hashes begin alike."""
+
+    __slots__ = ("_count", "_slots")
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * 8))
+        self._count = 0
+
+    def __contains__(self, mark: int) -> bool:
+        return self._slots[self._place(mark)] != 0
+
+    def add(self, mark: int) -> bool:
+        """Add a mark; return whether it is new."""
         place = self._place(mark)
         if self._slots[place] == mark:
             return False

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import attrs
 
-from ..errors import ConfigurationError, JournalError, SubmissionUnknownError
+from ..errors import ConfigurationError, SubmissionUnknownError
+from ..regular_file import IrregularFileError, regular_status
 from .file import check_is_whole, has_log, process_of
+from .file_errors import read_error
+from .read_only import connect
 from .rows import Row, doubt_in
 from .schema import MISSING_SINCE
 from .sqlite import SqliteJournal
@@ -25,7 +28,6 @@ __all__ = (
     "DASHBOARD",
     "Doubt",
     "check_exists",
-    "connect",
     "doubt_of_row",
     "holder_of",
     "is_in_use",
@@ -39,9 +41,6 @@ DASHBOARD = "https://evolink.ai/dashboard"
 
 _WINDOW = timedelta(minutes=2)
 """Time before and after a submit to search: a submit times out after a minute, and two clocks may differ."""
-
-# Seconds. A run that commits holds its lock for milliseconds; a file that stays locked is reported.
-_LOCK_TIMEOUT = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +111,7 @@ def read_doubts(path: Path) -> list[Doubt]:
             connection.row_factory = sqlite3.Row
             return [doubt_of_row(row) for row in connection.execute(query)]
     except sqlite3.Error as error:
-        raise JournalError(f"the journal {str(path)!r} cannot be read: {error}") from None
+        raise read_error(error, str(path)) from None
 
 
 async def settle_doubt(path: Path, key: str, how: str) -> None:
@@ -138,19 +137,17 @@ def check_exists(path: Path) -> None:
     """Refuse a file that cannot be a journal.
 
     Raises:
-        ConfigurationError: It does not exist, or is empty.
+        ConfigurationError: It does not exist, is empty, or is no regular file.
     """
-    if not _is_file(path):
-        raise ConfigurationError(f"there is no journal {str(path)!r}")
-    if not path.stat().st_size:
+    try:
+        status = regular_status(path)
+    except IrregularFileError as error:
+        raise ConfigurationError(f"{str(path)!r} {error.strerror}, so it is no journal") from None
+    # Also a name that is too long, and a folder that may not be searched.
+    except OSError:
+        raise ConfigurationError(f"there is no journal {str(path)!r}") from None
+    if not status.st_size:
         raise ConfigurationError(f"{str(path)!r} is empty, so it is no journal")
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads an existing file."""
-    # Not mode=ro: the last connection to close removes SQLite's -wal and -shm files, and a read-only one cannot.
-    # mode=rw creates no file, and only SELECT is sent.
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_TIMEOUT)
 
 
 def holder_of(path: Path) -> str | None:
@@ -160,14 +157,6 @@ def holder_of(path: Path) -> str | None:
         path: An existing journal file.
     """
     return f"another process{process_of(str(path.resolve()))}" if is_in_use(path) else None
-
-
-def _is_file(path: Path) -> bool:
-    # `Path.is_file` raises for a name that is too long, and for a folder that may not be searched.
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def is_in_use(path: Path) -> bool:

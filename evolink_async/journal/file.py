@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
 from ..errors import JournalError
+from ..regular_file import IrregularFileError, regular_status
+from .file_errors import no_place
 from .schema import check, migrate
 
 T = TypeVar("T")
@@ -58,6 +60,7 @@ class JournalFile:
         # A lock of the journal itself would keep people from reading it during a run. The lock file is next to the
         # resolved path, so that two links to one journal share it.
         place = str(Path(path).resolve())
+        _check_place(path, Path(place))
         lock = sqlite3.connect(f"{place}-lock", isolation_level=None, timeout=0)
         try:
             _lock(lock, path, place)
@@ -114,16 +117,6 @@ class JournalFile:
         )
 
 
-def journal_error(error: Exception, path: str) -> JournalError:
-    """Return the JournalError for what went wrong with a file."""
-    if isinstance(error, JournalError):
-        return error
-    # "file is not a database" and "database disk image is malformed" have no class of their own, unlike a full disk.
-    is_damage = type(error) is sqlite3.DatabaseError
-    reason = "it is not an SQLite file, or it is damaged" if is_damage else str(error) or type(error).__name__
-    return JournalError(f"the journal {path!r} cannot be used: {reason}; nothing in it was overwritten")
-
-
 def check_is_whole(connection: sqlite3.Connection, path: str, *, had_log: bool) -> int:
     """Return the version of a journal file, 0 for a new one.
 
@@ -147,6 +140,17 @@ def check_is_whole(connection: sqlite3.Connection, path: str, *, had_log: bool) 
 def has_log(place: str) -> bool:
     """Whether a file has SQLite's write-ahead log beside it."""
     return Path(f"{place}-wal").exists()
+
+
+def _check_place(path: str, place: Path) -> None:
+    """Refuse a path where no file can be, before a lock file is left beside it."""
+    try:
+        regular_status(place)
+    except IrregularFileError as error:
+        raise no_place(path, f"it {error.strerror}") from None
+    except FileNotFoundError:
+        if not place.parent.exists():
+            raise no_place(path, "its folder does not exist", f"Make the folder {str(place.parent)!r}.") from None
 
 
 def _connect(path: str, place: str) -> sqlite3.Connection:

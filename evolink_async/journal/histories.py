@@ -1,30 +1,32 @@
 """Reads all that a journal file keeps of its jobs, for people who look at them: parameters, times, ends.
 
-Nothing is changed, so a run may be using the file. Import this module by its own path: it needs SQLite, which the
-package's `__init__` does not load.
+Nothing is changed, so a run may be using the file. A server is read in `postgres_histories`. Import this module by its
+own path: it needs SQLite, which the package's `__init__` does not load.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import attrs
 
 from ..jobs import Standing
+from .doubts import is_in_use
 from .listing import read_rows, standing_in
 from .rows import COLUMNS, Row
 
-__all__ = ("HistoryReader", "JobHistory")
+__all__ = ("Histories", "HistoryReader", "JobHistory", "history_of")
 
 
 @attrs.frozen(kw_only=True)
 class JobHistory:
-    """All that a journal file keeps of one job.
+    """All that a journal keeps of one job.
 
     Attributes:
-        place: Its place in the order in which jobs were first written; it never changes.
+        place: Its place in the order in which jobs were first written; on a server, first seen by this reader. It never
+            changes.
         standing: Where it stands.
         model: The model that it asked for.
         body: The request body as it was sent; empty if it is no JSON object.
@@ -54,22 +56,48 @@ class JobHistory:
         return self.standing.key
 
 
+class Histories(Protocol):
+    """Reads the jobs of a journal, and at each further call those that have changed. All calls block."""
+
+    @property
+    def most_ends(self) -> int | None:
+        """How many ends it reads at most, the latest; None for all."""
+        ...
+
+    @property
+    def mark(self) -> object:
+        """A value that changes when the journal does; what changed all the same is found by a read now and then."""
+        ...
+
+    def changes(self) -> list[JobHistory]:
+        """Return the jobs that are new or changed since the last call, in the order of their places; at first, all.
+
+        Raises:
+            ConfigurationError: There is no such journal.
+            JournalError: It is not a journal, or cannot be read.
+        """
+        ...
+
+
 class HistoryReader:
-    """Reads the jobs of a journal file, and at each further call those that have changed.
+    """Reads a journal file; see `Histories`.
 
     Args:
         path: The journal file.
     """
+
+    most_ends: int | None = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: dict[int, int] = {}
 
     @property
-    def mark(self) -> tuple[tuple[int, int], ...]:
+    def mark(self) -> object:
         """A value that changes when the file does, but for changes within the same few milliseconds."""
         places = (Path(f"{self._path}{suffix}") for suffix in ("", "-wal"))
-        return tuple((stat.st_mtime_ns, stat.st_size) for place in places if place.exists() for stat in [place.stat()])
+        stats = [place.stat() for place in places if place.exists()]
+        return (*((stat.st_mtime_ns, stat.st_size) for stat in stats), is_in_use(self._path))
 
     def changes(self) -> list[JobHistory]:
         """Return the jobs that are new or changed since the last call, in the order of their places; at first, all.
@@ -89,13 +117,20 @@ class HistoryReader:
             fingerprint = hash((*(row[name] for name in names), is_held and row["state"] == "submitting"))
             if self._seen.get(row["place"]) != fingerprint:
                 self._seen[row["place"]] = fingerprint
-                changed.append(_history_of(row, is_held=is_held))
+                changed.append(history_of(row, row["place"], is_held=is_held))
         return changed
 
 
-def _history_of(row: Row, *, is_held: bool) -> JobHistory:
+def history_of(row: Row, place: int, *, is_held: bool) -> JobHistory:
+    """Return what a row keeps of its job. For this room alone.
+
+    Args:
+        row: A row of `jobs` with its body.
+        place: Its place in the order of the jobs.
+        is_held: Whether the process that may be submitting it goes on.
+    """
     return JobHistory(
-        place=row["place"],
+        place=place,
         standing=standing_in(row, is_held=is_held),
         model=row["model"],
         body=_object(row["body"]),

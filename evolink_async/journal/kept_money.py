@@ -38,13 +38,22 @@ class KeptMoney:
     def ledger(self, records: Iterable[tuple[str, Record]]) -> Ledger:
         """Add up what was spent, and what the jobs that have not ended may still cost."""
         held, unpriced, doubts = dict[str, float](), dict(self._unpriced), set(self._unpriced)
+        classes = dict(self._unpriced)
         for key, record in records:
             if record.has_ended:
                 continue
             held[key] = record.credits_reserved or self._prices.get(record.price_class, 0.0)
+            classes[key] = record.price_class
             if record.credits_reserved is None:
                 unpriced[key] = record.price_class
             if record.task_id is None:
                 doubts.add(key)
         held |= {key: self._prices.get(price_class, 0.0) for key, price_class in self._unpriced.items()}
-        return Ledger(spent=self._spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=self._prices)
+        return Ledger(
+            spent=self._spent,
+            held=held,
+            unpriced=unpriced,
+            doubts=frozenset(doubts),
+            prices=self._prices,
+            classes=classes,
+        )

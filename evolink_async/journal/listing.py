@@ -14,10 +14,11 @@ from pathlib import Path
 
 import attrs
 
-from ..errors import JournalError
 from ..jobs import JobState, Standing
-from .doubts import check_exists, connect, is_in_use
+from .doubts import check_exists, is_in_use
 from .file import check_is_whole, has_log
+from .file_errors import read_error
+from .read_only import connect
 from .rows import COLUMNS, STATES, Row, standing_of, unknown_of
 
 __all__ = ("PAGE", "RecordedJob", "count_ends", "read_ends", "read_jobs", "read_rows", "standing_in")
@@ -143,7 +144,7 @@ def read_rows(
             given = {**values, "states": json.dumps(sorted(of_rows))}
             return list(connection.execute(query.format(table=_table(connection)), given)), is_held
     except sqlite3.Error as error:
-        raise JournalError(f"the journal {str(path)!r} cannot be read: {error}") from None
+        raise read_error(error, str(path)) from None
 
 
 def _table(connection: sqlite3.Connection) -> str:

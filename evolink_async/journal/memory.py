@@ -147,7 +147,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         """Keep the key: its job may be settled."""
         self._check_open()
         record = self._records.get(key)
-        if record is not None and record.task_id == task_id:
+        if record is not None and record.task_id == task_id and not record.has_ended:
             self._missing.add(key)
 
     async def ended(self, outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
 """A journal by its file or its address, for the commands that read and settle jobs without a pool.
 
-Files are read in `listing` and `doubts`, a server in `postgres_place`; jobs are removed in `pruning`. Import this
-module by its own path: it needs SQLite, which the package's `__init__` does not load.
+Files are read in `listing`, `doubts` and `histories`, a server in `postgres_place`; jobs are removed in `pruning`.
+Import this module by its own path: it needs SQLite, which the package's `__init__` does not load.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..jobs import JobState
 from . import doubts, listing
 from .address import is_address, missing_extra
 from .doubts import Doubt
+from .histories import Histories, HistoryReader
 from .listing import RecordedJob
 from .pruning import Pruned, Pruning, prune_file
 
@@ -57,6 +58,10 @@ class JournalPlace(Protocol):
 
     def doubts(self) -> list[Doubt]:
         """Return the jobs that a person may settle, in the order in which they were sent."""
+        ...
+
+    def histories(self) -> Histories:
+        """Return a reader of all that is kept of the jobs. Nothing is read yet."""
         ...
 
     def holder(self) -> str | None:
@@ -104,6 +109,10 @@ class JournalInFile:
         """Read the doubts."""
         return doubts.read_doubts(self.path)
 
+    def histories(self) -> Histories:
+        """Return a reader of the file."""
+        return HistoryReader(self.path)
+
     def holder(self) -> str | None:
         """Return the process that has the file open."""
         return doubts.holder_of(self.path)
@@ -117,7 +126,7 @@ class JournalInFile:
         return await prune_file(self.path, pruning)
 
 
-def journal_at(given: str) -> JournalPlace:
+def journal_at(given: str | Path) -> JournalPlace:
     """Return the journal of a path or an address; nothing is opened yet.
 
     Args:
@@ -126,7 +135,7 @@ def journal_at(given: str) -> JournalPlace:
     Raises:
         ConfigurationError: The address cannot be read, or the extra for it is not installed.
     """
-    if not is_address(given):
+    if isinstance(given, Path) or not is_address(given):
         return JournalInFile(Path(given))
     try:
         from .postgres_place import JournalOnServer

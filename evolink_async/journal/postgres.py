@@ -17,7 +17,8 @@ from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
 from .entries import Intent, end_of, log_late
 from .postgres_connections import Connection
-from .postgres_owner import PostgresOwner, over
+from .postgres_lease import over
+from .postgres_owner import PostgresOwner
 from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, answer, settle
 from .postgres_statements import (
     BUY_ANEW,
@@ -38,7 +39,7 @@ from .rows import column_of, columns_of, doubt_of
 
 __all__ = ("PostgresJournal",)
 
-_NOTHING_TO_SETTLE = "Call pool.unfinished() to see which jobs can be settled."
+_NOTHING_TO_SETTLE = "Call pool.unfinished(), or `evolink-async doubts ADDRESS`, to see which jobs can be settled."
 _CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
@@ -89,6 +90,7 @@ class PostgresJournal(PostgresOwner):
             "estimated": snapshot.estimated_seconds,
             "credits": snapshot.credits_reserved,
         }
+        self._recollection.note(Write(ACCEPT, values))
         try:
             report = await self._carried_out(lambda one: answer(one, ACCEPT, values))
         except JournalError:
@@ -101,6 +103,7 @@ class PostgresJournal(PostgresOwner):
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Write the task id. The journal need not be open."""
         values = {"purchase": idempotency_key, "task_id": task_id, "now": time.time()}
+        self._recollection.note(Write(ANSWER_LATE, values))
 
         async def write(connection: Connection) -> bool:
             return bool((await answer(connection, ANSWER_LATE, values))["is_taken"])
@@ -122,6 +125,7 @@ class PostgresJournal(PostgresOwner):
     async def doubted(self, unknown: Unknown) -> None:
         """Write what is known of the doubt."""
         await self._write(Write(DOUBT, {"key": unknown.key, "doubt": doubt_of(unknown.error)}))
+        self._answered(unknown.key)
 
     async def ended(self, outcome: Outcome) -> None:
         """Write how the task ended. Without a lease the job is claimed again, if nobody else has it."""

@@ -53,9 +53,9 @@ KEEP_PRICES = """
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS kept (shape text, model text, units bigint)
 """
 KEEP_HOLDS = """
-    INSERT INTO evolink_holds (key, shape, units, is_named, is_stuck)
+    INSERT INTO evolink_holds (key, shape, units, named, is_stuck)
     SELECT * FROM jsonb_to_recordset(%s::jsonb)
-        AS kept (key text, shape text, units bigint, is_named boolean, is_stuck boolean)
+        AS kept (key text, shape text, units bigint, named bigint, is_stuck boolean)
 """
 
 
@@ -66,7 +66,7 @@ class PostgresBudget:
         connections: To the server.
         epoch: Returns the number of this owner, which changes when its lease was lost.
         changed: Fired when credits may have come free.
-        most_per_job: Units to hold for each job until its price is named; None to learn prices.
+        most_per_job: Units to hold for each job until its price is known; None to learn prices.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ def _holds(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> list[dict[str, obj
             "key": row["key"],
             "shape": row["shape"],
             "units": hold.units,
-            "is_named": hold.is_named,
+            "named": hold.named,
             "is_stuck": hold.is_stuck and row["state"] != "submitting",  # its process may still get an answer
         }
         for row in rows

@@ -20,61 +20,93 @@ from collections.abc import Sequence
 import attrs
 
 from .postgres_connections import Connection, run, transaction
-from .postgres_statements import ME, NOTIFY
+from .postgres_statements import ME, NOTIFY, WAITS
 
 MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
 
 BEGIN = """
-    INSERT INTO evolink_owners (name, lease_until, seconds_to_answer, limit_units, submits_per_minute)
-    VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s, %s) RETURNING epoch
+    INSERT INTO evolink_owners (name, lease_seconds, seconds_to_answer, limit_units, submits_per_minute, lease_until)
+    SELECT *, clock_timestamp() + make_interval(secs => seconds)
+    FROM (VALUES (%s::text, %s::float8, %s::float8, %s::bigint, %s::float8)) AS new (name, seconds) RETURNING epoch
 """
 RENEW = """
     UPDATE evolink_owners SET lease_until = clock_timestamp() + make_interval(secs => %s)
-    WHERE epoch = %s AND lease_until > clock_timestamp() RETURNING epoch
+    WHERE epoch = %s AND lease_until > clock_timestamp() AND epoch >> 40 = evolink_timeline() RETURNING epoch
 """
 END = "UPDATE evolink_owners SET lease_until = least(lease_until, clock_timestamp()) WHERE epoch = %s RETURNING epoch"
 # In order, so that two claims of the same keys do not wait for each other in a circle. Not DO UPDATE, which would lock
 # the claims of others.
 CLAIM = f"""
-    WITH {ME}, mine AS (
+    WITH {ME}, {WAITS}, mine AS (
         INSERT INTO evolink_claims (key, epoch, owner)
-        SELECT key, me.epoch, %(owner)s FROM me, unnest(%(keys)s::text[]) AS key ORDER BY key
+        SELECT key, me.epoch, %(owner)s FROM me, unnest(%(keys)s::text[]) AS key
+        WHERE NOT EXISTS (SELECT FROM waits) ORDER BY key
         ON CONFLICT (key) DO NOTHING RETURNING key, epoch, owner
     )
     SELECT key, epoch, owner FROM mine
     UNION ALL SELECT key, epoch, owner FROM evolink_claims WHERE key = ANY(%(keys)s)
+    UNION ALL SELECT key, 0, 'a process from before the failover' FROM unnest(%(keys)s::text[]) AS key
+        WHERE EXISTS (SELECT FROM waits) AND NOT EXISTS (SELECT FROM evolink_claims AS other WHERE other.key = key.key)
     UNION ALL SELECT NULL, epoch, NULL FROM me
 """
-RELEASE = "DELETE FROM evolink_claims WHERE key = ANY(%s) AND epoch = %s AND owner = %s"
-# Those that are being renewed at this moment are waited for, and looked at again.
-ENDED = """
-    SELECT epoch FROM evolink_owners WHERE lease_until <= clock_timestamp() ORDER BY epoch FOR UPDATE
+FAILED_OVER = (
+    "the server of the journal has failed over since a process claimed this job that did not come back; a task may have"
+    " been accepted and charged, and what the journal had of it is missing"
+)
+"""Message of the doubt about a job that may have been sent after the last commit that a new server has."""
+# A release may arrive late, when the job is being sent: then the claim stays, and is let go of later. Who writes it
+# at this moment is waited for, and the next statement sees what was written.
+LOCK_CLAIMS = "SELECT key FROM evolink_claims WHERE key = ANY(%s) AND epoch = %s AND owner = %s ORDER BY key FOR UPDATE"
+RELEASE = """
+    DELETE FROM evolink_claims AS claim WHERE key = ANY(%s) AND epoch = %s AND owner = %s AND NOT EXISTS (
+        SELECT FROM evolink_jobs AS job
+        WHERE job.key = claim.key AND job.state = 'submitting' AND job.epoch = claim.epoch
+    )
 """
-# A statement of its own, because it must see what those owners wrote while they were waited for.
-DOUBT = """
+# Those that are being renewed at this moment are waited for, and looked at again. Nobody before a failover is noted.
+ENDED = """
+    SELECT epoch FROM evolink_owners
+    WHERE lease_until <= clock_timestamp() AND (SELECT timeline FROM evolink_journal) = evolink_timeline()
+    ORDER BY epoch FOR UPDATE
+"""
+# A statement of its own, because it must see what those owners wrote while they were waited for. What was claimed
+# before a failover may have been sent, though nothing tells of it: without a row, only the key of such a job is known.
+DOUBT = f"""
     WITH over AS (
         SELECT epoch, extract(epoch FROM lease_until) + seconds_to_answer AS answered_by
         FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
     ), freed AS (
-        DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s)
+        DELETE FROM evolink_claims WHERE epoch = ANY(%(epochs)s) RETURNING key, epoch
     ), untold AS (
         DELETE FROM evolink_tellers WHERE epoch = ANY(%(epochs)s)
     ), unheard AS (
         DELETE FROM evolink_calls AS call WHERE NOT EXISTS (
             SELECT FROM evolink_owners AS other WHERE other.epoch = call.epoch AND other.epoch <> ALL(%(epochs)s)
         )
+    ), suspect AS (
+        SELECT freed.key, answered_by, job.key IS NULL AS is_bare
+        FROM freed JOIN over USING (epoch) LEFT JOIN evolink_jobs AS job ON job.key = freed.key
+        WHERE freed.epoch >> 40 <> evolink_timeline() AND coalesce(state, 'planned') = 'planned'
     ), lost AS (
-        SELECT key, answered_by, row_number() OVER (ORDER BY sent_at, key) AS number
-        FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'
+        SELECT *, row_number() OVER (ORDER BY sent_at, key) AS number FROM (
+            SELECT key, sent_at, answered_by, '{{}}'::jsonb AS what
+            FROM evolink_jobs JOIN over USING (epoch) WHERE state = 'submitting'
+            UNION ALL SELECT key, NULL, answered_by, jsonb_build_object('message', '{FAILED_OVER}') FROM suspect
+        ) AS each
     ), counted AS (
         UPDATE evolink_journal SET ends = ends + (SELECT count(*) FROM lost) WHERE EXISTS (SELECT FROM lost)
         RETURNING ends - (SELECT count(*) FROM lost) AS before
     ), doubted AS (
         UPDATE evolink_jobs AS job SET state = 'in_doubt', end_number = before + number, told_at = NULL,
-            doubt = json_build_object('idempotency_key', idempotency_key, 'sent_at', sent_at)::text,
+            doubt = (what || jsonb_build_object('idempotency_key', idempotency_key, 'sent_at', lost.sent_at))::text,
             not_resubmitted_before = answered_by
-        FROM lost, counted WHERE job.key = lost.key AND job.state = 'submitting' RETURNING job.key
+        FROM lost, counted WHERE job.key = lost.key AND job.state IN ('planned', 'submitting') RETURNING job.key
+    ), bare AS (
+        INSERT INTO evolink_jobs (key, state, model, path, body, digest, shape, doubt, end_number,
+            not_resubmitted_before)
+        SELECT key, 'in_doubt', '', '', '{{}}', '', '', what::text, before + number, lost.answered_by
+        FROM lost JOIN suspect USING (key), counted WHERE is_bare ON CONFLICT DO NOTHING
     ), deleted AS (
         DELETE FROM evolink_owners WHERE epoch = ANY(%(epochs)s)
     )
@@ -153,6 +185,14 @@ async def claim(
         # Another claim of the same key was under way: this statement does not see it yet, the next one does.
         left = [key for key in left if key not in found]
     return found
+
+
+async def release(connection: Connection, keys: Sequence[str], owner: str, epoch: int) -> None:
+    """Delete claims of an owner, but for those of jobs that are being sent."""
+    values = list(keys), epoch, owner
+    async with transaction(connection):
+        await run(connection, LOCK_CLAIMS, values)
+        await run(connection, RELEASE, values)
 
 
 async def bury(connection: Connection) -> bool:

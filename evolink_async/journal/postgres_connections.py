@@ -33,6 +33,8 @@ MOST = 4
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two tries to reach the server."""
+LONGEST_LOCK = "10s"
+"""How long a read in a thread waits for a table that a migration or a VACUUM FULL holds."""
 ADVICE = "Check that the server runs, its address, and the rights of the user; nothing in the journal is lost."
 # A silent network is noticed within half a minute. What the address sets itself holds.
 DEFAULTS = {
@@ -47,6 +49,10 @@ DEFAULTS = {
 PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 """Errors that may be over at the next try."""
 MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject)
+
+TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+"""The timeline that the server writes, in SQL; see `postgres_failover`."""
+WHICH = f"SELECT CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END AS timeline"
 
 
 class Connections:
@@ -71,12 +77,17 @@ class Connections:
             ) from None
         self.address: str = conninfo.make_conninfo("", **(DEFAULTS | given))
         self.place: str = _place(given)
+        self.is_pooled: bool = not prepares
         self._password = str(given.get("password") or "")
         self._patience = patience
         self._prepare_threshold = 5 if prepares else None
         self._idle: list[Connection] = []
         self._permits = Limiter(MOST)
         self._is_open = self._is_away = False
+        self._timeline = 0
+        self._failing_over = asyncio.Lock()
+        self.on_failover: Callable[[Connection], Awaitable[None]] | None = None
+        """Called with the first connection to a server that was promoted, before anything else is done there."""
 
     async def open(self) -> None:
         """Open the first connection, and keep connections from now on.
@@ -84,6 +95,7 @@ class Connections:
         Raises:
             JournalError: The server cannot be reached.
         """
+        self._timeline = 0
         self._idle.append(await self.connect())
         self._is_open = True
 
@@ -113,10 +125,23 @@ class Connections:
             if self._prepare_threshold is not None:
                 # A statement that is prepared while the tables are small would go on to read them from end to end.
                 await connection.execute("SET enable_seqscan = off")
+            await self.follow(connection)
         except BaseException:
             await close_quietly(connection)
             raise
         return connection
+
+    async def follow(self, connection: Connection) -> None:
+        """Notice a new timeline. Refuse a standby, and a server that was left for one: their rows are old."""
+        [server] = await run(connection, WHICH)
+        timeline = server["timeline"]
+        if timeline is None or timeline < self._timeline:
+            what = "is a standby" if timeline is None else "was left at a failover: its timeline is an older one"
+            raise psycopg.OperationalError(f"the server {what}")
+        async with self._failing_over:
+            if 0 < self._timeline < timeline and self.on_failover is not None:
+                await self.on_failover(connection)
+            self._timeline = max(self._timeline, timeline)
 
     async def run(
         self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None, is_urgent: bool = False
@@ -177,7 +202,10 @@ class Connections:
             JournalError: The server cannot be reached.
         """
         try:
-            with psycopg.Connection[DictRow].connect(self.address, autocommit=True, row_factory=dict_row) as connection:
+            with psycopg.Connection[DictRow].connect(self.address, row_factory=dict_row) as connection:
+                # Of this transaction alone: behind a pooler the connection is another's next. Somebody may hold a table
+                # for ever, and nobody can cancel a thread.
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (LONGEST_LOCK,))
                 return connection.execute(query.encode(), values or None).fetchall()
         except psycopg.errors.UndefinedTable:
             raise ConfigurationError(f"there is no journal in {self.place}") from None
@@ -205,8 +233,12 @@ class Connections:
 
 
 def _place(given: dict[str, Any]) -> str:
-    host, port = given.get("host") or given.get("hostaddr") or "localhost", given.get("port")
-    return f"postgresql://{host}{f':{port}' if port else ''}/{given.get('dbname') or ''}"
+    # Several hosts share one port, or have one each.
+    hosts = str(given.get("host") or given.get("hostaddr") or "localhost").split(",")
+    ports = str(given.get("port") or "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    where = ",".join([f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)])
+    return f"postgresql://{where}/{given.get('dbname') or ''}"
 
 
 @asynccontextmanager

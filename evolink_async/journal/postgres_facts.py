@@ -36,6 +36,10 @@ FACTS = """
 HELD = """(fact.held_until > clock_timestamp() AND EXISTS (
         SELECT FROM evolink_owners AS other WHERE other.epoch = fact.epoch AND other.lease_until > clock_timestamp()
     ))"""
+# Others see no place in the hands of an owner whose lease is over, so it gets none: two would try at the same time.
+IS_ALIVE = """EXISTS (
+        SELECT FROM evolink_owners AS mine WHERE mine.epoch = %(epoch)s AND mine.lease_until > clock_timestamp()
+    )"""
 NOTIFY_FACTS = f"pg_notify({CHANNEL}, '{ABOUT_FACTS}')"
 READ = """
     SELECT scope, version, state, extract(epoch FROM clock_timestamp() - told_at)::float8 AS age
@@ -56,7 +60,7 @@ TELL = f"""
 TAKE = f"""
     WITH free AS (
         SELECT scope FROM evolink_facts AS fact
-        WHERE scope = ANY(%(scopes)s) AND (epoch = %(epoch)s OR NOT {HELD})
+        WHERE scope = ANY(%(scopes)s) AND (epoch = %(epoch)s OR NOT {HELD}) AND {IS_ALIVE}
         ORDER BY scope FOR UPDATE OF fact
     )
     UPDATE evolink_facts AS fact
@@ -64,10 +68,11 @@ TAKE = f"""
     FROM free WHERE fact.scope = free.scope AND (SELECT count(*) FROM free) = cardinality(%(scopes)s)
     RETURNING fact.scope
 """  # noqa: S608  # all names are constants of this package
-KEEP = """
+KEEP = f"""
     UPDATE evolink_facts SET held_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-    WHERE scope = ANY(%(scopes)s) AND epoch = %(epoch)s AND held_until > clock_timestamp() RETURNING scope
-"""
+    WHERE scope = ANY(%(scopes)s) AND epoch = %(epoch)s AND held_until > clock_timestamp() AND {IS_ALIVE}
+    RETURNING scope
+"""  # noqa: S608  # all names are constants of this package
 LEAVE = f"""
     WITH gone AS (
         UPDATE evolink_facts SET epoch = NULL, held_until = '-infinity'
@@ -77,8 +82,12 @@ LEAVE = f"""
 """  # noqa: S608  # all names are constants of this package
 LIMIT_RATE = "UPDATE evolink_owners SET submits_per_minute = %(per_minute)s WHERE epoch = %(epoch)s"
 # A slot that was missed by a little is lent all the same: who asks for the next ones may have been busy.
+# This one statement does not wait for the disk. All pools with a key write the same row, and each would hold it for a
+# commit: then no more slots are lent in a second than there are commits. A server that crashes forgets at most what it
+# has lent in its last second, so that slots are lent twice, which the service refuses; nothing is sent without an
+# intent, and that is on the disk.
 LEND = """
-    WITH pools AS (
+    WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true)), pools AS (
         SELECT 60 / min(submits_per_minute) AS gap, count(*) AS pools FROM evolink_owners
         WHERE submits_per_minute IS NOT NULL AND lease_until > clock_timestamp()
     ), lent AS (
@@ -90,7 +99,7 @@ LEND = """
         RETURNING next_at
     )
     SELECT extract(epoch FROM next_at - clock_timestamp())::float8 - %(count)s * gap AS delay, gap, pools
-    FROM lent, pools
+    FROM lent, pools, unsynced
 """
 LATE_SECONDS = 0.25
 """A slot that was missed by less than this is lent."""

@@ -15,8 +15,9 @@ from __future__ import annotations
 from .postgres_statements import ABOUT_MONEY, CHANNEL
 
 # A hold with an epoch is a reservation of that owner: it is freed by the owner, or with it. Without one it follows the
-# row of its job. `at_least` is what the owner's `most_per_job` holds. `kept_units` are kept free for one job that
-# others have passed over, as long as it goes on asking. Nobody is notified after `waited_until`.
+# row of its job. `at_least` is what the owner's `most_per_job` holds, `named` what the service said it reserves, which
+# is believed as in `budget.account`. `kept_units` are kept free for one job that others have passed over, as long as it
+# goes on asking. Nobody is notified after `waited_until`.
 TABLES = """
     CREATE TABLE evolink_budget (
         spent bigint NOT NULL,
@@ -32,20 +33,22 @@ TABLES = """
     CREATE TABLE evolink_prices (
         shape text COLLATE "C" PRIMARY KEY,
         model text NOT NULL,
-        units bigint NOT NULL
+        units bigint NOT NULL,
+        is_believed boolean
     );
     CREATE TABLE evolink_holds (
         key text COLLATE "C" PRIMARY KEY,
         shape text COLLATE "C" NOT NULL,
         units bigint NOT NULL,
         at_least bigint NOT NULL DEFAULT 0,
-        is_named boolean NOT NULL DEFAULT false,
+        named bigint,
         is_stuck boolean NOT NULL DEFAULT false,
         is_learner boolean NOT NULL DEFAULT false,
         epoch bigint,
         ticket bigint
     );
-    CREATE INDEX evolink_holds_unnamed ON evolink_holds (shape) WHERE NOT is_named;
+    CREATE INDEX evolink_holds_by_shape ON evolink_holds (shape);
+    CREATE INDEX evolink_holds_unnamed ON evolink_holds (shape) WHERE named IS NULL;
     CREATE INDEX evolink_holds_by_epoch ON evolink_holds (epoch) WHERE epoch IS NOT NULL;
 """
 
@@ -83,13 +86,27 @@ SUMS = f"""
 """
 
 PRICES = """
-    CREATE FUNCTION evolink_learn(the_shape text, the_model text, named bigint) RETURNS void LANGUAGE plpgsql AS $$
-    DECLARE ceiling bigint;
+    CREATE FUNCTION evolink_priced(at_least bigint, named bigint, known evolink_prices) RETURNS bigint
+    LANGUAGE sql IMMUTABLE AS $$
+        SELECT CASE WHEN named IS NOT NULL AND known.is_believed THEN named
+            ELSE greatest(at_least, named, known.units) END
+    $$;
+    CREATE FUNCTION evolink_learn(the_shape text, the_model text, price bigint, is_kept boolean DEFAULT NULL)
+    RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
-        INSERT INTO evolink_prices AS kept VALUES (the_shape, the_model, named)
-        ON CONFLICT (shape) DO UPDATE SET units = greatest(kept.units, excluded.units) RETURNING units INTO ceiling;
-        UPDATE evolink_holds SET units = greatest(at_least, ceiling)
-        WHERE shape = the_shape AND NOT is_named AND units <> greatest(at_least, ceiling);
+        INSERT INTO evolink_prices AS kept VALUES (the_shape, the_model, price, is_kept)
+        ON CONFLICT (shape) DO UPDATE SET
+            units = greatest(kept.units, excluded.units),
+            is_believed = kept.is_believed IS NOT FALSE AND coalesce(excluded.is_believed, kept.is_believed)
+        WHERE excluded.units > kept.units OR (
+            kept.is_believed IS NOT FALSE AND excluded.is_believed IS NOT NULL
+            AND excluded.is_believed IS DISTINCT FROM kept.is_believed
+        );
+        IF FOUND THEN
+            UPDATE evolink_holds AS hold SET units = evolink_priced(at_least, named, known) FROM evolink_prices AS known
+            WHERE known.shape = the_shape AND hold.shape = the_shape
+                AND hold.units <> evolink_priced(at_least, named, known);
+        END IF;
     END $$;
     CREATE FUNCTION evolink_guess(the_shape text, the_model text, listed bigint) RETURNS bigint
     LANGUAGE sql STABLE AS $$
@@ -106,7 +123,7 @@ PRICES = """
 # What is planned keeps a reservation, with which it may be sent again; its owner frees it.
 FOLLOW = """
     CREATE FUNCTION evolink_follow_job() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-    DECLARE was text; price bigint; named bigint;
+    DECLARE was text; price bigint; highest bigint;
     BEGIN
         IF TG_OP = 'UPDATE' THEN was := OLD.state; END IF;
         IF (NEW.state = 'planned' AND coalesce(was, 'planned') = 'planned')
@@ -119,7 +136,7 @@ FOLLOW = """
             RETURN NULL;
         END IF;
         price := round(coalesce(NEW.credits_used, NEW.credits_reserved) * 10000);
-        named := round(greatest(NEW.credits_used, NEW.credits_reserved) * 10000);
+        highest := round(greatest(NEW.credits_used, NEW.credits_reserved) * 10000);
         IF NEW.state IN ('failed', 'cancelled', 'abandoned') THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
         ELSIF NEW.state = 'planned' THEN
@@ -127,15 +144,15 @@ FOLLOW = """
         ELSIF NEW.state IN ('completed', 'downloaded') AND price IS NOT NULL THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
             UPDATE evolink_budget SET spent = spent + price;
-            PERFORM evolink_learn(NEW.shape, NEW.model, named);
+            PERFORM evolink_learn(NEW.shape, NEW.model, highest, price <= round(NEW.credits_reserved * 10000));
         ELSE
             INSERT INTO evolink_holds (key, shape, units)
             VALUES (NEW.key, NEW.shape, evolink_guess(NEW.shape, NEW.model, NULL)) ON CONFLICT (key) DO NOTHING;
             IF NEW.state = 'accepted' AND price IS NOT NULL THEN
-                UPDATE evolink_holds SET units = price, is_named = true, is_stuck = false, is_learner = false,
-                    epoch = NULL
-                WHERE key = NEW.key;
-                PERFORM evolink_learn(NEW.shape, NEW.model, named);
+                PERFORM evolink_learn(NEW.shape, NEW.model, highest);
+                UPDATE evolink_holds AS hold SET named = price, units = evolink_priced(at_least, price, known),
+                    is_stuck = false, is_learner = false, epoch = NULL
+                FROM evolink_prices AS known WHERE hold.key = NEW.key AND known.shape = NEW.shape;
             ELSIF NEW.state = 'accepted' THEN
                 UPDATE evolink_holds SET is_stuck = false, epoch = NULL WHERE key = NEW.key;
             ELSIF NEW.state <> 'submitting' THEN
@@ -160,7 +177,7 @@ ADMIT = """
     DECLARE
         the_key text := wish->>'key'; the_shape text := wish->>'shape'; the_model text := wish->>'model';
         the_ticket bigint := wish->>'ticket'; most bigint := wish->>'most'; since bigint := wish->>'since';
-        sums evolink_budget; hold evolink_holds; named bigint; ceiling bigint; room bigint; unsettled bigint;
+        sums evolink_budget; hold evolink_holds; learned bigint; ceiling bigint; room bigint; unsettled bigint;
         moment timestamptz := clock_timestamp();
     BEGIN
         PERFORM FROM evolink_owners WHERE epoch = asker AND lease_until > moment FOR SHARE;
@@ -185,11 +202,11 @@ ADMIT = """
         IF hold.key IS NOT NULL OR EXISTS (SELECT FROM evolink_claims WHERE key = the_key AND epoch <> asker) THEN
             answer := 'taken'; RETURN;
         END IF;
-        SELECT units INTO named FROM evolink_prices WHERE shape = the_shape;
+        SELECT units INTO learned FROM evolink_prices WHERE shape = the_shape;
         IF most IS NOT NULL THEN
-            ceiling := greatest(most, named);
+            ceiling := greatest(most, learned);
         ELSE
-            SELECT coalesce(named, min(units)) INTO ceiling FROM evolink_prices
+            SELECT coalesce(learned, min(units)) INTO ceiling FROM evolink_prices
             WHERE shape IN (SELECT jsonb_array_elements_text(wish->'larger'));
         END IF;
         room := all_most - sums.spent - sums.held;
@@ -201,14 +218,14 @@ ADMIT = """
                 answer := 'prices'; RETURN;
             END IF;
             SELECT array_agg(key ORDER BY key) INTO blocked_by FROM evolink_holds
-            WHERE shape = the_shape AND NOT is_named AND is_stuck;
+            WHERE shape = the_shape AND named IS NULL AND is_stuck;
             IF cardinality(blocked_by) >= 3 THEN answer := 'unpriced'; RETURN; END IF;
             IF sums.spent + sums.stuck >= all_most THEN answer := 'lacking'; RETURN; END IF;
             -- Nobody waits for the end of a job that nobody has: another one may find out the price.
-            UPDATE evolink_holds AS one SET is_learner = false WHERE shape = the_shape AND NOT is_named AND is_learner
+            UPDATE evolink_holds AS one SET is_learner = false WHERE shape = the_shape AND named IS NULL AND is_learner
                 AND NOT EXISTS (SELECT FROM evolink_claims AS claim WHERE claim.key = one.key);
             SELECT count(*) FILTER (WHERE NOT is_learner) + 3 * count(*) FILTER (WHERE is_learner) INTO unsettled
-            FROM evolink_holds WHERE shape = the_shape AND NOT is_named;
+            FROM evolink_holds WHERE shape = the_shape AND named IS NULL;
             IF room > 0 AND unsettled < 3 THEN
                 answer := 'learner'; needed := evolink_guess(the_shape, the_model, (wish->>'listed')::bigint);
             END IF;

@@ -6,10 +6,8 @@ What the owners of a journal are to each other is in `postgres_claims`, what is 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..budget import units_of
@@ -18,11 +16,12 @@ from ..errors import BudgetError, ConfigurationError, JournalClaimError, Journal
 from .entries import Untold
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
-from .postgres_claims import RELEASE, Lease, begin, boot_seconds, bury, claim, end, renewed
+from .postgres_claims import Lease, claim, end, release
 from .postgres_connections import Connection, Connections, run
 from .postgres_facts import ABOUT_FACTS, PostgresFacts
+from .postgres_lease import PostgresLease, over
 from .postgres_listener import Listener
-from .postgres_reads import ENDS, PostgresReads
+from .postgres_reads import ENDS
 from .postgres_schema import prepare
 from .postgres_statements import ABOUT_MONEY, Write
 from .postgres_telling import LET_GO, TAKE
@@ -32,7 +31,7 @@ CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
 
 
-class PostgresOwner(PostgresReads):
+class PostgresOwner(PostgresLease):
     """The calls of `Journal` about opening and claims; see `PostgresJournal` for the arguments.
 
     Args:
@@ -50,25 +49,16 @@ class PostgresOwner(PostgresReads):
     def __init__(self, url: str, *, lease: float = 30.0, patience: float = 300.0, listen: bool = True) -> None:
         if not (lease > 0 and patience > 0):
             raise ConfigurationError(f"lease and patience must be seconds above 0, not {lease!r} and {patience!r}")
-        super().__init__(Connections(url, patience=patience, prepares=listen))
+        super().__init__(Connections(url, patience=patience, prepares=listen), lease)
         self.ends: Signal = Signal()
         self.calls: Signal = Signal()
         self._money = Signal()
-        self._limit_units: int | None = None
-        self._facts = PostgresFacts(self._connections, lambda: self._open_lease().epoch)
-        self.lease_seconds = lease
-        self.seconds_to_answer: float = 0.0
         self._listens = listen
-        self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self._lease: Lease | None = None
-        self._renewing = asyncio.Lock()
         self._writes: set[asyncio.Task[dict[str, Any]]] = set()
         self._listener: Listener | None = None
-        self._claimed: dict[str, tuple[int, str]] = {}
-        self._purchases: dict[str, str] = {}
-        self._sending: dict[str, int] = {}
-        self._claimant = self._name
         self._taking: asyncio.Task[list[Untold]] | None = None
+        self._is_leaving = False
+        self._letting_go = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connections.place}>"
@@ -93,6 +83,7 @@ class PostgresOwner(PostgresReads):
             await self._connections.aclose()
             raise
         self._claimed.clear()
+        self._recollection.clear()
         self._listener = Listener(self._connections, channel, self._told, listens=self._listens)
 
     def _told(self, text: str | None) -> None:
@@ -105,13 +96,6 @@ class PostgresOwner(PostgresReads):
             self.ends.fire()
         if text is None or (self._lease is not None and text == str(self._lease.epoch)):
             self.calls.fire()
-
-    async def _begin(self) -> Lease:
-        limits = self._limit_units, self._facts.per_minute
-        name, seconds, answer = self._name, self.lease_seconds, self.seconds_to_answer
-        return await self._connections.run(
-            lambda connection: begin(connection, name, seconds, answer, *limits), is_urgent=True
-        )
 
     def shared_facts(self) -> PostgresFacts:
         """Return what all pools of this journal tell each other."""
@@ -133,12 +117,14 @@ class PostgresOwner(PostgresReads):
         self._listener = self._lease = None
         if listener is None or lease is None:
             return
+        self._ending = lease
         await listener.aclose()
         if self._writes:
             await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
         try:
-            await self._connections.run(lambda one: end(one, lease.epoch), patience=0)
+            await self._connections.run(lambda one: end(one, self._now(lease.epoch)), patience=0)
         finally:
+            self._ending = None
             await self._connections.aclose()
 
     # --- claims
@@ -147,47 +133,31 @@ class PostgresOwner(PostgresReads):
         """Claim keys that nobody has, or whose owner's lease has ended."""
         lease, wanted = self._open_lease(), list(keys)
         self._claimant = owner
-        found = await self._claim(wanted, owner, lease)
-        others = [key for key, (epoch, _) in found.items() if epoch != lease.epoch]
-        if others and await self._bury():
-            found |= await self._claim(others, owner, lease)
-        mine = {key: (epoch, holder) for key, (epoch, holder) in found.items() if epoch == lease.epoch}
+        self._asking.append(wanted)  # what the server has claimed, and whose answer was lost
+        try:
+            found = await self._claim(wanted, owner, lease)
+            if any(epoch != self._now(lease.epoch) for epoch, _ in found.values()) and await self._bury():
+                found = await self._claim(wanted, owner, lease)
+        finally:
+            self._asking.remove(wanted)
+        mine = {key: claim for key, claim in found.items() if claim[0] == self._now(lease.epoch)}
         self._claimed |= mine
         return {key: epoch if (epoch, owner) == mine.get(key, ()) else name for key, (epoch, name) in found.items()}
 
     async def _claim(self, keys: Sequence[str], owner: str, lease: Lease) -> dict[str, tuple[int, str]]:
-        found = await self._connections.run(lambda one: claim(one, keys, owner, lease.epoch))
+        found: dict[str, tuple[int, str]] | None = {}
+        epoch = 0
+        while epoch != self._now(lease.epoch):  # again after a failover, as the claims may have been moved
+            epoch = self._now(lease.epoch)
+            found = await self._connections.run(lambda one: claim(one, keys, owner, self._now(lease.epoch)))
         if found is None:
             raise over(self._connections.place)
         return found
 
-    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
-        """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
-        lease = self._open_lease()
-        async with self._renewing:  # of many calls that find the lease over, one begins a new one
-            if self._lease is lease:
-                await self._renew(lease)
-        epoch = self._open_lease().epoch
-        return frozenset(key for key in keys if self._claimed.get(key) == (epoch, owner))
-
-    async def _renew(self, lease: Lease) -> None:
-        # Before all others: behind a burst of reads it would come too late.
-        newer = await self._connections.run(
-            lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
-        )
-        await self._bury()
-        if newer is None:
-            newer = await self._begin()
-        if self._lease is lease:  # it was not closed meanwhile
-            self._lease = newer
-
-    async def _bury(self) -> bool:
-        return await self._connections.run(bury)
-
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Delete the claims."""
         lease, given = self._open_lease(), list(keys)
-        await self._connections.run(lambda one: run(one, RELEASE, (given, lease.epoch, owner)))
+        await self._connections.run(lambda one: release(one, given, owner, self._now(lease.epoch)))
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
@@ -201,6 +171,7 @@ class PostgresOwner(PostgresReads):
         return await asyncio.shield(self._taking)
 
     async def _take_untold(self, limit: int) -> list[Untold]:
+        await self._let_go()
         values = {"limit": limit, "epoch": self._open_lease().epoch}
         while True:
             rows = await self._connections.run(lambda one: run(one, TAKE, values))
@@ -214,8 +185,23 @@ class PostgresOwner(PostgresReads):
         """Let others have the ends that were lent to the stream of this pool."""
         if self._taking is not None:
             await asyncio.gather(self._taking, return_exceptions=True)
-        lease = self._open_lease()
-        await self._connections.run(lambda one: run(one, LET_GO, (lease.epoch,)), patience=0)
+        self._is_leaving = True
+        await self._let_go(patience=0)
+
+    async def _let_go(self, patience: float | None = None) -> None:
+        # If the server is away, the next heartbeat or the next stream does it. Never beside a stream that takes ends.
+        async with self._letting_go:
+            if self._is_leaving:
+                epoch = self._open_lease().epoch
+                await self._connections.run(lambda one: run(one, LET_GO, (epoch,)), patience=patience)
+                self._is_leaving = False
+
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
+        """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
+        mine = await super().renew(keys, owner)
+        with suppress(JournalError):  # at the next heartbeat
+            await self._let_go(patience=0)
+        return mine
 
     # --- callbacks
 
@@ -227,23 +213,6 @@ class PostgresOwner(PostgresReads):
         """Take the calls for this owner."""
         epoch = self._open_lease().epoch
         return await self._connections.run(lambda one: take_calls(one, epoch))
-
-    def may_send(self, purchase: str = "") -> bool:
-        """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
-        lease = self._lease
-        if lease is None or not lease.is_certain(boot_seconds()):
-            return False
-        # Not under another lease than the one it was recorded with.
-        return self._sending.get(purchase, lease.epoch) == lease.epoch
-
-    def _answered(self, key: str) -> None:
-        """Forget the purchase of a job that was being sent."""
-        self._sending.pop(self._purchases.pop(key, ""), None)
-
-    def _open_lease(self) -> Lease:
-        if self._lease is None:
-            raise JournalError(f"the journal {self._connections.place} is not open")
-        return self._lease
 
     # --- writes with an epoch
 
@@ -270,10 +239,11 @@ class PostgresOwner(PostgresReads):
 
     async def _requested(self, write: Write, epoch: int = 0) -> dict[str, Any]:
         """Run a write to its end, whether or not this call is cancelled; return what it reports."""
-        values = {**write.values, "epoch": epoch}
 
         async def act(connection: Connection) -> dict[str, Any]:
-            [report] = await run(connection, write.query, values)
+            [report] = await run(connection, write.query, {**write.values, "epoch": self._now(epoch)})
+            if report["is_done"]:
+                self._recollection.note(write)
             return report
 
         return await self._carried_out(act)
@@ -290,8 +260,3 @@ class PostgresOwner(PostgresReads):
         self._money.fire()
         if not task.cancelled() and task.exception() is None and "told" in task.result():
             self.ends.fire()
-
-
-def over(place: str) -> JournalClaimError:
-    """Return the error for a write of an owner whose lease has ended."""
-    return JournalClaimError(f"this process was away too long, and its claims in the journal {place} are over")

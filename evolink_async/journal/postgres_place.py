@@ -10,31 +10,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ..errors import JournalError
 from ..jobs import JobState
 from .doubts import Doubt, doubt_of_row
+from .file_errors import of_later_version
+from .histories import Histories
 from .listing import PAGE, RecordedJob
 from .postgres import PostgresJournal
 from .postgres_connections import Connections
+from .postgres_histories import HistoriesOnServer
 from .postgres_pruning import prune_server
-from .postgres_reads import OPEN
+from .postgres_reads import IS_LOST, OPEN
 from .postgres_schema import MIGRATIONS, VERSION
 from .pruning import Pruned, Pruning
 from .rows import COLUMNS, STATES, Row, standing_of, unknown_of
 
-# What an owner was submitting whose lease has ended is in doubt, also while no pool has written that down.
-_IS_LOST = """(state = 'submitting' AND NOT EXISTS (
-    SELECT FROM evolink_owners AS owner WHERE owner.epoch = job.epoch AND lease_until > clock_timestamp()
-))"""
-_JOB = f"SELECT end_number, {COLUMNS}, {_IS_LOST} AS is_lost FROM evolink_jobs AS job"
-_STATE = f"CASE WHEN {_IS_LOST} THEN 'in_doubt' ELSE state END"
+_JOB = f"SELECT end_number, {COLUMNS}, {IS_LOST} AS is_lost FROM evolink_jobs AS job"
+_STATE = f"CASE WHEN {IS_LOST} THEN 'in_doubt' ELSE state END"
 JOBS = f"{_JOB} WHERE key > %(after)s AND {_STATE} = ANY(%(states)s) ORDER BY key LIMIT %(limit)s"
-LOST = f"{_JOB} WHERE {OPEN} AND {_IS_LOST} ORDER BY sent_at, key"
+LOST = f"{_JOB} WHERE {OPEN} AND {IS_LOST} ORDER BY sent_at, key"
 ENDS = f"{_JOB} WHERE end_number > %(after)s AND end_number IS NOT NULL ORDER BY end_number LIMIT %(limit)s"
 COUNT = "SELECT ends FROM evolink_journal"
 DOUBTS = f"""
     SELECT * FROM evolink_jobs AS job
-    WHERE {OPEN} AND (state = 'in_doubt' OR {_IS_LOST} OR (state = 'accepted' AND missing_at IS NOT NULL))
+    WHERE {OPEN} AND (state = 'in_doubt' OR {IS_LOST} OR (state = 'accepted' AND missing_at IS NOT NULL))
     ORDER BY sent_at, key
 """
 
@@ -87,6 +85,10 @@ class JournalOnServer:
         """Read the doubts."""
         return [doubt_of_row(row) for row in self._read(DOUBTS, {})]
 
+    def histories(self) -> Histories:
+        """Return a reader of the tables."""
+        return HistoriesOnServer(self._read)
+
     def holder(self) -> str | None:
         """Return None: pools may use the journal while a job is settled."""
         return None
@@ -108,7 +110,7 @@ class JournalOnServer:
         if not self._was_checked:
             [row] = self._connections.read_now(VERSION)
             if row["version"] > len(MIGRATIONS):
-                raise JournalError("the tables of the journal were written by a later version of evolink_async")
+                raise of_later_version("the tables of the journal were")
             self._was_checked = True
         return self._connections.read_now(query, values)
 

@@ -45,6 +45,10 @@ BODY = "SELECT body FROM evolink_jobs WHERE key = %s"
 FIND = f"SELECT {COLUMNS} FROM evolink_jobs WHERE key = ANY(%s)"
 # PostgreSQL uses a partial index only for a statement that repeats the index's own condition.
 OPEN = "state IN ('planned', 'submitting', 'accepted', 'in_doubt')"
+# What an owner was submitting whose lease has ended is in doubt, also while no pool has written that down.
+IS_LOST = """(state = 'submitting' AND NOT EXISTS (
+    SELECT FROM evolink_owners AS owner WHERE owner.epoch = job.epoch AND lease_until > clock_timestamp()
+))"""
 LIST = f"SELECT {COLUMNS} FROM evolink_jobs WHERE key > %s AND state = ANY(%s) ORDER BY key LIMIT %s"
 # One state at a time comes out of the index in the order of its keys.
 LIST_OPEN = f"SELECT {COLUMNS} FROM evolink_jobs WHERE state = %s AND key > %s AND {OPEN} ORDER BY key LIMIT %s"
@@ -121,7 +125,8 @@ class PostgresReads:
         return {job.key: await self._found(job, rows[job.key]) for job in jobs if job.key in rows}
 
     async def _found(self, job: Job, row: Row) -> Found:
-        is_same, body = row["digest"] == digest(job.params), row["body"]
+        # Of a job that was lost at a failover only the key is known: it is the one that is asked for.
+        is_same, body = row["digest"] in ("", digest(job.params)), row["body"]
         if is_same:
             return Known(sent_of(row), row["session"] or "", None if body is None else body.encode())
         if body is None:

@@ -7,10 +7,11 @@ The tables are in the first schema of the connection's search path. Statements t
 from __future__ import annotations
 
 from ..errors import JournalError
-from .postgres_connections import Connection, run, transaction
+from .file_errors import of_later_version
+from .postgres_connections import TIMELINE, Connection, run, transaction
 from .postgres_facts import FACTS
 from .postgres_money import MONEY
-from .postgres_statements import CHANNEL
+from .postgres_statements import CHANNEL, NOTE_TIMELINE
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
 LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
@@ -18,7 +19,7 @@ VERSION = "SELECT version FROM evolink_journal"
 HAS_TABLES = "SELECT to_regclass('evolink_journal') IS NOT NULL AS has_tables"
 SERVER = f"""
     SELECT current_setting('synchronous_commit') AS commits, current_setting('fsync') AS fsync,
-        current_setting('synchronous_standby_names') AS standbys, pg_is_in_recovery() AS is_standby,
+        current_setting('synchronous_standby_names') AS standbys,
         {CHANNEL} AS channel
 """
 
@@ -26,7 +27,8 @@ SERVER = f"""
 # is one opening of a journal by one pool. When its lease has ended, it is deleted with its claims, in one transaction:
 # an owner or a claim that is there is valid, and whoever is not there does not come back. The tables:
 #
-#   journal        one row: the version of the tables, and how many outcomes were recorded
+#   journal        one row: the version of the tables, how many outcomes were recorded, on which timeline of the server,
+#                  and since when jobs may be claimed on it; see `postgres_failover`
 #   owners         `limit_units` is the budget of the pool, if it has one
 #   claims         who may work on a job
 #   jobs           `epoch` is the owner that wrote `submitting`; `not_resubmitted_before` is set when its lease is over
@@ -38,12 +40,20 @@ SERVER = f"""
 #   pruned         what jobs cost that were removed, and the prices that they named; see `postgres_pruning`
 #   budget, prices, holds: see `postgres_money`
 TABLES = """
-    CREATE TABLE evolink_journal (version integer NOT NULL, ends bigint NOT NULL) WITH (fillfactor = 10);
+    CREATE FUNCTION evolink_timeline() RETURNS bigint LANGUAGE sql AS $$ SELECT TIMELINE $$;
+    CREATE TABLE evolink_journal (
+        version integer NOT NULL,
+        ends bigint NOT NULL,
+        timeline bigint NOT NULL DEFAULT evolink_timeline(),
+        claims_from timestamptz NOT NULL DEFAULT '-infinity'
+    ) WITH (fillfactor = 10);
     INSERT INTO evolink_journal VALUES (0, 0);
+    CREATE SEQUENCE evolink_epochs;
     CREATE TABLE evolink_owners (
-        epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        epoch bigint PRIMARY KEY DEFAULT (evolink_timeline() << 40) + nextval('evolink_epochs'),
         name text NOT NULL,
         lease_until timestamptz NOT NULL,
+        lease_seconds double precision NOT NULL,
         seconds_to_answer double precision NOT NULL,
         limit_units bigint
     ) WITH (fillfactor = 50);
@@ -131,7 +141,7 @@ TABLES = """
         price double precision
     );
 """
-MIGRATIONS: tuple[str, ...] = (TABLES + MONEY + FACTS,)
+MIGRATIONS: tuple[str, ...] = (TABLES.replace("TIMELINE", TIMELINE) + MONEY + FACTS,)
 """Each entry takes the tables to the next version. Entries that were released must not be changed."""
 
 
@@ -146,7 +156,7 @@ async def migrate(connection: Connection) -> None:
         [has_tables] = await run(connection, HAS_TABLES)
         version = (await run(connection, VERSION))[0]["version"] if has_tables["has_tables"] else 0
         if version > len(MIGRATIONS):
-            raise JournalError("the tables of the journal were written by a later version of evolink_async")
+            raise of_later_version("the tables of the journal were")
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             await connection.execute(statements.encode())
             await connection.execute("UPDATE evolink_journal SET version = %s", (number,))
@@ -160,6 +170,7 @@ async def prepare(connection: Connection) -> str:
     """
     channel = await check_server(connection)
     await migrate(connection)
+    await run(connection, NOTE_TIMELINE)
     return channel
 
 
@@ -167,11 +178,9 @@ async def check_server(connection: Connection) -> str:
     """Refuse a server that may lose what it has confirmed. Return the channel of notifications.
 
     Raises:
-        JournalError: `synchronous_commit` or `fsync` is off, or the server is a standby; or there is no schema.
+        JournalError: `synchronous_commit` or `fsync` is off; or there is no schema.
     """
     [found] = await run(connection, SERVER)
-    if found["is_standby"]:
-        raise JournalError("the server of the journal is a standby", advice="Connect to its primary.")
     name, value = ("fsync", "off") if found["fsync"] == "off" else ("synchronous_commit", found["commits"])
     if value == "off" or (value == "local" and found["standbys"]):
         raise JournalError(

@@ -19,10 +19,24 @@ from ..purchases import Event, sources
 from .entries import Intent
 from .rows import UPLOAD_COLUMNS
 
+# Rows may have gone back when the timeline has changed; see `postgres_failover`. An epoch contains the timeline on
+# which it began, above 40 bits. Until all processes that live have come back, none claims what it did not have before.
+NOTE_TIMELINE = """
+    WITH noted AS (
+        UPDATE evolink_journal SET timeline = evolink_timeline(), claims_from = clock_timestamp()
+            + make_interval(secs => coalesce((SELECT max(lease_seconds) FROM evolink_owners), 30))
+        WHERE timeline <> evolink_timeline() RETURNING claims_from
+    )
+    UPDATE evolink_owners SET lease_until = greatest(lease_until, claims_from) FROM noted
+    WHERE epoch >> 40 <> evolink_timeline()
+"""
+WAITS = "waits AS MATERIALIZED (SELECT FROM evolink_journal WHERE claims_from > clock_timestamp())"
+"""Has a row as long as nobody may claim what he did not have before the last failover."""
 # What follows holds for every write. `me` locks the owner, so that it cannot be over before the write is committed;
 # `free` is empty if another owner has the job.
 ME = """me AS (
-        SELECT epoch FROM evolink_owners WHERE epoch = %(epoch)s AND lease_until > clock_timestamp() FOR SHARE
+        SELECT epoch FROM evolink_owners
+        WHERE epoch = %(epoch)s AND lease_until > clock_timestamp() AND epoch >> 40 = evolink_timeline() FOR SHARE
     )"""
 FREE = """free AS (
         SELECT epoch FROM me
@@ -63,11 +77,9 @@ _JOB: tuple[str, ...] = ("model", "path", "body", "digest", "shape", "idempotenc
 _COLUMNS = ", ".join(_JOB)
 _VALUES = ", ".join([f"%({name})s{'::float8' * (name == 'sent_at')}" for name in _JOB])
 _EXCLUDED = ", ".join([f"{name} = excluded.{name}" for name in _JOB])
-# Credits that an earlier send reserved stay, unless the price class has changed.
 _PUT = f"""
     ON CONFLICT (key) DO UPDATE SET state = excluded.state, epoch = excluded.epoch, {_EXCLUDED}, {NOT_TOLD},
-        not_resubmitted_before = NULL,
-        credits_reserved = CASE WHEN job.shape = excluded.shape THEN job.credits_reserved END
+        not_resubmitted_before = NULL
 """
 PLAN = f"""
     WITH {ME}, {FREE}, done AS (
@@ -77,23 +89,25 @@ PLAN = f"""
     )
     {REPORT}
 """
-# An owner with a budget needs a reservation of its own, which a lost lease has ended; and the price of a class may have
-# risen since, so that all together hold more than the limit. A doubt holds its credits since it was first sent; and
-# what has been accepted or has ended is not sent, whatever is held for it.
+# An owner with a budget needs a reservation of its own, which a lost lease has ended; and a price may have risen since,
+# so that all together hold more than the limit. What a learner itself holds is a guess. A doubt holds its credits since
+# it was first sent; and what has been accepted or has ended is not sent, whatever is held for it.
 _COVERED = """covered AS (
         SELECT epoch FROM me WHERE (SELECT limit_units FROM evolink_owners AS own WHERE own.epoch = me.epoch) IS NULL
             OR EXISTS (SELECT FROM evolink_jobs WHERE key = %(key)s AND state <> 'planned')
             OR EXISTS (
                 SELECT FROM evolink_holds AS hold, evolink_budget AS sums
                 WHERE hold.key = %(key)s AND hold.epoch = me.epoch
-                    AND (is_learner OR spent + held <= (SELECT min(limit_units) FROM evolink_owners))
+                    AND CASE WHEN is_learner THEN spent + held - hold.units + 1 ELSE spent + held END
+                        <= (SELECT min(limit_units) FROM evolink_owners)
             )
     )"""
 # A job that nobody has is claimed with it. A doubt goes on only as the same purchase: a second one, of a pool that had
 # looked before there was a doubt, would be paid as well.
 SUBMIT = f"""
-    WITH {ME}, free AS (
+    WITH {ME}, {WAITS}, free AS (
         INSERT INTO evolink_claims AS mine (key, epoch, owner) SELECT %(key)s, epoch, %(owner)s FROM me
+        WHERE NOT EXISTS (SELECT FROM waits) OR EXISTS (SELECT FROM evolink_claims WHERE key = %(key)s)
         ON CONFLICT (key) DO UPDATE SET owner = mine.owner WHERE mine.epoch = excluded.epoch RETURNING epoch
     ), {_COVERED}, done AS (
         INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
@@ -106,6 +120,20 @@ SUBMIT = f"""
         SELECT %(idempotency_key)s, key, %(session)s, %(sent_at)s FROM done ON CONFLICT DO NOTHING
     )
     {REPORT.rstrip()}, EXISTS (SELECT FROM covered) AS is_covered
+"""
+# After a failover, by the process that has sent it, whether or not it has the claim by now: another would buy the job
+# again else. What was in doubt earlier must have been settled when it was sent.
+RESTORE = f"""
+    WITH done AS (
+        INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
+        VALUES (%(key)s, 'submitting', %(epoch)s, {_VALUES})
+        {_PUT} WHERE job.state = 'planned'
+            OR (job.state = 'in_doubt' AND coalesce(job.sent_at, 0) < excluded.sent_at) RETURNING key
+    ), purchase AS (
+        INSERT INTO evolink_purchases (idempotency_key, key, session, sent_at)
+        SELECT %(idempotency_key)s, key, %(session)s, %(sent_at)s FROM done ON CONFLICT DO NOTHING
+    )
+    SELECT EXISTS (SELECT FROM done) AS is_done
 """
 REFUSE = f"""
     WITH {ME}, {FREE}, done AS (
@@ -143,16 +171,26 @@ END = f"""
     )
     {REPORT_AND_NOTIFY}
 """
+# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. A part
+# of a statement sees the row as it was before. Nearly always the price is known, and no row of all is locked.
+KEEP_PRICE = """priced AS (
+        INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
+        SELECT shape, 0, 0, credits_reserved FROM evolink_jobs AS job
+        WHERE key = %(key)s AND credits_reserved IS NOT NULL AND NOT EXISTS (
+            SELECT FROM evolink_pruned AS known WHERE known.shape = job.shape AND known.price >= job.credits_reserved
+        )
+        ON CONFLICT (shape) DO UPDATE SET price = greatest(kept.price, excluded.price)
+    )"""
 BUY_ANEW = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET state = 'planned', epoch = NULL, idempotency_key = NULL, task_id = NULL,
-            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, {NOT_TOLD},
+            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL, {NOT_TOLD},
             earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
         FROM free
         WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
     ), failed AS (
         INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
-    )
+    ), {KEEP_PRICE}
     {REPORT}
 """
 MISSING = f"""

@@ -121,7 +121,7 @@ class Journal(Protocol):
 
         Args:
             limit: Credits that may be spent and held together, as this owner says.
-            most_per_job: Credits to hold for each job of this owner until its price is named; None to learn prices.
+            most_per_job: Credits to hold for each job of this owner until its price is known; None to learn prices.
         """
         ...
 

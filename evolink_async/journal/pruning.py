@@ -18,9 +18,11 @@ from pathlib import Path
 
 import attrs
 
-from ..errors import ConfigurationError, JournalError
-from .doubts import check_exists, connect
+from ..errors import ConfigurationError
+from .doubts import check_exists
 from .file import check_is_whole, has_log
+from .file_errors import read_error
+from .read_only import connect
 from .schema import MISSING_SINCE
 from .writer import Writer
 
@@ -172,4 +174,4 @@ def _count(path: Path, pruning: Pruning) -> Pruned:
             query = f"SELECT {kinds} AS verdict, count(*) FROM jobs WHERE {_OLD} GROUP BY 1"
             return Pruned().plus(Counter(dict(connection.execute(query, _values(pruning, 0, 1 << 62)).fetchall())))
     except sqlite3.Error as error:
-        raise JournalError(f"the journal {str(path)!r} cannot be read: {error}") from None
+        raise read_error(error, str(path)) from None

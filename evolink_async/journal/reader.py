@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import JournalError
+from .file_errors import read_error
+from .read_only import connect
 from .rows import COLUMNS, Row
 
 T = TypeVar("T")
@@ -107,15 +108,16 @@ class RowReader:
             found = act(self._connection)
         except sqlite3.Error as error:
             self._drop()
-            raise JournalError(f"the journal {self._path!r} cannot be read: {error}") from None
+            raise read_error(error, self._path) from None
         if not self._has_writer:
             self._drop()
         return found
 
     def _connect(self) -> sqlite3.Connection:
-        # Nothing is written in either mode. "rw" without a writer, so that closing removes `-wal` and `-shm`.
-        mode = "ro" if self._has_writer else "rw"
-        return sqlite3.connect(f"{self._file.as_uri()}?mode={mode}", uri=True)
+        # Beside a writer of this process nothing is to be removed, and it is not asked at each read where it writes.
+        if self._has_writer:
+            return sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)
+        return connect(self._file)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -226,13 +226,14 @@ def ledger_of(
         prices: The most that was named for each price class.
         holding: Key, state, price class and reserved credits of the jobs that hold credits.
     """
-    held, unpriced, doubts = dict[str, float](), dict[str, str](), set[str]()
+    held, unpriced, classes, doubts = dict[str, float](), dict[str, str](), dict[str, str](), set[str]()
     # A job in doubt may have been charged, so its credits stay reserved until it is settled. A job that completed
     # without a named amount cost something all the same, so it counts like a doubt.
     for key, state, price_class, reserved in holding:
         held[key] = prices.get(price_class, 0.0) if reserved is None else reserved
+        classes[key] = price_class
         if reserved is None:
             unpriced[key] = price_class
         if state != "accepted":
             doubts.add(key)
-    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices)
+    return Ledger(spent=spent, held=held, unpriced=unpriced, doubts=frozenset(doubts), prices=prices, classes=classes)

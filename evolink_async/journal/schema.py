@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..errors import JournalError
+from .file_errors import of_another_program, of_later_version
 
 # "EVLK" in ASCII.
 APPLICATION_ID = 0x45564C4B
 """Distinguishes a journal from other SQLite files."""
 # The column `shape` holds the price class: its name is older. `opening` has one row: the number of the last opening and
 # the process that made it, and how many outcomes were recorded. A job that had ended before there was `told_at` counts
-# as told; one in doubt does not. `pruned` has what jobs cost that were removed, and the prices that they named.
+# as told; one in doubt does not. `pruned` has what jobs cost that were removed, and the prices that they, and tasks
+# whose jobs were bought anew, named.
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -114,9 +115,9 @@ def check(connection: sqlite3.Connection, path: str) -> int:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     if not is_empty and application != APPLICATION_ID:
-        raise JournalError(f"{path!r} is an SQLite file of another program, not a journal; nothing was changed in it")
+        raise of_another_program(path)
     if version > len(MIGRATIONS):
-        raise JournalError(f"the journal {path!r} was written by a later version of evolink_async")
+        raise of_later_version(f"the journal {path!r} was")
     return int(version)
 
 

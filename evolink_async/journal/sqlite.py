@@ -24,7 +24,8 @@ from ..media import Upload
 from ..purchases import Event, State, sources
 from .claims import Claims, OneOwner
 from .entries import Intent, end_of, log_late
-from .file import BUSY_TIMEOUT, Change, journal_error
+from .file import BUSY_TIMEOUT, Change
+from .file_errors import journal_error
 from .row_queries import RowQueries
 from .rows import (
     column_of,

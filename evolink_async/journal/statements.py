@@ -103,11 +103,10 @@ def upsert(intent: Intent, state: str, before: tuple[str, ...], *, sent_at: floa
 @cache
 def _upsert_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
     marks, states = ", ".join("?" * len(columns)), ", ".join(f"'{state}'" for state in before)
-    # Credits that an earlier send reserved stay, unless the price class has changed.
     return (
         f"INSERT INTO jobs (key, {', '.join(columns)}) VALUES (?, {marks}) ON CONFLICT (key) DO UPDATE"  # noqa: S608
-        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)}, {NOT_TOLD},"
-        f" credits_reserved = iif(shape = excluded.shape, credits_reserved, NULL) WHERE state IN ({states})"
+        f" SET {', '.join(f'{name} = excluded.{name}' for name in columns)}, {NOT_TOLD}"
+        f" WHERE state IN ({states})"
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..concurrency import Signal
 from ..errors import JournalError
-from .file import Change, JournalFile, journal_error
+from .file import Change, JournalFile
+from .file_errors import journal_error
 
 T = TypeVar("T")
 _Request: TypeAlias = "tuple[Change[Any], asyncio.Future[Any], Signal | None]"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 import attrs
 
 from ..errors import InvalidValue, ParamsError
-from ..frozen import FrozenMap, freeze, thaw
+from ..frozen import NOTHING_MORE, FrozenMap, freeze, thaw
 from ..json_text import Json
 from ..media import LocalMedia, MediaFacts, changed, files_in
 from .body import body_schema, extra_faults, write_body
@@ -29,6 +29,9 @@ _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 
 
 def _frozen_json(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Nearly all parameters: walking over nothing, here and in the checks, took a sixth of the time to make them.
+    if value is NOTHING_MORE:
+        return value
     # A value that is not JSON may be endless, so it is not walked over here; the checks name it afterwards.
     return value if any(json_faults(value, "")) else cast("Mapping[str, Any]", freeze(value))
 
@@ -61,7 +64,7 @@ class Params:
     media_fields: ClassVar[tuple[ParamField, ...]] = ()
 
     callback_url: str | None = attrs.field(default=None, metadata=rule(CallbackUrl()))
-    extra: Mapping[str, Any] = attrs.field(default=FrozenMap(), converter=_frozen_json)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING_MORE, converter=_frozen_json)
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
@@ -74,7 +77,9 @@ class Params:
             register(cls)
 
     def __attrs_post_init__(self) -> None:
-        faults = (*faults_of(type(self), values_of(self)), *extra_faults(fields_of(type(self)), self.extra))
+        faults = [*faults_of(type(self), values_of(self))]
+        if self.extra is not NOTHING_MORE:
+            faults += extra_faults(fields_of(type(self)), self.extra)
         if faults:
             raise ParamsError(faults, model=self.model)
         warn_of_cuts(self, stacklevel=3)
@@ -118,7 +123,7 @@ class RawParams:
     """
 
     model: str
-    body: Mapping[str, Any] = attrs.field(default=FrozenMap(), converter=_frozen_json)
+    body: Mapping[str, Any] = attrs.field(default=NOTHING_MORE, converter=_frozen_json)
     path: str = _VIDEOS
 
     def __attrs_post_init__(self) -> None:

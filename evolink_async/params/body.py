@@ -6,7 +6,6 @@ The rules for the values are applied in `checking`.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -18,10 +17,8 @@ from ..frozen import freeze, thaw
 from ..json_text import Json
 from ..media import FILE_SIGN, LocalMedia, changed
 from .fields import ParamField
-from .json_faults import json_faults, shown
-
-# Two letters or more: C:\clips\cat.png is a path.
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+from .json_faults import json_faults, key_faults, shown
+from .url_rules import is_path
 
 _Place: TypeAlias = tuple[str | None, str]
 
@@ -91,8 +88,7 @@ def _entries(
 
 def _named(holder: Mapping[str, object], path: str | None, faults: list[InvalidValue]) -> Iterator[tuple[str, object]]:
     for name, value in cast("Mapping[object, object]", holder).items():
-        # A name is checked as a value is: it must be text that UTF-8 can encode.
-        found = tuple(json_faults({name: None}, path or ""))
+        found = tuple(key_faults(name, path or ""))
         faults.extend(found)
         if not found:
             yield cast("str", name), value
@@ -116,7 +112,7 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
         if not isinstance(item, str):
             return item
         if not item.startswith(FILE_SIGN):
-            if base is None or not _is_path(item):
+            if base is None or not is_path(item):
                 return item
             sign = shown(f"{FILE_SIGN}{item}")
             faults.append(InvalidValue(path, f"must be an http or https URL, or {sign} for a file, not {shown(item)}"))
@@ -131,12 +127,6 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
     found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
     return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
-
-
-def _is_path(text: str) -> bool:
-    """Whether a text seems to be the path of a file: it is not empty, and has no scheme but the drive of Windows."""
-    is_url = _SCHEME.match(text) or text.startswith("//")
-    return bool(text.strip()) and not is_url and not any(json_faults(text, ""))
 
 
 def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[InvalidValue]:

@@ -44,10 +44,17 @@ def json_faults(value: object, path: str, depth: int = 1) -> Iterator[InvalidVal
 
 def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Iterator[InvalidValue]:
     for name, item in value.items():
-        if not isinstance(name, str):
-            yield InvalidValue(path, f"must have text as keys, not {shown(name)}")
-        else:
-            yield from json_faults(item, f"{path}.{name}" if path else name, depth + 1)
+        found = tuple(key_faults(name, path))
+        yield from found or json_faults(item, f"{path}.{name}" if path else str(name), depth + 1)
+
+
+def key_faults(key: object, path: str) -> Iterator[InvalidValue]:
+    """Find why a value cannot be a key of the object at `path`: a key is checked as a text is."""
+    # The key is not in the path, but in the message as its repr: what cannot be encoded could not be printed either.
+    if not isinstance(key, str):
+        yield InvalidValue(path, f"must have text as keys, not {shown(key)}")
+    elif any(text_faults(key, path)):
+        yield InvalidValue(path, f"must have Unicode that can be sent as keys, not {shown(key)}")
 
 
 def text_faults(value: object, path: str) -> Iterator[InvalidValue]:

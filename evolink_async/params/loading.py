@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, overload
 import attrs
 
 from ..errors import InvalidValue, ParamsError
-from ..frozen import FrozenMap
+from ..frozen import frozen
 from ..media import LocalMedia, MediaRule, places
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
@@ -80,7 +80,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     if found:
         raise ParamsError(found, model=model)
     # Everything was checked above, and the constructor would refuse what `check=False` allows.
-    params = assemble(cls, {**values, "extra": FrozenMap(reading.extra())})
+    params = assemble(cls, {**values, "extra": frozen(reading.extra())})
     if check:
         warn_of_cuts(params, stacklevel=2)
     return params

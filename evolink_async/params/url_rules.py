@@ -18,7 +18,10 @@ from ..errors import InvalidValue
 from ..json_text import Json
 from ..media import LocalMedia, MediaRule
 from ..urls import foreign_sign, is_public_host, web_host
-from .json_faults import shown, text_faults
+from .json_faults import json_faults, key_faults, shown, text_faults
+
+# Two letters or more: C:\clips\cat.png is a path.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @attrs.frozen
@@ -36,7 +39,7 @@ class Url:
 
     def faults(self, value: str | LocalMedia, path: str) -> Iterator[InvalidValue]:
         if isinstance(value, str) and web_host(value) is None:
-            or_file = "" if self.media is None else " or a file as pathlib.Path"
+            or_file = "" if self.media is None else _or_file(value)
             yield InvalidValue(path, f"must be {self.describe()}{or_file}, not {shown(value)}{_encoding_hint(value)}")
 
     def schema(self) -> dict[str, Json]:
@@ -58,14 +61,16 @@ class Urls:
         if not isinstance(value, list | tuple):
             yield InvalidValue(path, f"must be a list of URLs, not {shown(value)}")
             return
+        one = Url(self.media)
         for index, item in enumerate(cast("tuple[object, ...]", value)):
-            yield from Url(self.media).type_faults(item, f"{path}[{index}]")
+            yield from one.type_faults(item, f"{path}[{index}]")
 
     def faults(self, value: tuple[str | LocalMedia, ...], path: str) -> Iterator[InvalidValue]:
         if not self.least <= len(value) <= self.most:
             yield InvalidValue(path, f"must be {self.describe()}, not {len(value)}")
+        one = Url(self.media)
         for index, item in enumerate(value):
-            yield from Url(self.media).faults(item, f"{path}[{index}]")
+            yield from one.faults(item, f"{path}[{index}]")
 
     def schema(self) -> dict[str, Json]:
         return {"type": "array", "items": Url().schema(), "minItems": self.least, "maxItems": self.most}
@@ -122,10 +127,8 @@ class VoiceBindings:
             yield InvalidValue(path, f"must be an object of URLs, not {shown(value)}")
             return
         for name, url in cast("Mapping[object, object]", value).items():
-            if not isinstance(name, str):
-                yield InvalidValue(path, f"must have text as keys, not {shown(name)}")
-            else:
-                yield from Url(self.media).type_faults(url, f"{path}.{name}")
+            found = tuple(key_faults(name, path))
+            yield from found or Url(self.media).type_faults(url, f"{path}.{name}")
 
     def faults(self, value: Mapping[str, str | LocalMedia], path: str) -> Iterator[InvalidValue]:
         if len(value) > self.most:
@@ -150,6 +153,17 @@ class VoiceBindings:
 def _place(value: object) -> object:
     # A path can hold lone surrogates, for bytes that are no UTF-8; such a file cannot be named in a body.
     return str(value.path) if isinstance(value, LocalMedia) else value
+
+
+def is_path(text: str) -> bool:
+    """Whether a text seems to be the path of a file: it is not empty, and has no scheme but the drive of Windows."""
+    is_url = _SCHEME.match(text) or text.startswith("//")
+    return bool(text.strip()) and not is_url and not any(json_faults(text, ""))
+
+
+def _or_file(text: str) -> str:
+    # How JSON names a file is said where JSON is read.
+    return " or a file as pathlib.Path" if is_path(text) else " or a local file"
 
 
 def _encoding_hint(url: str) -> str:

@@ -55,10 +55,10 @@ class Histogram:
         reach: Bins on either side over which a duration counts.
     """
 
-    __slots__ = ("_counts", "_kernel", "_total", "_weight", "seen")
+    __slots__ = ("_counts", "_reach", "_total", "_weight", "seen")
 
     def __init__(self, reach: int = CLASS_REACH) -> None:
-        self._kernel = _kernel(reach)
+        self._reach = reach
         self._counts = [0.0] * BINS
         self._total = 0.0
         self._weight = 1.0
@@ -72,8 +72,8 @@ class Histogram:
     def add(self, index: int) -> None:
         """Count a task that ended in bin `index`."""
         self._weight *= MEMORY / (MEMORY - 1)
-        for offset, share in self._kernel:
-            self._counts[min(max(index + offset, 0), BINS - 1)] += share * self._weight
+        for near, share in _shares(self._reach, index):
+            self._counts[near] += share * self._weight
         self._total += self._weight
         self.seen += 1
         if self._weight > RESCALE_ABOVE:
@@ -163,7 +163,7 @@ class LearnedDurations:
         if self._family is not None and self._family_seen != self._family.seen and self._own.seen < OWN_TASKS_SUFFICE:
             self._family_seen = self._family.seen
             self._models.clear()
-        estimate = bin_of(estimated) // ESTIMATE_BINS
+        estimate = _estimate_of(estimated)
         found = self._models.get(estimate)
         if found is None:
             found = self._models[estimate] = HazardModel(self._mass(estimate))
@@ -185,6 +185,14 @@ def _triangle(reach: int, offset: int) -> float:
     return max(reach + 1 - abs(offset), 0) / (reach + 1) ** 2
 
 
+# All tasks of a class tend to have the same estimate, and each poll of each needs it.
 @lru_cache
-def _kernel(reach: int) -> tuple[tuple[int, float], ...]:
-    return tuple((offset, _triangle(reach, offset)) for offset in range(-reach, reach + 1))
+def _estimate_of(seconds: float) -> int:
+    return bin_of(seconds) // ESTIMATE_BINS
+
+
+@lru_cache(maxsize=2 * BINS)
+def _shares(reach: int, index: int) -> tuple[tuple[int, float], ...]:
+    """Return the bins that a duration counts in, and how much in each; bins beyond an end count as the last there."""
+    offsets = range(-reach, reach + 1)
+    return tuple((min(max(index + offset, 0), BINS - 1), _triangle(reach, offset)) for offset in offsets)

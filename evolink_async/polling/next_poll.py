@@ -8,6 +8,8 @@ Plain decisions: the clock is an argument, nothing waits and nothing is sent.
     completed, without a link                   3 more polls, then a ReplyError
     a word that no page names, and links        one more poll that shows the same, then the end, as completed
     such a word, and an error                   3 equal polls over a minute, then a ReplyError
+    400 of the service about the form of an id
+    that is not known to have come from it      the error
     404, 410 of the service                     more polls for `not_found_grace`, at least 3, then the error
     401, 403 of the service; a certificate that
     is refused, and the like                    3 more polls over `max_interval`, then the error
@@ -163,11 +165,19 @@ def is_service_error(seen: EvolinkError) -> bool:
     return not isinstance(seen, _REFUSALS) or seen.is_foreign
 
 
+def is_no_id(entry: WatchedTask, seen: TaskNotFoundError) -> bool:
+    """Whether the service says that no task can have such an id, which somebody may have mistyped."""
+    # Its only 400 of this class, see `wire.verdict`. Of an id that it gave itself, it is believed no sooner than a 404.
+    return seen.status == 400 and not seen.is_foreign and not entry.is_proven
+
+
 def _after_refusal(
     entry: WatchedTask, trouble: PollTrouble, seen: EvolinkError, now: float, cadence: Cadence
 ) -> float | None:
     """Return the seconds until the next poll; None when the refusal ends the watching."""
     if isinstance(seen, TaskNotFoundError):
+        if is_no_id(entry, seen):
+            return None
         # A task that was seen alive is believed longer: a service that restarts may not know it for a while.
         grace = cadence.not_found_grace * (SEEN_FACTOR if entry.was_seen else 1)
         trouble.first_missing_at = trouble.first_missing_at or now

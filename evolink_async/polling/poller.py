@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
@@ -38,6 +39,8 @@ CALLS_LOST = (
 )
 
 _log = logging.getLogger("evolink_async")
+
+_Taken: TypeAlias = "tuple[AccountQueue, list[WatchedTask]]"
 
 
 class Poller:
@@ -93,37 +96,60 @@ class Poller:
     async def run(self) -> None:
         """Send status requests until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._work, group)
+            self._start_worker(group)
             group.start_soon(self._replan)
+
+    def _start_worker(self, group: TaskGroup) -> None:
+        self._idle_workers += 1
+        group.start_soon(self._work, group)
 
     # Workers take turns: the one that holds the lock waits for the next due poll, the others for their answers. So
     # there is one timer for all tasks, and a poll costs no new asyncio task.
     async def _work(self, group: TaskGroup) -> None:
         while True:
-            self._idle_workers += 1
-            async with self._leader:
-                queue, entries = await self._next_request()
+            # Under load a poll is due already: without the lock, it is sent in this turn of the event loop.
+            request = self._request_now()
+            if request is None:
+                async with self._leader:
+                    request = await self._next_request()
             self._idle_workers -= 1
             # There are never more workers than status requests were open at once, plus one.
             if not self._idle_workers:
-                group.start_soon(self._work, group)
-            await self._request(queue, entries)
+                self._start_worker(group)
+            await self._request(*request)
+            self._idle_workers += 1
 
-    async def _next_request(self) -> tuple[AccountQueue, list[WatchedTask]]:
+    def _request_now(self) -> _Taken | None:
+        """Return a status request that may be sent now, if there is one and a permit for it."""
+        queue, wait = self._next_queue()
+        return self._taken(queue) if queue is not None and wait <= 0 and self._requests.acquire_now() else None
+
+    async def _next_request(self) -> _Taken:
         """Wait until a poll is due and the budget allows it. The caller holds a permit then, and must release it."""
         while True:
-            queue, at = self.tasks.next_queue()
-            wait = max(at, self._next_slot) - self._clock()
+            queue, wait = self._next_queue()
             if queue is None or wait > 0:
                 await self._sleep(wait)
                 continue
             await self._requests.acquire()
             # The queue may have changed while this waited for the permit: only now are tasks taken out of it.
-            now = self._clock()
-            if entries := queue.take(now):
-                self._next_slot = max(self._next_slot, now - BURST) + 1 / self._per_second
-                return queue, entries
+            if request := self._taken(queue):
+                return request
+
+    def _next_queue(self) -> tuple[AccountQueue | None, float]:
+        """Return the queue whose request is next, and the seconds until it may be sent."""
+        queue, at = self.tasks.next_queue()
+        return queue, max(at, self._next_slot) - self._clock()
+
+    def _taken(self, queue: AccountQueue) -> _Taken | None:
+        """Take the tasks of a request out of its queue; without any, the permit is given back."""
+        now = self._clock()
+        entries = queue.take(now)
+        if not entries:
             self._requests.release()
+            return None
+        self._next_slot = max(self._next_slot, now - BURST) + 1 / self._per_second
+        return queue, entries
 
     async def _sleep(self, wait: float) -> None:
         """Wait `wait` seconds, or until a poll is due earlier."""

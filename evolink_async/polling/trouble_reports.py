@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import EvolinkError
+from ..errors import EvolinkError, TaskNotFoundError
 from ..task import Snapshot
+from .next_poll import is_no_id
 from .watched_task import WatchedTask
 
 REPORT_SECONDS = 600.0
@@ -34,7 +35,15 @@ class TroubleReports:
                 self.report(f"task {entry.task_id} is {seen.state!r}, a word that no page names; it is polled on")
             return
         trouble = entry.trouble
+        if isinstance(seen, TaskNotFoundError) and _is_news(entry, seen):
+            self.report(f"the service does not know the task {entry.task_id}; it may be too new, so it is asked again")
         if trouble is not None and not trouble.is_reported and now - trouble.since >= REPORT_SECONDS:
             trouble.is_reported = True
             minutes = REPORT_SECONDS / 60
             self.report(f"no usable answer about task {entry.task_id} for {minutes:g} minutes; last: {seen}")
+
+
+def _is_news(entry: WatchedTask, seen: TaskNotFoundError) -> bool:
+    """Whether it is the first such answer about an id that may be mistyped, and further polls follow."""
+    is_first = entry.trouble is None or not entry.trouble.times_missing
+    return is_first and not (seen.is_foreign or entry.is_proven or is_no_id(entry, seen))

@@ -90,6 +90,11 @@ class WatchedTask:
         return self.last_running_at > 0 or (self.trouble is not None and self.trouble.missing_links > 0)
 
     @property
+    def is_proven(self) -> bool:
+        """Whether its id has come from the service: with its acceptance, or in an earlier poll."""
+        return self.accepted_at is not None or self.was_seen
+
+    @property
     def known_running_at(self) -> float:
         """Monotonic seconds at which the last poll was sent that found it running, or of its start."""
         return max(self.last_running_at, self.started_at)

@@ -238,7 +238,8 @@ class Watchlist:
     ) -> None:
         """Apply the rows of a batch answer; tasks that it misses, or whose row is not believed, are polled at once."""
         route = queue.route
-        for entry in entries:
+        # Ends first: what they teach counts for the polls of all others, and one hazard model serves these.
+        for entry in sorted(entries, key=lambda one: (row := rows.get(one.task_id)) is None or not row.is_final):
             row = rows.get(entry.task_id)
             if row is not None and route.believes(row):
                 self._apply(queue, entry, row, now)

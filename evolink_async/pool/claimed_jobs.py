@@ -38,8 +38,5 @@ class ClaimedJobs(RecordedJobs):
         if claims is None:
             yield frozenset(asked)
             return
-        mine = await claims.hold(asked)
-        try:
+        async with claims.holding(asked) as mine:
             yield mine
-        finally:
-            claims.let_go(asked)

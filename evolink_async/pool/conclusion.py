@@ -5,6 +5,7 @@ Nothing is written to the journal or handed to callers here.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
 
@@ -89,6 +90,25 @@ def died(crash: BaseException | None) -> ConfigurationError:
     error.may_resubmit = False
     error.advice = "Open a new pool with the same journal and run the jobs again: it waits for what was accepted."
     error.__cause__ = crash
+    return error
+
+
+def failure_of(task: asyncio.Task[None], *, is_stopped: bool) -> BaseException | None:
+    """Return what has ended a task of a stream before its time; None if nothing has.
+
+    Args:
+        task: A task that is done.
+        is_stopped: Whether the stream cancels its tasks; else somebody from outside has cancelled it.
+    """
+    if not task.cancelled():
+        return task.exception()
+    return None if is_stopped else _cut_short()
+
+
+def _cut_short() -> ConfigurationError:
+    error = ConfigurationError("a task of this stream was cancelled from outside, so that outcomes are missing")
+    error.may_resubmit = False
+    error.advice = "Run the same jobs again: what was accepted is not bought again."
     return error
 
 

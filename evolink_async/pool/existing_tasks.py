@@ -12,7 +12,7 @@ from typing import overload
 from ..errors import ConfigurationError, EvolinkError
 from ..jobs import Accepted, Completed
 from ..task import Snapshot
-from ..wire import encode_poll
+from ..wire import check_task_id
 from .arguments import check_timeout
 from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
@@ -48,7 +48,8 @@ class ExistingTasks(ClaimedJobs):
             TaskFailedError: The task failed; nothing is charged.
             TaskCancelledError: The task was cancelled at the service.
             DeadlineError: `timeout` passed; the task goes on.
-            TaskNotFoundError: The service does not know the task, and `Cadence.not_found_grace` has passed.
+            TaskNotFoundError: The service does not know the task, and `Cadence.not_found_grace` has passed; or it takes
+                a text for no id of a task.
             AuthenticationError: The key was refused (401) four times over `Cadence.max_interval`. 402 and 403 raise
                 `InsufficientCreditsError` and `AccessDeniedError` in the same way.
             ReplyError: The task completed without a result link.
@@ -68,7 +69,7 @@ class ExistingTasks(ClaimedJobs):
     async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
         engine = self._open_engine()
         # Raises for an id that no task has, before anything is sent.
-        encode_poll(task_id)
+        check_task_id(task_id)
         check_timeout(timeout)
         outcome = await engine.task_waits.wait(task_id, timeout, duration_class)
         if outcome is None:
@@ -87,7 +88,7 @@ class ExistingTasks(ClaimedJobs):
             ParamsError: The id has characters that no task id has.
         """
         engine = self._open_engine()
-        encode_poll(task_id)
+        check_task_id(task_id)
         seen = await engine.task_waits.poll(task_id)
         if isinstance(seen, EvolinkError):
             raise seen
@@ -112,7 +113,7 @@ class ExistingTasks(ClaimedJobs):
         engine, name = self._open_engine(), _one_of(task_id, key)
         if key is not None:
             return SnapshotStream(engine, lambda: task_of(engine, name))
-        encode_poll(name)
+        check_task_id(name)
         return SnapshotStream(engine, name)
 
     async def settle(self, key: str, how: str) -> None:
@@ -130,11 +131,12 @@ class ExistingTasks(ClaimedJobs):
         """
         engine = self._open_engine()
         if how not in ("resubmit", "abandon"):
-            encode_poll(how)
-        await self._journal.settled(key, how)
-        if how in ("resubmit", "abandon"):
-            engine.budget_queue.released(key)
-            return
+            check_task_id(how)
+        async with engine.submitter.look_ups.alone(key):
+            await self._journal.settled(key, how)
+            if how in ("resubmit", "abandon"):
+                engine.budget_queue.released(key)
+                return
         engine.budget_queue.found(key)
         job = await self.find(key)
         if isinstance(job, Accepted):

@@ -21,7 +21,7 @@ class SafeObserver:
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._met: set[type[Exception]] = set()
+        self._met: set[type[BaseException]] = set()
 
     def __call__(self, event: Event) -> None:
         """Call the observer with one event."""
@@ -29,7 +29,11 @@ class SafeObserver:
         # event must not fill the log: each class of exception is logged once.
         try:
             self._observer(event)
-        except Exception as error:  # noqa: BLE001  # whatever somebody else's code may raise
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # Whatever somebody else's code may raise. A CancelledError too: nothing waits here, so that it is never a
+        # cancellation of ours, and let out it would pass for one.
+        except BaseException as error:  # noqa: BLE001
             if type(error) not in self._met:
                 self._met.add(type(error))
                 kinds = type(event).__name__, type(error).__name__

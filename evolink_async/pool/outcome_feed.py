@@ -19,7 +19,7 @@ from ..journal import Untold, end_of
 from ..polling import WatchedTask
 from ..settings import Limits
 from ..task import Snapshot
-from .conclusion import conclude
+from .conclusion import conclude, failure_of
 from .engine import Engine
 from .watched_jobs import WatchedJobs
 from .work import Save
@@ -189,7 +189,7 @@ class OutcomeFeed:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := failure_of(task, is_stopped=self.is_closed)) is not None:
             self.stop(error)
 
     # --- as one of the works of an engine
@@ -239,16 +239,16 @@ class OutcomeFeed:
         finally:
             self._ready.clear()
             try:
-                # To its end: what stayed lent would be told to nobody while this pool is open.
-                await wait_shielded(asyncio.create_task(self._leave(), name="evolink_async outcomes"))
+                if self._engine.journal.is_shared and self._was_started and not self._has_left:
+                    self._has_left = True
+                    # To its end: what stayed lent would be told to nobody while this pool is open.
+                    await wait_shielded(asyncio.create_task(self._leave(), name="evolink_async outcomes"))
             finally:
                 self.stop(error)
 
     async def _leave(self) -> None:
-        if self._engine.journal.is_shared and self._was_started and not self._has_left:
-            self._has_left = True
-            with suppress(JournalError):  # others get them when the lease of this pool has ended
-                await self._engine.journal.leave_untold()
+        with suppress(JournalError):  # then the journal does it at its next heartbeat
+            await self._engine.journal.leave_untold()
 
 
 def _ignore(_: object) -> None:

@@ -81,14 +81,18 @@ class Rebuys:
 
     def note(self, job: Accepted | Planned | Unknown) -> None:
         """Remember what the journal knows of earlier tasks of a job."""
-        if job.earlier_tasks:
-            self._earlier_tasks[job.key] = job.earlier_tasks
+        self._remember(job.key, job.earlier_tasks)
 
     async def learn(self, key: str) -> None:
         """Read from the journal which tasks of a job failed, before it is submitted."""
         standing = (await self._journal.find((key,))).get(key)
         if isinstance(standing, Planned | Unknown):
             self.note(standing)
+
+    def _remember(self, key: str, tasks: tuple[str, ...]) -> None:
+        # They only become more: an answer of the journal may be older than what is known here.
+        if tasks := tuple(dict.fromkeys((*self.earlier_tasks(key), *tasks))):
+            self._earlier_tasks[key] = tasks
 
     def earlier_tasks(self, key: str) -> tuple[str, ...]:
         """Return the ids of the tasks of a job that failed before."""
@@ -147,8 +151,7 @@ class Rebuys:
         """Write down that the job may be sent again, as a new purchase."""
         task_id = failed.task_id or ""
         self._replaced[task_id] = failed.key
-        if task_id not in failed.earlier_tasks:
-            self._earlier_tasks[failed.key] = (*failed.earlier_tasks, task_id)
+        self._remember(failed.key, (*failed.earlier_tasks, task_id))
         await self._send_loop.record(self._write_down(failed.key, task_id))
 
     async def _write_down(self, key: str, task_id: str) -> None:

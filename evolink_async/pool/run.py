@@ -19,7 +19,7 @@ from ..purchases import withdrawn
 from ..settings import Limits
 from ..submitting import Submission, Submitted
 from ..task import Snapshot
-from .conclusion import conclude, deadline
+from .conclusion import conclude, deadline, failure_of
 from .engine import Engine
 from .job_source import JobSource, read_jobs
 from .watched_jobs import WatchedJobs
@@ -49,9 +49,8 @@ class Run:
         self._watched = WatchedJobs()
         self._concluding: set[asyncio.Task[None]] = set()
         self._reading = True
-        self._is_draining = False
+        self._is_draining = self._closed = False
         self._failure: BaseException | None = None
-        self._closed = False
         self._abandoned: asyncio.Task[None] | None = None
         self._feeder: asyncio.Task[None] | None = None
 
@@ -81,24 +80,20 @@ class Run:
         return outcome
 
     async def _feed(self) -> None:
+        """Read the input to its end. What ends it before is raised where the run is read: see `_has_read`."""
         keys = KeyAssigner()
-        try:
-            async with aclosing(read_jobs(self._source)) as source:
+        async with aclosing(read_jobs(self._source)) as source:
+            await self._make_room()
+            async for item in source:
+                await self._begin(keys, item)
                 await self._make_room()
-                async for item in source:
-                    await self._begin(keys, item)
-                    await self._make_room()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            # Nobody cancelled this task: the input let a cancellation of its own out.
-            self._failure = ConfigurationError("the input of the run raised CancelledError; nothing more was read")
-        except Exception as error:  # noqa: BLE001  # the caller's own input failed: it is raised where it is read
-            self._failure = error
 
-    def _has_read(self, _: asyncio.Task[None] | None = None) -> None:
+    def _has_read(self, feeder: asyncio.Task[None] | None = None) -> None:
         self._reading = False  # not in a `finally` of the feeder: one that is cancelled before its first step runs none
+        # Of any class: an input may raise what is no `Exception`, as pytest's `fail` does.
+        is_stopped = self._is_draining or self._closed
+        if feeder is not None and (error := failure_of(feeder, is_stopped=is_stopped)) is not None:
+            self._failure = error
         self._finish_if_done()
 
     async def _make_room(self) -> None:
@@ -129,15 +124,18 @@ class Run:
             submission = await self._start(job)
         except EvolinkError as error:
             submission = Failed(job.key, error)
-        except asyncio.CancelledError:
+        except BaseException as error:
             self._engine.in_flight.release()
-            self._conclude(self._refuse_drained(job))
+            if isinstance(error, asyncio.CancelledError):
+                self._conclude(self._refuse_drained(job))
             raise
         if isinstance(submission, Submission) and submission.task is not None:
             self._submitting[submission.task] = submission
             if submission.was_elsewhere:  # another process works on it: the next job is read meanwhile
                 self._read_ahead.release()
             submission.task.add_done_callback(self._submitted)
+            if self._is_draining or self._closed:  # since it was begun
+                self._engine.submitter.release(submission, self, self._failure)
         elif not isinstance(submission, Submission):
             self._go_on_with(job, submission)
 
@@ -235,13 +233,14 @@ class Run:
         self._put(outcome, is_first=is_first)
 
     def _put(self, outcome: Outcome, *, is_first: bool = True) -> None:
+        # First, so that it is not lost whatever is raised then; the caller takes it in a later step.
+        self.outcomes.put(outcome)
         if is_first:
             self._engine.ends.say(outcome)
-        self.outcomes.put(outcome)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:
         self._concluding.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := failure_of(task, is_stopped=self._closed)) is not None:
             self.stop(error)
         self._finish_if_done()
 

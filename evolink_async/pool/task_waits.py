@@ -75,8 +75,11 @@ class TaskWaits:
 
     def _account(self, accepted: Accepted | None) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
-        owner = next((s for s in self._sessions if accepted and s.fingerprint == accepted.session), None)
-        return owner or (self._sessions[0] if len(self._sessions) == 1 else AnySession(self._sessions))
+        if accepted is not None:
+            for session in self._sessions:
+                if session.fingerprint == accepted.session:
+                    return session
+        return self._sessions[0] if len(self._sessions) == 1 else AnySession(self._sessions)
 
     async def account(self, task_id: str) -> Account:
         """The session that made a task, as the journal knows it."""

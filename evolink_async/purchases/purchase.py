@@ -43,7 +43,7 @@ class Purchase:
     accepted: Accepted | None = None
     holds_credits: bool = False
     is_learner: bool = False
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
     @property
     def is_wanted(self) -> bool:

@@ -51,7 +51,8 @@ def question_of(request: web.Request) -> Question:
     """Return what is known of a request."""
     return Question(
         method=request.method,
-        token=request.path.split("/")[1],
+        # Not by `split`: `OPTIONS *` and `CONNECT` have no slash.
+        token=request.path.partition("/")[2].partition("/")[0],
         host=request.host,
         origin=request.headers.get("Origin"),
         fetch_site=request.headers.get("Sec-Fetch-Site"),

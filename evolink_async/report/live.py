@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -18,10 +17,12 @@ import attrs
 from aiohttp import web
 
 from ..errors import ConfigurationError, EvolinkError
+from ..journal.places import journal_at
+from .cards import Card
 from .door import HEADERS, Door, question_of
 from .page import policy as policy_of
 from .page import render, script_text, style_text
-from .reading import PageReader, Report, name_of
+from .reading import PageReader, Report
 from .watching import Watching
 
 HOST = "127.0.0.1"
@@ -42,7 +43,8 @@ class DashboardServer:
     in doubt, after it has asked.
 
     Args:
-        journal: The journal file; a run may be using it, also in this process. It may come later.
+        journal: The journal file; a run may be using it, also in this process. It may come later. Or the address of a
+            server, as postgresql://user@host/database, of which the page shows what `write_report` does.
         port: The port; 0 takes a free one.
         settle: Settles a job of a key, by the id of its task, "resubmit" or "abandon", and returns a sentence on what
             the next run does; what it raises as EvolinkError is shown. None if nothing can be settled here.
@@ -50,19 +52,21 @@ class DashboardServer:
             minute, `eta` in seconds.
 
     Raises:
-        ConfigurationError: When entered: the port is taken, or the extra `report` is not installed.
+        ConfigurationError: The address cannot be read, or the extra `postgres` is not installed. When entered: the port
+            is taken, or the extra `report` is not installed.
     """
 
     def __init__(
         self,
-        journal: Path,
+        journal: str | Path,
         port: int = 0,
         *,
         settle: Callable[[str, str], Awaitable[str]] | None = None,
         facts: Callable[[], Mapping[str, object]] = _no_facts,
     ) -> None:
-        self._journal, self._port, self._settle = journal, port, settle
-        self._watching = Watching(PageReader(journal, _address_of), facts)
+        self._port, self._settle = port, settle
+        self._reader = PageReader(journal_at(journal), _address_of)
+        self._watching = Watching(self._reader, facts)
         self._door = Door(secrets.token_urlsafe(24))
         self._runner: web.AppRunner | None = None
 
@@ -116,16 +120,8 @@ class DashboardServer:
             return web.json_response({"message": refusal}, status=403, headers=HEADERS)
         return await handler(request)
 
-    def _report(self, cards: Any) -> Report:  # noqa: ANN401
-        return Report(
-            name=name_of(self._journal),
-            journal=str(self._journal),
-            made_at=time.time(),
-            cards=tuple(cards),
-            is_live=True,
-            settles=self._settle is not None,
-            revision=self._watching.revision,
-        )
+    def _report(self, cards: Iterable[Card]) -> Report:
+        return self._reader.report(cards, settles=self._settle is not None, revision=self._watching.revision)
 
     async def _show(self, _request: web.Request) -> web.Response:
         await self._watching.look()

@@ -44,6 +44,7 @@ def render(report: Report) -> bytes:
     text = environment.from_string(_text("page.html")).render(
         version=__version__,
         title=report.name,
+        most_ends=report.most_ends,
         policy=policy([style], [script], is_live=report.is_live),
         style=Markup(style),  # noqa: S704  # a file of this package
         script=Markup(script),  # noqa: S704  # files of this package

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import attrs
 
-from ..jobs import Accepted, Unknown
-from ..journal.doubts import Doubt, is_in_use, read_doubts
-from ..journal.histories import HistoryReader
+from ..jobs import Unknown
+from ..journal import is_address
+from ..journal.doubts import Doubt
+from ..journal.histories import JobHistory
+from ..journal.places import JournalPlace, journal_at
 from .cards import AddressOf, Card, card_of
 
 
@@ -26,9 +28,11 @@ class Report:
 
     Attributes:
         name: The name of the journal, without its endings.
-        journal: The path of the journal, as it is written in commands.
+        journal: The path of the journal, or its address without user and password.
+        word: What stands for it in commands.
         made_at: Unix seconds when it was read.
         cards: The jobs, in the order in which they were first written.
+        most_ends: How many ends it shows at most, the latest; None for all.
         is_live: Whether the page is fed with changes.
         settles: Whether the page can settle a job in doubt.
         revision: The number of the last change that it shows, if it is fed with changes.
@@ -36,8 +40,10 @@ class Report:
 
     name: str
     journal: str
+    word: str
     made_at: float
     cards: Sequence[Card]
+    most_ends: int | None = None
     is_live: bool = False
     settles: bool = False
     revision: int = 0
@@ -51,58 +57,78 @@ class PageReader:
     """Reads the jobs of a journal, and at each further call those that have changed.
 
     Args:
-        journal: The journal file.
+        journal: The journal.
         address_of: Gives the addresses of films.
     """
 
-    def __init__(self, journal: Path, address_of: AddressOf) -> None:
+    def __init__(self, journal: JournalPlace, address_of: AddressOf) -> None:
         self._journal, self._address_of = journal, address_of
-        self._histories = HistoryReader(journal)
+        self._histories = journal.histories()
+        self._untold: dict[int, JobHistory] = {}
 
     @property
     def mark(self) -> object:
-        """A value that changes when the file does, but for changes within the same few milliseconds."""
-        return (*self._histories.mark, is_in_use(self._journal))
+        """A value that changes when the journal does; see `Histories`."""
+        return self._histories.mark
+
+    def report(self, cards: Iterable[Card], *, settles: bool | None = None, revision: int = 0) -> Report:
+        """Return what a page shows of the journal now.
+
+        Args:
+            cards: The jobs.
+            settles: Whether a live page can settle jobs; None for a page that is a file.
+            revision: The number of the last change that a live page shows.
+        """
+        return Report(
+            # Without the endings that the command line gives it; of an address, the name of the database.
+            name=(name := Path(self._journal.name).name).removesuffix(".db").removesuffix(".journal") or name,
+            journal=self._journal.name,
+            word=self._journal.word,
+            made_at=time.time(),
+            cards=tuple(cards),
+            most_ends=self._histories.most_ends,
+            is_live=settles is not None,
+            settles=bool(settles),
+            revision=revision,
+        )
 
     def changes(self) -> list[Card]:
         """Return what has changed since the last call; at first, all.
 
         Raises:
-            ConfigurationError: The file does not exist, or is empty.
-            JournalError: The file is not a journal, or cannot be read.
+            ConfigurationError: There is no such journal.
+            JournalError: It is not a journal, or cannot be read.
         """
-        changed = self._histories.changes()
-        doubts = self._doubts() if any(_may_be_doubt(history.standing) for history in changed) else {}
+        # Kept until they are told: a server may be lost between the two reads.
+        self._untold |= {history.place: history for history in self._histories.changes()}
+        changed = [self._untold[place] for place in sorted(self._untold)]
+        doubts = self._doubts() if any(_is_doubt(history) for history in changed) else {}
+        self._untold.clear()
         return [card_of(history, doubts.get(history.key), self._address_of) for history in changed]
 
     def _doubts(self) -> dict[str, Doubt]:
-        return {doubt.key: doubt for doubt in read_doubts(self._journal)}
+        return {doubt.key: doubt for doubt in self._journal.doubts()}
 
 
-def _may_be_doubt(standing: object) -> bool:
-    return isinstance(standing, Accepted | Unknown)
+def _is_doubt(history: JobHistory) -> bool:
+    return history.is_missing or isinstance(history.standing, Unknown)
 
 
-def read_report(journal: Path, beside: Path | None = None) -> Report:
+def read_report(journal: str | Path, beside: Path | None = None) -> Report:
     """Read a journal. Nothing is changed, so a run may be using it. Blocks the calling thread.
 
     Args:
-        journal: The journal file.
+        journal: The journal file, or the address of a server.
         beside: The folder that the page is for: films in it get relative addresses, so that it can be moved. Default:
-            that of the journal.
+            that of the journal file; for a server, the current one.
 
     Raises:
-        ConfigurationError: The file does not exist, or is empty.
-        JournalError: The file is not a journal, or cannot be read.
+        ConfigurationError: There is no such journal, the address cannot be read, or the extra for it is not installed.
+        JournalError: It is not a journal, or cannot be read.
     """
-    folder = (beside or journal.parent).absolute()
-    cards = PageReader(journal, lambda _, __, path: address_from(folder, path)).changes()
-    return Report(name=name_of(journal), journal=str(journal), made_at=time.time(), cards=tuple(cards))
-
-
-def name_of(journal: Path) -> str:
-    """Return the name of a journal without the endings that the command line gives it."""
-    return journal.name.removesuffix(".db").removesuffix(".journal") or journal.name
+    folder = (beside or (Path() if is_address(journal) else Path(journal).parent)).absolute()
+    reader = PageReader(journal_at(journal), lambda _, __, path: address_from(folder, path))
+    return reader.report(reader.changes())
 
 
 def address_from(folder: Path, path: Path) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ SURE_SECONDS = 5.0
 """Seconds after which the journal is read even if its file looks unchanged: two changes may have the same time."""
 QUEUE = 1000
 """Pieces that wait for a page; one that is further behind is closed, and asks anew."""
+
+_log = logging.getLogger("evolink_async")
 
 Pieces = asyncio.Queue[bytes | None]
 
@@ -65,21 +68,24 @@ class Watching:
         self._now = asyncio.Event()
         self._is_looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._is_broken = False
 
     def start(self) -> None:
         """Look for changes from now on, while there are pages."""
         self._task = asyncio.create_task(self._watch(), name="evolink-async dashboard")
+        self._task.add_done_callback(self._stopped)
 
     async def aclose(self, message: str) -> None:
         """Tell every page what is new, and that nothing more comes."""
         if self._task is not None:
-            self._task.cancel()
+            # Not in the middle of a look: its thread would read on beside the last one, and its news would be lost.
+            async with self._is_looking:
+                self._task.cancel()
             await asyncio.wait([self._task])
         self._mark = None
-        await self.look()
-        for page in tuple(self._pages):
-            self._put(page, piece("end", {"message": message}))
-            self._put(page, None)
+        if not self._is_broken:
+            await self.look()
+        self._end(message)
 
     def cards(self) -> list[Card]:
         """Return the jobs in the order of their places, as the last look found them."""
@@ -128,6 +134,18 @@ class Watching:
                 self._told = facts
                 self._tell(piece("facts", facts))
 
+    def _end(self, message: str) -> None:
+        for page in tuple(self._pages):
+            self._put(page, piece("end", {"message": message}))
+            self._put(page, None)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """Say so if looking has ended by an error: a page that stands still looks like a run that does."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._is_broken = True
+            _log.error("the live page shows no more changes: %r", error, exc_info=error)
+            self._end("This page cannot be kept up to date any more.")
+
     async def _watch(self) -> None:
         while True:
             began = time.monotonic()
@@ -135,8 +153,10 @@ class Watching:
             if self._pages:
                 await self.look()
             pause = max(LOOK_SECONDS, SHARE * (time.monotonic() - began)) if self._pages else None
+            # Not wait_for, which in Python 3.11 swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._now.wait()
             self._now.clear()
 
     def _read(self) -> _News:

@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 from ..errors import ConfigurationError
+from ..regular_file import open_regular
 from .page import MARK, render
 from .posters import with_posters
 from .reading import read_report
@@ -18,43 +19,46 @@ from .reading import read_report
 _HEAD_BYTES = 2000
 
 
-def write_report(journal: Path, path: Path, *, has_posters: bool = True) -> None:
+def write_report(journal: str | Path, path: Path, *, has_posters: bool = True) -> None:
     """Write the page of a journal to a file, which is replaced if it is such a page. Blocks the calling thread.
 
     Args:
-        journal: The journal file; a run may be using it.
+        journal: The journal file, or the address of a server, as postgresql://user@host/database; a run may be using
+            it. Of a server the page shows the latest 10,000 ends and, in each other state, 10,000 jobs.
         path: The file to write.
         has_posters: Whether films get pictures, if the extra `media` is there.
 
     Raises:
-        ConfigurationError: The extra `report` is not installed; the journal does not exist or is empty; or there is
-            another file at `path`, or it cannot be written.
-        JournalError: The journal is not one, or cannot be read.
+        ConfigurationError: The extra `report` is not installed, or `postgres` for an address; the journal does not
+            exist or is empty; or there is another file at `path`, or it cannot be written.
+        JournalError: The journal is not one, or cannot be read; or its server cannot be reached.
     """
-    if not may_replace(path):
-        raise ConfigurationError(f"{str(path)!r} is not a page of a report, so it is not replaced; name another file")
+    _check_replaceable(path)
     report = read_report(journal, path.absolute().parent)
     if has_posters:
         report = attrs.evolve(report, cards=with_posters(report.cards))
     page = render(report)
     try:
         _replace(path, page)
-    # ValueError: a null byte.
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise ConfigurationError(f"cannot write the report {str(path)!r}: {reason}") from None
+    except OSError as error:
+        raise _cannot_write(path, error) from None
 
 
-def may_replace(path: Path) -> bool:
-    """Whether there is no file at a path, or one that this module wrote."""
+def _check_replaceable(path: Path) -> None:
+    """Refuse a path where something stands that this module did not write."""
     try:
-        with path.open("rb") as file:
-            return MARK.encode() in file.read(_HEAD_BYTES)
+        with open_regular(path) as file:
+            is_page = MARK.encode() in file.read(_HEAD_BYTES)
     except FileNotFoundError:
-        return True
-    # What cannot be read is told when it is written.
-    except (OSError, ValueError):
-        return not path.is_file()
+        return
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    if not is_page:
+        raise ConfigurationError(f"{str(path)!r} is not a page of a report, so it is not replaced; name another file")
+
+
+def _cannot_write(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"cannot write the report {str(path)!r}: {error.strerror or error}")
 
 
 def _replace(path: Path, page: bytes) -> None:

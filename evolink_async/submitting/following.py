@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import JournalConflictError, JournalError
-from ..jobs import Accepted, Failed, Job, Planned, Standing
+from ..jobs import Accepted, Failed, Job, Planned, Standing, Unknown
 from ..journal import Journal, Known
+from ..settings import Resubmit
+from ..wire import may_send_again
 from .job_claims import JobClaims
 
 LOOK_SECONDS = 1.0
@@ -27,17 +29,19 @@ class Following:
     Args:
         journal: An open journal.
         claims: Where a job is claimed once it is free.
+        resubmit: Which doubts this pool sends again.
     """
 
-    def __init__(self, journal: Journal, claims: JobClaims) -> None:
+    def __init__(self, journal: Journal, claims: JobClaims, resubmit: Resubmit) -> None:
         self._journal = journal
         self._claims = claims
+        self._resubmit: Resubmit = resubmit
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._accepted: dict[str, asyncio.Future[Accepted]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def until_free(self, job: Job) -> Known | Failed | None:
-        """Wait until a job has ended or is in doubt, or is claimed by this pool.
+        """Wait until a job has ended or is in doubt, or is claimed by this pool. It sends no doubt without the claim.
 
         Returns:
             What is known of it; None if it was claimed and may be sent. A `Failed` if its key is in the journal with
@@ -51,7 +55,7 @@ class Following:
                 if isinstance(known, JournalConflictError):
                     return Failed(job.key, known)
                 # It may have been settled, and sent by another process, since it was looked at.
-                if is_mine or _is_over((await self._journal.find((job.key,))).get(job.key)):
+                if is_mine or self._is_over((await self._journal.find((job.key,))).get(job.key)):
                     return known
         except JournalError as error:
             return Failed(job.key, error)
@@ -66,7 +70,7 @@ class Following:
         """Return the tasks of a job that failed: another process may have bought it anew since it was looked up."""
         with suppress(JournalError):  # then it is not sent
             standing = (await self._journal.find((key,))).get(key)
-            return standing.earlier_tasks if isinstance(standing, Planned) else ()
+            return standing.earlier_tasks if isinstance(standing, Planned | Unknown) else ()
         return ()
 
     async def aclose(self) -> None:
@@ -104,7 +108,7 @@ class Following:
     async def _look(self, keys: list[str]) -> None:
         """Look at all jobs at once, and claim those that are free."""
         found = await self._journal.find(keys)
-        ended = {key for key, standing in found.items() if _is_over(standing)}
+        ended = {key for key, standing in found.items() if self._is_over(standing)}
         free = await self._claims.take([key for key in keys if key not in ended])
         for key in keys:  # who has waited longest goes on first
             future = self._waiting.get(key) if key in ended or key in free else None
@@ -115,7 +119,8 @@ class Following:
             if accepted is not None and isinstance(standing, Accepted) and not accepted.done():
                 accepted.set_result(standing)
 
-
-def _is_over(standing: Standing | None) -> bool:
-    """Whether nobody works on a job: it has ended, or is in doubt."""
-    return standing is not None and not isinstance(standing, Planned | Accepted)
+    def _is_over(self, standing: Standing | None) -> bool:
+        """Whether there is nothing to wait for: a job has ended, or is in a doubt that is not sent again."""
+        if isinstance(standing, Unknown):
+            return not may_send_again(standing.error, self._resubmit)
+        return standing is not None and not isinstance(standing, Planned | Accepted)

@@ -11,7 +11,8 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import asynccontextmanager
 
 from ..errors import JournalClaimError, JournalError
 from ..jobs import Accepted
@@ -41,7 +42,8 @@ class JobClaims:
         self._tasks: dict[str, str | None] = {}
         self._idle: set[str] = set()
         self._held: Counter[str] = Counter()
-        self._stray: set[str] = set()
+        # Jobs that nobody here has, and the heartbeats that still release them.
+        self._stray: dict[str, int] = {}
         self._is_closing = False
         self._heartbeat = asyncio.create_task(self._beat_for_ever(), name="evolink_async heartbeat")
 
@@ -51,17 +53,20 @@ class JobClaims:
         Raises:
             JournalError: The journal cannot be used.
         """
+        # Not released while they are claimed anew.
+        stray = {key: self._stray.pop(key) for key in keys if key in self._stray}
         try:
             claims = await self._journal.claim(list(keys), self.owner)
         except JournalClaimError:
+            self._stray.update(stray)
             return frozenset()
         except BaseException:
-            # The journal may have written them: nobody would let go of them.
-            self._stray.update(keys)
+            self._set_free(keys)  # the journal may have written them, or write them yet
             raise
         mine = frozenset(key for key, claim in claims.items() if isinstance(claim, int))
         for key in mine:
             self._tasks.setdefault(key, None)
+        self._stray.update({key: beats for key, beats in stray.items() if key not in mine})
         self._idle -= mine
         return mine
 
@@ -73,6 +78,15 @@ class JobClaims:
         except BaseException:
             self.let_go(keys)
             raise
+
+    @asynccontextmanager
+    async def holding(self, keys: Collection[str]) -> AsyncGenerator[frozenset[str]]:
+        """Claim jobs as `take`, and keep them in a block: as long as nobody wants them, a heartbeat would let go."""
+        mine = await self.hold(keys)
+        try:
+            yield mine
+        finally:
+            self.let_go(keys)
 
     def let_go(self, keys: Collection[str]) -> None:
         """Let go of jobs that were held: those for which nothing is done are released by the heartbeat."""
@@ -123,8 +137,9 @@ class JobClaims:
         idle = {key for key in self._tasks if not self._is_needed(key)}
         # Not at once: a job may be on its way from who has submitted it to who waits for it.
         gone, self._idle = idle & self._idle, idle - self._idle
-        stray, self._stray = self._stray - self._tasks.keys(), set()
-        await self._drop(gone | stray)
+        stray = {key: beats for key, beats in self._stray.items() if key not in self._tasks}
+        self._stray = {key: beats - 1 for key, beats in stray.items() if beats > 1}
+        await self._drop(gone | stray.keys())
 
     def _is_needed(self, key: str) -> bool:
         return self._held[key] > 0 or self._is_wanted(key, self._tasks[key])
@@ -133,4 +148,12 @@ class JobClaims:
         for key in keys:
             self._tasks.pop(key, None)
         if keys:
-            await self._journal.release(list(keys), self.owner)
+            try:
+                await self._journal.release(list(keys), self.owner)
+            except JournalError:
+                self._set_free(keys)
+                raise
+
+    def _set_free(self, keys: Collection[str]) -> None:
+        """Release jobs with every heartbeat of a lease: what was given up on its way may reach the server later."""
+        self._stray.update(dict.fromkeys(keys, BEATS))

@@ -6,8 +6,8 @@ What is looked up is decided in `submitter`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 
 class LookUps:
@@ -25,6 +25,13 @@ class LookUps:
         """Return when no look-up is under way."""
         while self._ends:
             await asyncio.wait([self._end(key) for key in self._ends])
+
+    @asynccontextmanager
+    async def alone(self, key: str) -> AsyncGenerator[None]:
+        """Keep others from looking a key up. So what is done to a purchase is not done to one that comes after it."""
+        await self.free(key)
+        with self.under_way(key):
+            yield
 
     @contextmanager
     def under_way(self, key: str) -> Generator[None]:

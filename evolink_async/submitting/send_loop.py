@@ -207,7 +207,7 @@ class SendLoop:
             verdict = await turn.session.submit(submission.request)
         except BaseException as error:
             reason = "closed before the service answered"
-            if isinstance(error, Exception):
+            if not isinstance(error, asyncio.CancelledError):
                 reason = f"{type(error).__name__} in the middle of the request"
             submission.doubt = SubmissionUnknownError(
                 f"{reason}; a task may have been accepted and charged",

@@ -154,13 +154,18 @@ class Submission(Purchase):
         return withdrawn(self.job.key, is_taken=True) if is_unknown_here else standing
 
     @property
+    def has_ended_unsent(self) -> bool:
+        """Whether nobody should join it, in the one turn of the loop in which it still stands in the book."""
+        return self.task is not None and self.task.done() and self.accepted is None and self.doubt is None
+
+    @property
     def outcome(self) -> Submitted:
         """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
         is_over = self.task is not None and self.task.done() and not self.task.cancelled()
         return self.task.result() if self.task is not None and is_over and self.accepted is None else self.standing()
 
     @property
-    def stops_runs(self) -> Exception | None:
+    def stops_runs(self) -> BaseException | None:
         """Why no run should read on: an exception that no rule expects, or an outage past patience."""
         if self.failure is not None:
             return self.failure

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from ..budget import BudgetQueue
 from ..client import Session
-from ..concurrency import time_limit
+from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, JournalConflictError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
@@ -43,6 +43,7 @@ class Submitter:
         emit: Told what happens.
 
     Attributes:
+        look_ups: While one is under way, no purchase of its job begins.
         on_accepted: Called with each job that the service has accepted, once that is written down.
     """
 
@@ -68,10 +69,10 @@ class Submitter:
         self._book = book
         self._calls = calls
         self._claims = claims
-        self._following = None if claims is None else Following(journal, claims)
+        self._following = None if claims is None else Following(journal, claims, policy.resubmit)
         self._emit = emit
         self._submissions: dict[asyncio.Task[Submitted], Submission] = {}
-        self._look_ups = LookUps()
+        self.look_ups: LookUps = LookUps()
         self.on_accepted: Callable[[Accepted], None] = lambda _: None
 
     async def start(self, job: Job, owner: object) -> Submission | Submitted:
@@ -88,9 +89,9 @@ class Submitter:
         """
         # One look-up of a key at a time: no purchase can begin and end while the journal is read, and an answer that is
         # older than a purchase never starts a second one. From the answer to the registration there is no await.
-        await self._look_ups.free(job.key)
+        await self.look_ups.free(job.key)
         running = self._book.find(job.key)
-        if running is not None:
+        if running is not None and not running.has_ended_unsent:
             return self._join(running, job, owner)
         known, is_elsewhere = await self._take_up(job)
         if self._emit is not None:
@@ -111,15 +112,15 @@ class Submitter:
 
     async def _take_up(self, job: Job) -> tuple[Known | None, bool]:
         """Claim a job, in a shared journal, and look it up; return whether another process works on it."""
-        with self._look_ups.under_way(job.key):
-            is_mine = self._claims is None or bool(await self._claims.take((job.key,)))
-            known = await self._known(job)
-        has_ended = known is not None and isinstance(known.standing, Completed | Failed)
-        return known, not is_mine and not has_ended
+        with self.look_ups.under_way(job.key):
+            if self._claims is None:
+                return await self._known(job), False
+            async with self._claims.holding((job.key,)) as mine:
+                known = await self._known(job)
+        return known, not mine and not (known is not None and isinstance(known.standing, Completed | Failed))
 
     async def _known(self, job: Job) -> Known | None:
-        found = (await self._journal.known((job,))).get(job.key)
-        if isinstance(found, JournalConflictError):
+        if isinstance(found := (await self._journal.known((job,))).get(job.key), JournalConflictError):
             raise found
         return found
 
@@ -143,11 +144,11 @@ class Submitter:
 
         As in `start`, no purchase of it begins while the journal is read, so the answer holds until the next await.
         """
-        await self._look_ups.free(job.key)
+        await self.look_ups.free(job.key)
         try:
             if self.is_under_way(job.key):
                 return True
-            with self._look_ups.under_way(job.key):
+            with self.look_ups.under_way(job.key):
                 return await self._known(job) is not None
         except JournalError:  # other parameters under its key, or a file that cannot be read: not certainly unsent
             return True
@@ -227,13 +228,13 @@ class Submitter:
     async def aclose(self) -> None:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""
         self._loop.is_closing = True
-        await self._look_ups.all_done()  # their callers are told that nothing was sent
+        await self.look_ups.all_done()  # their callers are told that nothing was sent
         for submission in list(self._submissions.values()):
             if not submission.under_way:
                 self._withdraw(submission)
         if self._submissions:
             with suppress(TimeoutError):
-                async with time_limit(self._policy.grace):
+                async with TimeLimit(self._policy.grace):
                     await asyncio.wait(list(self._submissions))
         for task in list(self._submissions):
             task.cancel()
@@ -256,11 +257,11 @@ class Submitter:
                 submission.is_elsewhere, submission.under_way = True, False
             return known
         except asyncio.CancelledError:
-            if submission.accepted is not None:
-                # The disk of the journal was slower than our patience; the task id is known all the same.
-                return submission.accepted
-            return await self._conclude_unanswered(submission)
-        except Exception as error:  # noqa: BLE001  # kept, and raised where the run is read
+            # The disk of the journal may be slower than our patience; the task id is known all the same.
+            return submission.accepted or await self._conclude_unanswered(submission)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):  # the last one when the loop is gone: nothing may wait
+            raise
+        except BaseException as error:  # noqa: BLE001  # kept, and raised where the run is read
             submission.failure = error
             return submission.accepted or await self._conclude_unanswered(submission)
         finally:

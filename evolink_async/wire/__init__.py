@@ -28,7 +28,7 @@ from .price_rules import (
     number_of,
 )
 from .refusals import decode_error, error_kind, is_foreign, retry_after, vendor_error
-from .requests import encode_batch, encode_credits, encode_poll, encode_price_rules, encode_submit
+from .requests import check_task_id, encode_batch, encode_credits, encode_poll, encode_price_rules, encode_submit
 from .tasks import decode_batch, decode_task, read_task
 from .verdict import (
     bars_model,
@@ -64,6 +64,7 @@ __all__ = (
     "RequestKind",
     "Response",
     "bars_model",
+    "check_task_id",
     "decode_batch",
     "decode_credits",
     "decode_error",

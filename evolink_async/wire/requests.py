@@ -32,8 +32,8 @@ def encode_submit(params: AnyParams, idempotency_key: str, body: dict[str, Json]
     return Request(kind="submit", method="POST", path=params.path, body=written, headers=headers)
 
 
-def encode_poll(task_id: str) -> Request:
-    """Make the request that polls one task.
+def check_task_id(task_id: str) -> None:
+    """Raise for a word that is no task id.
 
     Raises:
         ParamsError: `task_id` is not 1 to 128 letters, digits or `._:-`.
@@ -44,11 +44,20 @@ def encode_poll(task_id: str) -> Request:
         raise ParamsError(
             [InvalidValue("task_id", f"must be 1 to 128 letters, digits or ._:-, not {str(given)[:200]!r}")]
         )
+
+
+def encode_poll(task_id: str) -> Request:
+    """Make the request that polls one task.
+
+    Raises:
+        ParamsError: See `check_task_id`.
+    """
+    check_task_id(task_id)
     return Request(kind="poll", method="GET", path=f"/v1/tasks/{task_id}")
 
 
 def encode_batch(task_ids: Sequence[str]) -> Request:
-    """Make the request that polls up to 50 tasks. The ids are such as `encode_poll` takes.
+    """Make the request that polls up to 50 tasks. The ids are such as `check_task_id` takes.
 
     Source: the service's own command-line client; no page documents the route.
     """

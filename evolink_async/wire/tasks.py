@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ..frozen import FrozenMap
-from ..json_text import Json
+from ..json_text import Json, parse_reply
 from ..task import Snapshot, TaskFailure, TaskState
 from .messages import Response, unreadable
 from .requests import TASK_ID
@@ -40,7 +40,9 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
         ReplyError: The reply is not JSON, not a task, or about another task than `asked`.
     """
     try:
-        snapshot = read_task(response.json, request_id=response.request_id, asked=asked)
+        # That to a submit has been read already. Nobody reads one to a poll again, and remembering it takes 4 us.
+        row = response.json if asked is None else parse_reply(response.body)
+        snapshot = read_task(row, request_id=response.request_id, asked=asked)
     except ValueError as error:
         raise unreadable(
             response,
@@ -65,7 +67,7 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
             about the same task as another row.
     """
     try:
-        rows = _by_id(response.json, response.request_id, asked)
+        rows = _by_id(parse_reply(response.body), response.request_id, asked)
     except ValueError as error:
         raise unreadable(
             response,
@@ -104,7 +106,7 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
     task_id = row.get("id", asked)
-    if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id):
+    if not isinstance(task_id, str) or (task_id != asked and not TASK_ID.fullmatch(task_id)):
         raise ValueError(f"no usable task id, but {str(task_id)[:80]!r}")
     if asked is not None and task_id != asked:
         raise ValueError(f"asked for {asked}, got {task_id}")
@@ -114,34 +116,37 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
             raise ValueError("no status")
         # The reply to a submit has the id of a paid task, which must not be lost; the first poll brings the state.
         state = TaskState.PENDING.value
+    # What the snapshot holds whole is taken out of it.
+    extra = row.copy()
+    extra.pop("id", None)
     word = state
     if state not in _STATES:
         state = _FINAL_WORDS.get(state.strip().lower(), state)
-    progress, created = row.get("progress"), row.get("created")
+    if word == state:
+        extra.pop("status", None)
     estimates, usage = _object(row.get("task_info")), _object(row.get("usage"))
-    # The fields that the snapshot holds whole; all others go to `extra`.
-    taken = {"id", "status"} if word == state else {"id"}
     return Snapshot(
         task_id=task_id,
         state=state,
-        model=_take(row, "model", str, taken),
-        progress_percent=_take(row, "progress", int, taken) if _is_percent(progress) else None,
-        created_at=_take(row, "created", int, taken) if type(created) is int else None,
-        urls=_urls(row, taken),
-        fault=_failure(row, taken),
+        model=_take(extra, "model", str),
+        progress_percent=_take(extra, "progress", int) if _is_percent(row.get("progress")) else None,
+        created_at=_take(extra, "created", int) if type(row.get("created")) is int else None,
+        urls=_take_urls(extra),
+        fault=_take_failure(extra),
         estimated_seconds=_amount(estimates.get("estimated_time")),
-        credits_reserved=_amount(usage.get("credits_reserved")),
+        # A task that costs nothing is told so at its end. Until then nothing is no price.
+        credits_reserved=_amount(usage.get("credits_reserved")) or None,
         credits_used=_amount(usage.get("credits_used")),
-        request_id=request_id or _take(row, "request_id", str, taken),
-        extra=FrozenMap.around({name: value for name, value in row.items() if name not in taken}),
+        request_id=request_id or _take(extra, "request_id", str),
+        extra=FrozenMap.around(extra),
     )
 
 
-def _take(row: dict[str, Json], name: str, kind: type[T], taken: set[str]) -> T | None:
-    value = row.get(name)
+def _take(extra: dict[str, Json], name: str, kind: type[T]) -> T | None:
+    value = extra.get(name)
     if not isinstance(value, kind):
         return None
-    taken.add(name)
+    del extra[name]
     return value
 
 
@@ -161,16 +166,16 @@ def _amount(value: Json) -> float | None:
     return None
 
 
-def _urls(row: dict[str, Json], taken: set[str]) -> tuple[str, ...]:
+def _take_urls(extra: dict[str, Json]) -> tuple[str, ...]:
     """Return the links: `results` is documented as a list of them; an object or a single link is read too."""
-    results = row.get("results")
+    results = extra.get("results")
     if results is None:
         return ()
     given = results if isinstance(results, list) else [results]
     links = [link for item in given if (link := _link(item)) is not None]
     # Anything that could not be read stays in `extra` too.
     if isinstance(results, list) and links == results:
-        taken.add("results")
+        del extra["results"]
     return tuple(links)
 
 
@@ -179,12 +184,12 @@ def _link(item: Json) -> str | None:
     return link if isinstance(link, str) and link else None
 
 
-def _failure(row: dict[str, Json], taken: set[str]) -> TaskFailure | None:
-    error = row.get("error")
+def _take_failure(extra: dict[str, Json]) -> TaskFailure | None:
+    error = extra.get("error")
     if not isinstance(error, dict):
         return None
     words = {name: value for name in FAILURE_FIELDS if isinstance(value := error.get(name), str)}
     # An error with other fields stays in `extra` too, so that nothing of it is lost.
     if len(words) == len(error):
-        taken.add("error")
+        del extra["error"]
     return TaskFailure(**words)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.counted import ROWS
-from benchmarks.instructions import Baseline, functions_that_grew, grown, load, table
+import pytest
+
+from benchmarks.counted import ROWS, slowed
+from benchmarks.instructions import TURN, Baseline, a_tenth, functions_that_grew, grown, load, table
 
 BASELINE = Baseline(
     made_on={"python": "3.11.0"},
@@ -33,3 +35,10 @@ def test_the_stored_baseline_has_every_row():
     stored = load()
     assert stored is not None
     assert tuple(stored.instructions) == tuple(stored.bytecodes) == ROWS
+
+
+def test_a_slowed_step_does_its_work_once_and_a_tenth_more():
+    assert a_tenth(BASELINE)["poll"] * TURN * 10 == pytest.approx(2_000_000, rel=0.01)
+    done: list[int] = []
+    slowed(lambda: done.append(1), 3)()
+    assert done == [1]

@@ -48,6 +48,18 @@ def test_a_job_without_a_known_price_is_a_learner():
     assert budget.admit("b", CLIP) == Admitted(1.5)
 
 
+def test_a_learner_is_not_sent_once_others_have_used_up_the_budget():
+    """It was admitted beside another one, whose price was more than the limit. Its own guess is no reason."""
+    budget = account(2)
+    assert budget.admit("a", CLIP) == budget.admit("b", FILM) == Admitted(None)
+    assert budget.exposure == 2 * UNITS
+    assert budget.is_affordable("b")
+    budget.named("a", 2.0)
+    assert not budget.is_affordable("b")
+    budget.charged("a", 1.9)
+    assert budget.is_affordable("b")
+
+
 def test_the_highest_named_price_is_the_ceiling():
     """Prices of accepted and of completed tasks both count."""
     budget = account(100)
@@ -163,11 +175,13 @@ def test_what_only_a_person_can_free_is_not_waited_for():
 
 
 def test_with_most_per_job_nothing_is_learned_by_buying():
-    """Each job holds `most_per_job` until its price is named; a higher price stops the class."""
+    """Each job holds `most_per_job` until its price is known; a higher price stops the class."""
     budget = account(30, most_per_job=10)
     assert [budget.admit(name, CLIP) for name in "abc"] == [Admitted(10.0)] * 3
     assert budget.admit("d", CLIP) == Full(100_000)
     budget.named("a", 4.0)
+    assert budget.left == 0  # it may be charged more than it reserves
+    budget.charged("a", 4.0)
     assert budget.left == 6
     budget.charged("a", 4.0)
     budget.charged("b", None)
@@ -176,6 +190,61 @@ def test_with_most_per_job_nothing_is_learned_by_buying():
     answer = budget.admit("d", CLIP)
     assert isinstance(answer, BudgetError)
     assert "more than the 10" in str(answer)
+
+
+@pytest.mark.parametrize("reserved", [5.0, 0.5, 20.0, 25.0])
+def test_what_a_task_reserves_is_believed_once_one_was_charged_no_more(reserved):
+    """Before that it holds what its class is known to cost, or more."""
+    budget = account(100, clip=20.0)
+    for key in "ab":
+        assert budget.admit(key, CLIP) == Admitted(20.0)
+    budget.named("a", reserved)
+    budget.named("b", reserved)
+    assert budget.left == 100 - 2 * max(20, reserved)
+    budget.charged("a", None)
+    assert budget.left == 100 - 2 * reserved
+    budget.charged("b", reserved)
+    assert budget.balance.spent == 2 * reserved
+
+
+@pytest.mark.parametrize("most_per_job", [None, 30.0])
+def test_a_class_that_is_charged_more_than_it_reserves_is_not_believed_any_more(most_per_job):
+    """What is under way holds the highest charge at once; so do later jobs, whatever others are charged."""
+    budget = account(1000, clip=5.0, most_per_job=most_per_job)
+    held = 5.0 if most_per_job is None else 30.0
+    for key in "abcde":
+        assert budget.admit(key, CLIP) == Admitted(held)
+        budget.named(key, 5.0)
+    budget.charged("a", 5.0)
+    assert budget.left == 1000 - 5 * 5
+    budget.charged("b", 20.0)
+    assert budget.balance.held == 3 * max(20.0, most_per_job or 0.0)
+    budget.charged("c", 5.0)
+    budget.freed("d")
+    assert budget.left == 1000 - 30 - max(20.0, most_per_job or 0.0)
+
+
+def test_what_earlier_runs_reserved_is_not_believed_before_one_has_ended():
+    """A journal knows what a class cost, and what its open tasks reserve."""
+    ledger = Ledger(held={"a": 5.0, "b": 5.0}, classes=dict.fromkeys("ab", str(CLIP)), prices={str(CLIP): 20.0})
+    budget = BudgetAccount(100, ledger)
+    assert budget.left == 60
+    budget.charged("a", 5.0)
+    assert budget.left == 90
+
+
+@given(st.floats(0.0, 40), st.floats(0.1, 30), st.integers(1, 40), st.sampled_from([30.0, 50.0]))
+def test_with_most_per_job_nothing_exceeds_the_limit_whatever_is_reserved(reserved, charge, jobs, most):
+    """As long as no charge is above it: jobs are bought as long as there is room, and end when there is none."""
+    budget, under_way, spent = account(100, most_per_job=most), list[str](), 0.0
+    for key in map(str, range(jobs)):
+        while isinstance(budget.admit(key, CLIP), Full) and under_way:
+            budget.charged(under_way.pop(), charge)
+            spent += charge
+        if key in budget.holds:
+            budget.named(key, reserved)
+            under_way.append(key)
+    assert spent + len(under_way) * charge <= 100 + jobs / UNITS
 
 
 def test_credits_kept_free_for_one_job_are_not_given_to_others():
@@ -230,6 +299,18 @@ def test_what_earlier_runs_hold_counts():
     budget.charged("priced", 6.0)
     budget.freed("doubt")
     assert budget.left == 100 - 5 - 3 - 6
+
+
+def test_a_price_that_the_job_of_an_earlier_run_names_is_learned():
+    """Also of one whose price was known: it was sent again in doubt, and costs more by now."""
+    classes = {"named": str(CLIP), "doubt": str(FILM)}
+    held = {"named": 40.0, "doubt": 0.0}
+    budget = BudgetAccount(
+        100, Ledger(held=held, unpriced={"doubt": str(FILM)}, classes=classes, prices={str(CLIP): 40.0})
+    )
+    budget.named("named", 60.0)
+    budget.named("doubt", 30.0)
+    assert budget.prices == {str(CLIP): 60.0, str(FILM): 30.0}
 
 
 STEPS = st.lists(
@@ -289,7 +370,8 @@ def test_nothing_is_left_held_when_all_is_over(steps, limit):
         budget.freed(key)
     assert 0 <= budget.exposure <= before
     assert budget.unpriced() == []
-    assert budget._held == budget._stuck == 0
+    assert budget.balance.held == 0
+    assert budget.holds == {}
 
 
 @given(STEPS, st.integers(1, 40))

@@ -140,7 +140,7 @@ def next_line(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def finish(process: subprocess.Popen[str], stdin: str | None = None) -> Ran:
     """Wait for a process and take what it wrote."""
-    out, err = process.communicate(stdin, timeout=40)
+    out, err = process.communicate(stdin, timeout=120)
     assert "Traceback" not in (err or ""), err
     return Ran(process.returncode, out, err)
 

@@ -117,10 +117,10 @@ def test_settled_by_abandon(cli, service, lost, monkeypatch):
     [
         (["settle", "{folder}/none.db", "shot-1", "abandon"], "there is no journal"),
         (["doubts", "{folder}/none.db"], "there is no journal"),
-        (["settle", "{folder}/jobs.jsonl", "shot-1", "abandon"], "is not a database"),
-        (["doubts", "{folder}/jobs.jsonl"], "is not a database"),
+        (["settle", "{folder}/jobs.jsonl", "shot-1", "abandon"], "it is not an SQLite file"),
+        (["doubts", "{folder}/jobs.jsonl"], "it is not an SQLite file"),
         (["doubts", "{folder}/empty.db"], "is empty"),
-        (["doubts", "{folder}"], "there is no journal"),
+        (["doubts", "{folder}"], "is a folder, so it is no journal"),
         (["settle", "{journal}", "shot-2", "abandon"], "no job 'shot-2' is in doubt"),
         (["settle", "{journal}", "shot-9", "resubmit"], "; in doubt are: shot-1"),
         (["settle", "{journal}", "shot-1", "resubmitt"], "neither resubmit nor abandon"),

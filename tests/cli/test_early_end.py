@@ -175,7 +175,7 @@ def test_broken_pipe_of_a_list():
     os.close(reader)
     process = spawn("models", stdout=writer)
     os.close(writer)
-    _, err = process.communicate(timeout=40)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (141, "")
 
 
@@ -191,7 +191,7 @@ def test_standard_output_that_takes_nothing(words, is_full, tmp_path):
         os.close(reader)
     process = spawn(*(word.format(jobs=jobs) for word in words), stdout=writer)
     os.close(writer)
-    _, err = process.communicate(timeout=40)
+    _, err = process.communicate(timeout=120)
     expected = (1, "error: the output cannot be written: No space left on device\n") if is_full else (141, "")
     assert (process.returncode, err.replace("good lines: 1; nothing was sent.\n", "")) == expected
 
@@ -270,7 +270,7 @@ def test_ctrl_c_while_modules_are_imported(module, words, tmp_path):
     """No traceback of half an import; exit code 130. A program of one's own gets its KeyboardInterrupt as ever."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module, signal="SIGINT"))
     env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=20, env=env)
+    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, env=env)
     is_own_program = words[0] == "-c" and module == "aiohttp"
     expected = (-signal.SIGINT, "", True) if is_own_program else (130, "", False)
     assert (ran.returncode, ran.stdout, "KeyboardInterrupt" in ran.stderr) == expected
@@ -284,8 +284,31 @@ def test_other_signals_while_modules_are_imported(module, name, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module, signal=name))
     env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-m", "evolink_async", "models"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=20, env=env)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+DROPPED = """
+import os, signal, weakref
+from evolink_async.cli.signals import endings_as_ctrl_c
+class Thing: pass
+with endings_as_ctrl_c():
+    thing = Thing()
+    noted = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{name}))
+    try:
+        del thing
+        signal.pause()
+    except KeyboardInterrupt:
+        print("ended")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_where_python_drops_what_is_raised(name):
+    """Within a callback of a weak reference: it ends the command all the same, without a word of Python."""
+    command = [sys.executable, "-c", DROPPED.format(name=name)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ended\n", "")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +333,7 @@ def test_what_starts_the_command(line, expected):
 @pytest.mark.parametrize("words", [["-m", "evolink_async"], ["-m", "evolink_async.cli"]])
 def test_the_package_is_the_command_too(words):
     """`python -m evolink_async`, as the documentation says, and the longer name."""
-    ran = subprocess.run([sys.executable, *words, "--version"], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    ran = subprocess.run([sys.executable, *words, "--version"], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
 
 

@@ -27,7 +27,7 @@ def emulator_process(*words: object) -> Iterator[tuple[dict[str, str], str]]:
     try:
         yield introduction(process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=120)
         assert process.returncode == 0
         assert "stopped" in err
         assert "Traceback" not in err
@@ -50,7 +50,7 @@ def introduction(process: subprocess.Popen[str]) -> tuple[dict[str, str], str]:
 
 def dashboard(base_url: str) -> str:
     """The page that a person looks at."""
-    with urllib.request.urlopen(base_url + "/dashboard", timeout=10) as response:
+    with urllib.request.urlopen(base_url + "/dashboard", timeout=60) as response:
         return response.read().decode()
 
 

@@ -28,6 +28,7 @@ from tests.kit import until
 
 MODEL = "wan2.6-text-to-video"
 MODELS = sorted(registered_models())
+CLIPS = "wan2.6-reference-video"
 SHORT = ("--prompt", "A cat", "--duration", "2")
 
 
@@ -146,8 +147,10 @@ def test_voices_by_name():
         ((MODEL, "--prompt", "x", "--duration", "two"), "--duration"),
         ((MODEL, "--prompt", "x", "--key", "a\nb"), "key"),
         (("wan2.7-reference-video", "--prompt", "x", "--voice-bindings", "a.mp3"), "takes NAME=FILE"),
+        ((CLIPS, "--prompt", "x", "--video-urls", ""), "URL or a local file, not '' @ video_urls[0]"),
+        ((CLIPS, "--prompt", "x", "--video-urls", "ftp://a/b"), "URL or a local file, not 'ftp://a/b' @ video_urls[0]"),
     ],
-    ids=["required", "model", "choice", "range", "number", "key", "voice"],
+    ids=["required", "model", "choice", "range", "number", "key", "voice", "empty", "other scheme"],
 )
 def test_wrong_use(cli, service, words, expected):
     """One error, exit code 2, nothing sent."""

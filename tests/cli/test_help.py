@@ -70,7 +70,7 @@ def test_completion_in_bash(cli):
     """A command, a model, an option and a choice are completed."""
     script = cli("completion", "bash").out
     told = subprocess.run(
-        ["bash", "-c", COMPLETE], input=script, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", COMPLETE], input=script, capture_output=True, text=True, timeout=120, check=True
     )
     assert told.stdout.splitlines() == [
         "outcomes",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from typing import Any
 
 import pytest
 
 from evolink_async import Wan26ReferenceVideo
 from evolink_async.cli.inputs.job_lines import parse_jobs
+from evolink_async.cli.inputs.line_text import fault_of_file
 
 GOOD: dict[str, Any] = {
     "model": "wan2.6-reference-video",
@@ -28,6 +32,11 @@ def lines(*values: object) -> list[bytes]:
         (b'{"model": "wan2.6-reference-video", "prompt": "torn he', ["no JSON"]),
         (b'{"model": "\xff"}', ["no JSON"]),
         (b'{"prompt": NaN}', ["no JSON"]),
+        (json.dumps(GOOD).encode() + b",", ["a comma follows", "each line must be one JSON object"]),
+        (json.dumps(GOOD).encode() * 2, ["more follows", "each line must be one JSON object"]),
+        (b'{"model": "x",', ["it ends too early", "each line must be one JSON object"]),
+        (b'{"model": "x}', ["no quotation mark ends the text that begins at column 11"]),
+        (b'{"seed": ' + b"1" * 5000 + b"}", ["no JSON, a number has 5000 digits"]),
         (b"[" * 100_000, ["no JSON"]),
         (b"[1, 2]", ["must be a JSON object", "[1, 2]"]),
         (b'"text"', ["must be a JSON object"]),
@@ -200,6 +209,38 @@ def test_a_byte_order_mark_of_a_joined_file():
     assert (bad.line, bad.key, len(bad.faults)) == (2, "k", 2)
     assert "byte order mark" in bad.text
     assert "@ duration" in bad.text
+
+
+ARRAY = b"[\n" + b",\n".join(lines(GOOD, GOOD)) + b"\n]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (json.dumps(GOOD, indent=1).encode(), ["over several lines", "jq -c . "]),
+        (b'{"jobs": ' + ARRAY + b"}", ["over several lines"]),
+        (ARRAY, ["JSON array", "jq -c '.[]'"]),
+        (b"\xef\xbb\xbf\n " + json.dumps([GOOD]).encode(), ["JSON array"]),
+        (gzip.compress(ARRAY), ["compressed (gzip)"]),
+        (bz2.compress(ARRAY), ["compressed (bzip2)"]),
+        (lzma.compress(ARRAY), ["compressed (xz)"]),
+        (ARRAY.decode().encode("utf-16"), ["UTF-16"]),
+    ],
+)
+def test_a_file_of_another_kind(content, words):
+    """It is refused whole, also if one of its lines could be a job."""
+    fault = fault_of_file(content) or ""
+    assert [word for word in words if word not in fault] == []
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"{", b"{not json", b'{"model": "torn', b'{"a": ' * 10_000 + b"1", b"oops", b"[]"]
+)
+def test_a_file_with_a_bad_first_line(first):
+    """The others are read, but for a first line that may begin an object of all the lines."""
+    content = first + b"\n" + json.dumps(GOOD).encode()
+    assert (fault_of_file(content) is None) == (first != b"{")
+    assert (fault_of_file(first) is None) == (first != b"[]")
 
 
 @pytest.mark.parametrize(

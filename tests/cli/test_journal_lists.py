@@ -104,7 +104,18 @@ def test_no_journal(cli, tmp_path, command, content):
     before = sorted(tmp_path.iterdir())
     ran = cli(command, path)
     assert (ran.code, ran.out, ran.err.count("error: ")) == (2, "", 1)
+    assert "Check the disk" not in ran.err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["jobs", "outcomes", "doubts", "report", "dashboard"])
+@pytest.mark.parametrize(("name", "why"), [("folder", "is a folder"), ("/dev/null", "is a device, pipe or socket")])
+def test_no_file(cli, tmp_path, command, name, why):
+    """What it is is said, and nothing is made."""
+    (tmp_path / "folder").mkdir()
+    ran = cli(command, tmp_path / name)
+    assert (ran.code, ran.err.count(f"{str(tmp_path / name)!r} {why}")) == (2, 1)
+    assert [*tmp_path.rglob("*")] == [tmp_path / "folder"]
 
 
 @pytest.mark.anyio
@@ -139,5 +150,5 @@ def test_follow_ends_with_its_reader(journal):
     with follower.stdout, follower.stderr:
         assert [next_line(follower)["custom_id"] for _ in range(3)] == ["shot-1", "shot-2", "shot-3"]
         follower.stdout.close()
-        assert follower.wait(timeout=30) == 141
+        assert follower.wait(timeout=120) == 141
         assert follower.stderr.read() == ""

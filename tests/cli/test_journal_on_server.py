@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import signal
+import urllib.request
 
 import psycopg
 import pytest
@@ -12,6 +15,7 @@ import evolink_async as ev
 from evolink_async.emulator import faults
 from tests.cli.conftest import finish, next_line, spawn
 from tests.cli.test_journal_lists import FAILURE
+from tests.cli.test_report import data_of, get
 from tests.kit import dance, jobs, open_pool
 
 
@@ -61,8 +65,8 @@ def test_a_submit_of_a_dead_process_is_in_doubt(cli, journal):
             assert told["shot-2"] == "unknown"
         assert [line["custom_id"] for line in cli("doubts", journal).lines] == ["shot-2"]
         server.execute(
-            "INSERT INTO evolink_owners (name, lease_until, seconds_to_answer)"
-            " VALUES ('living', clock_timestamp() + interval '1 h', 70)"
+            "INSERT INTO evolink_owners (name, lease_until, lease_seconds, seconds_to_answer)"
+            " VALUES ('living', clock_timestamp() + interval '1 h', 30, 70)"
         )
         server.execute("UPDATE evolink_jobs SET epoch = (SELECT max(epoch) FROM evolink_owners) WHERE key = 'shot-2'")
         [second] = [line for line in cli("jobs", journal).lines if line["custom_id"] == "shot-2"]
@@ -129,6 +133,47 @@ def test_prune(cli, journal, tmp_path):
         assert server.execute("SELECT key FROM evolink_jobs").fetchall() == [("shot-2",)]
 
 
+def test_report(cli, journal, tmp_path):
+    """It needs a file to write, and shows what the journal holds; no password is told."""
+    ran = cli("report", journal)
+    assert (ran.code, ran.out, ran.err.count("error: ")) == (2, "", 1)
+    assert "-o page.html" in ran.err
+    ran = cli("report", f"{journal}&password=s3cr3t", "-o", tmp_path / "page.html")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'page.html'}\n")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "s3cr3t" not in page + ran.err
+    states = {card["key"]: card["state"] for card in data_of(page)["cards"]}
+    assert states == {"shot-1": "ready", "shot-2": "doubt", "shot-3": "failed"}
+
+
+def test_dashboard(journal, service):
+    """It settles a job while a pool uses the journal; no password is told."""
+
+    def look() -> None:
+        with spawn("dashboard", f"{journal}&password=s3cr3t") as process:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            page = get(address)
+            assert "s3cr3t" not in page
+            assert {card["key"]: card["state"] for card in data_of(page)["cards"]}["shot-2"] == "doubt"
+            asked = json.dumps({"key": "shot-2", "how": "abandon", "confirmed": True}).encode()
+            headers = {"Content-Type": "application/json", "Origin": address[: address.index("/", 8)]}
+            request = urllib.request.Request(f"{address}settle", asked, headers)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert "given up" in json.load(answer)["message"]
+            assert {card["key"]: card["state"] for card in data_of(get(address))["cards"]}["shot-2"] == "failed"
+            process.send_signal(signal.SIGINT)
+            ran = finish(process)
+            assert (ran.code, "s3cr3t" in ran.out + ran.err) == (130, False)
+
+    async def use() -> None:
+        async with open_pool(service, journal=journal):
+            await asyncio.to_thread(look)
+
+    asyncio.run(use())
+    assert service.ledger.accepted == 3
+
+
 @pytest.mark.parametrize("age", ["30", "d", "-3d", "1h", "0d", "30 days", ""])
 def test_ages_that_make_no_sense(cli, tmp_path, age):
     """They are refused before anything is opened."""
@@ -137,7 +182,10 @@ def test_ages_that_make_no_sense(cli, tmp_path, age):
     assert re.search("age|day", ran.err)
 
 
-@pytest.mark.parametrize("words", [("jobs",), ("outcomes",), ("doubts",), ("settle", "x", "abandon")])
+@pytest.mark.parametrize(
+    "words",
+    [("jobs",), ("outcomes",), ("doubts",), ("settle", "x", "abandon"), ("dashboard",), ("report", "-o", "page.html")],
+)
 def test_no_journal(cli, postgres, words):
     """One error; no table is made, and no password is shown."""
     command, *rest = words

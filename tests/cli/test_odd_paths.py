@@ -73,7 +73,7 @@ def test_files_that_the_locale_cannot_write(service, tmp_path, name):
         more = ["--out", tmp_path / "out", *QUICK] if command == "run" else []
         ran = subprocess.run(
             [sys.executable, "-m", "evolink_async", command, jobs, *more],
-            capture_output=True, text=True, env=os.environ | env, timeout=40, check=False,
+            capture_output=True, text=True, env=os.environ | env, timeout=120, check=False,
         )  # fmt: skip
         assert (ran.returncode, "Traceback" in ran.stderr) == (code, False), ran.stderr
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 2
@@ -89,7 +89,7 @@ def test_a_doubt_is_settled_in_any_locale(service, tmp_path, key, spelling):
 
     def command(*words):
         return subprocess.run(
-            [sys.executable, "-m", "evolink_async", *words], capture_output=True, env=os.environ | env, timeout=40
+            [sys.executable, "-m", "evolink_async", *words], capture_output=True, env=os.environ | env, timeout=120
         )
 
     ran = command("run", jobs, "--out", tmp_path, *QUICK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -11,6 +12,7 @@ import urllib.request
 
 import pytest
 
+from evolink_async.emulator import faults
 from evolink_async.report.page import MARK
 from tests.cli.conftest import QUICK, dance, environment, finish, spawn, write_jobs
 from tests.report.kit import body_of, mixed_journal, write_journal
@@ -72,6 +74,15 @@ def test_a_file_that_is_in_the_way(cli, service, tmp_path):
     assert (tmp_path / "out" / "index.html").read_text() == "mine"
 
 
+def test_a_pipe_that_is_in_the_way(cli, service, tmp_path):
+    """Nobody reads from it, and the run does not wait for that."""
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "index.html")
+    ran = cli("run", write_jobs(tmp_path, dance(1)), "--out", tmp_path / "out", *QUICK)
+    assert ran.code == 0
+    assert "there is no page to look at them: cannot write the report" in ran.err
+
+
 def test_without_the_extra(cli, service, tmp_path, monkeypatch):
     """A run says what to install; the commands that need it say so too, and nothing is sent."""
     monkeypatch.setattr("evolink_async.cli.running.run_page.find_spec", lambda _: None)
@@ -99,8 +110,21 @@ def test_a_dashboard_without_a_journal(cli, service, tmp_path):
 
 def get(address):
     """The text behind an address."""
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return answer.read().decode()
+
+
+def settle(address, key, how):
+    """What the page is answered that settles a job."""
+    asked = json.dumps({"key": key, "how": how, "confirmed": True}).encode()
+    headers = {"Content-Type": "application/json", "Origin": address[: address.index("/", 8)]}
+    with urllib.request.urlopen(urllib.request.Request(f"{address}settle", asked, headers), timeout=60) as answer:
+        return json.load(answer)["message"]
+
+
+def states(address):
+    """Where the jobs of a page stand."""
+    return [card["state"] for card in data_of(get(address))["cards"]]
 
 
 def test_dashboard(tmp_path):
@@ -113,26 +137,26 @@ def test_dashboard(tmp_path):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
         page = get(address)
         assert MARK in page
-        assert [card["state"] for card in data_of(page)["cards"]] == ["doubt", "ready"]
-        origin = address[: address.index("/", 8)]
-        asked = json.dumps({"key": "shot-1", "how": "abandon", "confirmed": True}).encode()
-        headers = {"Content-Type": "application/json", "Origin": origin}
-        with urllib.request.urlopen(urllib.request.Request(f"{address}settle", asked, headers), timeout=20) as answer:
-            assert "given up" in json.load(answer)["message"]
-        assert [card["state"] for card in data_of(get(address))["cards"]] == ["failed", "ready"]
+        assert states(address) == ["doubt", "ready"]
+        assert "given up" in settle(address, "shot-1", "abandon")
+        assert states(address) == ["failed", "ready"]
         process.send_signal(signal.SIGINT)
         assert finish(process).code == 130
 
 
 def test_dashboard_of_a_run(frozen, tmp_path):
-    """While a run goes on its page has its jobs; nothing can be settled there; it ends with the run."""
+    """While a run goes on its page has its jobs, and settles one in doubt; it ends with the run."""
+    frozen.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
     jobs = write_jobs(tmp_path, dance(1), dance(2))
     with spawn("run", jobs, "--out", tmp_path / "out", "--dashboard", *QUICK, env=environment(frozen)) as process:
         assert process.stderr is not None
         address = process.stderr.readline().split()[-1]
-        while [card["state"] for card in data_of(get(address))["cards"]] != ["making", "making"]:
+        while sorted(states(address)) != ["doubt", "making"]:
             pass
-        assert data_of(get(address))["settles"] is False
+        [key] = [card["key"] for card in data_of(get(address))["cards"] if card["state"] == "doubt"]
+        assert "given up" in settle(address, key, "abandon")
+        while sorted(states(address)) != ["failed", "making"]:
+            pass
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         finish(process)

@@ -95,7 +95,7 @@ def test_no_lines(cli, service, tmp_path):
             ["run", "{jobs}", "--out", "{tmp}", "--journal", "{jobs}"],
             ["not an SQLite file", "nothing in it was overwr"],
         ),
-        (["run", "{jobs}", "--out", "{tmp}", "--journal", "{tmp}/no/j.db"], ["no/j.db", "unable to open"]),
+        (["run", "{jobs}", "--out", "{tmp}", "--journal", "{tmp}/no/j.db"], ["no/j.db", "its folder does not exist"]),
         (["run", "{jobs}", "--out", "{tmp}", "--journal", "j.db", "--no-journal"], ["exclude each other"]),
         (["run", "{jobs}", "--out", "{tmp}", "--budget", "0"], ["--budget"]),
         (["run", "{jobs}", "--out", "{tmp}", "--most-per-job", "9"], ["--most-per-job needs a --budget"]),

@@ -151,6 +151,21 @@ def test_a_task_that_takes_too_long(frozen, cli, reach, tmp_path):
     assert (ran.code, ran.lines[0]["error"]["type"]) == (1, "DeadlineError")
 
 
+@pytest.mark.parametrize("command", ["watch", "wait", "download"])
+def test_a_mistyped_id(cli, service, command, tmp_path):
+    """One that the service takes for no id ends the command; one that it does not know is told while it is asked."""
+    out = ("--out", tmp_path / "films/") if command == "download" else ()
+    ran = cli(command, "task-1", *out, *QUICK)
+    assert (ran.code, ran.err.count("error: ")) == (1, 1)
+    assert "Invalid task ID format" in ran.err
+    assert len(service.received) == 1
+    with spawn(command, "task-unified-1-nobody00", *out, *QUICK, env=environment(service)) as process:
+        assert process.stderr is not None
+        assert "does not know the task task-unified-1-nobody00" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert finish(process).code == 130
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("command", ["watch", "wait"])

@@ -43,7 +43,7 @@ def in_terminal(*words, env):
     except OSError:  # Linux: the last writer has closed it
         pass
     os.close(leader)
-    return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|\].*?\x1b\\)", "", written.decode()), process.wait(timeout=20)
+    return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|\].*?\x1b\\)", "", written.decode()), process.wait(timeout=120)
 
 
 def test_run_in_a_terminal(service, tmp_path):
@@ -66,6 +66,15 @@ def test_models_in_a_terminal():
     text, code = in_terminal("models", "wan2.6-reference-video", env={})
     assert code == 0
     assert re.search(r"quality +\"720p\" +720p or 1080p", text)
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "2"])
+def test_a_terminal_that_claims_to_have_no_room(columns):
+    """Help ends, and an error is not silent, also with a width in which no word has room."""
+    text, code = in_terminal("run", "--help", env={"COLUMNS": columns})
+    assert (code, "Usage" in text) == (0, True)
+    text, code = in_terminal("check", "none.jsonl", env={"COLUMNS": columns})
+    assert (code, text.count("error: cannot read the jobs file 'none.jsonl'")) == (2, 1)
 
 
 def test_counts():

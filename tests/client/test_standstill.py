@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions
-from evolink_async.concurrency import time_limit
+from evolink_async.concurrency import TimeLimit
 from evolink_async.concurrency.standstill import STANDSTILL
 from evolink_async.emulator import Emulator
 from evolink_async.errors import EvolinkError, TransportError
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 POLL = Request(kind="poll", method="GET", path="/v1/tasks/a")
 SUBMIT = Request(kind="submit", method="POST", path="/v1/videos/generations", body=b"{}")
-LIMIT = 0.3
+LIMIT = 1.0
 STILL = LIMIT + STANDSTILL + 0.4
 """Seconds for which the loop is blocked: beyond the time-out, and long enough to be noticed."""
 
@@ -91,9 +91,9 @@ async def test_silence_still_ends():
 async def test_a_limit_in_a_loop_that_runs_is_kept():
     """What takes too long ends with TimeoutError; what is in time does not."""
     with pytest.raises(TimeoutError):
-        async with time_limit(0.01):
+        async with TimeLimit(0.01):
             await asyncio.Event().wait()
-    async with time_limit(60):
+    async with TimeLimit(60):
         await asyncio.sleep(0)
 
 
@@ -107,7 +107,7 @@ async def test_a_cancellation_from_outside_is_none_of_the_limit():
 
 
 async def _limited() -> None:
-    async with time_limit(60):
+    async with TimeLimit(60):
         await asyncio.Event().wait()
 
 
@@ -117,7 +117,7 @@ async def test_a_pool_that_stood_still_has_no_doubt():
     with Emulator(latency=LIMIT / 2).in_thread() as emulator:
         async with open_pool(emulator, http=http) as pool:
             calls = [asyncio.create_task(pool.submit(dance(number))) for number in range(4)]
-            while not pool.stats().requests:
+            while len(emulator.received) < 4:
                 await asyncio.sleep(0)
             stand_still()
             accepted = await asyncio.gather(*calls)
@@ -129,7 +129,7 @@ async def test_a_limit_waits_for_what_takes_a_few_turns_to_be_read():
 
     async def read_slowly() -> int:
         turns = 0
-        async with time_limit(LIMIT):
+        async with TimeLimit(LIMIT):
             stand_still()
             for turns in range(1, 100):  # noqa: B007  # told below
                 await asyncio.sleep(0)

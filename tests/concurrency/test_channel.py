@@ -36,6 +36,19 @@ async def test_an_error_comes_after_the_items_and_once():
         await channel.get()
 
 
+async def test_an_error_that_counts_as_false_is_raised():
+    """As one that is a container, and empty."""
+
+    class EmptyError(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    channel: Channel[int] = Channel()
+    channel.finish(EmptyError())
+    with pytest.raises(EmptyError):
+        await channel.get()
+
+
 async def test_nothing_is_put_after_the_end():
     """The first end counts."""
     channel: Channel[int] = Channel()

@@ -7,6 +7,7 @@ import gzip
 import resource
 import socket
 import tracemalloc
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -25,7 +26,9 @@ from tests.servers import flood, free_port, hang, reply, reset, serving, then_ha
 
 pytestmark = pytest.mark.anyio
 
-PRIVATE_TOO = HttpOptions(allow_private_results=True, connect_timeout=0.3, download_read_timeout=0.3)
+PRIVATE_TOO = HttpOptions(allow_private_results=True)
+HASTY_TO_READ = HttpOptions(allow_private_results=True, download_read_timeout=0.3)
+"""For a host that says nothing."""
 HASTY = RetryPolicy(attempts=2, base=0.001, cap=0.001)
 MIB = 1 << 20
 FILM = bytes(range(256)) * 100
@@ -46,7 +49,7 @@ async def nobody(task_id: str) -> EvolinkError:
     return ServerError(500, "x")
 
 
-def completed_with(*urls: str, key: str = "shot-1") -> Completed:
+def completed_with(*urls: str, key: str = "shot-1", finished_at: float = 0.0) -> Completed:
     """A job that has these results."""
     return Completed(
         key=key,
@@ -54,18 +57,24 @@ def completed_with(*urls: str, key: str = "shot-1") -> Completed:
         urls=urls,
         expires_at=0.0,
         snapshot=Snapshot(task_id="t", state="completed", model="wan2.6-reference-video"),
-        timing=Timing(accepted_at=None, finished_at=0.0, looks=1, lag=0.0),
+        timing=Timing(accepted_at=None, finished_at=finished_at, looks=1, lag=0.0),
     )
 
 
 async def save(
-    folder: Path, *urls: str, key: str = "shot-1", max_bytes: int = 64 * MIB, options: HttpOptions = PRIVATE_TOO
+    folder: Path,
+    *urls: str,
+    key: str = "shot-1",
+    max_bytes: int = 64 * MIB,
+    options: HttpOptions = PRIVATE_TOO,
+    finished_at: float = 0.0,
+    poll: Callable[[str], Awaitable[Snapshot | EvolinkError]] = nobody,
 ) -> Completed:
     """Save the links of one job."""
     result_reader = ResultReader(options)
-    completed = completed_with(*urls, key=key)
+    completed = completed_with(*urls, key=key, finished_at=finished_at)
     try:
-        downloads = Downloads(Folder(folder), result_reader, Limiter(2), policy=HASTY, poll=nobody, max_bytes=max_bytes)
+        downloads = Downloads(Folder(folder), result_reader, Limiter(2), policy=HASTY, poll=poll, max_bytes=max_bytes)
         return await downloads.save(completed)
     finally:
         await result_reader.aclose()
@@ -327,11 +336,12 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("act", BROKEN.values(), ids=BROKEN)
-async def test_a_broken_download_leaves_nothing(tmp_path, act):
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_download_leaves_nothing(tmp_path, name):
     """No part under any name; the outcome stays completed, with the reason, and the link."""
-    async with serving(act) as server:
-        completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=2 * MIB)
+    options = HASTY_TO_READ if "silence" in name else PRIVATE_TOO
+    async with serving(BROKEN[name]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=2 * MIB, options=options)
     assert completed.files == ()
     assert isinstance(completed.download_error, DownloadError)
     assert completed.download_error.url == completed.url

@@ -95,6 +95,17 @@ async def test_a_file_that_was_changed_is_left_alone(tmp_path, content):
     assert asked == 1
 
 
+async def test_a_pipe_in_place_of_a_file_is_left_alone(tmp_path):
+    """It is not waited for; the result is fetched again, beside it."""
+
+    def change(files: tuple[Path, ...]) -> None:
+        files[0].unlink()
+        os.mkfifo(files[0])
+
+    _, second, asked = await twice(tmp_path, change)
+    assert ([path.name for path in second.files], asked) == (["shot-1-2.mp4"], 1)
+
+
 async def test_only_what_is_gone_is_fetched_again(tmp_path):
     """The second of three."""
     first, second, asked = await twice(tmp_path, lambda files: files[1].unlink(), links=3)

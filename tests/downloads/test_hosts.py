@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import time
 import tracemalloc
 import zlib
 from itertools import pairwise
@@ -15,8 +16,12 @@ import pytest
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import ResultReader
 from evolink_async.downloads.host_guard import guarded_socket
-from evolink_async.errors import DownloadError
-from tests.downloads.test_downloads import FILM, FORBIDDEN, MIB, PRIVATE_TOO, save, text_of
+from evolink_async.downloads.transfer import Retries
+from evolink_async.errors import DownloadError, LinkExpiredError
+from evolink_async.settings import RetryPolicy
+from evolink_async.task import Snapshot
+from tests.downloads.test_downloads import FILM, FORBIDDEN, HASTY, MIB, PRIVATE_TOO, save, text_of
+from tests.footage import clip, image
 from tests.servers import Act, flood, reply, serving
 
 pytestmark = pytest.mark.anyio
@@ -111,7 +116,81 @@ async def test_a_film_packed_in_another_way_than_named_is_whole(tmp_path, pack, 
     assert completed.files[0].read_bytes() == FILM
 
 
+def raw_deflate(film: bytes) -> bytes:
+    """Without the header of zlib."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(film) + packer.flush()
+
+
+PACKED = {
+    "two members": (gzip.compress(FILM[:9000]) + gzip.compress(FILM[9000:]), "gzip"),
+    "two members, and zeros": (gzip.compress(FILM[:9000]) + bytes(700) + gzip.compress(FILM[9000:]) + bytes(9), "gzip"),
+    "other bytes behind": (gzip.compress(FILM) + b"\r\n\x1f", "gzip"),
+    "raw": (raw_deflate(FILM), "deflate"),
+    "twice": (gzip.compress(gzip.compress(FILM)), "gzip, gzip"),
+    "zlib, then gzip": (gzip.compress(zlib.compress(FILM)), "deflate, gzip"),
+    "raw, then gzip": (gzip.compress(raw_deflate(FILM)), "deflate,X-GZIP"),
+    "gzip, then nothing": (gzip.compress(FILM), "gzip, identity, "),
+    "one of two": (gzip.compress(FILM), "aws-chunked, gzip"),
+}
+
+
+@pytest.mark.parametrize(("body", "named"), PACKED.values(), ids=PACKED)
+async def test_a_film_packed_in_several_parts_or_layers_is_whole(tmp_path, body, named):
+    """All of it is unpacked, not the first part or the outer layer."""
+    async with serving(reply(body, Content_Encoding=named, Content_Type="video/mp4")) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", max_bytes=len(FILM))
+    assert completed.files[0].read_bytes() == FILM
+
+
+async def test_members_that_arrive_byte_by_byte_are_one_film(tmp_path):
+    """Where a member begins may be anywhere in what is received."""
+    film = FILM[:600]
+    body = gzip.compress(film[:300]) + gzip.compress(film[300:])
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(b"", Content_Length=len(body), Content_Encoding="gzip"))
+        for byte in body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with serving(trickle) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == film
+
+
+HALF_PACKED = {
+    "second member cut": (gzip.compress(FILM[:9000]) + gzip.compress(FILM[9000:])[:-3], "gzip"),
+    "second member damaged": (gzip.compress(FILM[:9000]) + b"\x1f\x8b" + FILM, "gzip"),
+    "raw cut": (raw_deflate(FILM)[:-3], "deflate"),
+    "inner layer unknown": (gzip.compress(FILM), "br, gzip"),
+    "outer layer unknown": (gzip.compress(FILM), "gzip, zstd"),
+    "inner layer cut": (gzip.compress(zlib.compress(FILM)[:-5]), "deflate, gzip"),
+}
+
+
+@pytest.mark.parametrize(("body", "named"), HALF_PACKED.values(), ids=HALF_PACKED)
+async def test_what_cannot_be_unpacked_whole_is_not_saved(tmp_path, body, named):
+    """The error names the compression."""
+    async with serving(reply(body, Content_Encoding=named, Content_Type="video/mp4")) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert "compressed" in str(completed.download_error)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- something else
+
+
+@pytest.mark.parametrize("named", ["gzip", "deflate"])
+async def test_a_packed_part_is_not_put_behind_a_plain_one(tmp_path, named):
+    """From a proxy that packs only the second answer: all of it is fetched anew."""
+    place = f"bytes 1000-{len(FILM) - 1}/{len(FILM)}"
+    packed = reply(gzip.compress(FILM[1000:]), 206, Content_Range=place, ETag='"1"', Content_Encoding=named)
+    async with serving([CUT, packed, reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
 
 
 async def test_a_part_of_another_version_is_not_put_behind_the_first(tmp_path):
@@ -158,6 +237,106 @@ async def test_a_length_that_is_none_saves_nothing(tmp_path, length):
         completed = await save(tmp_path, f"{server.url}/film.mp4")
     assert isinstance(completed.download_error, DownloadError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [400, 412, 416])
+async def test_a_host_that_refuses_parts_is_asked_for_all_of_it_once(tmp_path, status):
+    """Some do not like a Range, or an If-Range; a second refusal is final."""
+    async with serving([CUT, reply(b"", status), reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
+    async with serving([CUT, reply(b"", status), reply(b"", status)]) as server:
+        completed = await save(tmp_path, f"{server.url}/other.mp4", key="shot-2")
+    assert str(completed.download_error) == f"the result's host answered HTTP {status}"
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+async def test_a_part_of_a_file_whose_size_is_not_told_again_is_put_behind_the_first(tmp_path):
+    """The first answer told the size (RFC 9110, section 14.4, allows a star)."""
+    bounds = [1000, 8000, len(FILM)]
+    places = [(start, stop, f"bytes {start}-{stop - 1}/*") for start, stop in pairwise(bounds)]
+    parts = [reply(FILM[start:stop], 206, Content_Range=place, ETag='"1"') for start, stop, place in places]
+    async with serving([CUT, *parts]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, *bounds[:-1]]
+
+
+async def test_a_part_of_a_file_of_unknown_size_is_not_taken_for_the_rest(tmp_path):
+    """Nobody has told how long the file is, so all of it is fetched anew."""
+    chunks = b'HTTP/1.1 200 OK\r\nETag: "1"\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n' + FILM[:1000]
+    part = reply(FILM[1000:8000], 206, Content_Range="bytes 1000-7999/*", ETag='"1"')
+    async with serving([chunks, part, reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+# --- asked again
+
+LATER = {
+    "not there yet": reply(b"", 404),
+    "too early": reply(b"", 425),
+    "too many": reply(b"", 429, Retry_After="0"),
+    "busy": reply(b"", 503, Retry_After="soon"),
+}
+
+
+@pytest.mark.parametrize("answered", LATER.values(), ids=LATER)
+async def test_a_host_that_will_have_the_file_soon_is_asked_again(tmp_path, answered):
+    """The task has just ended, and its file is on its way to this host."""
+    async with serving([answered, reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", finished_at=time.time())
+    assert completed.files[0].read_bytes() == FILM
+
+
+async def test_a_new_link_is_taken_before_the_old_one_is_waited_for(tmp_path):
+    """The service is asked for one at once, as the host may say 404 of a link that has expired."""
+    async with serving(reply(b"", 404)) as old, serving(reply(FILM)) as new:
+
+        async def fresh(task_id: str) -> Snapshot:
+            return Snapshot(task_id=task_id, state="completed", urls=(f"{new.url}/film.mp4",))
+
+        completed = await save(tmp_path, f"{old.url}/film.mp4", finished_at=time.time(), poll=fresh)
+    assert completed.files[0].read_bytes() == FILM
+    assert (old.accepted, new.accepted) == (1, 1)
+
+
+async def test_a_host_that_never_has_the_file_is_given_up(tmp_path):
+    """After as many tries as the policy allows, and at once if the task ended long ago."""
+    for finished_at, tries in ((time.time(), HASTY.attempts), (time.time() - HASTY.patience, 1)):
+        async with serving(reply(b"", 404)) as server:
+            completed = await save(tmp_path, f"{server.url}/film.mp4", finished_at=finished_at)
+        assert type(completed.download_error) is LinkExpiredError
+        assert server.accepted == tries
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [404, 408, 425, 429, 500, 503])
+async def test_a_wait_beyond_the_patience_ends_the_tries(tmp_path, status):
+    """The host asks for a day; coming back earlier is not what it asked for."""
+    async with serving(reply(b"", status, Retry_After=86400)) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4", finished_at=time.time())
+    message = f"the result's host answered HTTP {status}, and asked to wait 86400 s"
+    assert str(completed.download_error) == message
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize("asked", [None, 0.0, 0.5, 5.0, 299.0])
+def test_no_pause_is_shorter_than_the_host_asks(asked):
+    """The own delay is added, so that many do not come back at the same moment."""
+    policy = RetryPolicy(attempts=3, base=0.5, cap=1.0, patience=300)
+    pause = Retries(policy).pause(asked, has_progress=False)
+    assert pause is not None
+    assert (asked or 0) <= pause <= (asked or 0) + 0.5
+
+
+def test_pauses_together_are_no_longer_than_the_patience():
+    """Bytes that arrive make a new beginning."""
+    retries = Retries(RetryPolicy(attempts=9, base=0.001, cap=0.001, patience=10))
+    pauses = [retries.pause(4.0, has_progress=has_progress) for has_progress in (False, False, True, False, False)]
+    assert [pause is None for pause in pauses] == [False, False, False, False, True]
 
 
 # --- names that lead home
@@ -222,10 +401,70 @@ async def test_a_packed_result_is_unpacked_and_whole(tmp_path):
     assert saved.files[0].read_bytes() == FILM
 
 
-@pytest.mark.parametrize("answered", [reply(b"<html>", Content_Type="text/html"), reply(b"", Content_Type="video/mp4")])
-async def test_a_page_or_an_empty_body_is_no_video(tmp_path, answered):
-    """Status 200 alone does not make a result."""
-    async with serving(answered) as server:
+PAGES = {
+    "a page": b"<!DOCTYPE html><html>Log in</html>",
+    "a page behind empty lines": b"\r\n\t  <html>",
+    "a page in latin-1": "<html>Zugriff verweigert: Schlüssel".encode("latin-1"),
+    "a page in UTF-16": "<html>Log in</html>".encode("utf-16"),
+    "a page with a mark": b"\xef\xbb\xbf<html>",
+    "a long page": b"<html>" + b"<p>Busy.</p>" * 200_000,
+    "an error in XML": b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+    "an error in JSON": b'{"error": "AccessDenied"}',
+}
+WORDS = b"Not yet."
+
+
+@pytest.mark.parametrize("named", ["text/html", "application/json", "video/mp4", "application/octet-stream", None])
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+async def test_a_page_is_no_video_whatever_it_is_called(tmp_path, page, named):
+    """Status 200 alone does not make a result, nor does a type."""
+    async with serving(reply(page, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert "a text" in str(saved.download_error)
+    assert list(tmp_path.iterdir()) == []
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize("named", ["text/plain", "text/html; charset=utf-8", "application/json", "application/xml"])
+async def test_words_that_are_called_a_text_are_no_video(tmp_path, named):
+    """They begin as no page does."""
+    async with serving(reply(WORDS, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert "a text" in str(saved.download_error)
+
+
+@pytest.mark.parametrize("named", ["video/mp4", "application/octet-stream", None])
+async def test_what_looks_like_words_is_saved_where_its_host_calls_it_no_text(tmp_path, named):
+    """Nobody knows every format."""
+    async with serving(reply(WORDS, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == WORDS
+
+
+async def test_a_page_that_came_in_two_parts_is_no_video(tmp_path):
+    """The connection broke, and the rest was asked for: all that is there is looked at."""
+    page = PAGES["a page"]
+    cut = reply(page[:1], Content_Length=len(page), ETag='"1"')
+    async with serving([cut, part_of(page, 1)]) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert "a text" in str(saved.download_error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["text/plain", "text/html; charset=utf-8", "application/json", "", "garbage", None])
+@pytest.mark.parametrize(
+    "film", [clip(1), clip(1, form="mov"), image("png"), image("gif")], ids=["mp4", "mov", "png", "gif"]
+)
+async def test_a_video_is_saved_whatever_it_is_called(tmp_path, film, named):
+    """Some hosts call every file a text."""
+    async with serving(reply(film, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == film
+
+
+async def test_an_empty_body_is_no_video(tmp_path):
+    """Nothing was made of nothing."""
+    async with serving(reply(b"", Content_Type="video/mp4")) as server:
         saved = await save(tmp_path, server.url + "/film.mp4")
     assert saved.download_error is not None
     assert list(tmp_path.iterdir()) == []

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 def fetch(url: str, body: object = None) -> dict:
     headers = {"Authorization": "Bearer sk-emulator", "Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 
@@ -79,7 +79,7 @@ def test_synchronous_code_has_a_thread(body):
         task = fetch(emulator.base_url + "/v1/videos/generations", body)
         while (seen := fetch(f"{emulator.base_url}/v1/tasks/{task['id']}"))["status"] != "completed":
             pass
-        with urllib.request.urlopen(seen["results"][0], timeout=10) as response:
+        with urllib.request.urlopen(seen["results"][0], timeout=60) as response:
             assert response.read(12)[4:] == b"ftypisom"
         assert emulator.ledger.charged == 11.9
         assert emulator.files_url == emulator.base_url
@@ -147,7 +147,7 @@ def test_a_start_that_failed_can_be_repeated(body):
         task = fetch(emulator.base_url + "/v1/videos/generations", body | {"duration": 2})
         clock.advance(3600)
         done = fetch(f"{emulator.base_url}/v1/tasks/{task['id']}")
-        with urllib.request.urlopen(done["results"][0], timeout=10) as response:
+        with urllib.request.urlopen(done["results"][0], timeout=60) as response:
             assert response.read(12)[4:] == b"ftypisom"
 
 
@@ -176,7 +176,7 @@ closed = []
 
 def refused(emulator):
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
-        urllib.request.urlopen(emulator.base_url + "/v1/credits", timeout=5)
+        urllib.request.urlopen(emulator.base_url + "/v1/credits", timeout=60)
     caught.value.close()
 
 def test_sync(evolink_emulator):
@@ -207,7 +207,7 @@ def test_all_are_closed():
     assert len(closed) == 3
     for one in closed:
         with pytest.raises(urllib.error.URLError):
-            urllib.request.urlopen(one.base_url + "/v1/credits", timeout=5)
+            urllib.request.urlopen(one.base_url + "/v1/credits", timeout=60)
 """
 
 

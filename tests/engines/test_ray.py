@@ -23,7 +23,8 @@ import pytest
 from evolink_async import HttpOptions, Job
 from evolink_async.emulator import Emulator, faults
 from evolink_async.engines.ray import COLUMNS, BatchRunner
-from evolink_async.errors import ConfigurationError
+from evolink_async.errors import ConfigurationError, JournalError
+from evolink_async.journal.postgres import PostgresJournal
 from tests.kit import FAST, PATIENT, dance
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,11 @@ def rows(count: int = COUNT) -> list[dict[str, Any]]:
 def table(given: list[dict[str, Any]]) -> Any:
     """A batch, as Ray Data hands it over."""
     return importlib.import_module("pyarrow").Table.from_pylist(given)
+
+
+async def refuse(journal: PostgresJournal) -> None:
+    """Be a journal whose server is away."""
+    raise JournalError("the server is away")
 
 
 def runner(emulator: Emulator, journal: str, **arguments: Any) -> BatchRunner:
@@ -85,6 +91,20 @@ async def test_a_batch(emulator, postgres, tmp_path):
         assert again[row["custom_id"]]["outcome"] == ("unknown" if row["outcome"] == "unknown" else "completed")
         assert row["outcome"] != "completed" or again[row["custom_id"]]["task_id"] == row["task_id"]
     assert emulator.ledger.accepted == 4  # the refused one has cost nothing, and was sent again
+
+
+@needs_arrow
+@pytest.mark.anyio
+async def test_a_batch_after_a_journal_that_was_away(emulator, postgres, monkeypatch):
+    """The batch fails; when Ray brings it again to the same worker, it is run."""
+    one = runner(emulator, postgres)
+    with monkeypatch.context() as away:
+        away.setattr(PostgresJournal, "open", refuse)
+        with pytest.raises(JournalError, match="away"):
+            await one(table(rows(1)))
+    assert [row["outcome"] for row in (await one(table(rows(1)))).to_pylist()] == ["completed"]
+    await one.aclose()
+    assert emulator.ledger.accepted == 1
 
 
 @needs_arrow

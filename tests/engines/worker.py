@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import procrastinate
 
 import evolink_async as ev
@@ -43,7 +44,7 @@ def make_app(
             base_url=base_url,
             journal=PostgresJournal(address, lease=lease),
             cadence=FAST,
-            retry=PATIENT,
+            retry=attrs.evolve(PATIENT, grace=20),
             limits=ev.Limits(submits=SUBMITS),
             http=ev.HttpOptions(allow_private_results=True),
         )

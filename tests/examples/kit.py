@@ -105,7 +105,7 @@ class Site:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, _read(reply.read())
         except urllib.error.HTTPError as error:
             with error:

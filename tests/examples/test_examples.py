@@ -20,6 +20,8 @@ from evolink_async.emulator import Emulator
 from evolink_async.params import unregister
 from tests.examples.kit import EXAMPLES, fast_python_path, start
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 TESTED = {
     *("aiohttp_app.py", "batch.py", "fastapi_app.py", "gather.py", "notebook.ipynb", "observe.py", "own_model.py"),
     *("ray_films.py", "three_processes.py", "watch.py"),
@@ -36,7 +38,7 @@ def service() -> Iterator[Emulator]:
 def run(emulator: Emulator, folder: Path, name: str, *words: object) -> tuple[int, str, str]:
     """Run an example to its end: exit code, output, errors."""
     process = start(emulator, folder, name, *words)
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=120)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
@@ -105,7 +107,7 @@ def test_three_processes_buy_each_job_once(tmp_path: Path, postgres: str) -> Non
         process = start(
             service, tmp_path, "three_processes", is_fast=False, JOURNAL=postgres, PYTHONPATH=fast_python_path(tmp_path)
         )
-        out, err = process.communicate(timeout=50)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, "Traceback" in err) == (0, False), err
         assert service.ledger.accepted == 6
     told = [line.split() for line in out.splitlines()]

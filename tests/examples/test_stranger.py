@@ -21,6 +21,8 @@ import pytest
 
 from tests.examples.kit import ROOT, free_port, until
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 
 def page(name: str) -> str:
     """The text of a page."""
@@ -41,7 +43,7 @@ def commands(block: str) -> list[str]:
 def shell(text: str, folder: Path, *, then: str = "") -> subprocess.CompletedProcess[str]:
     """Paste a text into a shell; `then` is its standard input."""
     return subprocess.run(
-        ["sh", "-c", text], cwd=folder, env=environment(), input=then, capture_output=True, text=True, timeout=55
+        ["sh", "-c", text], cwd=folder, env=environment(), input=then, capture_output=True, text=True, timeout=120
     )
 
 
@@ -119,7 +121,7 @@ def test_a_batch_with_a_doubt_ends_with_all_videos(tmp_path: Path) -> None:
         assert first.returncode == 3, first.stderr
         assert "A dancer" in shell(commands(doubts)[0], tmp_path).stdout
         [address] = re.findall(r"http\S+", commands(dashboard)[0])
-        with urllib.request.urlopen(address, timeout=10) as reply:
+        with urllib.request.urlopen(address, timeout=60) as reply:
             rows = reply.read().decode().splitlines()
         [task] = [re.findall(r"task-unified\S+", row)[0] for row in rows if "A dancer" in row]
         told, again = commands(settle)

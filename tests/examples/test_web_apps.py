@@ -22,6 +22,8 @@ from evolink_async.emulator import faults
 from evolink_async.emulator.clock import HandClock
 from tests.examples.kit import CALLBACK_URL, EXAMPLES, ROOT, Site, fast_python_path, free_port, site, until
 
+pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
+
 APPS = ["aiohttp_app", "fastapi_app"]
 
 
@@ -101,7 +103,7 @@ def test_it_ends_with_open_streams_and_knows_its_orders_again(films, clock):
     assert films.ask("/films/running", order("A dog"))[0] == 202
     streams = [films.follow("running") for _ in range(80)]
     films.process.send_signal(signal.SIGTERM)
-    _, errors = films.process.communicate(timeout=5)
+    _, errors = films.process.communicate(timeout=120)
     assert films.process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in errors
     for stream in streams:
@@ -124,7 +126,9 @@ def status_requests(films: Site) -> int:
 def test_kill_9_under_60_orders(films, clock):
     """After a restart each order is answered, or can be bought, or is settled by a person; none is paid twice."""
     films.start()
-    films.emulator.faults.on("submit", faults.ALWAYS, faults.delay(0.05))
+    films.emulator.faults.on("submit", range(1, 31), faults.delay(0.05))
+    # However late the process is killed, some orders are not bought by then.
+    films.emulator.faults.on("submit", range(31, 1000), faults.HANG_BEFORE_ACCEPT)
     names = [f"order-{number}" for number in range(60)]
     with ThreadPoolExecutor(60) as customers:
 
@@ -165,7 +169,7 @@ def test_a_second_worker_is_refused(tmp_path):
         assert server.stderr is not None
         assert any("is in use by another process" in line for line in server.stderr)
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)
 
 
 def test_four_workers_share_a_journal_in_postgresql(tmp_path, postgres):
@@ -180,18 +184,22 @@ def test_four_workers_share_a_journal_in_postgresql(tmp_path, postgres):
                 [sys.executable, "-m", "uvicorn", *words], cwd=tmp_path, env=os.environ | env, stderr=log, text=True
             )
         until(lambda: (tmp_path / "log").read_text().count("Application startup complete") == 4)
-        names = [f"order-{number}" for number in range(10)]
-        with ThreadPoolExecutor(40) as customers:
-            answers = list(customers.map(lambda name: films.ask(f"/films/{name}", order(name))[0], names * 8))
-        assert set(answers) == {202}
-        assert films.emulator.ledger.accepted == len(names)
-        assert all(len(ids) == 1 for ids in films.emulator.ledger.tasks_by_body.values())
-        with psycopg.connect(postgres) as connection:
-            query = "SELECT count(DISTINCT epoch) FROM evolink_jobs"
-            assert connection.execute(query).fetchone() != (1,), "one of them bought all"
+        names: list[str] = []
+        buyers = 0
+        while buyers < 2:
+            assert len(names) < 200, "one of them bought all"
+            new = [f"order-{number}" for number in range(len(names), len(names) + 10)]
+            names += new
+            with ThreadPoolExecutor(40) as customers:
+                answers = list(customers.map(lambda name: films.ask(f"/films/{name}", order(name))[0], new * 8))
+            assert set(answers) == {202}
+            assert films.emulator.ledger.accepted == len(names)
+            assert all(len(ids) == 1 for ids in films.emulator.ledger.tasks_by_body.values())
+            with psycopg.connect(postgres) as connection:
+                [[buyers]] = connection.execute("SELECT count(DISTINCT epoch) FROM evolink_jobs").fetchall()
         until(lambda: all(films.state(name) == "completed" for name in names * 4))
         assert films.ask("/films/order-1", order("another"))[0] == 422
         films.process.terminate()
-        assert films.process.wait(timeout=20) in (0, -signal.SIGTERM)
+        assert films.process.wait(timeout=120) in (0, -signal.SIGTERM)
         assert "Traceback" not in (tmp_path / "log").read_text()
         assert films.emulator.ledger.accepted == len(names)

@@ -173,3 +173,13 @@ def test_a_hundred_thousand_keys_are_told_apart():
     words = [f"shot-{number}" for number in range(100_000)]
     assert all(seen.add(word) for word in words)
     assert not any(seen.add(word) for word in words)
+    assert all(word in seen for word in words)
+    assert "shot-100000" not in seen
+
+
+def test_no_key_makes_many_others_move():
+    """A full table is rebuilt in one turn of the event loop, so none has more than a hundredth of the keys."""
+    seen = KeySet()
+    for number in range(100_000):
+        seen.add(f"shot-{number}")
+    assert max(table._count for table in seen._tables if table is not None) < 1000

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -22,7 +23,13 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
+from evolink_async.jobs import STANDINGS
 from evolink_async.journal import MemoryJournal
+from evolink_async.journal.doubts import read_doubts
+from evolink_async.journal.histories import HistoryReader
+from evolink_async.journal.listing import read_ends, read_jobs
+from evolink_async.journal.pruning import Pruning, prune_file
+from evolink_async.journal.read_only import mode_of
 from evolink_async.journal.schema import APPLICATION_ID, MIGRATIONS
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.journal.writer import Writer
@@ -278,12 +285,16 @@ async def test_one_journal_object_in_two_pools(emulator, path):
 async def test_an_opening_that_is_cancelled_lets_go(path):
     """Cancelled at any await of it, opening leaves the file free for the next."""
     for turns in range(6):
-        opening = asyncio.create_task(SqliteJournal(path).open())
+        cancelled = SqliteJournal(path)
+        opening = asyncio.create_task(cancelled.open())
         for _ in range(turns):
             await asyncio.sleep(0)
         opening.cancel()
         await asyncio.wait([opening])
-        assert opening.cancelled()
+        assert opening.cancelled() or turns > 1
+        if not opening.cancelled():  # its thread was faster
+            await opening
+            await cancelled.aclose()
         journal = await freed(path)
         await journal.aclose()
 
@@ -484,18 +495,65 @@ async def test_a_file_that_may_not_be_written(emulator, shared_folder):
     assert all(as_completed(outcome).resumed for outcome in await run(emulator, path))
 
 
-@pytest.mark.parametrize("name", ["", "missing/run.db", "a\0b", ":memory:"])
-async def test_a_path_where_no_file_can_be(tmp_path, monkeypatch, name):
-    """A folder, a folder that is missing, no path at all: a clear error; `:memory:` is a name like any other."""
+async def test_a_file_in_a_folder_that_may_not_be_written_is_read(emulator, shared_folder):
+    """Also by a user who may not make the files that SQLite keeps beside it; and nothing is made."""
+    path = shared_folder / "run.db"
+    await run(emulator, path, 3)
+    before = sorted(shared_folder.iterdir())
+    shared_folder.chmod(0o555)
+    with without_root():
+        jobs = read_jobs(path, tuple(STANDINGS))
+        assert len(jobs) == len([*read_ends(path)]) == len(HistoryReader(path).changes()) == 3
+        assert read_doubts(path) == []
+        assert await SqliteJournal(path).find([jobs[0].standing.key])
+        assert (await prune_file(path, Pruning(before=time.time() + 60, untold=True, is_trial=True))).removed == 3
+    assert sorted(shared_folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("has_log", "can_write", "mode"),
+    [
+        (False, False, "mode=ro&immutable=1"),
+        (True, False, "mode=rw"),
+        (False, True, "mode=rw"),
+        (True, True, "mode=rw"),
+    ],
+)
+def test_how_a_file_is_opened_to_be_read(has_log, can_write, mode):
+    """As one that nobody changes only if this process cannot change it, and no run has it open."""
+    assert mode_of(has_log=has_log, can_write=can_write) == mode
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "it is a folder"),
+        ("folder", "it is a folder"),
+        ("/dev/null", "it is a device, pipe or socket"),
+        ("pipe", "it is a device, pipe or socket"),
+        ("missing/run.db", "its folder does not exist"),
+        ("file/run.db", "Not a directory"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "cannot be used"),
+        (":memory:", None),
+    ],
+)
+async def test_a_path_where_no_file_can_be(tmp_path, monkeypatch, name, why):
+    """A clear error, and no lock is left beside it; `:memory:` is a name like any other."""
+    tmp_path /= "here"
+    (tmp_path / "folder").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     journal = SqliteJournal(name)
-    if name == ":memory:":
+    if why is None:
         await journal.open()
         await journal.aclose()
         assert (tmp_path / name).exists()
         return
-    with pytest.raises(JournalError, match="cannot be used"):
+    with pytest.raises(JournalError, match=f"cannot be used.*{why}|embedded null"):
         await journal.open()
+    assert [path for path in (*tmp_path.parent.iterdir(), *tmp_path.iterdir()) if path.name.endswith("-lock")] == []
 
 
 # --- files that are no journals
@@ -511,8 +569,9 @@ async def refused(emulator: Emulator, path: Path, why: str) -> None:
     """The pool does not open, and the file is as it was."""
     before = contents(path.parent)
     for _ in range(2):
-        with pytest.raises(JournalError, match=why):
+        with pytest.raises(JournalError, match=why) as caught:
             await run(emulator, path)
+        assert "Check the disk" not in caught.value.advice
         assert contents(path.parent) == before
     assert emulator.received == []
 

@@ -411,8 +411,31 @@ async def test_the_next_owner_knows_what_was_spent_and_is_held(journal):
     assert {key.partition("\0")[0] for key in ledger.unpriced} == {"unnamed", "lost"}
     assert {key.partition("\0")[0] for key in ledger.doubts} == {"unnamed", "lost"}
     assert ledger.prices == {"any": 10.0}
+    assert set(ledger.classes) == set(ledger.held)
     await journal.settled("lost", "abandon")
     assert len((await journal.ledger()).held) == 2
+
+
+@pytest.mark.parametrize("how", ["bought anew", "resubmit"])
+async def test_what_a_task_reserved_is_no_price_of_the_next_one(journal, how):
+    """A job that is bought once more costs what its new task names; what the earlier one named, its class once cost."""
+    job = accepted("a")
+    await journal.submitting(intent("a"))
+    await journal.accepted(attrs.evolve(job, snapshot=attrs.evolve(job.snapshot, credits_reserved=200.0)))
+    if how == "resubmit":
+        await journal.missing("a", "task-a")
+        await journal.settled("a", how)
+    else:
+        await journal.bought_anew("a", "task-a")
+    await lose(journal, "a", purchase="ev-again")
+    ledger = await journal.ledger()
+    assert ledger.prices == {"any": 200.0}
+    assert dict(ledger.unpriced) == {"a": "any"}
+    await journal.aclose()
+    await journal.open()
+    assert await journal.ledger() == ledger
+    await journal.settled("a", "task-again")
+    assert (await journal.ledger()).unpriced == {"a": "any"}
 
 
 # --- where jobs stand
@@ -678,6 +701,15 @@ async def test_a_missing_task_that_comes_back_is_ended(journal):
     await journal.missing("one", "task-one")
     await journal.ended(completed("one"))
     with pytest.raises(JournalError):
+        await journal.settled("one", "resubmit")
+
+
+async def test_the_task_of_a_job_that_has_ended_is_not_missing(journal):
+    """A poll that was under way may say so after the end."""
+    await buy(journal, "one")
+    await journal.ended(completed("one"))
+    await journal.missing("one", "task-one")
+    with pytest.raises(JournalError, match="no longer knows"):
         await journal.settled("one", "resubmit")
 
 

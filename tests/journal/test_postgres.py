@@ -22,6 +22,7 @@ from evolink_async.journal.postgres_calls import PASS
 from evolink_async.journal.postgres_calls import TAKE as TAKE_CALLS
 from evolink_async.journal.postgres_claims import CLAIM, DOUBT, ENDED, RELEASE, Lease
 from evolink_async.journal.postgres_connections import run, transaction
+from evolink_async.journal.postgres_histories import HISTORIES, SNAPSHOT, VERSIONS
 from evolink_async.journal.postgres_place import ENDS, JOBS
 from evolink_async.journal.postgres_pruning import PRUNE
 from evolink_async.journal.postgres_reads import DURATIONS, FIND, KNOWN, LIST_OPEN, OUTCOMES, OWNERS, PURCHASES, UNTOLD
@@ -107,6 +108,17 @@ async def test_a_claim_keeps_others_out(one, other):
         await other.settled("a", "abandon")
     await one.release(["a"], "me")
     await other.settled("a", "abandon")
+
+
+async def test_a_release_that_comes_late_lets_no_other_process_send_the_job(one, other):
+    """It is being sent by then; the claim is free after that."""
+    await one.claim(["a"], "me")
+    await one.submitting(intent("a"))
+    await one.release(["a"], "me")
+    assert await other.claim(["a"], "you") == {"a": "me"}
+    await one.accepted(accepted("a"))
+    await one.release(["a"], "me")
+    assert isinstance((await other.claim(["a"], "you"))["a"], int)
 
 
 async def test_many_claims_at_once(one, other):
@@ -248,6 +260,28 @@ async def test_whether_a_request_may_begin(postgres, one):
     await one.aclose()
     assert not one.may_send()
     await one.open()
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+async def test_an_end_that_stayed_lent_is_told_by_the_next_stream(one, other, monkeypatch, is_own):
+    """The server was away when its stream was closed: the next one here gets it, or any after a heartbeat."""
+    await lose(one, "a")
+    assert [untold.number for untold in await one.take_untold()] == [1]
+
+    async def is_away(*_: object, **__: object) -> None:
+        raise JournalError("the server is away")
+
+    monkeypatch.setattr(one._connections, "run", is_away)
+    with pytest.raises(JournalError):
+        await one.leave_untold()
+    monkeypatch.undo()
+    assert await other.take_untold() == []
+    if not is_own:
+        await one.renew((), "")
+    assert [untold.number for untold in await (one if is_own else other).take_untold()] == [1]
+    # A heartbeat takes nothing from the stream that has it now.
+    await one.renew((), "")
+    assert await one.take_untold() == await other.take_untold() == []
 
 
 async def test_a_restarted_process_finds_its_doubts_at_once(postgres, one):
@@ -554,6 +588,9 @@ PLANS: dict[str, tuple[str, Any]] = {
     "prune": (PRUNE, {"before": 1e9, "untold": True, "after": 0, "limit": 1000}),
     "listed": (JOBS, {"after": "shot-2", "states": ["completed"], "limit": 100}),
     "listed ends": (ENDS, {"after": 0, "limit": 100}),
+    "snapshot": (SNAPSHOT, {}),
+    "versions": (VERSIONS, {"limit": 10_000}),
+    "histories": (HISTORIES, {"keys": KEYS}),
 }
 
 
@@ -600,8 +637,8 @@ async def stays_on_indexes(url: str, name: str) -> None:
         cursor = await connection.execute(f"EXPLAIN (FORMAT JSON) {query}".encode(), values)
         [[[plan]]] = await cursor.fetchall()
         await connection.rollback()
-    # Tables of a row for each process, of one row, and of the few ends and calls that are on their way.
-    few = {"evolink_owners", "evolink_journal", "evolink_budget", "evolink_tellers", "evolink_calls"}
+    # Tables of a row for each process, of one row, of one for each price class, and of ends and calls on their way.
+    few = {"evolink_owners", "evolink_journal", "evolink_budget", "evolink_tellers", "evolink_calls", "evolink_pruned"}
     assert set(scans(plan["Plan"])) <= few, name
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from evolink_async.journal.postgres import PostgresJournal
-from evolink_async.journal.postgres_facts import LATE_SECONDS, PLACE_SECONDS
+from evolink_async.journal.postgres_facts import LATE_SECONDS, LEND, PLACE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def test_what_one_tells_the_other_reads(one, other):
     mine, yours = one.shared_facts(), other.shared_facts()
     seen = yours.changed.count
     assert await mine.tell(SCOPE, {"is_open": False}, 0) == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await yours.changed.changed(seen)
     [fact] = await yours.read([SCOPE, "another"])
     assert (fact.scope, fact.version, fact.state) == (SCOPE, 1, {"is_open": False})
@@ -78,7 +78,7 @@ async def test_one_at_a_time_has_the_place(one, other):
     assert not await waiting.take_place([SCOPE])
     seen = waiting.changed.count
     await holder.leave_place([SCOPE])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting.changed.changed(seen)
     assert await waiting.take_place([SCOPE])
 
@@ -110,6 +110,19 @@ async def test_the_place_of_a_dead_process_is_free(one, other, postgres, gone):
     assert await mine.keep_place([SCOPE]) == []
 
 
+@pytest.mark.parametrize("has_it", [False, True], ids=["it asks", "it has it"])
+async def test_who_has_no_lease_any_more_gets_no_place(one, other, postgres, has_it):
+    """Others would see a free place, and two would try at the same time."""
+    mine, yours = one.shared_facts(), other.shared_facts()
+    await mine.tell(SCOPE, {}, 0)
+    if has_it:
+        assert await mine.take_place([SCOPE])
+    await change(postgres, f"UPDATE evolink_owners SET lease_until = now() WHERE epoch = {one._open_lease().epoch}")
+    assert not await mine.take_place([SCOPE])
+    assert await mine.keep_place([SCOPE]) == []
+    assert await yours.take_place([SCOPE])
+
+
 async def test_slots_lie_evenly_apart_over_all(one, other):
     """Each gets the next ones."""
     mine, yours = one.shared_facts(), other.shared_facts()
@@ -121,6 +134,19 @@ async def test_slots_lie_evenly_apart_over_all(one, other):
     # Slots are 100 s apart; the test takes no such time.
     assert [round(delay / 100) for delay in delays] == [0, 3, 4]
     assert {(chunk.gap, chunk.pools) for chunk in chunks if chunk is not None} == {(100.0, 2)}
+
+
+async def test_slots_do_not_wait_for_the_disk_and_all_else_does(one, postgres):
+    """All pools with a key write the same row, one after the other."""
+    await one.shared_facts().limit_rate(60)
+    values = {"scope": "key", "count": 1, "late": LATE_SECONDS}
+    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
+        for _ in range(2):  # the first makes the row, the second changes it
+            async with connection.transaction():
+                [lent] = await (await connection.execute(LEND.encode(), values)).fetchall()
+                assert lent[2] == 1
+                assert await (await connection.execute("SHOW synchronous_commit")).fetchone() == ("off",)
+            assert await (await connection.execute("SHOW synchronous_commit")).fetchone() == ("on",)
 
 
 async def test_keys_have_slots_of_their_own(one):

@@ -13,7 +13,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.client import Session
-from evolink_async.emulator import Emulator, faults
+from evolink_async.emulator import Emulator, HandClock, faults
 from evolink_async.errors import BudgetError, JournalConflictError, TaskCancelledError
 from evolink_async.settings import Budget
 from tests.kit import PATIENT, as_accepted, as_completed, as_failed, dance, error_of, jobs, open_pool, task_ids, until
@@ -107,7 +107,7 @@ async def test_a_cancelled_task_comes_back_as_cancelled(emulator, path):
 
 async def test_accepted_jobs_are_polled_and_not_sent(path):
     """A run left in the middle: the next one sends nothing for what was accepted, and brings all videos."""
-    async with Emulator(speed=1000, median_seconds=300) as emulator:
+    async with Emulator(clock=(clock := HandClock())) as emulator:
         async with open_pool(emulator, journal=path) as pool:
             stream = pool.run(jobs(10))
             taking = asyncio.create_task(anext(stream))
@@ -115,6 +115,7 @@ async def test_accepted_jobs_are_polled_and_not_sent(path):
             taking.cancel()
             await asyncio.wait([taking])
             await stream.aclose()
+        clock.advance(3600)
         again = await run(emulator, path, jobs(10))
         assert {type(outcome) for outcome in again.values()} == {ev.Completed}
         assert set(task_ids(again.values())) == set(emulator.tasks)

@@ -196,12 +196,19 @@ def test_a_twentieth_model_is_under_the_laws_by_its_own_schema(data):
 KEYS = st.sampled_from(
     ["model", "prompt", "video_urls", "duration", "model_params", "shot_type", "callback_url"]
 ) | st.text(max_size=8)
+# `st.text` draws no lone surrogates: what is taken would raise a foreign error when it is written as UTF-8.
+ODD_TEXT = st.text(st.characters(codec=None), max_size=3) | st.text(st.characters(categories=["Cs"]), max_size=2)
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([*NAMES, *URLS]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
     max_leaves=12,
 )
 ODD_OBJECTS = st.dictionaries(st.integers() | KEYS, ANY_JSON | st.binary() | st.sets(st.integers()), max_size=5)
+ODD_NAMES = st.recursive(
+    st.none() | ODD_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | ODD_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
 
 
 @given(mapping=ANY_JSON | ODD_OBJECTS, name=st.none() | st.sampled_from(NAMES), check=st.booleans())
@@ -231,3 +238,18 @@ def test_raw_parameters_are_sent_as_they_are(body):
         return
     assert dump_params(raw) == {"model": "wan9"} | body
     assert load_params(dump_params(raw), check=False) == raw
+
+
+@given(body=st.dictionaries(KEYS | ODD_TEXT, ODD_NAMES, max_size=4), name=st.sampled_from(["wan9", *NAMES]))
+@effort(0.5)
+def test_what_is_taken_can_be_sent_and_what_is_not_can_be_printed(body, name):
+    """No text in a body, name or value at any depth, raises anything but a ParamsError."""
+    body = {key: value for key, value in body.items() if key != "model"}
+    makes = [lambda: RawParams(name, body), lambda: load_params({"model": name} | body, check=False)]
+    for make in makes:
+        try:
+            params = make()
+        except ParamsError as error:
+            assert str(error).encode() is not None
+        else:
+            assert json.dumps(dump_params(params), ensure_ascii=False).encode()

@@ -10,6 +10,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from evolink_async.media import MediaFacts, UnreadableError
+from evolink_async.media.probe import UNKNOWN
 from evolink_async.media.probe.measure import measure
 from tests.footage import archive, document
 
@@ -110,6 +111,56 @@ def test_a_document_with_a_password_is_left_open(name):
     assert facts_of(content).format is None
 
 
+# --- text
+
+LETTERS = {
+    "a box of free space": b"The free lunch\n\nThere is none.\n",
+    "a wide box": b"The wide world is here.\n",
+    "a box to skip": b"And skip the rest\n",
+    "a box for a picture": b"But pnot a word\n",
+    "the brand of a film": b"Shiftyping\n",
+    "a tag of sound": b"ID3 tags, explained\n\nAn ID3 tag stores the title.\n",
+    "a program": b"MZ-80K: a home computer of 1978\n",
+    "a container": b"RIFF RAFF: a script\n",
+    "a picture": b"GIF89a, and how to say it\n",
+    "sound of phones": b"#!AMR\nis how it begins.\n",
+    "other sound": b"OggS and fLaC\n",
+    "two packets": b"Grandmother sat there.\n".ljust(188, b".") + b"Go on\n",
+    "an end of DOS": b"old DOS text\r\n\x1a",
+    "many ends of CP/M": b"old CP/M text\r\n".ljust(128, b"\x1a"),
+    "a page about PDF": b"Files begin with\n%PDF-1.7\n",
+}
+
+
+@pytest.mark.parametrize("text", LETTERS.values(), ids=LETTERS)
+@pytest.mark.parametrize("times", [1, 500])
+def test_a_text_that_begins_as_another_format_is_a_text(text, times):
+    """Many signatures are of letters; other formats have bytes that no text has."""
+    content = text if text.endswith(b"\x1a") else text * times
+    assert facts_of(content) == MediaFacts(format="txt", size_bytes=len(content))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-8-sig", "latin-1", "utf-8"])
+@pytest.mark.parametrize("text", ["A short story.\r\n", "Ein Märchen\n", "The free lunch\n", "x"])
+def test_a_text_can_have_any_encoding(encoding, text):
+    """UTF-16 also without the mark that tells it."""
+    assert facts_of((text * 900).encode(encoding)).format == "txt"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_text_in_utf_16_can_have_any_characters(encoding, before):
+    """One of two codes may lie across the end of the first bytes."""
+    text = "x" * before + "一个故事,😀👩\u200d🚀\n" * 500
+    assert facts_of(text.encode(encoding)).format == "txt"
+
+
+@pytest.mark.parametrize("content", [b"The free\0\x01lunch", b"text\0\0\0", bytes(range(256)) * 20, b"\0\xd8 \0"])
+def test_bytes_that_no_text_has_are_no_text(content):
+    """Nor is the size of a box four letters."""
+    assert facts_of(content).format == UNKNOWN
+
+
 # --- pdf
 
 
@@ -129,6 +180,14 @@ def test_pages_behind_a_password_are_left_open(algorithm):
     """Without a password to open it, the pages are counted."""
     assert facts_of(pdf(3, user="x", algorithm=algorithm)).pages is None
     assert facts_of(pdf(3, owner="x", algorithm=algorithm)).pages == 3
+
+
+@pytest.mark.parametrize("head", [b"\n", b"\r\n", b"  \r\n\t", b"\xef\xbb\xbf", bytes(128)])
+@pytest.mark.parametrize("pages", [3, 60])
+def test_white_space_before_a_pdf_is_no_part_of_it(head, pages):
+    """Web servers send an empty line too much. The pages are counted all the same."""
+    facts = facts_of(head + pdf(pages))
+    assert (facts.format, facts.pages) == ("pdf", pages)
 
 
 @pytest.mark.parametrize("tail", [b"\n", b"\0" * 500, b"<html>"])

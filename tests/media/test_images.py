@@ -107,7 +107,63 @@ def test_damaged_exif_data_is_no_damage_of_the_image(exif):
     assert size_of(content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:]) == (640, 480)
 
 
+JPEGS = [
+    {},
+    {"progressive": True},
+    {"subsampling": "4:4:4"},
+    {"restart_marker_rows": 1},
+    {"progressive": True, "restart_marker_rows": 1},
+]
+
+
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_jpeg_without_its_end_mark_is_whole(options, lost):
+    """All pixels are there; cameras and cut downloads lose the mark, and other programs show the picture."""
+    assert size_of(noise(**options)[:-lost]) == (640, 480)
+
+
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+@pytest.mark.parametrize("lost", [100, 350, 1000])
+def test_a_jpeg_without_its_last_pixels_is_cut_off(options, lost):
+    """Also if hardly any are missing, or the file ends between two rows."""
+    content = noise(**options)
+    cuts = [len(content) - lost, content.rfind(b"\xff\xd3") if "restart_marker_rows" in options else -lost]
+    for cut in cuts:
+        with pytest.raises(UnreadableError, match="is cut off or damaged"):
+            facts_of(content[:cut])
+
+
 # --- png
+
+
+def spoilt(kind: bytes, data: bytes) -> bytes:
+    """A chunk with a wrong checksum."""
+    return chunk(kind, data)[:-1] + bytes([chunk(kind, data)[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [(b"tEXt", b"a\0b"), (b"gAMA", bytes(4)), (b"iCCP", b"x\0\0y"), (b"prVt", b""), (b"tRNS", bytes(6))],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_damaged_note_in_a_png_is_no_damage_of_the_image(kind, data, times):
+    """Its name begins with a small letter: readers may ignore it, and its transparency is none."""
+    content = noise("png")
+    facts = facts_of(content[:33] + spoilt(kind, data) * times + content[33:])
+    assert (facts.width, facts.height, facts.has_alpha) == (640, 480, False)
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
+def test_a_damaged_picture_in_a_png_is_found(kind):
+    """Also beside a damaged note."""
+    content = noise("png")
+    at = content.index(kind)
+    middle = at + 4 + int.from_bytes(content[at - 4 : at]) // 2
+    broken = patched(content, middle, bytes([content[middle] ^ 1]))
+    for one in (broken, broken[:33] + spoilt(b"tEXt", b"a\0b") + broken[33:], content[:40] + spoilt(b"tEXt", b"")):
+        with pytest.raises(UnreadableError, match="is cut off or damaged"):
+            facts_of(one)
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])

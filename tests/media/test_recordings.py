@@ -128,6 +128,29 @@ def test_tags_in_any_encoding_are_no_damage(title):
     assert facts_of(content.replace(b"a title", title.ljust(7, b"\0"))).seconds == pytest.approx(2)
 
 
+def id3(length: int, flags: int = 0) -> bytes:
+    """An empty ID3 tag, with a footer if the flags say so."""
+    size = bytes(length >> shift & 0x7F for shift in (21, 14, 7, 0))
+    footer = b"3DI\4\0" + bytes([flags]) + size
+    return b"ID3\4\0" + bytes([flags]) + size + bytes(length) + (footer if flags else b"")
+
+
+@pytest.mark.parametrize("tag", [id3(100), id3(0), id3(20_000), id3(100, 0x10), id3(50) + id3(9_000)])
+@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
+def test_a_tag_in_front_of_a_wav_is_no_damage(tag, codec):
+    """Programs that know one tag for all sounds write it there."""
+    content = tag + wav(3, codec)
+    facts = facts_of(content)
+    assert (facts.format, facts.size_bytes) == ("wav", len(content))
+    assert facts.seconds == pytest.approx(3, abs=0.12)
+
+
+def test_a_tag_in_front_of_nothing_is_no_sound():
+    """The file ends with it."""
+    with pytest.raises(UnreadableError, match="is cut off or damaged"):
+        facts_of(id3(100))
+
+
 # --- mp3
 
 

@@ -84,6 +84,11 @@ def test_missing_and_unknown_fields_are_named_with_the_nearest_known_one():
         ),
         (DANCE | {1: 2}, "must have text as keys, not 1"),
         (DANCE | {"model_params": {1: 2}}, "must have text as keys, not 1 @ model_params"),
+        (DANCE | {"\udc00": 1}, "must have Unicode that can be sent as keys, not '\\udc00'"),
+        (
+            DANCE | {"model_params": {"\udc00": 1}},
+            "must have Unicode that can be sent as keys, not '\\udc00' @ model_params",
+        ),
     ],
 )
 def test_a_body_with_one_fault_has_one(mapping, fault):

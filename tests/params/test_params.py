@@ -116,6 +116,8 @@ def test_raw_parameters_are_values():
         (("wan9", []), "must be an object, not a list @ body"),
         (("wan9", {"a": [math.inf]}), "must be a finite number, not inf @ body.a[0]"),
         (("wan9", {"a": {1: 2}}), "must have text as keys, not 1 @ body.a"),
+        (("wan9", {"\ud800": 1}), "must have Unicode that can be sent as keys, not '\\ud800' @ body"),
+        (("wan9", {"a": [{"b\ud800": 1}]}), "must have Unicode that can be sent as keys, not 'b\\ud800' @ body.a[0]"),
         (("wan9", {"a": object()}), "must be JSON, not a Python object @ body.a"),
         *(
             (("wan9", {}, path), f"must be an absolute path such as /v1/videos/generations, not {path!r} @ path")
@@ -128,3 +130,4 @@ def test_raw_parameters_must_be_json_for_a_path_of_the_service(arguments, fault)
     with pytest.raises(ParamsError) as caught:
         RawParams(*arguments)
     assert [str(each) for each in caught.value.faults] == [fault]
+    assert str(caught.value).encode()  # also about what could not be encoded

@@ -51,6 +51,8 @@ REFUSED = [
     (Url(), "a.mp4", "must be an http or https URL, not 'a.mp4' @ x"),
     (Url(), URL + " ", f"must be an http or https URL, not '{URL} ' (' ' must be percent-encoded) @ x"),
     (Url(CLIP), "a.mp4", "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ x"),
+    (Url(CLIP), "ftp://a/b", "must be an http or https URL or a local file, not 'ftp://a/b' @ x"),
+    (Url(CLIP), "", "must be an http or https URL or a local file, not '' @ x"),
     (Urls(1, 1, CLIP), (FILE, FILE), "must be 1 URL, not 2 @ x"),
     (Urls(1, 2), (), "must be 1 to 2 URLs, not 0 @ x"),
     (Urls(1, 1), (URL, URL), "must be 1 URL, not 2 @ x"),
@@ -89,6 +91,7 @@ OTHER_TYPES = [
     (Size(1, 2, 4), [], "must be text, not a list @ x"),
     (VoiceBindings(2), [], "must be an object of URLs, not a list @ x"),
     (VoiceBindings(2), {"image1": 5, 2: URL}, "must be text, not 5 @ x.image1; must have text as keys, not 2 @ x"),
+    (VoiceBindings(2), {"image\ud800": URL}, "must have Unicode that can be sent as keys, not 'image\\ud800' @ x"),
 ]
 
 
@@ -134,6 +137,7 @@ def test_a_voice_is_bound_by_kind_and_number(word):
         (math.inf, "must be a finite number, not inf @ x"),
         ({"a": [math.nan]}, "must be a finite number, not nan @ x.a[0]"),
         ({1: 2}, "must have text as keys, not 1 @ x"),
+        ({"a": {"\udfff": {}}}, "must have Unicode that can be sent as keys, not '\\udfff' @ x.a"),
         ({"a": {"b": {1}}}, "must be JSON, not a Python set @ x.a.b"),
         (10**400, "must be within the range of a double, not a number of 1329 bits @ x"),
     ],

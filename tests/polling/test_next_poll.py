@@ -25,6 +25,7 @@ from evolink_async.polling import Schedule, WatchedTask
 from evolink_async.polling.next_poll import MISSING_LINK_RETRIES, REFUSAL_RETRIES, Pacing, PollAgain, next_poll
 from evolink_async.polling.outage_backoff import MAX_RETRY_AFTER
 from evolink_async.polling.poll_trouble import PollTrouble
+from evolink_async.polling.trouble_reports import TroubleReports
 from evolink_async.settings import Cadence
 from evolink_async.task import Snapshot, TaskFailure
 
@@ -191,6 +192,36 @@ def test_not_found_is_believed_after_three_answers_over_the_grace(entry, was_see
     assert isinstance(poll(entry, error, 2000.0), PollAgain)
     assert isinstance(poll(entry, error, 2000.0 + 10 * grace), PollAgain)  # only the second answer
     assert poll(entry, error, 2000.0 + 10 * grace + 1) is error
+
+
+@pytest.mark.parametrize("proof", ["none", "accepted", "seen"])
+def test_an_id_of_no_such_form_is_believed_at_once(entry, proof):
+    """But for an id that came from the service: there it is as good as any "no such task"."""
+    if proof == "seen":
+        poll(entry, seen("processing"), 1000.0)
+    entry.accepted_at = 1.7e9 if proof == "accepted" else None
+    error = TaskNotFoundError(400, "invalid task ID format")
+    assert (poll(entry, error, 2000.0) is error) == (proof == "none")
+
+
+@pytest.mark.parametrize(
+    ("error", "accepted_at", "count"),
+    [
+        (TaskNotFoundError(404, "no such task"), None, 1),
+        (TaskNotFoundError(404, "no such task"), 1.7e9, 0),
+        (TaskNotFoundError(404, "page", is_foreign=True), None, 0),
+        (TaskNotFoundError(400, "invalid task ID format"), None, 0),
+    ],
+)
+def test_that_an_id_may_be_mistyped_is_told_at_once(entry, error, accepted_at, count):
+    """Once, while it is asked for again; not for a task that the service has accepted from here."""
+    told: list[str] = []
+    reports = TroubleReports()
+    reports.report, entry.accepted_at = told.append, accepted_at
+    for second in range(3):
+        reports.note(entry, error, 2000.0 + second)
+        poll(entry, error, 2000.0 + second)
+    assert [line.startswith("the service does not know the task t;") for line in told] == [True] * count
 
 
 def test_not_found_is_counted_from_the_first_answer_and_forgotten_by_a_snapshot(entry):

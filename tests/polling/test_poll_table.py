@@ -144,7 +144,7 @@ async def test_not_found_is_tolerated_for_the_grace_period(emulator):
     """404 right after the submit is a task not visible yet."""
     emulator.faults.on("poll", range(1, 4), faults.error(404))
     # Long enough for three polls on a busy machine in debug mode.
-    async with open_pool(emulator, cadence=attrs.evolve(FAST, not_found_grace=2)) as pool:
+    async with open_pool(emulator, cadence=attrs.evolve(FAST, not_found_grace=30)) as pool:
         assert (await pool.generate(dance())).url
 
 

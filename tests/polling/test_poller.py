@@ -46,3 +46,49 @@ async def test_a_status_request_without_an_answer_holds_up_no_other():
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+@attrs.define(eq=False)
+class Quick:
+    """An account that answers in the next turn of the event loop."""
+
+    enough: int
+    busy: int = 0
+    poll_many: None = None
+    open: int = 0
+    peak: int = 0
+    answered: int = 0
+    has_enough: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def poll(self, task_id: str) -> Snapshot | EvolinkError:
+        """Answer that the task goes on."""
+        self.open += 1
+        self.peak = max(self.peak, self.open)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self.open -= 1
+        self.answered += 1
+        if self.answered == self.enough:
+            self.has_enough.set()
+        return Snapshot(task_id=task_id, state="processing")
+
+
+async def test_polls_that_are_due_use_every_permit():
+    """However quick the answers are; and no more workers are started than that takes."""
+    permits, tasks = 8, 100
+    cadence = Cadence(polls_per_second=1e9, first_look=0.001, min_interval=0.001, max_interval=0.001, look_price=1e-9)
+    poller, account = Poller(cadence, Limiter(permits)), Quick(enough=10 * tasks)
+    for number in range(tasks):
+        poller.tasks.watch(f"task-{number}", account, lambda entry, seen: None, within=0.0)
+    others = asyncio.all_tasks()
+    running = asyncio.create_task(poller.run())
+    try:
+        async with asyncio.timeout(10):
+            await account.has_enough.wait()
+        workers = asyncio.all_tasks() - others - {running}
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert account.peak == permits
+    assert len(workers) <= permits + 2  # one that waits for the next due poll, and one that plans anew

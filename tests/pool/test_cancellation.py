@@ -18,6 +18,9 @@ from tests.kit import PATIENT, dance, error_of, jobs, open_pool, own_tasks, task
 
 pytestmark = pytest.mark.anyio
 
+UNHURRIED = attrs.evolve(PATIENT, grace=20)
+"""For a pool that must learn what became of its submits before it is closed."""
+
 
 def accepted_ids(pool: ev.SessionPool) -> set[str]:
     """The task ids that the pool still knows."""
@@ -59,16 +62,26 @@ async def test_submit_cancelled_at_every_await(emulator):
 @pytest.mark.parametrize("how", ["asyncio.timeout", "anyio.move_on_after", "TaskGroup"])
 async def test_a_submit_cut_short_is_still_learnt(emulator, how):
     """However the caller cancels, the id of a request on its way arrives in `unfinished`."""
-    emulator.faults.on("submit", 1, faults.delay(0.1))
+    emulator.faults.on("submit", 1, faults.delay(0.5))
+
+    async def on_arrival(end) -> None:
+        await until(lambda: emulator.received)
+        end()
+
     async with open_pool(emulator) as pool:
         if how == "asyncio.timeout":
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
+                async with asyncio.timeout(None) as limit:
+                    now = asyncio.get_running_loop().time
+                    ending = asyncio.create_task(on_arrival(lambda: limit.reschedule(now())))
                     await pool.submit(dance())
+            await ending
         elif how == "anyio.move_on_after":
-            with anyio.move_on_after(0.05) as scope:
+            with anyio.move_on_after(None) as scope:
+                ending = asyncio.create_task(on_arrival(lambda: setattr(scope, "deadline", anyio.current_time())))
                 await pool.submit(dance())
             assert scope.cancelled_caught
+            await ending
         else:
             with pytest.raises(ExceptionGroup):
                 async with asyncio.TaskGroup() as group:
@@ -132,7 +145,7 @@ async def test_closing_cancelled_at_every_await(emulator):
     """`aclose` comes to its end however often it is cancelled, and then lets the cancellation through."""
     emulator.faults.on("submit", faults.ALWAYS, faults.delay(0.01))
     for turns in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55):
-        pool = await open_pool(emulator).__aenter__()
+        pool = await open_pool(emulator, retry=UNHURRIED).__aenter__()
         submitting = asyncio.create_task(pool.submit(dance(turns)))
         await until(lambda pool=pool: pool.stats().submits == 1)
         await cancel_after(turns, pool.aclose)
@@ -144,7 +157,7 @@ async def test_closing_cancelled_at_every_await(emulator):
 async def test_leaving_the_pool_by_cancellation_learns_the_id(emulator):
     """The task that holds the pool is cancelled during a POST: the pool closes cleanly and knows the task."""
     emulator.faults.on("submit", 1, faults.delay(0.05))
-    pool = open_pool(emulator)
+    pool = open_pool(emulator, retry=UNHURRIED)
 
     async def use() -> None:
         async with pool:

@@ -104,7 +104,7 @@ async def test_one_job_is_downloaded_to_a_file(emulator, tmp_path):
 
 async def test_a_download_that_fails_is_raised(emulator, tmp_path):
     """A call for one job raises, as all of them do; the next one may succeed."""
-    emulator.faults.on("result", 1, faults.reply(404))
+    emulator.faults.on("result", 1, faults.reply(410))
     async with open_pool(emulator) as pool:
         done = await pool.generate(dance())
         with pytest.raises(ev.DownloadError):

@@ -10,19 +10,21 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
-from evolink_async.errors import StatusError
+from evolink_async.errors import AuthenticationError, StatusError
 from evolink_async.events import (
     BatchReadsOff,
     Downloaded,
     JobEnded,
     JobStarted,
+    KeyRestored,
     KeySuspended,
     StatusAnswered,
     SubmitAnswered,
     SubmitsLimited,
 )
 from evolink_async.journal.sqlite import SqliteJournal
-from tests.kit import FAST, KEY, PATIENT, SINGLY, as_completed, dance, jobs, open_pool, task_ids, until
+from evolink_async.pool.observer import SafeObserver
+from tests.kit import FAST, KEY, PATIENT, SINGLY, as_completed, dance, error_of, jobs, open_pool, task_ids, until
 
 pytestmark = pytest.mark.anyio
 
@@ -86,12 +88,89 @@ async def test_an_observer_that_fails_harms_nothing(emulator, caplog):
     assert len(caplog.records) == 2
 
 
+class StrangeError(BaseException):
+    """What a program raises that is no `Exception`."""
+
+
+@pytest.mark.parametrize("kind", [JobStarted, SubmitAnswered, StatusAnswered, JobEnded])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, StrangeError])
+async def test_no_class_of_what_an_observer_raises_costs_an_outcome(emulator, caplog, kind, error):
+    """Not even a cancellation, as that of a task whose result the observer reads: it is logged, and is not ours."""
+
+    def broken(event):
+        if isinstance(event, kind):
+            raise error
+
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        async with open_pool(emulator, observer=broken) as pool:
+            assert all([isinstance(outcome, ev.Completed) async for outcome in pool.run(jobs(4))])
+            assert pool.stats().completed == 4
+            assert (await pool.generate(dance(5))).url
+    assert emulator.ledger.accepted == 5
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_a_cancellation_out_of_an_observer_makes_no_doubt(emulator):
+    """The refusal that it was told of is the outcome."""
+
+    def broken(event):
+        if isinstance(event, KeySuspended):
+            raise asyncio.CancelledError
+
+    async with open_pool(emulator, api_key="sk-other", observer=broken) as pool:
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+    assert isinstance(error_of(outcome), AuthenticationError)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_program_is_let_out(error):
+    """An observer may be where Ctrl-C arrives."""
+
+    def interrupted(_):
+        raise error
+
+    with pytest.raises(error):
+        SafeObserver(interrupted)(KeyRestored(at=0.0, session="a"))
+
+
+async def test_what_is_raised_when_an_end_is_said_costs_no_outcome(emulator, monkeypatch):
+    """The run yields the outcome, then raises."""
+    outcomes = []
+
+    def broken(_):
+        raise StrangeError
+
+    async with open_pool(emulator) as pool:
+        monkeypatch.setattr(pool._engine.ends, "on_said", broken)
+        with pytest.raises(StrangeError):
+            async for outcome in pool.run(jobs(1)):
+                outcomes.append(as_completed(outcome))
+    assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize("stream", [lambda pool: pool.run(jobs(1)), lambda pool: pool.outcomes()], ids=["run", "all"])
+async def test_an_end_that_is_cancelled_from_outside_ends_the_stream_aloud(emulator, monkeypatch, stream):
+    """As a program does that cancels all tasks it can find: nobody waits for an outcome that will not come."""
+
+    async def cancelled(*_):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    async with open_pool(emulator) as pool, stream(pool) as outcomes:
+        monkeypatch.setattr(pool._journal, "ended", cancelled)
+        await pool.submit(dance(), key="shot-1")
+        with pytest.raises(ev.ConfigurationError, match="cancelled from outside") as caught:
+            await anext(outcomes)
+        assert not caught.value.may_resubmit
+
+
 async def test_a_service_that_refuses_for_load_gets_fewer_submits_at_once():
     """The limit is halved and reported; every job is bought once."""
     events: list[ev.events.Event] = []
     async with Emulator(speed=1000, latency=0.01) as emulator:
         emulator.faults.on("submit", range(5, 20), faults.error(429))
-        async with open_pool(emulator, observer=events.append, cadence=SINGLY) as pool:
+        retry = attrs.evolve(PATIENT, patience=60)
+        async with open_pool(emulator, observer=events.append, cadence=SINGLY, retry=retry) as pool:
             outcomes = [outcome async for outcome in pool.run(jobs(60))]
             assert pool.stats().refused_for_load == 15
     limits = [event.limit for event in of(SubmitsLimited, events)]

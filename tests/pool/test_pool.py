@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
+import aiohttp
+import attrs
 import pytest
 
 import evolink_async as ev
 from evolink_async.downloads import has_files
-from evolink_async.emulator import Emulator, faults
-from evolink_async.errors import LinkExpiredError
+from evolink_async.emulator import Emulator, HandClock, faults
+from evolink_async.errors import LinkExpiredError, UnsendableError
 from evolink_async.models import Wan25TextToImage
 from tests.kit import (
     FAST,
@@ -53,9 +55,20 @@ def four_models(count: int) -> list[ev.Job]:
 async def test_jobs_over_four_models(count, in_flight):
     """Each job gives exactly one outcome; no limit is ever exceeded; every task is paid for once."""
     limits = ev.Limits(requests=10, submits=4, in_flight=in_flight)
-    async with Emulator(speed=1000, failure_share=0.1, seed=7, latency=0.01, median_seconds=600) as emulator:
+    clock = HandClock()
+    async with Emulator(clock=clock, failure_share=0.1, seed=7, latency=0.01) as emulator:
+
+        async def read(stream: ev.OutcomeStream) -> list[ev.Outcome]:
+            return [outcome async for outcome in stream]
+
         async with open_pool(emulator, limits=limits, cadence=SINGLY) as pool:
-            outcomes = [outcome async for outcome in pool.run(four_models(count))]
+            reading = asyncio.create_task(read(pool.run(four_models(count))))
+            # No task ends before there are as many as may be.
+            await until(lambda: pool.stats().in_flight == min(in_flight, count))
+            while not reading.done():
+                clock.advance(5)
+                await asyncio.sleep(0.001)
+            outcomes = await reading
             stats = pool.stats()
             assert pool.unfinished() == ()
         assert sorted(outcome.key for outcome in outcomes) == sorted(f"job-{n}" for n in range(count))
@@ -238,11 +251,14 @@ async def test_any_task_can_be_waited_for(emulator):
     assert emulator.ledger.accepted == 1
 
 
-async def test_watch_shows_every_change_and_ends_with_the_last(emulator):
+async def test_watch_shows_every_change_and_ends_with_the_last():
     """Snapshots differ from one to the next, and the last is final."""
-    async with open_pool(emulator) as pool:
+    snapshots = []
+    async with Emulator(clock=(clock := HandClock())) as emulator, open_pool(emulator) as pool:
         accepted = await pool.submit(dance())
-        snapshots = [snapshot async for snapshot in pool.watch(accepted.task_id)]
+        async for snapshot in pool.watch(accepted.task_id):
+            snapshots.append(snapshot)
+            clock.advance(20)
     seen = [(snapshot.state, snapshot.progress_percent) for snapshot in snapshots]
     assert len(seen) > 2
     assert all(one != other for one, other in pairwise(seen))
@@ -335,6 +351,24 @@ async def test_a_pool_never_closed_warns(emulator):
     with pytest.warns(ResourceWarning, match="never closed"):
         pool.__del__()
     await pool.aclose()
+
+
+@pytest.mark.parametrize("batch", ["never", "auto"])
+async def test_a_session_of_the_caller_that_is_closed_ends_what_waits_for_it(batch):
+    """Not after a day, as trouble of the network does. Tasks are paid and stay unfinished; jobs are not sent."""
+    async with Emulator(clock=HandClock(0.0)) as emulator, aiohttp.ClientSession() as session:
+        http = ev.HttpOptions(session=session, allow_private_results=True)
+        async with open_pool(emulator, http=http, cadence=attrs.evolve(FAST, batch=batch)) as pool:
+            async with pool.run(jobs(3)) as outcomes:
+                await until(lambda: pool.stats().in_flight == 3)
+                await session.close()
+                errors = [error_of(outcome) async for outcome in outcomes]
+            assert [type(error) for error in errors] == [UnsendableError] * 3
+            assert not any(error.may_resubmit for error in errors)
+            with pytest.raises(UnsendableError, match="open a pool with another one") as caught:
+                await pool.submit(dance(4))
+            assert caught.value.may_resubmit
+        assert sorted(as_accepted(job).key for job in pool.unfinished()) == ["shot-1", "shot-2", "shot-3"]
 
 
 def test_pools_do_not_pickle_and_show_no_key():

@@ -13,7 +13,7 @@ from evolink_async.emulator.rendering.video import encode_untitled
 from evolink_async.emulator.service.output_spec import VideoSpec
 from evolink_async.errors import SubmissionUnknownError, TaskFailedError
 from evolink_async.jobs import Accepted, Completed, Failed, SavedFile, Timing, Unknown
-from evolink_async.journal import Intent
+from evolink_async.journal import Intent, Journal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.task import Snapshot, TaskFailure
 
@@ -48,9 +48,7 @@ def intent_of(key: str, body: dict[str, Any]) -> Intent:
     )
 
 
-async def write_job(
-    journal: SqliteJournal, key: str, state: str, number: int, body: dict[str, Any], **facts: Any
-) -> None:
+async def write_job(journal: Journal, key: str, state: str, number: int, body: dict[str, Any], **facts: Any) -> None:
     """Take a job to a state. `facts`: `urls`, `film`, `message`, `code`."""
     intent = intent_of(key, body)
     if state == "planned":
@@ -75,7 +73,7 @@ async def write_job(
         await _complete(journal, key, task, accepted_at, number, **facts)
 
 
-async def _complete(journal: SqliteJournal, key: str, task: str, accepted_at: float, number: int, **facts: Any) -> None:
+async def _complete(journal: Journal, key: str, task: str, accepted_at: float, number: int, **facts: Any) -> None:
     path: Path | None = facts.get("film")
     completed = Completed(
         key=key,
@@ -91,11 +89,20 @@ async def _complete(journal: SqliteJournal, key: str, task: str, accepted_at: fl
         await journal.saved(completed)
 
 
-def write_journal(path: Path, jobs: list[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> None:
+def opening(place: Path | str) -> Any:
+    """The journal of a file or an address."""
+    if isinstance(place, Path):
+        return SqliteJournal(place)
+    from evolink_async.journal.postgres import PostgresJournal
+
+    return PostgresJournal(place)
+
+
+def write_journal(path: Path | str, jobs: list[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> None:
     """Write a journal of jobs: key, state, body, facts."""
 
     async def write() -> None:
-        journal = SqliteJournal(path)
+        journal = opening(path)
         await journal.open()
         try:
             for start in range(0, len(jobs), 200):
@@ -111,7 +118,7 @@ def write_journal(path: Path, jobs: list[tuple[str, str, dict[str, Any], dict[st
         portal.call(write)
 
 
-def mixed_journal(path: Path, count: int, film_at: Path | None = None) -> None:
+def mixed_journal(path: Path | str, count: int, film_at: Path | None = None) -> None:
     """Write a journal of jobs in all states, most of them ready."""
     facts = {} if film_at is None else {"film": film_at}
     jobs = []

@@ -10,6 +10,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from evolink_async.cli.commands.settle import settled
+from evolink_async.journal.places import JournalInFile
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.report import DashboardServer, write_report
 from evolink_async.report.reading import read_report
@@ -244,7 +245,7 @@ def test_settling_asks_first(browser, tmp_path):
     write_journal(path, [("shot-1", "doubt", body_of(1), {}), ("shot-2", "doubt", body_of(2), {})])
 
     async def settle(key: str, how: str) -> str:
-        return await settled(path, key, how)
+        return await settled(JournalInFile(path), key, how)
 
     def states() -> list[str]:
         return [card.state for card in read_report(path).cards]

@@ -10,6 +10,7 @@ import pytest
 from evolink_async.errors import ConfigurationError
 from evolink_async.journal.doubts import settle_doubt
 from evolink_async.journal.histories import HistoryReader
+from evolink_async.journal.places import JournalInFile
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.report.cards import LONGEST_PROMPT
 from evolink_async.report.reading import PageReader, read_report
@@ -127,7 +128,7 @@ def test_changes(tmp_path):
     async def look() -> None:
         journal = SqliteJournal(path)
         await journal.open()
-        reader = PageReader(path, lambda *_: None)
+        reader = PageReader(JournalInFile(path), lambda *_: None)
         assert len(reader.changes()) == 10
         assert reader.changes() == []
         before = reader.mark
@@ -149,7 +150,7 @@ def test_a_submit_whose_process_has_gone(tmp_path):
         from tests.report.kit import intent_of
 
         await journal.submitting(intent_of("shot", body_of(1)))
-        reader = PageReader(path, lambda *_: None)
+        reader = PageReader(JournalInFile(path), lambda *_: None)
         assert [card.state for card in reader.changes()] == ["submitting"]
         await journal.aclose()
         [card] = reader.changes()

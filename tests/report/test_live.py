@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def served(path: Path, **settings: Any):
+async def served(path: Path | str, **settings: Any):
     """A server, and a client that knows its address."""
     async with DashboardServer(path, **settings) as server, aiohttp.ClientSession() as client:
         yield server, client
@@ -112,6 +113,18 @@ async def test_strangers(tmp_path):
             assert response.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("target", ["OPTIONS *", "CONNECT evil.example:443", "GET http://evil.example/", "GET //x/"])
+async def test_targets_that_are_no_path(tmp_path, target):
+    """What proxies are asked is refused like everything else without the token."""
+    async with DashboardServer(tmp_path / "jobs.db") as server:
+        port = int(server.address.split("/")[2].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"{target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 400")), answer
+
+
 async def test_settling(tmp_path):
     """A job is settled when its own page asks and has confirmed, and in no other way."""
     settled: list[tuple[str, str]] = []
@@ -168,6 +181,38 @@ class Still:
         return [Card(place=1, key="a", state="making", model="m", polls=Still.mark)]
 
 
+class Slow:
+    """A reader whose first look lasts until it is let go."""
+
+    mark = 0
+
+    def __init__(self) -> None:
+        self.began, self.may_end, self.is_read = threading.Event(), threading.Event(), False
+
+    def changes(self) -> list[Card]:
+        if self.is_read:
+            return []
+        self.began.set()
+        self.may_end.wait(20)
+        self.is_read = True
+        return [Card(place=1, key="a", state="making", model="m")]
+
+
+async def test_closing_in_the_middle_of_a_look():
+    """What that look finds is told before the end."""
+    reader = Slow()
+    watching = Watching(cast("Any", reader), dict)
+    watching.start()
+    with watching.listening() as page:
+        await asyncio.to_thread(reader.began.wait, 20)
+        closing = asyncio.create_task(watching.aclose("over"))
+        await asyncio.sleep(0)
+        reader.may_end.set()
+        await closing
+        pieces = [await page.get() for _ in range(page.qsize())]
+    assert [piece and piece.split(b"\n")[0] for piece in pieces] == [b"id: 1", b"event: end", None]
+
+
 async def test_a_page_that_does_not_read():
     """It is closed when too much waits for it, and costs no more memory; others are told on."""
     reader: Any = Still()
@@ -181,3 +226,21 @@ async def test_a_page_that_does_not_read():
         assert quick.qsize() == 1
         await watching.aclose("over")
         assert [await quick.get() for _ in range(quick.qsize())][-1] is None
+
+
+async def test_a_page_whose_figures_fail(caplog):
+    """It says that it stands still, the log says why, and closing goes on."""
+
+    def fail() -> dict[str, object]:
+        raise KeyError("left")
+
+    reader: Any = Still()
+    watching = Watching(reader, fail)
+    watching.start()
+    with watching.listening() as page:
+        pieces = list[bytes]()
+        while (piece := await page.get()) is not None:
+            pieces.append(piece)
+        assert b"cannot be kept up to date" in pieces[-1]
+        await watching.aclose("over")
+    assert "no more changes: KeyError('left')" in caplog.text

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ class Elements(HTMLParser):
         self._is_data = False
 
 
-EMPTY = Elements(render(Report(name="jobs", journal="jobs.db", made_at=0.0, cards=()))).found
+EMPTY = Elements(render(Report(name="jobs", journal="jobs.db", word="jobs.db", made_at=0.0, cards=()))).found
 HOSTILE = st.one_of(
     st.text(max_size=60),
     st.sampled_from(
@@ -80,7 +82,7 @@ def test_texts_change_nothing(name, prompt, other, address):
         problem=problem,
         earlier_tasks=(other,),
     )
-    page = Elements(render(Report(name=name, journal=other, made_at=0.0, cards=(card,))))
+    page = Elements(render(Report(name=name, journal=other, word=other, made_at=0.0, cards=(card,))))
     assert page.found == EMPTY
     read = json.loads(page.data)
     assert (read["name"], read["journal"]) == (name, other)
@@ -89,7 +91,7 @@ def test_texts_change_nothing(name, prompt, other, address):
 
 def test_the_page_names_its_own_parts():
     """Its policy allows one style and one script by their digests, and no other host."""
-    page = render(Report(name="jobs", journal="jobs.db", made_at=0.0, cards=())).decode()
+    page = render(Report(name="jobs", journal="jobs.db", word="jobs.db", made_at=0.0, cards=())).decode()
     [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy.count("sha256-") == 2
     assert "http" not in policy
@@ -111,6 +113,19 @@ def test_a_page_replaces_a_page_alone(tmp_path):
         with pytest.raises(ConfigurationError, match="cannot write the report"):
             write_report(tmp_path / "jobs.db", place)
     assert not list(tmp_path.glob(".report-*"))
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("pipe", "not a regular file"), ("/dev/null", "not a regular file"), ("", "is a folder")]
+)
+def test_a_page_is_a_file(tmp_path, monkeypatch, place, why):
+    """A pipe is not waited for, a device is not replaced, and a path of no letters is told apart from a file."""
+    monkeypatch.chdir(tmp_path)
+    mixed_journal(tmp_path / "jobs.db", 1)
+    os.mkfifo("pipe")
+    with pytest.raises(ConfigurationError, match=f"cannot write the report .*{why}"):
+        write_report("jobs.db", Path(place))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "jobs.db-lock") == ["jobs.db", "pipe"]
 
 
 def test_without_jinja2(tmp_path, monkeypatch):
@@ -144,5 +159,5 @@ def test_five_thousand_jobs_are_small(tmp_path):
     """The data of a usual job take less than a kilobyte, so 5,000 jobs take less than 6 MB."""
     mixed_journal(tmp_path / "jobs.db", 200, make_film(tmp_path))
     write_report(tmp_path / "jobs.db", tmp_path / "index.html", has_posters=False)
-    empty = len(render(Report(name="jobs", journal="jobs.db", made_at=0.0, cards=())))
+    empty = len(render(Report(name="jobs", journal="jobs.db", word="jobs.db", made_at=0.0, cards=())))
     assert ((tmp_path / "index.html").stat().st_size - empty) / 200 * 5000 + empty < 6e6

@@ -33,9 +33,9 @@ DOORS = {
     "client": "concurrency errors events settings task version wire",
     "budget": "concurrency errors jobs json_text wire",
     "purchases": "errors jobs",
-    "journal": "budget concurrency errors jobs json_text media params purchases task version wire",
+    "journal": "budget concurrency errors jobs json_text media params purchases regular_file task version wire",
     "polling": "concurrency errors events settings task",
-    "downloads": "client concurrency errors events jobs journal regular_file settings task urls",
+    "downloads": "client concurrency errors events jobs journal regular_file settings task urls wire",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",
     "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
@@ -43,7 +43,7 @@ DOORS = {
     "telemetry": "errors events jobs version",
     "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",
-    "report": "errors jobs journal version",
+    "report": "errors jobs journal regular_file version",
     "engines": "concurrency errors jobs journal params pool version",
     "cli": "budget client downloads early_exit errors events jobs journal json_text media models params pool "
     "settings task uploads version wire",

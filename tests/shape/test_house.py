@@ -38,7 +38,7 @@ HOME = {
     "backoff": {"client.retry", "client.key_health"},
     "cattrs": {"wire.account"},
     "av": {"media.probe.recordings"},
-    "PIL": {"media.probe.images"},
+    "PIL": {"media.probe.images", "media.probe.odd_images"},
     "pypdf": {"media.probe.documents"},
     "orjson": {"json_text"},
     "psycopg": {f"journal.postgres_{name}" for name in ("connections", "listener")},

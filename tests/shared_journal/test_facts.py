@@ -107,7 +107,7 @@ async def test_an_outage_of_one_key_is_told_to_those_who_have_it(journal):
 
 async def test_one_pool_at_a_time_tries(journal):
     """However many wait: their trials are never under way together, and at most five of them end in doubt."""
-    patient = ev.RetryPolicy(base=0.05, cap=0.1, patience=9, grace=1)
+    patient = ev.RetryPolicy(base=0.05, cap=0.1, patience=30, grace=1)
     async with Emulator(speed=1000, latency=0.05) as emulator:
         pools = [open_pool(emulator, journal=journal(), limits=LIMITS, retry=patient) for _ in range(3)]
         async with pools[0], pools[1], pools[2]:

@@ -101,6 +101,7 @@ async def work(
     tells: bool = False,
     lease: float = LEASE,
     per_minute: float | None = None,
+    patience: float = PATIENT.patience,
     **budget: float,
 ) -> None:
     """Run all jobs to the end: `<name>-1` to `<name>-<count>`, with a budget if there is one.
@@ -110,7 +111,7 @@ async def work(
     settings: dict[str, Any] = {
         "journal": PostgresJournal(journal, lease=lease),
         "cadence": FAST,
-        "retry": PATIENT,
+        "retry": attrs.evolve(PATIENT, patience=patience),
         "limits": ev.Limits(submits=submits, submits_per_minute=per_minute),
         "budget": ev.Budget(**budget) if budget else None,
     }

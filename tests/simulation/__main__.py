@@ -41,6 +41,8 @@ def main() -> int:
         starts = range(options.seed, last, CHUNK)
         for start, broken in zip(starts, pool.map(partial(_play, drawn, last, options.law), starts), strict=True):
             for seed, violation in broken:
+                if violation.name not in found:
+                    print(f"seed {seed}: {violation.name}", file=sys.stderr, flush=True)
                 found.setdefault(violation.name, (seed, violation))
                 counts[violation.name] = counts.get(violation.name, 0) + 1
             played = start - options.seed

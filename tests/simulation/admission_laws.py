@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, Replay, View, highest_price, names_price
+from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price, names_price
+from tests.simulation.budget_replay import Replay, View
 from tests.simulation.history import History
 from tests.simulation.order import Order
 from tests.simulation.task import Task
@@ -43,11 +44,15 @@ class _Known:
 
     Attributes:
         tasks: Those whose own price was named.
+        charged: Those whose end has named what they cost.
+        overcharged: Classes of which a task cost more than it had reserved.
         answered: Classes of which the answer to a submit has named a price.
         highest: The highest price of a class.
     """
 
     tasks: set[str] = attrs.field(factory=set[str])
+    charged: set[str] = attrs.field(factory=set[str])
+    overcharged: set[int] = attrs.field(factory=set[int])
     answered: set[int] = attrs.field(factory=set[int])
     highest: dict[int, float] = attrs.field(factory=dict[int, float])
 
@@ -57,14 +62,23 @@ class _Known:
         self.tasks.add(task.task_id)
         if is_answer:
             self.answered.add(task.price_class)
+        else:
+            self.charged.add(task.task_id)
+            if price > task.price:
+                self.overcharged.add(task.price_class)
         self.highest[task.price_class] = max(price, self.highest.get(task.price_class, 0.0))
 
     def least_hold(self, task: Task, at: float, bound: float) -> float:
         """Return what must be held for a task at least."""
-        if task.task_id in self.tasks:
-            return task.cost(at)
-        # Without a price of its own it holds the highest one of its class, at once also if it was in doubt before.
-        return min(task.cost(at), max(self.highest.get(task.price_class, 0.0), bound))
+        cost = task.cost(at)
+        if task.task_id in self.charged:
+            return cost
+        reserved = min(cost, task.price)
+        if task.task_id in self.tasks and task.price_class not in self.overcharged:
+            return reserved
+        # Without a price to rely on it holds the highest one of its class, at once also if it was in doubt before.
+        highest = max(self.highest.get(task.price_class, 0.0), bound)
+        return min(cost, max(reserved, highest) if task.task_id in self.tasks else highest)
 
 
 def _named(history: History, tasks: dict[str, Task], entry: object) -> tuple[Task, float] | None:

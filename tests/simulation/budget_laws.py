@@ -12,16 +12,15 @@ from math import inf
 import attrs
 
 from tests.simulation import script as steps
+from tests.simulation.budget_replay import Replay, View, least_room
 from tests.simulation.history import History
-from tests.simulation.order import TASK_ERRORS, Order
+from tests.simulation.order import Order
 from tests.simulation.task import Task
-from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Wanted, Written
-from tests.simulation.vendor import DOUBTS, LOOKALIKES, PASSING, PRICES, QUALITIES
+from tests.simulation.trace import Answered, Changed, Posted, Said, Settled
+from tests.simulation.vendor import LOOKALIKES, PRICES, QUALITIES
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
-LASTING_DOUBTS = ("409", "broken", "timeout")
-"""Replies after which no policy sends a job again."""
 OPEN_LEARNERS = 3
 """Purchases of an unknown price that a class may have open."""
 SLOWEST_WRITE = 6.0
@@ -54,14 +53,14 @@ def overspent(history: History) -> Iterator[Violation]:
 def _overspent(history: History, order: Order, group: list[Task], limit: float) -> Iterator[Violation]:
     ceilings = _ceilings(history, order, group)
     over, now = 0.0, 0.0
-    for task in group:
-        # What is spent grows only when a task is accepted, so these moments are enough.
-        begun = [other for other in group if other.begun <= task.begun]
-        spent = sum(other.cost(task.begun) for other in begun)
-        costing = [other for other in begun if other.cost(task.begun)]
+    # What is spent grows only when a task is accepted, or has ended, so these moments are enough.
+    for moment in sorted({at for task in group for at in (task.begun, task.ended)}):
+        begun = [other for other in group if other.begun <= moment]
+        spent = sum(other.cost(moment) for other in begun)
+        costing = [other for other in begun if other.cost(moment)]
         excess = _excess(order, ceilings, costing) if spent > limit else 0.0
         if spent - limit - excess > over:
-            over, now = spent - limit - excess, task.begun
+            over, now = spent - limit - excess, moment
     if over > ROUNDING:
         learners = [task for task in group if ceilings[task.task_id].at_admission is None]
         counts = Counter(task.price_class for task in learners)
@@ -98,14 +97,15 @@ def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> 
     excess, learners = 0.0, Counter[int]()
     for task in sorted(begun, key=lambda task: task.number):
         ceiling = ceilings[task.task_id]
+        price = max(task.price, task.charged)
         if task.purchase in order.settled:
-            excess += task.price
+            excess += price
             continue
         learners[task.price_class] += ceiling.at_admission is None
         if ceiling.at_admission is None and learners[task.price_class] <= OPEN_LEARNERS:
-            excess += task.price
+            excess += price
         elif (named := ceiling.at_admission or ceiling.at_post) is not None:
-            excess += max(0.0, task.price - named)
+            excess += max(0.0, price - named)
     return excess
 
 
@@ -117,23 +117,48 @@ def _ceilings(history: History, order: Order, group: list[Task]) -> dict[str, _C
         of_purchase[task.purchase].append(task)
     # Between the admission of a job and its first POST lies the journal's write.
     slack = SLOWEST_WRITE if history.script.slow_disk else 0.0
-    says_charge = history.script.used is not None
     bound = history.script.most_per_job or 0.0
     ceilings: dict[str, _Ceilings] = {}
     named = defaultdict[int, list[tuple[float, float]]](list)
-    for entry in history.trace.entries:
+    charges = _charges(history, group)
+    for place, entry in enumerate(history.trace.entries):
         if isinstance(entry, Posted):
             # Only the first POST of a purchase waits for an admission, also of one that a later process sends again.
             for task in of_purchase.get(entry.purchase, []):
                 of_class = {task.price_class: named[task.price_class]} if bound else named
-                highest = (highest_price(of_class, task.price_class, until) for until in (entry.at - slack, entry.at))
-                ceilings.setdefault(task.task_id, _Ceilings(*(max(price, bound) or None for price in highest)))
+                before = highest_price(of_class, task.price_class, entry.at - slack)
+                # A pool knows of a charge before a slow disk does, and before it says so.
+                soon = [
+                    other.charged
+                    for at, other in charges.values()
+                    if other.price_class == task.price_class and other is not task and entry.at < at <= entry.at + slack
+                ]
+                by_then = highest_price(of_class, task.price_class, entry.at) or min(soon, default=0.0)
+                known = _Ceilings(max(before, bound) or None, max(by_then, bound) or None)
+                ceilings.setdefault(task.task_id, known)
         elif isinstance(entry, Answered) and entry.task in of_id and entry.named is not None:
             named[of_id[entry.task].price_class].append((entry.at, entry.named))
-        elif isinstance(entry, Said) and names_price(entry) and entry.task in of_id and says_charge:
-            task = of_id[entry.task]
+        elif place in charges:
+            _, task = charges[place]
             named[task.price_class].append((entry.at, task.charged))
     return ceilings
+
+
+def _charges(history: History, group: list[Task]) -> dict[int, tuple[float, Task]]:
+    """Return when the charge of a task was known, by the place in the trace."""
+    of_id, charges = {task.task_id: task for task in group}, dict[int, tuple[float, Task]]()
+    if history.script.used is None:
+        return charges
+    is_shared = history.script.processes > 0
+    for place, entry in enumerate(history.trace.entries):
+        if isinstance(entry, Said) and not is_shared and names_price(entry) and entry.task in of_id:
+            charges[place] = entry.at, of_id[entry.task]
+        # What one process has seen the others know when it is written.
+        elif isinstance(entry, Changed) and entry.state == "completed":
+            ended = [task for task in group if task.job == entry.job and task.ended <= entry.at]
+            if ended:
+                charges[place] = entry.at, ended[-1]
+    return charges
 
 
 def names_price(entry: Said) -> bool:
@@ -152,33 +177,21 @@ def highest_price(named: dict[int, list[tuple[float, float]]], price_class: int,
 
 def _is_larger(one: int, other: int) -> bool:
     """Tell whether a class is at least as large as another in both dimensions."""
-    if max(one, other) >= len(QUALITIES):
-        return False
-    (quality, seconds), (other_quality, other_seconds) = QUALITIES[one], QUALITIES[other]
+    kinds = len(QUALITIES)
+    if (one < kinds) != (other < kinds):
+        return False  # only one of them has a file
+    (quality, seconds), (other_quality, other_seconds) = QUALITIES[one % kinds], QUALITIES[other % kinds]
     return quality in (other_quality, "1080p") and seconds >= other_seconds
 
 
 # --- the other side: what the pool refuses
 
 
-@attrs.define
-class View:
-    """What a pool can know of its money at a place in the trace.
-
-    Attributes:
-        held: Credits by purchase, of what may cost something.
-        named: The highest price named for a class.
-    """
-
-    held: dict[str, float] = attrs.field(factory=dict)
-    named: dict[int, float] = attrs.field(factory=dict)
-
-
 def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterator[Violation]:
     """Replay the trace, and judge each refusal by what was known before its moment and is known now."""
     jobs = {wish.key: wish.billed_as for wish in history.script.wishes}
     runs = sum(isinstance(step, steps.Run) for step in history.script.steps)
-    dearest = max(PRICES + tuple(task.price for task in history.ledger))
+    dearest = max(PRICES + tuple(max(task.price, task.charged) for task in history.ledger))
     # The pool decides some turns before it says so, and both are one moment here. A refusal is wrong only if the job
     # fitted both when the moment began and when the refusal was told.
     view, before, moment, was_guessing = View(), (0.0, 0.0), -1.0, False
@@ -204,136 +217,3 @@ def _refused_for_nothing(history: History, order: Order, limit: float) -> Iterat
                 text = f"{entry}: {fits:g} credits are left, and {may_fit - fits:g} are under way"
                 yield Violation(LAW, f"refused, though credits may come free{after}", text)
         replay.see(entry)
-
-
-def least_room(history: History) -> int:
-    """Return how many jobs may be in flight at the narrowest time."""
-    retunes = [step.in_flight for step in history.script.steps if isinstance(step, steps.Retune)]
-    return min([history.script.in_flight, *retunes])
-
-
-class Replay:
-    """Follows what a pool knows of its money."""
-
-    def __init__(self, history: History, view: View) -> None:
-        self._tasks = {task.task_id: task for task in history.ledger}
-        self._of_purchase = {task.purchase: task for task in history.ledger}
-        self._is_file = history.script.journal == "file"
-        self._classes = {wish.key: wish.billed_as for wish in history.script.wishes}
-        self._view = view
-        self._wants: dict[str, set[str]] = {}
-        self._ended = set[str]()
-        self._killed = set[int]()
-        self._unnamed = dict[str, int]()
-        self._purchases = dict[int, str]()
-        self._jobs = dict[int, str]()
-        self._answered = set[int]()
-        self._says_charge = history.script.used is not None
-        self._bound = history.script.most_per_job or 0.0
-        self._is_resent = history.script.resubmit == "same_key"
-        self._is_narrow = least_room(history) < len(history.script.wishes)
-
-    def left(self, limit: float) -> tuple[float, float]:
-        """Return the credits that are left, and those with what may still come free."""
-        held = self._view.held.copy()
-        for purchase in held.keys() & self._unnamed.keys():
-            # What has no price of its own holds the highest one named for its class.
-            named = self._view.named.get(self._unnamed[purchase], 0.0)
-            held[purchase] = max(held[purchase], named, self._bound)
-        left = limit - sum(held.values())
-        open_tasks = [
-            task
-            for task in self._of_purchase.values()
-            if task.purchase in held and self._wants.get(task.job) and task.purchase not in self._ended
-        ]
-        return left, left + sum(held[task.purchase] for task in open_tasks if held[task.purchase] == task.price)
-
-    def _purchases_of(self, job: str) -> set[str]:
-        return {purchase for number, purchase in self._purchases.items() if self._jobs[number] == job}
-
-    @property
-    def has_guesses(self) -> bool:
-        """Whether a purchase holds what the pool guesses, as nobody has named a price of its class."""
-        if self._bound:
-            return False
-        unnamed = [
-            purchase
-            for purchase in self._view.held.keys() & self._unnamed.keys()
-            if self._unnamed[purchase] not in self._view.named
-        ]
-        # While somebody waits for its end, that may still name one.
-        return any(purchase in self._ended or not self._is_wanted(purchase) for purchase in unnamed)
-
-    def _is_wanted(self, purchase: str) -> bool:
-        """Tell whether somebody is sure to wait for an end: with less room than jobs, a caller may stand behind."""
-        task = self._of_purchase.get(purchase)
-        return task is not None and bool(self._wants.get(task.job)) and not self._is_narrow
-
-    def open_unpriced(self, price_class: int) -> int:
-        """Return how many purchases of a class have ended, or are in doubt, without a named price."""
-        return sum(self._unnamed[purchase] == price_class for purchase in self._unnamed.keys() & self._ended)
-
-    def see(self, entry: object) -> None:
-        """Take the next entry of the trace into account."""
-        held = self._view.held
-        if isinstance(entry, Answered):
-            self._answered.add(entry.number)
-        if isinstance(entry, Acted) and entry.text.startswith("Crash"):
-            # Nobody waits any more for what a process has accepted that was killed; what was not answered is in doubt.
-            self._wants.clear()
-            self._ended |= {purchase for number, purchase in self._purchases.items() if number not in self._answered}
-            self._killed.add(entry.process)
-            if not self._is_file:
-                held.clear()
-                self._view.named.clear()
-        match entry:
-            case Posted():
-                task = self._of_purchase.get(entry.purchase)
-                held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
-                self._purchases[entry.number], self._jobs[entry.number] = entry.purchase, entry.job
-                self._unnamed[entry.purchase] = self._classes.get(entry.job, 0)
-            case Answered() if entry.word in LASTING_DOUBTS or (entry.word in DOUBTS and not self._is_resent):
-                # Only a person can free what a doubt holds.
-                self._ended.add(self._purchases[entry.number])
-            case Answered() if entry.task in self._tasks and entry.named is not None:
-                price_class = self._tasks[entry.task].price_class
-                self._unnamed.pop(self._tasks[entry.task].purchase, None)
-                self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
-            case Settled() if entry.how in ("abandon", "resubmit"):
-                held.pop(entry.purchase, None)
-            case Said() if (
-                entry.task in self._tasks
-                and entry.job != entry.task
-                and (entry.kind in ("completed", "final") or entry.error in TASK_ERRORS)
-            ):
-                task = self._tasks[entry.task]
-                self._ended.add(task.purchase)
-                if self._says_charge or entry.kind != "completed":
-                    self._unnamed.pop(task.purchase, None)
-                if self._says_charge and entry.kind == "completed" and task.purchase in held:
-                    named = self._view.named
-                    named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
-                if task.purchase in held:
-                    held[task.purchase] = task.charged
-            case Said() if entry.kind == "failed" and entry.task:
-                # A run that has given a task up waits for it no more, though its caller has not heard of that.
-                self._wants.pop(entry.job, None)
-            case Said() if entry.kind == "unknown":
-                self._ended |= self._purchases_of(entry.job)
-            case Written() if entry.method == "doubted":
-                self._ended |= self._purchases_of(entry.job)
-            case Written() if entry.method == "bought_anew":
-                for purchase in self._purchases_of(entry.job):
-                    task = self._of_purchase.get(purchase)
-                    # It costs nothing. Of two buyers the second one changes nothing, as the first has bought.
-                    if task is not None and task.end == PASSING and task.ended <= entry.at:
-                        held.pop(purchase, None)
-                        self._unnamed.pop(purchase, None)
-            # Who polls once has an answer at once, and waits for no end.
-            case Wanted() if entry.process not in self._killed and not entry.call.startswith("poll"):
-                self._wants.setdefault(entry.job, set()).add(entry.call)
-            case Released() if not entry.only_buying:
-                for job in [entry.job] if entry.job else list(self._wants):
-                    self._wants.get(job, set()).discard(entry.call)
-            case _:
-                pass

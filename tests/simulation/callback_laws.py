@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from math import inf
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import least_room
+from tests.simulation.budget_replay import least_room
 from tests.simulation.history import History
-from tests.simulation.trace import Answered, Called, Polled, Released, Said, Wanted, Written
+from tests.simulation.trace import Answered, Called, Polled, Released, Said, Told, Wanted, Written
+from tests.simulation.vendor import PASSING
 from tests.simulation.violation import Violation
 
 LAW = "14 callbacks heeded"
@@ -45,6 +46,7 @@ def taken(history: History) -> Iterator[Violation]:
 def _unheeded(history: History) -> Iterator[Violation]:
     accepted, over, polled, waiting = set[str](), set[str](), dict[str, float](), dict[str, Called]()
     ended = {task.task_id: task.ended for task in history.ledger}
+    passing = {task.task_id for task in history.ledger if task.end == PASSING}
     wants = defaultdict[str, set[str]](set)
     for entry in history.trace.entries:
         for task, call in list(waiting.items()):
@@ -60,6 +62,8 @@ def _unheeded(history: History) -> Iterator[Violation]:
             case Said():
                 over.add(entry.task)
                 waiting.pop(entry.task, None)
+            case Told() if entry.kind == "final":  # by a watch, while a run may be about to buy the job anew
+                over.add(entry.task)
             case Written() if entry.method == "bought_anew":
                 over |= {task for task in accepted if task.startswith(f"task-{entry.job}-")}
             case Wanted():
@@ -69,7 +73,9 @@ def _unheeded(history: History) -> Iterator[Violation]:
                     wants[job].discard(entry.call)
                 waiting = {task: call for task, call in waiting.items() if wants[call.job]}
             case Called() if entry.status == 204 and entry.is_final and wants[entry.job]:
-                if polled.get(entry.task, -inf) >= entry.at - LONGEST_POLL:
+                # A failure after which a job is bought anew is told by nobody.
+                is_quiet = history.script.rebuy > 0 and entry.task in passing
+                if polled.get(entry.task, -inf) >= (ended[entry.task] if is_quiet else entry.at) - LONGEST_POLL:
                     over.add(entry.task)
                 # A job that is bought once more may be watched by nobody, although one waits with its first outcome.
                 elif entry.task in accepted - over and entry.task.endswith("-1"):

@@ -200,7 +200,7 @@ class _Drawing:
             submits=dice.choice((1, 2, 4, 8)),
             in_flight=dice.choice((1, 2, 4, 100)),
             says_price=dice.random() < 0.8,
-            used=dice.choice((1.0, 0.8, 0.8, None)),
+            used=dice.choice((1.0, 0.8, 0.8, 1.5, None)),
             batch=dice.random() < 0.7,
             poll_trouble=dice.choice((0.02, 0.1, 0.4)) if self._has("poll trouble") else 0.0,
             observer_calls_back=self._has("callbacks", 0.2),

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from evolink_async.settings import Cadence
-from tests.simulation import admission_laws, callback_laws, money_laws, outcome_laws, shared_laws, traffic_laws
+from tests.simulation import (
+    admission_laws,
+    callback_laws,
+    fact_laws,
+    money_laws,
+    outcome_laws,
+    shared_laws,
+    traffic_laws,
+)
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
@@ -145,18 +153,25 @@ def nothing_left(history: History) -> Iterator[Violation]:
     # What hangs holds permits and tasks, which would be told here once more.
     if any(entry.what == "never ends" for entry in history.trace.of(Complained)):
         return
+    forgotten = {task.task_id for task in history.ledger if task.is_forgotten}
     for stood in history.trace.of(Stood):
         if stood.moment == "quiet":
             figures = dict(stood.figures)
+            if history.script.processes:
+                # Each stream of all ends asks the service itself for a task that it has forgotten, one after the other.
+                asked = sum(task in forgotten for _, task in stood.unfinished)
+                figures |= {name: figures[name] - asked for name in ("in_flight", "requests")}
             for name in ("waiting", "submitting", "in_flight", "requests", "uploading", "downloading"):
-                if figures[name]:
+                if figures[name] > 0:
                     yield Violation(law, f"stats().{name} is not 0", f"{stood}")
         # A call of the user's own that writes to the journal may end a moment after the pool.
         settling = [task for task in stood.tasks if task.startswith("caller settle")]
         if settling:
             continue
         for task in stood.tasks:
-            yield Violation(law, "a task is left after closing", task)
+            # The same holds for one that leaves a stream of all ends, which a slow server is told.
+            if not (history.script.processes and task == "evolink_async outcomes"):
+                yield Violation(law, "a task is left after closing", task)
         for timer in stood.timers:
             yield Violation(law, "a timer is left after closing", timer)
     for entry in history.trace.of(Complained):
@@ -265,6 +280,7 @@ SHARED: dict[str, Law] = {
     "8": every_call_ends,
     "14": callback_laws.taken,
     **shared_laws.LAWS,
+    **fact_laws.LAWS,
 }
 """Those of several processes beside each other."""
 
@@ -306,7 +322,8 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
     waited = float(told.text.partition("within ")[2].partition(" s")[0])
     wanted = [entry.at for entry in history.trace.of(Wanted) if (entry.call, entry.job) == (told.call, told.job)]
     began = max((at for at in wanted if at <= told.at), default=0.0)
-    deadline = max(began, task.begun) + waited
+    # The clock of a process may run fast.
+    deadline = max(began, task.begun) + waited / max((1.0, *history.script.rates))
     polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks]
     return task.ended >= deadline - 1 or any(deadline - 1 <= at <= told.at for at in polls)
 

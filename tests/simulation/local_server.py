@@ -33,7 +33,7 @@ class LocalServer:
     def journal(self, **settings: Any) -> PostgresJournal:
         """Make a journal on it."""
         journal = PostgresJournal(ADDRESS, **settings)
-        journal._connections = _LocalConnections(self)
+        journal._connections = journal._facts._connections = _LocalConnections(self)
         return journal
 
     def _notify(self, about: str) -> None:

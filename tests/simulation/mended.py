@@ -1000,6 +1000,322 @@ STRAITS = (
     ),
 )
 
+RARE = (
+    Known(
+        pattern="2 paid once: a job bought anew too often",
+        why="Of two runs that buy a job anew, one followed an older answer of the journal: its earlier tasks took the"
+        " place of those that the pool knew, so that one more was bought.",
+        script=Script(
+            salt=7,
+            journal="file",
+            slow_disk=True,
+            resubmit="same_key",
+            rebuy=2,
+            in_flight=2,
+            batch=False,
+            wishes=(
+                Wish(key="j26", sends=("200_page_paid",), passing=3),
+                Wish(key="j27", sends=("502_page",), passing=3),
+                Wish(key="j28", passing=3),
+                Wish(key="j30", passing=2),
+                Wish(key="j31", life=120.0, passing=3),
+                Wish(key="j32", sends=("503_page",), life=120.0, passing=3),
+            ),
+            steps=(
+                Run(at=0.0, name="retry0", jobs=("j32", "j30", "j26", "j28", "j27", "j31")),
+                Run(at=28.0, name="retry3", jobs=("j26", "j27", "j28", "j30", "j31")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="6 no unwanted POST: a POST without an owner, after drain",
+        why="A run was drained while a job that it buys anew was looked up in the journal: the job was sent all the"
+        " same.",
+        script=Script(
+            salt=140737,
+            sessions=3,
+            slow_disk=True,
+            rebuy=2,
+            in_flight=1,
+            poll_trouble=0.4,
+            calls=True,
+            wishes=(
+                Wish(key="j2", life=5.0, passing=1),
+                Wish(key="j3", sends=("429_0",), life=5.0, passing=1),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j2", "j3")),
+                Drain(at=105.0, run="run0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: sent, though no price was named for three others of its class",
+        why="The law took a job that was refused, and then was in doubt, for two purchases without a price. The pool"
+        " was right.",
+        script=Script(
+            budget=100.0,
+            wishes=(
+                Wish(key="j0", sends=("400", "409")),
+                Wish(key="j1", sends=("502_page",)),
+                Wish(key="j2", sends=("499_paid",)),
+            ),
+            steps=(
+                Run(at=2.0, name="retry1", jobs=("j0",)),
+                Run(at=14.0, name="retry4", jobs=("j0", "j1", "j2")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="7 nothing left: a task is left after closing",
+        why="A stream of all outcomes that was left after its pool was closed made a task that had nothing to do.",
+        script=Script(
+            in_flight=2,
+            wishes=(
+                Wish(key="j0"),
+                Wish(key="j1"),
+                Wish(key="j2"),
+                Wish(key="j3"),
+                Wish(key="j4"),
+                Wish(key="j5"),
+            ),
+            steps=(
+                Follow(at=0.0, name="follow2", pause=0.5),
+                Outage(at=20.0, seconds=200.0, reply="undelivered"),
+                Run(at=32.0, name="retry0", jobs=("j4", "j5", "j1", "j2", "j3", "j0")),
+                ClosePool(at=60.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though credits may come free",
+        why="The law took a caller that reads slowly, and has not seen that its pool was closed, for one that waits.",
+        script=Script(
+            budget=10.0,
+            submits=1,
+            wishes=(
+                Wish(key="j1"),
+                Wish(key="j2"),
+            ),
+            steps=(
+                Run(at=0.0, name="run1", jobs=("j1", "j2"), pause=30.0),
+                ClosePool(at=1.0),
+                Run(at=1.0, name="retry1", jobs=("j2",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's wait holds a job that another key may buy",
+        why="The law sent a doubt to another key, which knows nothing of it; the pool was right.",
+        script=Script(
+            sessions=2,
+            resubmit="same_key",
+            wishes=(Wish(key="j5", sends=("502_paid", "429_20")),),
+            steps=(Run(at=559.0, name="retry2", jobs=("j5",)),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: sent, though no price was named for three others of its class",
+        why="The law took a doubt that was sent again, and whose task had failed, for a purchase without a price.",
+        script=Script(
+            budget=300.0,
+            resubmit="same_key",
+            rebuy=1,
+            says_price=False,
+            used=None,
+            wishes=(
+                Wish(key="j0"),
+                Wish(key="j1"),
+                Wish(key="j3", sends=("silent_paid",), passing=3),
+                Wish(key="j4"),
+            ),
+            steps=(Run(at=108.0, name="run1", jobs=("j1", "j3", "j4", "j0")),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: less is held than jobs cost",
+        why="A doubt was settled while a run sent its job again: its credits are freed when the journal has written,"
+        " and by then they were those of the new purchase.",
+        script=Script(
+            salt=507741,
+            journal="file",
+            slow_disk=True,
+            budget=300.0,
+            wishes=(Wish(key="j1", price_class=2, sends=("408",)),),
+            steps=(
+                Submit(at=155.0, name="submit3", job="j1"),
+                Settle(at=276.55, job="j1"),
+                Run(at=276.55, name="retry1", jobs=("j1",)),
+                Reprice(at=277.0, price_class=2, price=60.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: more than the limit",
+        why="A learner that waited for another one was sent, though that one had used up the budget meanwhile.",
+        script=Script(
+            salt=5,
+            budget=100.0,
+            wishes=(
+                Wish(key="j2"),
+                Wish(key="j4", price_class=1),
+            ),
+            steps=(
+                Run(at=0.0, name="run1", jobs=("j4", "j2")),
+                Reprice(at=1.0, price_class=0, price=200.0),
+                Reprice(at=2.0, price_class=1, price=200.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: withdrawn, though its call goes on",
+        why="A run joined a purchase in the one turn of the loop between its end, withdrawn, and its last step.",
+        script=Script(
+            salt=500303,
+            journal="file",
+            slow_disk=True,
+            wishes=(
+                Wish(key="j0"),
+                Wish(key="j1"),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1", "j0")),
+                Close(at=0.12, run="run0"),
+                Run(at=0.12, name="retry0", jobs=("j0", "j1")),
+                Follow(at=0.12, name="follow0", leave_after=1, fails=True, pause=0.5),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's wait holds a job that another key may buy",
+        why="The law sent the purchase of a process that was killed to another key, which knows nothing of it.",
+        script=Script(
+            salt=457407,
+            sessions=2,
+            journal="file",
+            resubmit="same_key",
+            wishes=(Wish(key="j0", sends=("429_20",)),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Crash(at=5.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's wait holds a job that another key may buy",
+        why="The law took a purchase of a later run for the one that was refused, which nobody wanted by then.",
+        script=Script(
+            salt=6,
+            sessions=2,
+            wishes=(
+                Wish(key="j0", sends=("429_20",)),
+                Wish(key="j18"),
+            ),
+            steps=(
+                Run(at=870.0, name="run2", jobs=("j18", "j0"), timeout=1.0, leave_after=1),
+                Run(at=905.0, name="rerun", jobs=("j0",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="14 callbacks heeded: no poll follows a callback",
+        why="The law did not see that a watch had told the end, to a poll that had begun before it.",
+        script=Script(
+            salt=5,
+            rebuy=2,
+            calls=True,
+            calls_lost=0.3,
+            observer_calls_back=True,
+            wishes=(Wish(key="j0", passing=1),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",), idle=5.0),
+                Watch(at=6.0, name="watch0", job="j0"),
+                CallBack(at=66.0, job="j0", names="j0"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: sent, though more than the limit is held*",
+        why="A file forgot what a task had named as its price when the job was bought anew for less: after a "
+        "restart, more jobs were sent at once than the highest price allows.",
+        script=Script(
+            journal="file",
+            budget=300.0,
+            rebuy=2,
+            in_flight=4,
+            wishes=(Wish(key="j2", passing=1),),
+            steps=(
+                Run(at=0.0, name="retry0", jobs=("j2",)),
+                Reprice(at=0.0, price_class=0, price=200.0),
+                Reprice(at=25.0, price_class=0, price=60.0),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: more than the limit*",
+        why="A price that was named for a job which an earlier process had left in doubt was not learned, and "
+        "what an earlier task of the job had reserved counted as the price of the next.",
+        script=Script(
+            journal="file",
+            budget=42.5,
+            resubmit="same_key",
+            rebuy=2,
+            wishes=(
+                Wish(key="j0", price_class=3, has_file=True, passing=2),
+                Wish(key="j1", price_class=3, passing=3),
+                Wish(key="j3", price_class=2, passing=3),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0", "j3", "j1"), leave_after=2),
+                Reprice(at=234.0, price_class=2, price=60.0),
+                Outage(at=869.0, seconds=200.0, reply="503_upstream_paid"),
+                Run(at=905.0, name="rerun", jobs=("j3",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's wait holds a job that another key may buy",
+        why="The law did not know that a submit without an answer is a doubt, which goes on with the key that it began"
+        " with.",
+        script=Script(
+            salt=437272,
+            sessions=2,
+            resubmit="same_key",
+            wishes=(Wish(key="j3"), Wish(key="j7", sends=("429_0", "429_20"))),
+            steps=(Run(at=0.0, name="run0", jobs=("j3", "j7")),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: a POST beside a learner",
+        why="The law did not know that the price of a larger job with a file bounds that of a smaller one.",
+        script=Script(
+            salt=7,
+            budget=300.0,
+            wishes=(
+                Wish(key="j1", price_class=1, has_file=True),
+                Wish(key="j4", has_file=True),
+                Wish(key="j5", has_file=True),
+                Wish(key="j9"),
+            ),
+            steps=(Run(at=0.0, name="run0", jobs=("j1", "j9", "j4", "j5"), input_fails="error"),),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: InvalidRequestError with may_resubmit, told of a paid job",
+        why="The law did not know that a job may be bought by another call while its refusal is being told.",
+        script=Script(
+            salt=858931,
+            wishes=(Wish(key="j0", sends=("422", "422", "400")),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Run(at=41.0, name="retry0", jobs=("j0",)),
+                Generate(at=89.12, name="generate0", job="j0"),
+                Submit(at=89.12, name="submit0", job="j0"),
+            ),
+        ),
+    ),
+)
+
 MENDED = (
     *EVIDENCE,
     *ENDS,
@@ -1013,4 +1329,5 @@ MENDED = (
     *REBUYS,
     *CALLBACKS,
     *STRAITS,
+    *RARE,
 )

@@ -11,11 +11,24 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import least_room
+from tests.simulation.budget_replay import least_room
 from tests.simulation.history import History
-from tests.simulation.order import TASK_ERRORS, Order
+from tests.simulation.order import TASK_ERRORS, Order, Wants
 from tests.simulation.task import Task
-from tests.simulation.trace import Acted, Answered, Called, Finished, Kept, Posted, Reported, Said, Settled, Stood, Told
+from tests.simulation.trace import (
+    Acted,
+    Answered,
+    Called,
+    Finished,
+    Kept,
+    Posted,
+    Reported,
+    Said,
+    Settled,
+    Stood,
+    Told,
+    Written,
+)
 from tests.simulation.vendor import LOOKALIKES, PASSING
 from tests.simulation.violation import Violation
 
@@ -131,10 +144,14 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
     of_job = defaultdict[str, list[Task]](list)
     for task in history.ledger:
         of_job[task.job].append(task)
-    made = dict[tuple[int, str, str], int]()
+    made, refused = dict[tuple[int, str, str], int](), dict[tuple[int, str], tuple[float, int]]()
     for place, entry in enumerate(history.trace.entries):
-        if isinstance(entry, Said):
-            made[entry.process, entry.job, entry.error] = place
+        if isinstance(entry, Written) and entry.method == "refused":
+            refused[entry.process, entry.job] = entry.at, place
+        elif isinstance(entry, Said):
+            # Another call may buy the job in the moment in which a refusal is written.
+            at, since = refused.get((entry.process, entry.job), (None, place))
+            made[entry.process, entry.job, entry.error] = since if at == entry.at else place
         if not isinstance(entry, Told) or entry.kind != "failed" or not entry.may_resubmit:
             continue
         if entry.call not in buyers or entry.error in TASK_ERRORS:
@@ -163,8 +180,9 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
     """Find jobs whose task the vendor has forgotten, as their callers were told, and which cannot be settled."""
     # What was settled, or has ended, leaves nothing to settle.
     not_found, over = dict[str, str](), set(order.ends)
-    settling = Counter[str]()
+    settling, wants = Counter[str](), Wants()
     for entry in history.trace.entries:
+        wants.note(entry)
         if isinstance(entry, Finished) and entry.call.startswith("settle "):
             settling[entry.call.split()[1]] -= 1
         # A task that is asked for by its id alone may have no job here.
@@ -184,8 +202,10 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
             job = entry.call.split()[1]
             forgotten = any(task.job == job and task.is_forgotten for task in history.ledger)
-            # Of two calls at once, one settles the job, and the other one is refused.
-            if job in not_found and forgotten and not settling[job]:
+            # Of two calls at once, one settles the job, and the other one is refused. A process that still waits for
+            # the job asks the service itself, and keeps the job meanwhile.
+            is_kept = "is under way in" in entry.how and wants.is_wanted_elsewhere(job, entry.process)
+            if job in not_found and forgotten and not settling[job] and not is_kept:
                 yield Violation(law, "a job whose task is forgotten cannot be settled", f"{entry}")
 
 

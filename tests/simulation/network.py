@@ -17,7 +17,7 @@ from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.seams import Request, Response
 from tests.simulation.task import Task
-from tests.simulation.trace import Answered, Polled, Posted, Trace
+from tests.simulation.trace import Answered, Checked, Polled, Posted, Trace
 from tests.simulation.vendor import PROMPT, REPLIES, Reply, Vendor, encode
 
 TIMEOUTS = {"submit": 60.0, "upload": 300.0}
@@ -42,6 +42,7 @@ class Network:
         self.life = 0
         self.outside: asyncio.AbstractEventLoop | None = None
         """Where requests go on when their process is stopped, if there are several processes at a time."""
+        self.on_begin: Callable[[int], None] = lambda _: None
         self.on_post: Callable[[int, str], None] = lambda _, __: None
         self._clock = clock
         self._numbers = count(1)
@@ -145,9 +146,11 @@ class MemoryTransport:
     async def _read(self, request: Request) -> Reply:
         network, vendor, session = self._network, self._network.vendor, self._session
         if request.kind == "credits":
-            return await network.exchange(
+            reply = await network.exchange(
                 ("credits", network.nth("credits")), "credits", lambda: vendor.credits(session)
             )
+            network.trace.entries.append(Checked(network.now(), self._process, session, reply.status == 200))
+            return reply
         if request.kind == "upload":
             async for _ in request.pieces or _nothing():
                 pass
@@ -172,6 +175,7 @@ class MemoryTransport:
         job, purchase = str(body[PROMPT]), request.headers["Idempotency-Key"]
         name = ("submit", job, network.nth(f"submit {job}"))
         network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
+        network.on_begin(number)
         await self._connect(name, purchase)
         network.on_post(number, job)
         if obstacle := network.vendor.intercept(job):

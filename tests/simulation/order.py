@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import attrs
 
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Posted, Reported, Settled, Told, Wanted
+from tests.simulation.trace import Acted, Entry, Posted, Released, Reported, Settled, Stood, Told, Wanted
 
 TASK_ERRORS = ("TaskFailedError", "TaskCancelledError")
 """Errors that tell the end of a task."""
+PASSING_ERRORS = (
+    *("OutageError", "RateLimitError", "ServerError", "AuthenticationError", "InsufficientCreditsError"),
+    *("AccessDeniedError", "JournalError", "JournalClaimError"),
+)
+"""What a pool tells of a job that it does not send because of an outage, a refused key, or a lost lease."""
 
 
 @attrs.define
@@ -61,3 +68,33 @@ class Order:
     def crashed_between(self, first: int, last: int) -> bool:
         """Tell whether the process was killed between two places."""
         return any(first < place < last for place in self.crashes)
+
+
+class Wants:
+    """The calls that want each job, as far as a trace was read."""
+
+    def __init__(self) -> None:
+        self._calls: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
+
+    def note(self, entry: Entry) -> None:
+        """Read the next entry."""
+        match entry:
+            case Wanted():
+                self._calls[entry.job].add((entry.process, entry.call))
+            case Released() if not entry.only_buying:
+                for job in [entry.job] if entry.job else list(self._calls):
+                    self._calls[job].discard((entry.process, entry.call))
+            case Stood() if entry.moment == "closed":
+                self._end(entry.process)
+            case Acted() if entry.text.startswith("Crash"):
+                self._end(entry.process)
+            case _:
+                pass
+
+    def _end(self, process: int) -> None:
+        for calls in self._calls.values():
+            calls.difference_update([call for call in calls if call[0] == process])
+
+    def is_wanted_elsewhere(self, job: str, process: int) -> bool:
+        """Whether a call of another process wants a job."""
+        return any(owner != process for owner, _ in self._calls[job])

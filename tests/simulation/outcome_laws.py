@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
-from tests.simulation.trace import Acted, Finished, Posted, Reported, Said, Settled, Stood
+from tests.simulation.trace import Acted, Finished, Posted, Reported, Said, Settled, Stood, Written
 from tests.simulation.violation import Violation
 
 LAW = "13 all outcomes"
@@ -38,6 +38,9 @@ def _never_told(history: History) -> Iterator[Violation]:
             continue  # a process that is killed runs to the end of its turn
         elif isinstance(entry, Said) and entry.job != entry.task and _is_end(entry.kind, entry.error):
             due[entry.job, entry.task, entry.kind] = f"{entry}"
+        elif isinstance(entry, Written) and entry.method == "bought_anew":
+            # What was not told by then is an end no more: the next one is.
+            due = {end: text for end, text in due.items() if end[0] != entry.job}
         elif isinstance(entry, Stood):
             doubts = {job for job, task in entry.unfinished if not task}
     due |= {(job, "", "unknown"): f"{job} is in doubt" for job in doubts}

@@ -179,8 +179,10 @@ class Process:
             case steps.CallBack():
                 self._call_back(step)
             case steps.ClosePool():
-                await self._close()
-                await self._open()
+                try:
+                    await self._close()
+                finally:  # also without the server of its journal
+                    await self._open()
             case steps.Outage():
                 vendor.go_out(step)
             case steps.Revoke():
@@ -199,14 +201,16 @@ class Process:
         await pool.__aenter__()
 
     async def _close(self) -> None:
-        await self._pool.aclose()
-        # Callers learn of the end within some turns of the loop.
-        await asyncio.wait(
-            [call.task for call in self._calls.values()] or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1
-        )
-        await asyncio.sleep(0)
-        await self._stand("closed")
-        self._next_pool()
+        try:
+            await self._pool.aclose()
+            # Callers learn of the end within some turns of the loop.
+            await asyncio.wait(
+                [call.task for call in self._calls.values()] or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1
+            )
+            await asyncio.sleep(0)
+            await self._stand("closed")
+        finally:
+            self._next_pool()
 
     def _next_pool(self) -> None:
         """The next pool is a process of its own in the trace."""
@@ -437,6 +441,10 @@ class Process:
             found = next((task for task in ledger if task.purchase == purchase and not task.is_forgotten), None)
             how = found.task_id if found is not None else "resubmit"
         await self._pool.settle(step.job, how)
+        if how != "resubmit" or not purchase:
+            # It may have been sent since: what was settled is what was sent last.
+            sent = [entry.purchase for entry in self._world.trace.of(Posted) if entry.job == step.job]
+            purchase = sent[-1] if sent else purchase
         self._note(Settled(self._now(), self._id(), step.job, how, purchase))
 
     def _call_back(self, step: steps.CallBack) -> None:

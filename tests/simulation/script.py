@@ -370,6 +370,9 @@ class Script:
         offsets: By how much the wall clock of each process is ahead.
         lease: Seconds for which a claim lasts.
         listens: Whether the processes listen to the server.
+        is_deaf: Whether none hears what the server tells, as behind a pooler.
+        facts: Whether processes tell each other what they learn of the service, and are lent slots.
+        per_minute: Paid requests that each key may send in a minute; only with facts.
         wishes: The jobs.
         steps: What happens.
     """
@@ -396,6 +399,9 @@ class Script:
     offsets: tuple[float, ...] = ()
     lease: float = 30.0
     listens: bool = True
+    is_deaf: bool = False
+    facts: bool = False
+    per_minute: float | None = None
     wishes: tuple[Wish, ...] = ()
     steps: tuple[Step, ...] = ()
 

@@ -23,7 +23,8 @@ from evolink_async.client import ApiKey, HttpOptions, Transport
 from evolink_async.concurrency import Channel, Signal
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal, sqlite
-from evolink_async.journal.file import JournalFile, journal_error
+from evolink_async.journal.file import JournalFile
+from evolink_async.journal.file_errors import journal_error
 from evolink_async.pool import assembly
 from evolink_async.pool.run import Run
 from evolink_async.wire import Request, Response

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import attrs
 import psycopg
 
-from tests.simulation import server_claims, server_counting, server_jobs, server_money, server_reads
+from tests.simulation import server_claims, server_counting, server_facts, server_jobs, server_money, server_reads
 from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
 from tests.simulation.server_tables import Row, Tables, Values
@@ -28,7 +28,7 @@ USUAL = 0.01
 """Longest delay of most statements."""
 SLOW_SHARE = 0.1
 """Share of statements that may take up to `SLOWEST`."""
-STATEMENTS_ARE_IN = (server_claims, server_counting, server_jobs, server_money, server_reads)
+STATEMENTS_ARE_IN = (server_claims, server_counting, server_facts, server_jobs, server_money, server_reads)
 """Imported, so that they have registered what statements do."""
 
 
@@ -60,6 +60,8 @@ class Server:
         self._count = 0
         self.process: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Returns the place and the number of the process that runs now."""
+        self.is_deaf = False
+        """Whether nobody hears what is notified."""
         self.sender = 0
         """The number of the process that has sent the statement that runs now."""
 
@@ -112,7 +114,7 @@ class Server:
 
     def _notify(self, about: str) -> None:
         for one in self._connections:
-            if one.is_listening:
+            if one.is_listening and not self.is_deaf:
                 self.pause("notice", lambda one=one: one.hear(about))  # type: ignore[misc]
 
 

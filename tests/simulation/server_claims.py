@@ -7,18 +7,27 @@ from typing import Any
 
 from evolink_async.journal import postgres_calls as calls
 from evolink_async.journal import postgres_claims as claims
-from evolink_async.journal import postgres_reads, postgres_statements, postgres_telling
+from evolink_async.journal import postgres_connections, postgres_reads, postgres_statements, postgres_telling
 from tests.simulation.server_money import release_owners
 from tests.simulation.server_tables import Owner, Row, Tables, statement
+
+TIMELINE = 1
 
 
 @statement(claims.BEGIN)
 def begin(tables: Tables, values: Any) -> list[Row]:
     """Make an owner."""
-    name, seconds, answer, units, _ = values
+    name, seconds, answer, units, per_minute = values
     tables.epochs += 1
-    tables.owners[tables.epochs] = Owner(name, tables.now() + seconds, answer, units)
-    return [{"epoch": tables.epochs}]
+    epoch = (TIMELINE << 40) + tables.epochs
+    tables.owners[epoch] = Owner(name, tables.now() + seconds, answer, units, per_minute)
+    return [{"epoch": epoch}]
+
+
+@statement(postgres_connections.WHICH)
+def which(_: Tables, __: Any) -> list[Row]:
+    """Tell the timeline: this server has no standby."""
+    return [{"timeline": TIMELINE}]
 
 
 @statement(calls.PASS)
@@ -78,12 +87,20 @@ def claim(tables: Tables, values: Any) -> list[Row]:
     return [*rows, {"key": None, "epoch": epoch, "owner": None}] if is_alive else rows
 
 
+@statement(claims.LOCK_CLAIMS)
+def lock_claims(tables: Tables, values: Any) -> list[Row]:
+    """Nobody else is here."""
+    return []
+
+
 @statement(claims.RELEASE)
 def release(tables: Tables, values: Any) -> list[Row]:
     """Free claims of an owner."""
     keys, epoch, owner = values
     for key in keys:
-        if tables.claims.get(key) == (epoch, owner):
+        row = tables.jobs.get(key)
+        is_sending = row is not None and row["state"] == "submitting" and row["epoch"] == epoch
+        if tables.claims.get(key) == (epoch, owner) and not is_sending:
             del tables.claims[key]
     return []
 

@@ -8,7 +8,7 @@ from typing import Any
 from evolink_async.journal import postgres_budget as budget
 from evolink_async.journal import postgres_reads as reads
 from tests.simulation.server_money import DONE, units_of
-from tests.simulation.server_tables import Budget, Hold, Row, Tables, statement
+from tests.simulation.server_tables import Budget, Hold, Price, Row, Tables, statement
 
 
 @statement(budget.IS_COUNTED)
@@ -37,7 +37,7 @@ def spent(tables: Tables, _: Any) -> list[Row]:
 @statement(reads.PRICES)
 def prices(tables: Tables, _: Any) -> list[Row]:
     """Return the most that was named for each class."""
-    found: dict[str, float] = {}
+    found = dict(tables.earlier_prices)
     for row in tables.jobs.values():
         if row["credits_reserved"] is not None or row["credits_used"] is not None:
             named = max(row["credits_reserved"] or 0.0, row["credits_used"] or 0.0)
@@ -69,7 +69,7 @@ def begin(tables: Tables, values: Any) -> list[Row]:
 @statement(budget.KEEP_PRICES)
 def keep_prices(tables: Tables, values: Any) -> list[Row]:
     """Take over prices."""
-    tables.prices |= {row["shape"]: (row["model"], row["units"]) for row in json.loads(values[0])}
+    tables.prices |= {row["shape"]: Price(row["model"], row["units"]) for row in json.loads(values[0])}
     return []
 
 
@@ -77,6 +77,6 @@ def keep_prices(tables: Tables, values: Any) -> list[Row]:
 def keep_holds(tables: Tables, values: Any) -> list[Row]:
     """Take over what is held."""
     for row in json.loads(values[0]):
-        given = {name: row[name] for name in ("units", "is_named", "is_stuck")}
+        given = {name: row[name] for name in ("units", "named", "is_stuck")}
         tables.holds[row["key"]] = Hold(row["shape"], **given)
     return []

@@ -32,11 +32,8 @@ def _may(tables: Tables, values: Any, event: Event) -> bool:
 
 
 def _put_off(tables: Tables, values: Any, **changes: Any) -> None:
-    before = tables.jobs.get(values["key"])
-    kept = before is not None and before["shape"] == values["shape"]
-    reserved = before["credits_reserved"] if before is not None and kept else None
     row = {name: values[name] for name in JOB}
-    tables.put(values["key"], **row, **changes, **NOT_TOLD, not_resubmitted_before=None, credits_reserved=reserved)
+    tables.put(values["key"], **row, **changes, **NOT_TOLD, not_resubmitted_before=None)
 
 
 @statement(writes.PLAN)
@@ -80,7 +77,8 @@ def _is_covered(tables: Tables, key: str, epoch: int) -> bool:
     if hold is None or hold.epoch != epoch or tables.budget is None:
         return False
     most = min(owner.limit_units for owner in tables.owners.values() if owner.limit_units is not None)
-    return hold.is_learner or tables.budget.spent + sum(one.units for one in tables.holds.values()) <= most
+    others = tables.budget.spent + sum(one.units for one in tables.holds.values()) - hold.units
+    return others < most if hold.is_learner else others + hold.units <= most
 
 
 @statement(writes.REFUSE)
@@ -125,9 +123,13 @@ def buy_anew(tables: Tables, values: Any) -> list[Row]:
     key, task_id = values["key"], values["task_id"]
     is_done = _may(tables, values, Event.BUY_ANEW) and tables.jobs[key]["task_id"] == task_id
     if is_done:
-        gone = dict.fromkeys(("epoch", "idempotency_key", "task_id", "accepted_at", "fault", "ended_at", "missing_at"))
+        tables.keep_price(key)
+        gone = (
+            *("epoch", "idempotency_key", "task_id", "accepted_at", "fault", "ended_at", "missing_at"),
+            "credits_reserved",
+        )
         earlier = appended(tables.jobs[key]["earlier_task_ids"], task_id)
-        tables.put(key, state="planned", **gone, **NOT_TOLD, earlier_task_ids=earlier)
+        tables.put(key, state="planned", **dict.fromkeys(gone), **NOT_TOLD, earlier_task_ids=earlier)
         tables.failed_tasks.add(task_id)
     return _report(tables, values, is_done=is_done)
 
@@ -263,7 +265,11 @@ def plan_again(tables: Tables, values: Any) -> list[Row]:
     """Settle by buying again."""
     if values["task_id"] is not None and (purchase := tables.purchases.get(values["purchase"])) is not None:
         purchase["late_task_ids"] = appended(purchase["late_task_ids"], values["task_id"])
-    gone = ("idempotency_key", "epoch", "task_id", "accepted_at", "doubt", "missing_at", "not_resubmitted_before")
+    tables.keep_price(values["key"])
+    gone = (
+        *("idempotency_key", "epoch", "task_id", "accepted_at", "doubt", "missing_at", "not_resubmitted_before"),
+        "credits_reserved",
+    )
     tables.put(values["key"], state="planned", **dict.fromkeys(gone), **NOT_TOLD)
     return [{"key": values["key"]}]
 

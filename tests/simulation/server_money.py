@@ -7,7 +7,7 @@ from typing import Any
 
 from evolink_async.journal import postgres_budget as budget
 from evolink_async.journal.postgres_statements import ABOUT_MONEY
-from tests.simulation.server_tables import Budget, Hold, Row, Tables, statement
+from tests.simulation.server_tables import Budget, Hold, Price, Row, Tables, statement
 
 GUESS = 10_000
 OVER = ("failed", "cancelled", "abandoned")
@@ -55,21 +55,23 @@ def follow(tables: Tables, was: str | None, row: Row) -> None:
         return
     used, reserved = row["credits_used"], row["credits_reserved"]
     price = units_of(reserved if used is None else used)
-    named = max((units for units in (units_of(used), units_of(reserved)) if units is not None), default=None)
+    highest = max((units for units in (units_of(used), units_of(reserved)) if units is not None), default=None)
     if state in OVER:
         _drop(tables, key)
     elif state == "planned":
         if (hold := tables.holds.get(key)) is not None and hold.epoch is None:
             _drop(tables, key)
-    elif state in DONE and price is not None and named is not None:
+    elif state in DONE and price is not None and highest is not None:
         counted.spent += price
         _drop(tables, key)
-        _learn(tables, row["shape"], row["model"], named)
+        is_kept = None if reserved is None else price <= (units_of(reserved) or 0)
+        _learn(tables, row["shape"], row["model"], highest, is_kept=is_kept)
     else:
         hold = tables.holds.setdefault(key, Hold(row["shape"], _guess(tables, row["shape"], row["model"], None)))
-        if state == "accepted" and price is not None and named is not None:
-            hold.units, hold.is_named, hold.is_stuck, hold.is_learner, hold.epoch = price, True, False, False, None
-            _learn(tables, row["shape"], row["model"], named)
+        if state == "accepted" and price is not None and highest is not None:
+            _learn(tables, row["shape"], row["model"], highest)
+            hold.named, hold.is_stuck, hold.is_learner, hold.epoch = price, False, False, None
+            hold.units = _priced(hold, tables.prices[row["shape"]])
         elif state == "accepted":
             hold.is_stuck, hold.epoch = False, None
         elif state != "submitting":
@@ -77,21 +79,30 @@ def follow(tables: Tables, was: str | None, row: Row) -> None:
         _moved(tables)
 
 
-def _learn(tables: Tables, shape: str, model: str, named: int) -> None:
-    ceiling = max(named, tables.prices.get(shape, ("", 0))[1])
-    tables.prices[shape] = (tables.prices.get(shape, (model, 0))[0], ceiling)
-    for hold in tables.holds.values():
-        if hold.shape == shape and not hold.is_named:
-            hold.units = max(hold.at_least, ceiling)
+def _learn(tables: Tables, shape: str, model: str, units: int, *, is_kept: bool | None = None) -> None:
+    known = tables.prices.get(shape, Price(model, -1))
+    is_believed = known.is_believed
+    if is_kept is not None and is_believed is not False:
+        is_believed = is_kept
+    price = tables.prices[shape] = Price(known.model, max(units, known.units), is_believed)
+    if price != known:
+        for hold in tables.holds.values():
+            hold.units = _priced(hold, price) if hold.shape == shape else hold.units
+
+
+def _priced(hold: Hold, price: Price) -> int:
+    if hold.named is not None and price.is_believed:
+        return hold.named
+    return max(hold.at_least, hold.named or 0, price.units)
 
 
 def _guess(tables: Tables, shape: str, model: str, listed: int | None) -> int:
     if shape in tables.prices:
-        return tables.prices[shape][1]
+        return tables.prices[shape].units
     if listed is not None:
         return listed
-    of_model = [units for other, units in tables.prices.values() if other == model]
-    return max(of_model or [units for _, units in tables.prices.values()], default=GUESS)
+    of_model = [price.units for price in tables.prices.values() if price.model == model]
+    return max(of_model or [price.units for price in tables.prices.values()], default=GUESS)
 
 
 @statement(budget.ADMIT)
@@ -151,10 +162,10 @@ def _forget_leftovers(tables: Tables, asker: int, key: str, ticket: int) -> None
 
 
 def _ceiling(tables: Tables, wish: Row) -> int | None:
-    named = tables.prices[wish["shape"]][1] if wish["shape"] in tables.prices else None
+    named = tables.prices[wish["shape"]].units if wish["shape"] in tables.prices else None
     if wish["most"] is not None:
         return max(wish["most"], named or 0)
-    larger = [tables.prices[shape][1] for shape in wish["larger"] if shape in tables.prices]
+    larger = [tables.prices[shape].units for shape in wish["larger"] if shape in tables.prices]
     return min(larger, default=None) if named is None else named
 
 
@@ -162,7 +173,7 @@ def _unlearned(tables: Tables, wish: Row, told: Row) -> Row | None:
     """Return why a job of unknown price is refused; None if it is not."""
     if wish["known"] != len(tables.prices):
         return told | {"answer": "prices"}
-    of_class = {key: hold for key, hold in tables.holds.items() if hold.shape == wish["shape"] and not hold.is_named}
+    of_class = {key: hold for key, hold in tables.holds.items() if hold.shape == wish["shape"] and hold.named is None}
     blocked_by = sorted(key for key, hold in of_class.items() if hold.is_stuck)
     if len(blocked_by) >= 3:
         return told | {"answer": "unpriced", "blocked_by": blocked_by}
@@ -174,7 +185,7 @@ def _unlearned(tables: Tables, wish: Row, told: Row) -> Row | None:
 
 
 def _unsettled(tables: Tables, shape: str) -> int:
-    open_ones = [hold for hold in tables.holds.values() if hold.shape == shape and not hold.is_named]
+    open_ones = [hold for hold in tables.holds.values() if hold.shape == shape and hold.named is None]
     return sum(3 if hold.is_learner else 1 for hold in open_ones)
 
 
@@ -220,7 +231,7 @@ def _is_submitting(tables: Tables, key: str) -> bool:
 @statement(budget.KNOWN_PRICES)
 def known_prices(tables: Tables, _: Any) -> list[Row]:
     """Return the prices."""
-    return [{"shape": shape, "units": units} for shape, (_, units) in tables.prices.items()]
+    return [{"shape": shape, "units": price.units} for shape, price in tables.prices.items()]
 
 
 @statement(budget.BALANCE)

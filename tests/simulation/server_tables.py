@@ -1,7 +1,8 @@
 """The tables of a PostgreSQL journal in memory, and which statement of the library does what to them.
 
 A statement is looked up by its text, so that the library's own code runs down to the SQL. What each does is in
-`server_claims`, `server_jobs`, `server_reads` and `server_money`; a test compares it with a real server.
+`server_claims`, `server_facts`, `server_jobs`, `server_reads` and `server_money`; a test compares it with a real
+server.
 
 One statement after the other, each a whole: what two that run at the same time do to each other is not shown here.
 """
@@ -50,6 +51,18 @@ class Owner:
     lease_until: float
     seconds_to_answer: float
     limit_units: int | None
+    per_minute: float | None = None
+
+
+@attrs.define(eq=False)
+class FactRow:
+    """What was told last of a scope, and who may try the service."""
+
+    version: int
+    state: str
+    told_at: float
+    epoch: int | None = None
+    held_until: float = float("-inf")
 
 
 @attrs.define(eq=False)
@@ -59,11 +72,20 @@ class Hold:
     shape: str
     units: int
     at_least: int = 0
-    is_named: bool = False
+    named: int | None = None
     is_stuck: bool = False
     is_learner: bool = False
     epoch: int | None = None
     ticket: int | None = None
+
+
+@attrs.frozen
+class Price:
+    """The highest price of a class, and whether what its tasks reserve is believed."""
+
+    model: str
+    units: int
+    is_believed: bool | None = None
 
 
 @attrs.define(eq=False)
@@ -102,8 +124,11 @@ class Tables:
         self.uploads: dict[str, Row] = {}
         self.tellers: dict[int, int] = {}
         self.budget: Budget | None = None
-        self.prices: dict[str, tuple[str, int]] = {}
+        self.prices: dict[str, Price] = {}
+        self.earlier_prices: dict[str, float] = {}
         self.holds: dict[str, Hold] = {}
+        self.facts: dict[str, FactRow] = {}
+        self.rates: dict[str, float] = {}
         self.ends = 0
         self.epochs = 0
         self.on_change: Callable[[Row | None, Row], None] = lambda _, __: None
@@ -130,6 +155,12 @@ class Tables:
         self.jobs[key] = after
         if changes.keys() & {"state", "credits_reserved", "credits_used"}:
             self.trigger(None if before is None else before["state"], after)
+
+    def keep_price(self, key: str) -> None:
+        """Keep what the task of a job reserved, as a price of its class."""
+        row = self.jobs[key]
+        if (reserved := row["credits_reserved"]) is not None:
+            self.earlier_prices[row["shape"]] = max(reserved, self.earlier_prices.get(row["shape"], 0.0))
 
     def next_end(self) -> int:
         """Count an outcome."""

@@ -9,7 +9,7 @@ import attrs
 
 from tests.simulation import script as steps
 from tests.simulation.draw import SHARE, draw
-from tests.simulation.script import Script, Step
+from tests.simulation.script import Script, Step, Wish
 
 RATES = (1.0, 1.0, 0.97, 1.03, 0.91, 1.09)
 """Within the part of a lease that is kept for clocks that do not run alike."""
@@ -17,6 +17,8 @@ MOST_JOBS = 16
 """Of longer scripts nothing is kept: many processes take long."""
 LATEST = 420.0
 """Seconds after which nothing begins."""
+FACTS_SHARE = 0.85
+"""Of histories in which processes tell each other what they learn."""
 LEFT_OUT = (steps.Twin, steps.Retune)
 
 
@@ -38,7 +40,7 @@ def draw_shared(seed: int) -> Script:
     kept += [copy for step in kept if isinstance(step, steps.Run) for copy in _copies(step, processes, dice)]
     lease = dice.choice((30.0, 30.0, 12.0))
     kept += _troubles(kept, processes, lease, dice)
-    return attrs.evolve(
+    script = attrs.evolve(
         one,
         journal="file",
         slow_disk=True,
@@ -51,6 +53,63 @@ def draw_shared(seed: int) -> Script:
         listens=dice.random() < 0.8,
         steps=tuple(sorted(kept, key=lambda step: step.at)),
     )
+    return _with_facts(script, Random(f"facts {seed}"))
+
+
+def _with_facts(script: Script, dice: Random) -> Script:
+    """Let processes share a rate and what they learn; bring many scripts into straits of one of them."""
+    if dice.random() > FACTS_SHARE:
+        return script
+    processes = script.processes
+    script = attrs.evolve(
+        script,
+        facts=True,
+        per_minute=dice.choice((1.0, 2.0, 6.0, 20.0, 60.0, 600.0)) if dice.random() < 0.5 else None,
+        is_deaf=dice.random() < 0.15,
+    )
+    kind = dice.choice(("rate", "rate", "outage", "outage", "key", "none"))
+    if kind == "none":
+        return script
+    begin = round(dice.choice((0.0, 0.0, 5.0, 60.0)), 2)
+    wishes = [Wish(key=f"f{number}", life=dice.choice((0.5, 20.0))) for number in range(dice.choice((4, 8, 16, 24)))]
+    homes = {wish.key: dice.randint(1, processes) for wish in wishes}
+    runs: list[Step] = [
+        steps.Run(
+            at=round(begin + dice.choice((0.0, 0.0, 1.0, 10.0)), 2),
+            name=f"facts{place}",
+            jobs=jobs,
+            gap=dice.choice((0.0, 0.0, 1.0, 5.0)),
+            process=place,
+        )
+        for place in range(1, processes + 1)
+        if (jobs := tuple(key for key, home in homes.items() if home == place))
+    ]
+    trouble, seconds = round(begin + dice.choice((0.0, 0.5, 3.0, 12.0)), 2), dice.choice((20.0, 90.0, 200.0, 400.0))
+    acts: list[Step] = []
+    if kind == "rate":
+        script = attrs.evolve(script, per_minute=script.per_minute or dice.choice((1.0, 6.0, 20.0, 60.0)))
+    elif kind == "outage":
+        reply = dice.choice(("502_page", "502_page", "reset", "undelivered", "302_paid"))
+        acts.append(steps.Outage(at=trouble, seconds=seconds, reply=reply, reads=dice.random() < 0.5))
+    else:
+        reply = dice.choice(("401", "402", "403_key"))
+        acts.append(steps.Revoke(at=trouble, session=0, seconds=seconds, reply=reply))
+    for _ in range(dice.choice((0, 1, 1, 2, 3))):
+        at, place = round(trouble + dice.uniform(0.0, dice.choice((1.0, 10.0, 100.0))), 2), dice.randint(1, processes)
+        stands = dice.choice((3.0, 11.0, 20.0, 45.0, 100.0))
+        acts.append(
+            dice.choice(
+                (
+                    steps.Crash(at=at, process=place),
+                    steps.ClosePool(at=at, process=place),
+                    steps.Stop(at=at, seconds=stands, process=place),
+                    steps.Stop(at=at, seconds=stands, sleeps=True, process=place),
+                    steps.Cut(at=at, seconds=stands, process=place),
+                )
+            )
+        )
+    every = sorted((*script.steps, *runs, *acts), key=lambda step: step.at)
+    return attrs.evolve(script, wishes=(*script.wishes, *wishes), steps=tuple(every))
 
 
 def _is_short(script: Script) -> bool:

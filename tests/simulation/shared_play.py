@@ -22,7 +22,7 @@ def play_shared(script: Script) -> History:
         director = Director(world)
         task = world.outside.loop.create_task(director.direct())
         try:
-            world.conductor.run(lambda: task.done() and director.is_over)
+            world.conductor.run(lambda: task.done() and (director.is_over or task.exception() is not None))
         except StandstillError as error:
             world.note(Complained(world.elapsed(), 0, str(error)))
         if task.done() and not task.cancelled() and task.exception() is not None:
@@ -30,10 +30,11 @@ def play_shared(script: Script) -> History:
         for complaint in world.outside.loop.complaints:
             world.note(Complained(world.elapsed(), 0, complaint))
         director.keep()
-        entries, world.trace.entries = world.trace.entries, []
+        # What the dead still buy when they are tidied away is no part of the history.
+        entries, ledger, world.trace.entries = world.trace.entries, tuple(world.vendor.ledger), []
         director.bury()
     world.trace.entries = entries
-    return History(script=script, trace=world.trace, ledger=tuple(world.vendor.ledger))
+    return History(script=script, trace=world.trace, ledger=ledger)
 
 
 CALM = 70.0
@@ -78,6 +79,8 @@ class Director:
             for process in self._processes.values():
                 process.give(None)
             while not all(process.is_at_rest for process in self._processes.values()):
+                for process in self._processes.values():
+                    process.check()
                 await asyncio.sleep(1.0)
 
     def _take(self, step: Step, process: SharedProcess | None) -> None:

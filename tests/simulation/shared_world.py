@@ -14,7 +14,9 @@ from typing import Any
 
 import psycopg
 
+from evolink_async import SessionPool
 from evolink_async.callbacks import CallbackReceiver
+from evolink_async.events import Event
 from evolink_async.journal import postgres_claims as claims
 from evolink_async.journal import postgres_owner
 from evolink_async.journal import postgres_statements as writes
@@ -25,6 +27,7 @@ from tests.simulation.callbacks import CALLING, SECRET, URL, Calls, _Call
 from tests.simulation.conductor import Conductor, Life, ProcessClock, SteppedLoop
 from tests.simulation.script import Script
 from tests.simulation.server import Server
+from tests.simulation.shared_facts import FactWitness
 from tests.simulation.trace import Changed, Lapsed, Leased
 from tests.simulation.world import World
 
@@ -58,6 +61,10 @@ class SharedWorld(World):
         self.server.process = lambda: (self.current.place, self.current.number)
         self.network.outside = self.outside.loop
         self.network.on_post = self._posted
+        self.server.is_deaf = script.is_deaf
+        self._facts = FactWitness(self)
+        self.network.on_begin = self._facts.began
+        self.pools: dict[int, SessionPool] = {}
         self._journals: dict[int, Any] = {}
         self._owners: dict[int, int] = {}
         self._run, self.server.tables.run = self.server.tables.run, self._ran  # type: ignore[method-assign]
@@ -78,6 +85,15 @@ class SharedWorld(World):
         self._numbers += 1
         return self._numbers
 
+    def new_pool(self, observer: Callable[[Event], None], *, has_calls: bool = True) -> SessionPool:
+        """Make a pool of the process that runs now."""
+        pool = self.pools[self.current.number] = super().new_pool(observer, has_calls=has_calls)
+        return pool
+
+    def journal_of(self, number: int) -> Any:
+        """Return the journal of a process."""
+        return self._journals.get(number)
+
     def _journal(self) -> Any:
         journal = PostgresJournal(ADDRESS, lease=self.script.lease, listen=self.script.listens)
         self._journals[self.current.number] = journal
@@ -96,6 +112,7 @@ class SharedWorld(World):
         tables, life = self.server.tables, self.server.sender
         if query not in BY_OWNER:
             rows = self._run(query, values)
+            self._facts.ran(query, values, rows)
             if query == claims.BEGIN:
                 self._owners[rows[0]["epoch"]] = life
             elif query == claims.END:
@@ -146,8 +163,7 @@ class SharedWorld(World):
             (Connections, "_connect", connect),
             (Connections, "read_now", lambda one, query, values=(): _read_now(world, one, query, values)),
             (postgres_owner, "prepare", prepare),
-            # What processes tell each other of keys and outages is tested with a real server.
-            (PostgresJournal, "shared_facts", lambda _: None),
+            *(self._facts.seams() if self.script.facts else [(PostgresJournal, "shared_facts", lambda _: None)]),
             (socket, "gethostname", lambda: "host"),
             (time, "clock_gettime", lambda _: world.boot()),
         ]

@@ -70,6 +70,9 @@ def _smaller(script: Script) -> Iterator[Script]:
         "offsets",
         "lease",
         "listens",
+        "is_deaf",
+        "per_minute",
+        "facts",
     ):
         # Several processes need the journal that they share.
         if getattr(script, name) != defaults[name] and not (name == "journal" and script.processes):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from random import Random
 from typing import Any
 
@@ -17,7 +17,8 @@ psycopg = pytest.importorskip("psycopg")
 
 from evolink_async import Job
 from evolink_async.budget import CreditRequest, PriceClass
-from evolink_async.errors import EvolinkError
+from evolink_async.budget.account import Admitted
+from evolink_async.errors import BudgetError, EvolinkError
 from evolink_async.journal import Journal
 from evolink_async.journal.postgres import PostgresJournal
 from tests.journal.test_laws import accepted, completed, doubt, failed, intent
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.anyio
 CALLS = 250
 KEYS = ("a", "b", "c", "d")
 CLASS = PriceClass.parse("wan2.5-text-to-video duration=5 quality=720p")
-Call = Callable[[list[Any], list[Any], Callable[[int], Awaitable[None]]], Awaitable[Any]]
+Call = Callable[[list[Any], list[Any], Callable[[int | None], Awaitable[None]]], Awaitable[Any]]
 
 
 def draw_call(dice: Random, number: int, answered: list[str]) -> tuple[str, Call]:
@@ -50,7 +51,21 @@ def draw_call(dice: Random, number: int, answered: list[str]) -> tuple[str, Call
     named = attrs.evolve(accepted(key, made).snapshot, credits_reserved=price)
     wish = attrs.evolve(intent(key, purchase=purchase), price_class=str(CLASS))
     request = CreditRequest(key=key, price_class=CLASS, ticket=dice.randint(1, 3))
+    facts = [one for one in (f"fact {key}", f"fact {other}") if key != other or one.endswith(key)]
+    rate, version, count = dice.choice((None, 0.6, 0.3)), dice.randint(0, 3), dice.randint(1, 3)
+
+    def fact(act: Callable[[Any], Awaitable[Any]]) -> Call:
+        return lambda journals, _, __: act(journals[who].shared_facts())
+
     calls: dict[str, Call] = {
+        "tell a fact": fact(lambda one: one.tell(facts[0], {"by": who, "number": number}, version)),
+        "read facts": fact(_read_facts),
+        "take a place": fact(lambda one: one.take_place(sorted(set(facts)))),
+        "keep a place": fact(_keep_places),
+        "leave a place": fact(lambda one: one.leave_place(facts)),
+        "limit the rate": fact(lambda one: one.limit_rate(rate)),
+        "lend slots": fact(lambda one: _lend(one, facts[0], count)),
+        "let time pass": lambda _, __, expire: expire(None),
         "claim": on(lambda one: one.claim([key, other], owner)),
         "renew": on(lambda one: one.renew(KEYS, owner)),
         "release": on(lambda one: one.release([key], owner)),
@@ -74,7 +89,16 @@ def draw_call(dice: Random, number: int, answered: list[str]) -> tuple[str, Call
         "free": money(lambda one: one.release([request])),
         "stand still": lambda _, __, expire: expire(who),
     }
-    weights = {"claim": 4, "submitting": 6, "accepted": 4, "admit": 5, "renew": 3, "read": 3}
+    weights = {
+        "claim": 4,
+        "submitting": 6,
+        "accepted": 4,
+        "admit": 5,
+        "renew": 3,
+        "read": 3,
+        "tell a fact": 3,
+        "lend slots": 2,
+    }
     name = dice.choices(list(calls), [weights.get(name, 1) for name in calls])[0]
     if name == "accepted":
         answered.append(made)
@@ -93,6 +117,21 @@ async def _read(journal: Journal) -> Any:
         await journal.untold(),
         journal.unfinished(),
     ]
+
+
+async def _read_facts(facts: Any) -> Any:
+    told = await facts.read([f"fact {key}" for key in KEYS])
+    return sorted((fact.scope, fact.version, fact.state, 0 <= fact.age < 60) for fact in told)
+
+
+async def _keep_places(facts: Any) -> Any:
+    return sorted(await facts.keep_place([f"fact {key}" for key in KEYS]))
+
+
+async def _lend(facts: Any, scope: str, count: int) -> Any:
+    # Slots are 100 or 200 s apart, so that the time of the calls themselves does not count.
+    chunk = await facts.lend(scope, count)
+    return None if chunk is None else (round(chunk.delay / 100), round(chunk.gap), chunk.pools)
 
 
 async def answer(made: Awaitable[Any]) -> str:
@@ -129,13 +168,22 @@ async def test_a_server_in_memory_answers_as_a_real_one(postgres: str, seed: int
                 budgets[kind].append(await journal.shared_account(100.0, None) if seed % 2 else None)
         admin = await stack.enter_async_context(await psycopg.AsyncConnection.connect(postgres, autocommit=True))
 
-        async def expire(who: int) -> None:
+        async def expire(who: int | None) -> None:
+            if who is None:
+                await admin.execute("UPDATE evolink_facts SET held_until = held_until - interval '20 s'")
+                await admin.execute("UPDATE evolink_rates SET next_at = next_at - interval '400 s'")
+                return
             await admin.execute(
                 "UPDATE evolink_owners SET lease_until = clock_timestamp() - interval '1 s' WHERE epoch = %s",
                 [real[who]._open_lease().epoch],
             )
 
-        async def expire_simulated(who: int) -> None:
+        async def expire_simulated(who: int | None) -> None:
+            if who is None:
+                for fact in local.tables.facts.values():
+                    fact.held_until -= 20.0
+                local.tables.rates = {scope: at - 400.0 for scope, at in local.tables.rates.items()}
+                return
             if (owner := local.tables.owners.get(simulated[who]._open_lease().epoch)) is not None:
                 owner.lease_until = local.tables.now() - 1
 
@@ -149,3 +197,23 @@ async def test_a_server_in_memory_answers_as_a_real_one(postgres: str, seed: int
             dice.setstate(state)
             second = await answer(call(simulated, budgets[1], expire_simulated))
             assert second == first, f"{number}: {name}"
+
+
+@pytest.mark.parametrize("is_real", [True, False])
+async def test_a_learner_is_not_recorded_once_another_has_used_up_the_budget(postgres: str, is_real: bool) -> None:
+    """Its own guess is no reason: it was admitted by it."""
+    journal = PostgresJournal(postgres) if is_real else LocalServer().journal()
+    await journal.open()
+    async with aclosing(journal):
+        budget = await journal.shared_account(100.0, None)
+        classes = {key: PriceClass.parse(f"{key} duration=5") for key in "ab"}
+        wishes = [CreditRequest(key=key, price_class=classes[key], ticket=1) for key in classes]
+        assert await budget.admit(wishes) == [Admitted(None), Admitted(None)]
+        intents = {key: attrs.evolve(intent(key), price_class=str(classes[key])) for key in classes}
+        await journal.submitting(intents["a"])
+        made = accepted("a", "task-a")
+        await journal.accepted(attrs.evolve(made, snapshot=attrs.evolve(made.snapshot, credits_reserved=100.0)))
+        with pytest.raises(BudgetError):
+            await journal.submitting(intents["b"])
+        await journal.ended(attrs.evolve(failed("a"), task_id="task-a"))
+        await journal.submitting(intents["b"])

@@ -284,6 +284,127 @@ class Kept:
 
 
 @attrs.frozen
+class Published:
+    """A process has told all others something, and the server has it.
+
+    Attributes:
+        scope: What it is about.
+        version: How often something was told of it.
+        is_suspended: Whether it says that a key is suspended.
+    """
+
+    at: float
+    process: int
+    scope: str
+    version: int
+    is_suspended: bool
+
+
+@attrs.frozen
+class Heard:
+    """A process has read what was told of a scope.
+
+    Attributes:
+        session: Ordinal of the API key that it is about; -1 for an outage.
+        is_suspended: Whether it says that the key is suspended.
+        waits: Seconds, by the server's clock, for which the key is refused for load.
+        is_closed: Whether it says that the brake of all keys is closed.
+        age: Seconds since it was told.
+    """
+
+    at: float
+    process: int
+    scope: str
+    version: int
+    session: int
+    is_suspended: bool
+    waits: float
+    is_closed: bool
+    age: float
+
+
+@attrs.frozen
+class Checked:
+    """A read of the credits was answered.
+
+    Attributes:
+        session: Ordinal of the API key.
+        is_well: Whether by credits.
+    """
+
+    at: float
+    process: int
+    session: int
+    is_well: bool
+
+
+@attrs.frozen
+class Lent:
+    """A process was lent slots.
+
+    Attributes:
+        session: Ordinal of the API key.
+        count: How many.
+        gap: Seconds between two.
+        delay: Seconds from the moment at which they were lent to the first.
+        lag: Seconds from that moment until the process has them.
+    """
+
+    at: float
+    process: int
+    session: int
+    count: int
+    gap: float
+    delay: float
+    lag: float
+
+
+@attrs.frozen
+class Turned:
+    """A process has begun to use a slot for a paid request.
+
+    Attributes:
+        session: Ordinal of the API key.
+        is_blind: Whether there was none, as the journal could not be used.
+    """
+
+    at: float
+    process: int
+    session: int
+    is_blind: bool
+
+
+@attrs.frozen
+class Placed:
+    """The server has given a process the place of the one that tries, or kept it for it.
+
+    Attributes:
+        has_lease: Whether its lease lasted, by the server's clock. Otherwise others may have the place besides.
+    """
+
+    at: float
+    process: int
+    has_lease: bool
+
+
+@attrs.frozen
+class Tried:
+    """A paid POST began as a trial: its process knew of an outage.
+
+    Attributes:
+        number: Of the POST.
+        has_place: Whether the process had the place of the one that tries, at the server.
+        ago: Seconds since the server gave it the place or kept it for it, last.
+    """
+
+    at: float
+    process: int
+    number: int
+    has_place: bool
+    ago: float
+
+
+@attrs.frozen
 class Following:
     """A stream of all outcomes was opened: every accepted task is polled from now on."""
 
@@ -353,6 +474,13 @@ Entry: TypeAlias = (
     | Finished
     | Said
     | Following
+    | Published
+    | Heard
+    | Checked
+    | Lent
+    | Turned
+    | Placed
+    | Tried
     | Leased
     | Lapsed
     | Changed

@@ -176,22 +176,31 @@ def _waits_for_one_key(law: str, history: History) -> Iterator[Violation]:
     if not is_still or script.budget is not None or script.slow_disk or script.sessions == 1:
         return
     out, well = defaultdict[int, set[int]](set), dict[int, set[int]]()
-    waits = dict[str, tuple[Answered, set[int]]]()
+    waits, doubted = dict[str, tuple[Answered, set[int]]](), set[str]()
+    unanswered, purchases = set[str](), dict[int, str]()
     for entry in history.trace.entries:
         if isinstance(entry, Released):
             for job in [entry.job] if entry.job else list(waits):
                 waits.pop(job, None)
         elif isinstance(entry, Posted):
             refusal, others = waits.pop(entry.job, (None, set[int]()))
-            if refusal is not None and others and entry.at >= refusal.at + (refusal.asked or 0.0) - ROUNDING:
+            is_same = refusal is not None and purchases[refusal.number] == entry.purchase
+            if refusal and is_same and others and entry.at >= refusal.at + (refusal.asked or 0.0) - ROUNDING:
                 yield Violation(law, "one key's wait holds a job that another key may buy", f"{refusal}\n    {entry}")
             out[entry.process].add(entry.number)
+            # It is sent again, and what became of the last time is not known: its process was killed.
+            doubted |= {entry.job} if entry.purchase in unanswered else set()
+            unanswered.add(entry.purchase)
+            purchases[entry.number] = entry.purchase
         elif isinstance(entry, Answered):
             out[entry.process].discard(entry.number)
+            unanswered.discard(purchases[entry.number])
             # A key that has answered badly is none to go to.
             healthy = well.setdefault(entry.process, set(range(script.sessions)))
             healthy -= {entry.session} if entry.word != "accept" else set()
-            if entry.asked:
+            # A doubt goes on with the key that it began with: the account of another knows nothing of it.
+            doubted |= {entry.job} if entry.word in (*DOUBTS, "timeout", "cancelled") else set()
+            if entry.asked and entry.job not in doubted:
                 waits[entry.job] = entry, healthy.copy()
         for refusal, others in waits.values():
             # What is under way may hold the last permit.

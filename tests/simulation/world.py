@@ -102,7 +102,12 @@ class World:
         return SessionPool(
             [seams.key(number) for number in range(script.sessions)],
             base_url="https://api.simulation.example",
-            limits=Limits(requests=REQUESTS, submits=script.submits, in_flight=script.in_flight),
+            limits=Limits(
+                requests=REQUESTS,
+                submits=script.submits,
+                in_flight=script.in_flight,
+                submits_per_minute=script.per_minute if script.facts else None,
+            ),
             retry=RetryPolicy(
                 resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered", rebuy=script.rebuy
             ),

@@ -241,17 +241,22 @@ async def test_one_task_settles_one_job(emulator, journal):
 class Slow(MemoryJournal):
     """A journal that takes an hour to record an accepted task."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = asyncio.Event()
+
     async def accepted(self, accepted: ev.Accepted) -> None:
         await super().accepted(accepted)
+        self.is_asked.set()
         await asyncio.sleep(3600)
 
 
 async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
     """If the pool closes while the entry is written, `submit` still returns the task id."""
     retry = attrs.evolve(PATIENT, grace=0.05)
-    async with open_pool(emulator, journal=Slow(), retry=retry) as pool:
+    async with open_pool(emulator, journal=(journal := Slow()), retry=retry) as pool:
         task = asyncio.create_task(pool.submit(dance()))
-        await until(lambda: emulator.ledger.accepted == 1)
+        await journal.is_asked.wait()
     assert (await task).task_id in emulator.tasks
 
 

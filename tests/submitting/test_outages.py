@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 SUBMITS = 4
 MOST_DOUBTS = SUBMITS + 3 + 5
 JOBS = 40
-QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=8, grace=1)
+QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=30, grace=1)
 SHORT = ev.RetryPolicy(base=0.01, cap=0.02, patience=0.1, grace=1)
 DOUBTS: dict[str, Answer] = {
     "502 with a page": page(502),
@@ -108,10 +108,10 @@ async def test_an_outage_within_patience_costs_few_doubts(fault):
     assert len(unknown) == len(met) * is_doubt or fault is hang  # of which a slow machine may add some
     assert len(met) <= MOST_DOUBTS
     assert vendor.paid_twice == []
-    assert [type(event) for event in events if isinstance(event, SubmitsHalted | SubmitsResumed)] == [
-        SubmitsHalted,
-        SubmitsResumed,
-    ]
+    told = [type(event) for event in events if isinstance(event, SubmitsHalted | SubmitsResumed)]
+    # Who hurries a vendor that says nothing may halt once more, on a slow machine, when it is over.
+    assert told == [SubmitsHalted, SubmitsResumed] * (len(told) // 2 if fault is hang else 1)
+    assert told
 
 
 @pytest.mark.parametrize("fault", ALL.values(), ids=ALL)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator, Iterator
+from typing import NoReturn
 
 import aiohttp
 import pytest
@@ -12,7 +14,8 @@ import evolink_async as ev
 from evolink_async.emulator import faults
 from evolink_async.events import Event, JobEnded
 from evolink_async.journal import MemoryJournal
-from tests.kit import dance, jobs, open_pool, until
+from tests.kit import as_completed, dance, jobs, open_pool, own_tasks, until
+from tests.submitting.small_vendor import Post, pool_of, small_vendor
 
 pytestmark = pytest.mark.anyio
 
@@ -44,18 +47,21 @@ async def left(pool: ev.SessionPool, how: str, begun) -> list[ev.Outcome]:
 @pytest.mark.parametrize("how", ["aclose", "drain", "cancel"])
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED)
 async def test_a_refused_send_without_an_owner_is_not_repeated(emulator, how, fault):
-    """After close, drain or cancel there is one POST, no purchase and no doubt."""
-    emulator.faults.on("submit", 1, fault)
+    """After close, drain or cancel there is no further POST, no purchase and no doubt."""
+    emulator.faults.on("submit", range(1, 100), fault)
+    sent = 0
     async with open_pool(emulator) as pool:
 
         async def begun() -> None:
-            await until(lambda: pool.stats().submits == 1)
+            nonlocal sent
+            await until(lambda: pool.stats().submits)
+            sent = pool.stats().submits  # more than one, if this task was late
 
         outcomes = await left(pool, how, begun)
         await until(lambda: pool.stats().submitting == 0)
         assert pool.unfinished() == ()
     assert emulator.ledger.accepted == 0
-    assert sum(request.kind == "submit" for request in emulator.received) == 1
+    assert sum(request.kind == "submit" for request in emulator.received) == sent
     assert [type(outcome) for outcome in outcomes] == ([ev.Failed] if how == "drain" else [])
 
 
@@ -99,16 +105,22 @@ async def test_a_doubt_is_never_told_as_unsent(emulator, how):
     assert [type(job) for job in pool.unfinished()] == [ev.Unknown]
 
 
-async def test_a_withdrawn_job_frees_its_key_at_once(emulator):
+async def test_a_withdrawn_job_frees_its_key_at_once():
     """The same job can be submitted again in the same turn of the event loop."""
-    emulator.faults.on("submit", range(1, 3), faults.delay(0.1))
-    async with open_pool(emulator, limits=ev.Limits(requests=8, submits=2)) as pool:
+    is_over = asyncio.Event()
+
+    async def late(_: Post) -> None:
+        await is_over.wait()
+
+    async with small_vendor() as vendor, pool_of(vendor, submits=2) as pool:
+        vendor.on_post = late
         others = [asyncio.create_task(pool.submit(dance(90 + number))) for number in range(2)]
         await until(lambda: pool.stats().submitting == 2)
         stream = pool.run(jobs(1))
         await stream.__aenter__()
         await until(lambda: pool.stats().waiting == 1)
         stream.drain()
+        is_over.set()
         assert [type(one) async for one in pool.run(jobs(1))] == [ev.Completed]
         await stream.aclose()
         await asyncio.gather(*others)
@@ -117,14 +129,18 @@ async def test_a_withdrawn_job_frees_its_key_at_once(emulator):
 # --- an exception that no rule expects
 
 
-@pytest.fixture
-async def broken():
+class StrangeError(BaseException):
+    """What a program raises that is no `Exception`."""
+
+
+@pytest.fixture(params=[RuntimeError, StrangeError])
+async def broken(request):
     """HTTP options with an aiohttp session whose tracing raises when a POST begins."""
     trace = aiohttp.TraceConfig()
 
     async def raises(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
         if params.method == "POST":
-            raise RuntimeError("my tracer is broken")
+            raise request.param("my tracer is broken")
 
     trace.on_request_start.append(raises)
     async with aiohttp.ClientSession(trace_configs=[trace]) as session:
@@ -135,7 +151,7 @@ async def test_an_unexpected_exception_ends_its_jobs_and_is_raised_by_the_run(em
     """The run yields the outcomes of the jobs that it has read, then raises the exception."""
     outcomes = []
     async with open_pool(emulator, http=broken) as pool:
-        with pytest.raises(RuntimeError, match="my tracer is broken"):
+        with pytest.raises((RuntimeError, StrangeError), match="my tracer is broken"):
             async for outcome in pool.run(jobs(3)):
                 outcomes.append(outcome)
         assert {type(outcome) for outcome in outcomes} <= {ev.Unknown, ev.Failed}
@@ -147,7 +163,7 @@ async def test_an_unexpected_exception_ends_its_jobs_and_is_raised_by_the_run(em
 async def test_an_unexpected_exception_is_raised_by_single_calls(emulator, broken, call):
     """The job is in doubt, because a request had begun."""
     async with open_pool(emulator, http=broken) as pool:
-        with pytest.raises(RuntimeError, match="my tracer is broken"):
+        with pytest.raises((RuntimeError, StrangeError), match="my tracer is broken"):
             await getattr(pool, call)(dance(), key="one")
         assert [type(job) for job in pool.unfinished()] == [ev.Unknown]
 
@@ -172,6 +188,85 @@ async def test_an_input_that_lets_a_cancellation_out_raises_in_the_reader(emulat
             async for outcome in pool.run(source()):
                 outcomes.append(outcome)
     assert len(outcomes) == read_first
+
+
+def of_a_generator(error: BaseException) -> Iterator[ev.Job]:
+    """Two jobs, then the error."""
+    yield from jobs(2)
+    raise error
+
+
+async def of_an_async_generator(error: BaseException) -> AsyncIterator[ev.Job]:
+    """The same."""
+    for job in jobs(2):
+        yield job
+    raise error
+
+
+class OfAnIterator:
+    """The same."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._left = jobs(2)
+        self._error = error
+
+    def __aiter__(self) -> OfAnIterator:
+        return self
+
+    async def __anext__(self) -> ev.Job:
+        if not self._left:
+            raise self._error
+        return self._left.pop(0)
+
+
+@pytest.mark.parametrize("source", [of_a_generator, of_an_async_generator, OfAnIterator])
+@pytest.mark.parametrize(
+    "error",
+    [StrangeError("x"), BaseExceptionGroup("x", [StrangeError()]), GeneratorExit("x"), pytest.fail.Exception("x")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_an_input_raises_is_raised_in_the_reader(emulator, source, error):
+    """Of any class, after the outcomes of the jobs that were read."""
+    outcomes = []
+    async with open_pool(emulator) as pool:
+        with pytest.raises(type(error)) as caught:
+            async for outcome in pool.run(source(error)):
+                outcomes.append(outcome)
+        assert caught.value is error
+        assert sorted(as_completed(outcome).key for outcome in outcomes) == ["shot-1", "shot-2"]
+        assert pool.stats().waiting == 0
+
+
+async def test_a_reading_that_is_cancelled_from_outside_raises_in_the_reader(emulator):
+    """As a program does that cancels all tasks it can find: the input was not read to its end."""
+
+    async def source():
+        yield jobs(1)[0]
+        await asyncio.sleep(0)  # an eager task is listed once it has waited
+        [feeder] = [task for task in own_tasks() if task.get_name() == "evolink_async input"]
+        feeder.cancel()
+        await asyncio.sleep(0)
+
+    outcomes = []
+    async with open_pool(emulator) as pool:
+        with pytest.raises(ev.ConfigurationError, match="cancelled from outside"):
+            async for outcome in pool.run(source()):
+                outcomes.append(as_completed(outcome))
+    assert len(outcomes) == 1
+
+
+async def test_an_error_in_the_middle_of_a_look_up_frees_its_place_in_flight(emulator, monkeypatch):
+    """Else a later run of the pool would wait for it for ever."""
+    async with open_pool(emulator, limits=ev.Limits(in_flight=1)) as pool:
+        with monkeypatch.context() as patched:
+
+            async def broken(_: object) -> NoReturn:
+                raise StrangeError
+
+            patched.setattr(pool._journal, "known", broken)
+            with pytest.raises(StrangeError):
+                assert not [outcome async for outcome in pool.run(jobs(1))]
+        assert [type(outcome) async for outcome in pool.run(jobs(1))] == [ev.Completed]
 
 
 async def test_every_job_read_has_an_outcome_after_drain(emulator):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import attrs
 import pytest
 
 from evolink_async import (
@@ -25,7 +26,7 @@ from evolink_async import (
     Unknown,
 )
 from evolink_async.emulator import Emulator, faults
-from tests.kit import KEY, arrivals, as_completed, dance, error_of, jobs, open_pool
+from tests.kit import KEY, PATIENT, arrivals, as_completed, dance, error_of, jobs, open_pool
 
 pytestmark = pytest.mark.anyio
 
@@ -129,7 +130,7 @@ async def test_a_refusal_fails_at_once(emulator, status, generation):
 async def test_a_refusal_for_now_is_sent_again_with_the_same_key_and_body(emulator, fault, last):
     """Three refusals, then accepted: one paid task, four POSTs alike."""
     emulator.faults.on("submit", range(1, 4), fault)
-    [outcome] = await outcome_of(emulator)
+    [outcome] = await outcome_of(emulator, retry=attrs.evolve(PATIENT, patience=60))
     assert isinstance(outcome, Completed)
     posts = [request for request in emulator.received if request.kind == "submit"]
     assert len(posts) == 4
@@ -227,7 +228,8 @@ async def test_no_connection_is_not_delivered_and_tried_again(emulator):
 async def test_a_service_that_comes_back_is_reached(emulator):
     """Connections fail until the service is up; then the job runs and is paid for once."""
     port = free_port()
-    async with open_pool(emulator, base_url=f"http://127.0.0.1:{port}") as pool:
+    retry = attrs.evolve(PATIENT, attempts=1000, patience=60)
+    async with open_pool(emulator, base_url=f"http://127.0.0.1:{port}", retry=retry) as pool:
         waiting = asyncio.create_task(pool.generate(dance()))
         while pool.stats().faults < 2:
             await asyncio.sleep(0)

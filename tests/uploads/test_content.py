@@ -27,7 +27,9 @@ from tests.uploads.file_service import LINK, early, file_service, receipt, refus
 pytestmark = pytest.mark.anyio
 
 CANARY = "sk-canary-0123456789abcdef"
-HASTY = HttpOptions(connect_timeout=0.2, upload_timeout=0.4)
+CALM = HttpOptions()
+HASTY = HttpOptions(upload_timeout=0.4)
+"""For a service that says nothing."""
 FILM = bytes(range(256)) * 2000
 MIB = 1 << 20
 
@@ -46,7 +48,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_content, "PIECE_BYTES", 1 << 14)
 
 
-async def send(url: str, content: Content, tell: Any = id, options: HttpOptions = HASTY) -> Response:
+async def send(url: str, content: Content, tell: Any = id, options: HttpOptions = CALM) -> Response:
     """Send once over a transport made for it."""
     transport = AiohttpTransport(base_url(url), ApiKey(CANARY), options=options)
     try:
@@ -167,7 +169,7 @@ async def test_a_file_that_changes_while_it_is_sent(film, change):
     content = await FileContent.of(film)
     async with file_service(receipt(), midway=lambda: change(film)) as service:
         with pytest.raises(LocalFileError, match="changed"):
-            await send(service.url, content, options=HttpOptions())
+            await send(service.url, content)
     assert service.whole == 0
 
 
@@ -262,12 +264,13 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-async def test_a_lost_answer_is_a_transport_error(film, answer):
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_lost_answer_is_a_transport_error(film, name):
     """Of its kind, without the key, and no file is left open."""
-    async with file_service(answer) as service:
+    options = HASTY if "silence" in name else CALM
+    async with file_service(BROKEN[name]) as service:
         with pytest.raises(TransportError) as caught:
-            await send(service.url, await FileContent.of(film))
+            await send(service.url, await FileContent.of(film), options=options)
     assert caught.value.kind == "upload"
     assert CANARY not in repr(vars(caught.value)) + str(caught.value)
     await until(lambda: not open_files())  # a thread may be about to close it
@@ -296,7 +299,7 @@ async def test_a_service_that_reads_no_further(film):
 
     async with serving(act, at_once=True) as server:
         with pytest.raises(TransportError, match="timed out"):
-            await send(server.url, await FileContent.of(film))
+            await send(server.url, await FileContent.of(film), options=HASTY)
     await until(lambda: not open_files())  # a thread may be about to close it
 
 
@@ -305,7 +308,7 @@ async def test_an_early_yes_is_no_yes(film):
     film.write_bytes(FILM * 40)
     async with serving(early(receipt()), at_once=True) as server:
         with pytest.raises(TransportError, match="before it had the whole file"):
-            await send(server.url, await FileContent.of(film), options=HttpOptions())
+            await send(server.url, await FileContent.of(film))
     await until(lambda: not open_files())  # a thread may be about to close it
 
 
@@ -313,7 +316,7 @@ async def test_an_early_no_is_heard(film):
     """A refusal is taken at once, and the rest of the file is not sent."""
     film.write_bytes(FILM * 40)
     async with serving(early(refusal(413, "too large", 413)), at_once=True) as server:
-        response = await send(server.url, await FileContent.of(film), options=HttpOptions())
+        response = await send(server.url, await FileContent.of(film))
     assert response.status == 413
     await until(lambda: not open_files())  # a thread may be about to close it
 
@@ -382,7 +385,7 @@ async def test_a_long_file_takes_little_memory(tmp_path, record_property):
     async with file_service(receipt(), keep=False) as service:
         tracemalloc.start()
         try:
-            response = await send(service.url, await FileContent.of(path), options=HttpOptions())
+            response = await send(service.url, await FileContent.of(path))
             [_, peak] = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

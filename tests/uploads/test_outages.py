@@ -13,13 +13,15 @@ from evolink_async.media import LocalMedia, Upload
 from tests.kit import until
 from tests.servers import Act, hang, reply, reset
 from tests.uploads.file_service import FileService, file_service, receipt, refusal
-from tests.uploads.test_uploads import House, house, local
+from tests.uploads.test_uploads import CALM, HASTY, House, house, local
 
 pytestmark = pytest.mark.anyio
 
 LIMIT = 4
+OVERTAKEN = LIMIT - 2
+"""Uploads of the first few whose trouble is forgotten, when the two that were accepted end after them."""
 FILES = 30
-QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=3, grace=1)
+QUICK = ev.RetryPolicy(base=0.01, cap=0.05, patience=30, grace=1)
 SHORT = ev.RetryPolicy(base=0.01, cap=0.02, patience=0.1, grace=1)
 OUTAGES: dict[str, bytes | Act] = {
     "500 in its words": refusal(500, status=500),
@@ -56,6 +58,11 @@ class Outage:
         await writer.drain()
 
 
+def time_outs(fault: bytes | Act) -> ev.HttpOptions:
+    """Short ones for a service that says nothing."""
+    return HASTY if fault is hang else CALM
+
+
 def films(folder: Path, count: int = FILES) -> list[LocalMedia]:
     """Small files, each unlike the others."""
     return [local(folder / f"film-{number}.mp4", b"film %d" % number) for number in range(count)]
@@ -75,24 +82,32 @@ def kinds(ends: list[Upload | BaseException]) -> set[type]:
 async def test_an_outage_costs_few_uploads(tmp_path, fault):
     """Those under way when it began, and one at a time afterwards; all files are there when it is over."""
     outage = Outage(fault)
-    async with file_service(outage.act) as service, house(service.url, limiter=LIMIT, policy=QUICK) as here:
+    options = time_outs(fault)
+    async with (
+        file_service(outage.act) as service,
+        house(service.url, limiter=LIMIT, policy=QUICK, options=options) as here,
+    ):
         task = asyncio.create_task(upload_all(here, films(tmp_path)))
-        await until(lambda: outage.met >= LIMIT + 3 + 2)
+        await until(lambda: outage.met >= OVERTAKEN + LIMIT + 2 + 2)
         outage.is_on = False
         assert kinds(await task) == {Upload}
-    assert outage.met <= LIMIT + 3 + 3
+    assert outage.met <= OVERTAKEN + LIMIT + 2 + 3
 
 
 @pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
 async def test_many_files_do_not_all_run_into_an_outage(tmp_path, fault):
     """Most of them are never sent, however many wait for a place."""
     outage = Outage(fault)
-    policy = ev.RetryPolicy(base=0.5, cap=0.5, patience=0.4, grace=1)
-    async with file_service(outage.act) as service, house(service.url, limiter=LIMIT, policy=policy) as here:
+    policy = ev.RetryPolicy(base=60, cap=60, patience=0.4, grace=1)
+    options = time_outs(fault)
+    async with (
+        file_service(outage.act) as service,
+        house(service.url, limiter=LIMIT, policy=policy, options=options) as here,
+    ):
         ends = await upload_all(here, films(tmp_path))
     assert kinds(ends) <= {Upload, OutageError, UploadError}
     # The brake closes at the third in trouble, with the others under way; nothing is due before patience is over.
-    assert outage.met <= LIMIT + 3
+    assert outage.met <= OVERTAKEN + LIMIT + 2
 
 
 @pytest.mark.parametrize("fault", [OUTAGES["502 with a page"], reset], ids=["502", "reset"])
@@ -141,7 +156,7 @@ async def test_one_file_in_trouble_does_not_stop_the_others(tmp_path):
         writer.write(refusal(500, status=500) if is_bad else receipt())
         await writer.drain()
 
-    policy = ev.RetryPolicy(base=0.001, cap=0.002, patience=3, attempts=8)
+    policy = ev.RetryPolicy(base=0.001, cap=0.002, patience=30, attempts=8)
     service: FileService
     async with file_service(act) as service, house(service.url, limiter=1, policy=policy) as here:
         ends = await upload_all(here, files)
@@ -181,4 +196,4 @@ async def test_the_first_failure_is_told_at_once(tmp_path, fault, caplog):
         assert kinds(await task) == {Upload}
         assert here.uploads.trouble is None
     [told] = [record.getMessage() for record in caplog.records]
-    assert "for an upload; files are tried for up to 3 s" in told
+    assert "for an upload; files are tried for up to 30 s" in told

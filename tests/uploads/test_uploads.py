@@ -35,7 +35,9 @@ pytestmark = pytest.mark.anyio
 
 CANARY = "sk-canary-0123456789abcdef"
 SPARE = "sk-canary-spare-0123456789"
-HASTY = HttpOptions(connect_timeout=0.2, upload_timeout=0.4)
+CALM = HttpOptions()
+HASTY = HttpOptions(upload_timeout=0.4)
+"""For a service that says nothing."""
 NAME = CANARY.encode()
 FILM = b"\0\0\0\x18ftypisom" + bytes(range(256)) * 500
 DAY = 24 * 3600.0
@@ -76,10 +78,11 @@ async def house(
     limiter: int = 4,
     policy: ev.RetryPolicy = PATIENT,
     is_observed: bool = True,
+    options: HttpOptions = CALM,
 ) -> AsyncIterator[House]:
     """Uploads to a file service; closed at the end."""
     keys = [ApiKey(CANARY), ApiKey(SPARE)]
-    transports = {key.fingerprint: AiohttpTransport(base_url(url), key, options=HASTY) for key in keys}
+    transports = {key.fingerprint: AiohttpTransport(base_url(url), key, options=options) for key in keys}
     session, spare = (Session(transports[key.fingerprint], key.fingerprint, policy=policy) for key in keys)
     clock, events = Clock(), list[Event]()
     emit = events.append if is_observed else None
@@ -220,7 +223,8 @@ PASSING: dict[str, list[bytes | Act]] = {
 @pytest.mark.parametrize("answers", PASSING.values(), ids=PASSING)
 async def test_what_passes_is_tried_again(film, answers):
     """Uploading is free: whether the service kept what came before does not matter."""
-    async with file_service(*answers, receipt()) as service, house(service.url) as here:
+    options = HASTY if hang in answers else CALM
+    async with file_service(*answers, receipt()) as service, house(service.url, options=options) as here:
         assert (await here.uploads.host(film, here.session)).url == LINK
     assert len(service.taken) == len(answers) + 1
     assert {taken.file for taken in service.taken} == {FILM}

@@ -11,16 +11,11 @@ from collections.abc import Iterable
 
 from ...errors import ConfigurationError
 from ...journal.places import JournalPlace, journal_at
-from ...wire import encode_poll
+from ...wire import check_task_id
 from ..exit_codes import OK
 from ..output.numbers import listed
+from ..output.settling import NEXT, what_follows
 from ..output.terminal import Terminal
-
-# What the next run does with the job, by the word given; every other word is a task id.
-_NEXT = {
-    "resubmit": "is planned again: the next run buys it anew, under a new idempotency key",
-    "abandon": "is given up: the next run reports it as failed and sends nothing",
-}
 
 
 def settle(journal: str, key: str, how: str, terminal: Terminal) -> int:
@@ -57,7 +52,7 @@ async def settled(place: JournalPlace, key: str, how: str) -> str:
         ParamsError: `how` cannot be a task id.
         JournalError: It is not a journal, another process is using the file, or another job has this task.
     """
-    if how not in _NEXT:
+    if how not in NEXT:
         _check_task_id(how)
     known = [doubt.key for doubt in await asyncio.to_thread(place.doubts)]
     holder = place.holder()
@@ -67,7 +62,7 @@ async def settled(place: JournalPlace, key: str, how: str) -> str:
         held = f"; {holder} uses it, and its submits under way do not count" if holder is not None else ""
         raise ConfigurationError(f"no job {key!r} is in doubt in {place.name!r}{others}{held}")
     await place.settle(key, how)
-    return f"{key} {_NEXT.get(how) or f'is task {how}: the next run waits for it and saves its video'}."
+    return what_follows(key, how)
 
 
 def _key_meant(word: str, keys: Iterable[str]) -> str:
@@ -81,7 +76,7 @@ def _key_meant(word: str, keys: Iterable[str]) -> str:
 
 def _check_task_id(word: str) -> None:
     # The rule that the run applies to a task id when it polls.
-    encode_poll(word)
+    check_task_id(word)
     # Without this, a typing error as "resubmitt" would make the next run wait for a task that does not exist.
     if not any(sign.isdigit() for sign in word):
         raise ConfigurationError(

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ...errors import EvolinkError
+from ...errors import ConfigurationError, EvolinkError
 from ...events import Event, Uploaded, Uploading
 from ...media import Upload
 from ...pool import SessionPool
@@ -34,9 +34,11 @@ def upload(sources: Sequence[str], service: Service, terminal: Terminal, *, jour
         as_json: Print JSON on a terminal too.
 
     Raises:
-        ConfigurationError: There is no API key, or an address is invalid.
+        ConfigurationError: A name is empty, there is no API key, or an address is invalid.
         JournalError: The journal cannot be used.
     """
+    if "" in sources:
+        raise ConfigurationError("the name of a file to upload is empty")
     bars = UploadBars(terminal)
     pool = service.pool(journal=journal, observer=bars)
     shown = attrs.evolve(terminal, shows_tables=terminal.shows_tables and not as_json)

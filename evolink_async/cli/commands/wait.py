@@ -17,6 +17,7 @@ from ...pool import SessionPool
 from .. import exit_codes
 from ..inputs.service import Service
 from ..inputs.task_choice import TaskChoice
+from ..output.notices import Notices
 from ..output.numbers import number
 from ..output.outcomes import outcome_object, sentence_of
 from ..output.terminal import Terminal
@@ -43,7 +44,8 @@ def wait(
         outcome: Outcome = known
     else:
         journal = None if out is None else _free_journal(task, terminal)
-        outcome = asyncio.run(_outcome_of(service.pool(journal=journal), task, timeout, out))
+        pool = service.pool(journal=journal, observer=Notices(terminal))
+        outcome = asyncio.run(_outcome_of(pool, task, timeout, out))
     show_outcome(outcome, task.model, terminal)
     return exit_codes.of_outcomes((outcome,))
 

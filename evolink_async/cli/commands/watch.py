@@ -14,6 +14,7 @@ from ...task import Snapshot, TaskState
 from ..exit_codes import FAILED, OK
 from ..inputs.service import Service
 from ..inputs.task_choice import TaskChoice
+from ..output.notices import Notices
 from ..output.terminal import Terminal
 from .status import task_object
 
@@ -30,7 +31,7 @@ def watch(task: TaskChoice, service: Service, terminal: Terminal) -> int:
         ConfigurationError: There is no API key, or the address is invalid.
     """
     try:
-        last = asyncio.run(_watch(service.pool(), task, terminal))
+        last = asyncio.run(_watch(service.pool(observer=Notices(terminal)), task, terminal))
     except (ConfigurationError, ParamsError):
         raise
     except EvolinkError as error:

@@ -70,27 +70,27 @@ def outcomes(journal: str, /, *, follow: Flag = False) -> int:
     return run_command(journal, Terminal.here(), follow=follow)
 
 
-def report(journal: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
+def report(journal: str, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
     """Write a page with the films of a journal, their costs and times, what failed and why, and what is in doubt.
 
     It is one HTML file that needs no other host. Needs no key and no network; needs the extra `report`.
 
     Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
-        out: The file; only such a page is replaced. Default: index.html beside the journal.
+        journal: The journal file, as films/jobs.journal.db, or postgresql://HOST/DATABASE; a run may be using it.
+        out: The file; only such a page is replaced. Default: index.html beside the journal file.
     """
     from ..commands.report import report as run_command
 
     return run_command(journal, out, Terminal.here())
 
 
-def dashboard(journal: Path, /, *, port: Port = 0) -> int:
+def dashboard(journal: str, /, *, port: Port = 0) -> int:
     """Show the page of a journal, and what changes in it, in a browser on this computer, until Ctrl-C.
 
-    The page can settle jobs in doubt while no run uses the journal. Needs no key; needs the extra `report`.
+    The page can settle jobs in doubt; those of a file, while no run uses it. Needs no key; needs the extra `report`.
 
     Args:
-        journal: The journal file, as films/jobs.journal.db; a run may be using it.
+        journal: The journal file, as films/jobs.journal.db, or postgresql://HOST/DATABASE; a run may be using it.
         port: Port of 127.0.0.1; 0 takes a free one.
     """
     from ..commands.dashboard import dashboard as run_command

@@ -12,7 +12,7 @@ from typing import cast
 
 from ...errors import ConfigurationError
 from .job_lines import ParsedJobs, parse_jobs
-from .line_text import wide_encoding
+from .line_text import fault_of_file
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -28,7 +28,7 @@ def read_jobs(source: str) -> ParsedJobs:
         source: The jobs file, "-" for standard input.
 
     Raises:
-        ConfigurationError: The file cannot be read.
+        ConfigurationError: The file cannot be read, or is not in JSON lines.
     """
     folder = Path() if source == STDIN else Path(source).parent
     return parse_jobs(_lines_of(source), folder)
@@ -56,9 +56,9 @@ def _lines_of(source: str) -> list[bytes]:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ConfigurationError(f"cannot read the jobs file {source!r}: {reason}") from None
-    encoding = wide_encoding(content)
-    if encoding is not None:
-        raise ConfigurationError(f"the jobs file {source!r} is in {encoding}; save it as UTF-8")
+    fault = fault_of_file(content)
+    if fault is not None:
+        raise ConfigurationError(f"the jobs file {source!r} {fault}")
     # Not splitlines(), which also splits at characters that JSON strings may hold.
     return content.split(b"\n")
 

@@ -1,4 +1,4 @@
-"""From the bytes of one line to a JSON object, and how a line or a file is encoded if that is not UTF-8.
+"""From the bytes of one line to a JSON object, and what keeps a file from being such lines at all.
 
 Pure: what the object means is decided in `job_lines`.
 """
@@ -17,11 +17,50 @@ _MARKS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+# What compressed files begin with, by the name of the format.
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_ONE_OBJECT = "each line must be one JSON object and nothing more"
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
 class NoJsonError(ValueError):
     """A line that cannot be parsed."""
+
+
+def fault_of_file(content: bytes) -> str | None:
+    """Return why no line of a file can be meant as a job, to continue a sentence about it; None if some can."""
+    for start, name in _PACKED.items():
+        if content.startswith(start):
+            return f"is compressed ({name}); unpack it first"
+    encoding = wide_encoding(content)
+    if encoding is not None:
+        return f"is in {encoding}; save it as UTF-8"
+    first, _, rest = content.removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")
+    goes_on = bool(rest.strip()) and _ends_early(first)
+    # Not line by line: of an array with an object a line the last one has no comma, and would be bought alone.
+    if first.startswith(b"[") and (goes_on or not rest.strip()):
+        return f"is a JSON array, but {_ONE_OBJECT}; `jq -c '.[]' FILE` writes it so"
+    if goes_on:
+        return f"has a JSON object over several lines, but {_ONE_OBJECT}; `jq -c . FILE` writes it so"
+    return None
+
+
+def _ends_early(text: bytes) -> bool:
+    """Whether a line only begins a JSON value, and does not end within a text."""
+    try:
+        parse_noting_repeats(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(error.doc.rstrip())
+    # An encoding, or a depth, that is the fault of this line alone.
+    except ValueError:
+        return False
+    return False
 
 
 def wide_encoding(content: bytes) -> str | None:
@@ -68,7 +107,15 @@ def _syntax_fault(text: bytes, error: json.JSONDecodeError) -> str:
         return f"{encoding}, not UTF-8"
     if error.doc.startswith(BYTE_ORDER_MARK.decode(), error.pos):
         return f"a byte order mark (BOM) at column {error.colno}, where two files were joined"
-    return f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
+    place = f"at column {error.colno}"
+    if error.msg == "Extra data":
+        more = "a comma" if error.doc[error.pos :].strip() == "," else "more"
+        return f"{more} follows {place}; {_ONE_OBJECT}"
+    if error.msg.startswith("Unterminated string"):
+        return f"no quotation mark ends the text that begins {place}"
+    if error.pos >= len(error.doc.rstrip()):
+        return f"it ends too early, {place}; {_ONE_OBJECT}"
+    return f"{error.msg[:1].lower()}{error.msg[1:]} {place}"
 
 
 def _encoding_fault(text: bytes, error: UnicodeDecodeError) -> str:

@@ -111,7 +111,7 @@ def _json_of(field: ParamField, value: object) -> Json:
 
 def _media(field: ParamField, value: object) -> Json:
     """Mark a path as a file, as a jobs file does; URLs and what is not media stay as they are."""
-    if field.media is None or not isinstance(value, str) or value.startswith("file:") or _is_url(value):
+    if field.media is None or not isinstance(value, str) or value.startswith("file:") or _is_url(value) or not value:
         return cast("Json", value)
     return str(LocalMedia(Path(value)))
 

@@ -11,7 +11,7 @@ import attrs
 
 from ...errors import ConfigurationError, JournalError
 from ...jobs import STANDINGS, Accepted, Completed, Failed, Planned, Unknown
-from ...wire import encode_poll
+from ...wire import check_task_id
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,7 @@ def chosen_task(task_id: str | None, key: str | None, journal: Path | None) -> T
     if (task_id is None) == (key is None) or (key is None) != (journal is None):
         raise ConfigurationError("give the id of a task; or --key KEY and --journal FILE, for the task of a job")
     if task_id is not None:
-        encode_poll(task_id)
+        check_task_id(task_id)
         return TaskChoice(task_id=task_id, key=task_id)
     return _task_of(str(key), journal or Path())
 
@@ -72,6 +72,7 @@ def _task_of(key: str, journal: Path) -> TaskChoice:
         case (Completed(task_id=str(task_id)) | Failed(task_id=str(task_id))) as ended:
             return TaskChoice(task_id=task_id, key=key, model=job.model, outcome=ended, journal=journal)
         case Failed():
-            raise JournalError(f"the job {key!r} in the journal {str(journal)!r} was given up while in doubt")
+            text = f"the job {key!r} in the journal {str(journal)!r} was given up while in doubt"
+            raise JournalError(text, advice="No task of it is known, so there is nothing to wait for.")
         case Unknown(error=error):
             raise error

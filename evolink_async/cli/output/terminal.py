@@ -21,6 +21,8 @@ from .streams import Tolerant, abandon
 
 # Columns of a table in a pipe or a log, where rich would assume 80 and fold long keys and paths.
 _WIDTH_WITHOUT_TERMINAL = 110
+# In no column rich prints nothing, and in one or two cyclopts wraps help for ever. A terminal folds what is too wide.
+_LEAST_WIDTH = 20
 
 # Control characters, line separators, marks that reverse the order of what follows, and surrogates. Spaces of other
 # scripts and the joiners inside emoji are shown as they are.
@@ -107,4 +109,8 @@ def _console(*, stderr: bool = False) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_WITHOUT_TERMINAL
     # rich asks only for methods that Tolerant has.
     file = cast("TextIO", Tolerant(stream)) if stderr else None
-    return _Console(file=file, stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    console = _Console(file=file, stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    # Set only if it is too small: a width that is set no longer follows the terminal.
+    if console.width < _LEAST_WIDTH:
+        console.width = _LEAST_WIDTH
+    return console

@@ -26,6 +26,7 @@ from ..output.pace import Pace, seconds_to_go
 from ..output.progress_display import Progress
 from ..output.results_file import ResultsWriter
 from ..output.run_report import report_run
+from ..output.settling import what_follows
 from ..output.tables import closing_table
 from ..output.terminal import Terminal
 from .run_page import can_make_pages, check_dashboard, passing_journal, write_page
@@ -100,17 +101,22 @@ async def _run(
         pace = Pace()
         if means.dashboard_port is not None and journal is not None:
             facts = partial(_facts, pool, pace, len(plan.jobs))
-            await stack.enter_async_context(_dashboard(journal, means.dashboard_port, facts, terminal))
+            page = _dashboard(journal, means.dashboard_port, pool, facts, terminal)
+            await stack.enter_async_context(page)
         return await run_pool(pool, plan, terminal, write, pace)
 
 
 @asynccontextmanager
 async def _dashboard(
-    journal: Path, port: int, facts: Callable[[], Mapping[str, object]], terminal: Terminal
+    journal: Path, port: int, pool: SessionPool, facts: Callable[[], Mapping[str, object]], terminal: Terminal
 ) -> AsyncGenerator[None, None]:
     from ...report import DashboardServer
 
-    async with DashboardServer(journal, port, facts=facts) as server:
+    async def settle(key: str, how: str) -> str:
+        await pool.settle(key, how)
+        return what_follows(key, how)
+
+    async with DashboardServer(journal, port, facts=facts, settle=settle) as server:
         terminal.note(f"Watch it in a browser: {server.address}")
         yield
 

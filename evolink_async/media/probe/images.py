@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .bounded_file import bounded
 from .errors import BROKEN, UnreadableError
+from .odd_images import lacks_only_end, without_damaged_notes
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -56,10 +57,26 @@ def image_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, Any]
                 _decode(image, form)
     except (OSError, SyntaxError, EOFError) as error:
         if is_whole and not any(word in str(error) for word in _UNSUPPORTED):
-            raise UnreadableError(BROKEN) from None
+            return known | _facts_of_odd(file, form)
     except Exception:  # noqa: BLE001, S110  # a guard of Pillow, or a warning made an error: no verdict on the file
         pass
     return known
+
+
+def _facts_of_odd(file: IO[bytes], form: str) -> dict[str, Any]:
+    """Return what is still to be told of an image that Pillow refused, if its picture is whole all the same.
+
+    Raises:
+        UnreadableError: It is not.
+    """
+    if form == "png" and (healthy := without_damaged_notes(file)) is not None:
+        return image_facts(healthy, form, is_whole=True)
+    try:
+        if form == "jpeg" and lacks_only_end(file):
+            return {}
+    except (OSError, SyntaxError, EOFError):
+        raise UnreadableError(BROKEN) from None
+    raise UnreadableError(BROKEN)
 
 
 def _is_lying(image: ImageFile) -> bool:

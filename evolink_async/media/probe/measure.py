@@ -21,6 +21,7 @@ _MOST_BYTES = 100 * MB
 _MOST_SOUND = 15 * MB
 
 _TAGGED = ("aac", "flac", "ogg", "wav")
+_MOST_TAGS = 4
 
 _LIBRARIES = {"av": "PyAV", "PIL": "Pillow", "pypdf": "pypdf"}
 
@@ -46,21 +47,32 @@ def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> Media
         size = here if size_bytes is None else size_bytes
         if not size:
             raise UnreadableError("is empty")
-        form = _format(source)
+        form, start = _format(source)
         known: dict[str, Any] = {"format": form, "size_bytes": size}
-        return MediaFacts(**known | _facts(source, form, here, is_whole=here >= size))
+        return MediaFacts(**known | _facts(source, form, here, start=start, is_whole=here >= size))
 
 
-def _format(file: IO[bytes]) -> str:
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    # An ID3 tag begins an mp3, but can also be in front of another sound.
-    file.seek(tag_bytes(head))
-    tagged = format_of(file.read(HEAD_BYTES))
-    return tagged if tagged in _TAGGED else format_of(head)
+def _format(file: IO[bytes]) -> tuple[str, int]:
+    """Return the format, and where the file begins behind ID3 tags that are no part of this format."""
+    start, head = 0, _head(file, 0)
+    form = format_of(head)
+    # An ID3 tag begins an mp3, but can also be in front of another sound, and so can several.
+    for _ in range(_MOST_TAGS):
+        length = tag_bytes(head)
+        if not length:
+            break
+        start += length
+        head = _head(file, start)
+    tagged = format_of(head)
+    return (tagged, start) if tagged in _TAGGED else (form, 0)
 
 
-def _facts(file: IO[bytes], form: str, length: int, *, is_whole: bool) -> dict[str, Any]:
+def _head(file: IO[bytes], start: int) -> bytes:
+    file.seek(start)
+    return file.read(HEAD_BYTES)
+
+
+def _facts(file: IO[bytes], form: str, length: int, *, start: int, is_whole: bool) -> dict[str, Any]:
     if length > (_MOST_SOUND if form in ("mp3", "wav") else _MOST_BYTES):
         # Which document is in a container is as little known as its pages.
         return {"format": None} if form in documents.CONTAINERS else {}
@@ -70,7 +82,7 @@ def _facts(file: IO[bytes], form: str, length: int, *, is_whole: bool) -> dict[s
         if form == UNKNOWN and recordings.is_mp3(file):
             return {"format": "mp3", **recordings.recording_facts(file, "mp3", is_whole=is_whole)}
         if form in recordings.FORMATS:
-            return recordings.recording_facts(file, form, is_whole=is_whole)
+            return recordings.recording_facts(file, form, start=start, is_whole=is_whole)
         return documents.document_facts(file, form, is_whole=is_whole)
     except ImportError:
         # The extra `media` is not installed.

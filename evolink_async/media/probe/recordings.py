@@ -34,8 +34,10 @@ _MOST_DECODED = 4096 * 4096
 _PICTURES = ("mjpeg", "png", "bmp")
 
 
-def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, Any]:
+def recording_facts(file: IO[bytes], form: str, *, start: int = 0, is_whole: bool) -> dict[str, Any]:
     """Return the length, and width and height of the upright video; another `format` if the tracks say so.
+
+    What is before `start` is skipped: of FFmpeg's readers only that of mp3 skips an ID3 tag.
 
     Raises:
         ImportError: PyAV is not installed.
@@ -45,7 +47,8 @@ def recording_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, 
     from av.error import FFmpegError
 
     try:
-        with av.open(bounded(file, _MOST_AT_ONCE), "r", format=FORMATS[form], **_tolerant(av)) as container:
+        behind = bounded(file, _MOST_AT_ONCE, start=start)
+        with av.open(behind, "r", format=FORMATS[form], **_tolerant(av)) as container:
             films = _played([one for one in container.streams.video if not _is_cover(one)])
             sounds = _played(list(container.streams.audio))
             tracks = [*films, *sounds]

@@ -5,7 +5,9 @@ What a format says about length and size is read in the modules beside this one.
 
 from __future__ import annotations
 
+import codecs
 import re
+import unicodedata
 
 UNKNOWN = "an unknown format"
 """The name of a format that is not one of the known ones."""
@@ -35,7 +37,6 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"fLaC", "flac"),
     (b"OggS", "ogg"),
     (b"#!AMR", "amr"),
-    (b"%PDF-", "pdf"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
@@ -68,12 +69,21 @@ _BRANDS = {
 _STILL_BRANDS = (b"mif1", b"msf1")
 # First boxes of files from before the box `ftyp` existed.
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+# The size of a box is in front of its name. Four letters make a larger one, which no model takes.
+_MOST_IN_BOX = 0x20202020
 # Lengths of the header that follows the file header, one for each version of the format.
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# The end of a text of DOS and CP/M.
+_END_OF_TEXT = b"\x1a"
+# What readers skip in front of a PDF: white space, zeros, and a byte order mark of UTF-8.
+_BEFORE_PDF = b"\0\t\n\f\r \xef\xbb\xbf"
+# Control characters, and codes that no character has.
+_NO_CHARACTERS = ("Cc", "Cn", "Co")
 _WIDEST_SYNC = 4
 _ID3_HEADER = 10
+_ID3_FOOTER = 0x10
 
 
 def format_of(head: bytes) -> str:
@@ -82,6 +92,12 @@ def format_of(head: bytes) -> str:
     Office documents are `zip` or `ole`, because the type of the document is further inside. Every text is `txt`, in
     any encoding, Markdown included.
     """
+    # A PDF may begin as a text does.
+    if head.lstrip(_BEFORE_PDF).startswith(b"%PDF-"):
+        return "pdf"
+    # Many signatures are of letters, with which a text may begin too.
+    if _is_text(head):
+        return "txt"
     for start, name in _STARTS:
         if head.startswith(start):
             return name
@@ -89,9 +105,8 @@ def format_of(head: bytes) -> str:
         return _IN_RIFF.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
         return _branded(head)
-    if head[4:8] in _OLD_QUICKTIME:
+    if head[4:8] in _OLD_QUICKTIME and int.from_bytes(head[:4]) < _MOST_IN_BOX:
         return "mov"
-    # Two letters alone could begin a text.
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
     # Some encoders begin with silence of zeros.
@@ -103,15 +118,37 @@ def format_of(head: bytes) -> str:
     # An MPEG transport stream: packets of 188 bytes, each with this first byte.
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return "mpeg"
-    return "txt" if head.startswith(_BYTE_ORDER_MARKS) or not _CONTROLS.search(head) else UNKNOWN
+    return "txt" if _is_utf_16(head) else UNKNOWN
 
 
 def tag_bytes(head: bytes) -> int:
     """Return the length of the ID3 tag at the start of a file; 0 if there is none (id3.org/id3v2.4.0-structure)."""
-    if not head.startswith(b"ID3"):
+    if not head.startswith(b"ID3") or len(head) < _ID3_HEADER or _is_text(head):
         return 0
-    # Seven bits of each byte count.
-    return _ID3_HEADER + sum(byte << shift for byte, shift in zip(head[6:_ID3_HEADER], (21, 14, 7, 0), strict=False))
+    # Seven bits of each byte count. A tag with a footer, which is as long as the header, has a flag for it.
+    size = sum(byte << shift for byte, shift in zip(head[6:_ID3_HEADER], (21, 14, 7, 0), strict=True))
+    return size + _ID3_HEADER * (2 if head[5] & _ID3_FOOTER else 1)
+
+
+def _is_text(head: bytes) -> bool:
+    if head.startswith(_BYTE_ORDER_MARKS):
+        return True
+    # Frames of sound begin with this byte, and no text does.
+    return not head.startswith(b"\xff") and not _CONTROLS.search(head.rstrip(_END_OF_TEXT))
+
+
+def _is_utf_16(head: bytes) -> bool:
+    """Whether the bytes are a text in UTF-16 without a byte order mark, with at least one character of ASCII."""
+    for decode in (codecs.utf_16_le_decode, codecs.utf_16_be_decode):
+        try:
+            # Half of a character at the end of the first bytes is left out.
+            text, _ = decode(head)
+        except UnicodeDecodeError:
+            continue
+        written = all(one.isspace() or unicodedata.category(one) not in _NO_CHARACTERS for one in text)
+        if written and any(one.isascii() for one in text):
+            return True
+    return False
 
 
 def _branded(head: bytes) -> str:
