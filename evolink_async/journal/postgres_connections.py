@@ -45,8 +45,15 @@ DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
-# The server goes down, comes up, or has become a standby; or two transactions stand in each other's way.
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+# The server goes down, comes up, or has become a standby; two transactions stand in each other's way; or the server
+# has ended the transaction of a process that stood still.
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
 """Errors that may be over at the next try."""
 MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject)
 
@@ -150,7 +157,7 @@ class Connections:
 
         Args:
             act: What is done.
-            patience: Seconds for which it is tried again; default: that of the journal.
+            patience: Seconds for which tries begin; default: that of the journal.
             is_urgent: Whether it comes before all others that wait for a connection.
 
         Raises:
@@ -158,10 +165,11 @@ class Connections:
         """
         pause, until = FIRST_PAUSE, time.monotonic() + (self._patience if patience is None else patience)
         while True:
+            began = time.monotonic()
             try:
                 return await self._once(act, -1.0 if is_urgent else 0.0)
             except PASSING as error:
-                if time.monotonic() >= until:
+                if began >= until:  # not how late it is: a process that stood still has not tried all the time
                     raise self.error(error) from None
                 if pause == FIRST_PAUSE and not self._is_away:
                     self._is_away = True

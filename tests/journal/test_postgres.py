@@ -445,6 +445,40 @@ async def test_a_transaction_of_a_process_that_is_stopped_does_not_last(one):
     assert await one._connections.run(act) == "3s"
 
 
+async def test_a_process_that_stood_still_in_a_transaction_goes_on(postgres, one):
+    """The server has ended its transaction: it is begun anew."""
+    limits = iter(["1ms", "1h"])
+
+    async def act(connection: Any) -> object:
+        async with transaction(connection):
+            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{next(limits)}'")
+            [row] = await run(connection, "SELECT pg_backend_pid() AS pid")
+            if row["pid"] != first.setdefault("pid", row["pid"]):
+                return "done"
+            while await sql(postgres, f"SELECT 1 FROM pg_stat_activity WHERE pid = {row['pid']}"):
+                await asyncio.sleep(0.01)
+            return await run(connection, "SELECT 1")
+
+    first: dict[str, int] = {}
+    assert await one._connections.run(act) == "done"
+
+
+async def test_a_process_that_stood_still_past_its_patience_tries_once_more(one):
+    """What it met before it stood still says nothing about now."""
+    until = asyncio.get_running_loop().time() + 0.02
+    tries: list[float] = []
+
+    async def act(connection: Any) -> str:
+        tries.append(asyncio.get_running_loop().time())
+        if len(tries) > 1:
+            return "done"
+        while asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0)
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    assert await one._connections.run(act, patience=0.001) == "done"
+
+
 # --- opening
 
 
