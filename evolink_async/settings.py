@@ -186,7 +186,7 @@ class RetryPolicy:
     grace: float = attrs.field(default=10.0, validator=check_seconds)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Budget:
     """How much all runs of one journal spend together. One in memory lasts as long as its process.
 

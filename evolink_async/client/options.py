@@ -22,7 +22,7 @@ USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} ai
 
 # attrs types the value of a validator as Any.
 def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401
-    url = _url_or_none(value) if isinstance(value, str) else None
+    url = _url_or_none(value)
     if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
         raise ConfigurationError("HttpOptions.proxy must be an absolute URL, such as http://proxy.example:3128")
 
@@ -32,9 +32,9 @@ def _check_user_agent(_: object, __: object, value: Any) -> None:  # noqa: ANN40
         raise ConfigurationError(f"HttpOptions.user_agent must be printable ASCII, not {value!r}")
 
 
-def _url_or_none(text: str) -> URL | None:
+def _url_or_none(text: object) -> URL | None:
     try:
-        return URL(text)
+        return URL(text.strip()) if isinstance(text, str) else None
     except ValueError:
         return None
 
@@ -100,7 +100,7 @@ def base_url(text: str) -> URL:
         ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment. Plain http is
             allowed for loopback only, because the request carries the API key.
     """
-    url = _url_or_none(text.strip())
+    url = _url_or_none(text)
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"the base URL must be absolute, such as https://api.evolink.ai, not {text!r}")
     if url.user or url.password:

@@ -5,18 +5,72 @@ Nothing is opened or sent here.
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
+import attrs
 from yarl import URL
 
-from ..client import ApiKey, base_url, is_loopback
+from ..client import ApiKey, HttpOptions, base_url, is_loopback
 from ..errors import ConfigurationError
+from ..events import Observer
 from ..journal import Journal, MemoryJournal, is_address, missing_extra
+from ..settings import Budget, Cadence, Limits, RetryPolicy
+from .callbacks import Callbacks
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
+
+
+_CLASSES: dict[str, tuple[type, ...]] = {
+    "limits": (Limits,),
+    "cadence": (Cadence,),
+    "retry": (RetryPolicy,),
+    "http": (HttpOptions,),
+    "budget": (Budget, type(None)),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The checked arguments of a pool; see `SessionPool`.
+
+    Raises:
+        ConfigurationError: Some are of a wrong class; it names all of them.
+    """
+
+    keys: tuple[ApiKey, ...]
+    origin: URL
+    files_origin: URL
+    limits: Limits
+    cadence: Cadence
+    retry: RetryPolicy
+    http: HttpOptions
+    budget: Budget | None
+    observer: Observer | None
+    callbacks: Callbacks | None
+
+    def __attrs_post_init__(self) -> None:
+        if faults := [*self._of_wrong_class(), *_not_callable(self.callbacks, self.observer)]:
+            raise ConfigurationError("; ".join(faults))
+
+    def _of_wrong_class(self) -> Iterator[str]:
+        for name, classes in _CLASSES.items():
+            if not isinstance(given := getattr(self, name), classes):
+                yield f"{name} must be of the class {classes[0].__name__}, not {type(given).__name__}"
+
+
+def _not_callable(callbacks: object, observer: object) -> Iterator[str]:
+    # Somebody else's receiver need not inherit from the protocol.
+    if callbacks is not None and not hasattr(callbacks, "url_for"):
+        yield f"callbacks must be a CallbackReceiver, not {type(callbacks).__name__}"
+    if observer is not None and not callable(observer):
+        yield f"observer must be a function, not {type(observer).__name__}"
+    if any(map(inspect.iscoroutinefunction, (observer, getattr(observer, "__call__", None)))):  # noqa: B004
+        yield "observer must not be async: nothing would await it"
 
 
 def check_timeout(timeout: float | None) -> None:
@@ -36,24 +90,34 @@ def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:
     Raises:
         ConfigurationError: There is none, one has characters that a key cannot have, or one is given twice.
     """
-    texts = [given] if isinstance(given, str) else list(given) if given is not None else []
-    if given is None and (text := os.environ.get("EVOLINK_API_KEY")):
-        texts = [text]
+    texts = _listed((os.environ.get("EVOLINK_API_KEY") or ()) if given is None else given)
     if not texts:
         raise ConfigurationError(
             "no API key: pass api_key=, or set EVOLINK_API_KEY (https://evolink.ai/dashboard/keys)"
         )
-    keys = tuple(ApiKey(text) for text in texts)
+    keys = tuple(map(_key, texts))
     if len({key.fingerprint for key in keys}) < len(keys):
         raise ConfigurationError("the same API key was given twice")
     return keys
+
+
+def _listed(given: object) -> list[object]:
+    is_many = isinstance(given, Iterable) and not isinstance(given, str)
+    return list(cast("Iterable[object]", given)) if is_many else [given]
+
+
+def _key(text: object) -> ApiKey:
+    if not isinstance(text, str):
+        raise ConfigurationError(f"an API key must be a text, not {type(text).__name__}")
+    return ApiKey(text)
 
 
 def journal_of(given: str | Path | Journal | None) -> Journal:
     """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
 
     Raises:
-        ConfigurationError: The address of the server cannot be read, or the extra for it is not installed.
+        ConfigurationError: It is none of these, the address of the server cannot be read, or the extra for it is not
+            installed.
     """
     if given is None:
         return MemoryJournal()
@@ -62,7 +126,12 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
     # Imported here, because a pool with a journal in memory does not need SQLite.
     from ..journal.sqlite import SqliteJournal
 
-    return SqliteJournal(given) if isinstance(given, str | Path) else given
+    if isinstance(given, str | Path):
+        return SqliteJournal(given)
+    # Somebody else's journal need not inherit from the protocol.
+    if not hasattr(given, "submitting"):
+        raise ConfigurationError(f"journal must be a path, an address or a Journal, not {type(given).__name__}")
+    return given
 
 
 def _postgres_journal(url: str) -> Journal:

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import attrs
-from yarl import URL
-
 from ..budget import BudgetAccount, BudgetQueue, SharedAccount, SharedBudgetQueue
-from ..client import AiohttpTransport, ApiKey, HttpOptions, PriceCatalogue, Session
+from ..client import AiohttpTransport, ApiKey, PriceCatalogue, Session
 from ..concurrency import Limiter
 from ..downloads import ResultReader
-from ..events import Emit, Observer
+from ..events import Emit
 from ..journal import Journal
 from ..polling import Poller, Schedule
 from ..purchases import Book, ExpectedCalls
-from ..settings import Budget, Cadence, Limits, RetryPolicy
+from ..settings import Budget, Limits
 from ..submitting import FactExchange, JobClaims, KeyLimits, KeyRates, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
+from .arguments import Settings
 from .call_inbox import CallInbox
-from .callbacks import Callbacks
 from .ends import Ends
 from .engine import Engine
 from .observer import SafeObserver
@@ -30,22 +27,6 @@ from .rebuys import Rebuys
 from .task_waits import TaskWaits
 
 _Account: TypeAlias = "BudgetAccount | SharedAccount | None"
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """The checked arguments of a pool; see `SessionPool`."""
-
-    keys: tuple[ApiKey, ...]
-    origin: URL
-    files_origin: URL
-    limits: Limits
-    cadence: Cadence
-    retry: RetryPolicy
-    http: HttpOptions
-    budget: Budget | None
-    observer: Observer | None
-    callbacks: Callbacks | None
 
 
 async def build_engine(settings: Settings, journal: Journal) -> Engine:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..jobs import Completed
 from ..media import Upload
 from ..uploads import Source
-from .assembly import Settings
+from .arguments import Settings
 from .existing_tasks import ExistingTasks
 from .job_waits import with_working_links
 from .result_saving import fetch_to

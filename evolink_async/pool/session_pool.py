@@ -17,8 +17,8 @@ from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, durati
 from ..journal import Journal, Sent
 from ..params import AnyParams, Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from .arguments import check_timeout, files_origin_of, journal_of, keys_of, origin_of
-from .assembly import Settings, build_engine
+from .arguments import Settings, check_timeout, files_origin_of, journal_of, keys_of, origin_of
+from .assembly import build_engine
 from .callbacks import Callbacks
 from .conclusion import closed
 from .engine import Engine
@@ -58,7 +58,8 @@ class SessionPool(PricedJobs):
         http: Time-outs, proxies, size limits.
 
     Raises:
-        ConfigurationError: There is no key, or an address is not a URL that a key may be sent to.
+        ConfigurationError: There is no key, an address is not a URL that a key may be sent to, or an argument is of a
+            wrong class.
 
     Example:
         >>> async def main(jobs):
@@ -83,7 +84,6 @@ class SessionPool(PricedJobs):
         http: HttpOptions = HttpOptions(),  # noqa: B008
     ) -> None:
         super().__init__(journal_of(journal))
-        self._journal.seconds_to_answer = http.submit_timeout + retry.grace
         origin = origin_of(base_url)
         self._settings = Settings(
             keys=keys_of(api_key),
@@ -97,6 +97,7 @@ class SessionPool(PricedJobs):
             callbacks=callbacks,
             observer=observer,
         )
+        self._journal.seconds_to_answer = http.submit_timeout + retry.grace
 
     def __repr__(self) -> str:
         return f"<SessionPool {self._state}, {len(self._settings.keys)} key(s)>"

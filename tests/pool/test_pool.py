@@ -402,6 +402,35 @@ def test_a_pool_that_cannot_work_is_not_made(arguments, words, monkeypatch):
         ev.SessionPool(**arguments)
 
 
+async def _async_observer(_: ev.Event) -> None: ...
+
+
+class _AsyncObserver:
+    __call__ = staticmethod(_async_observer)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"budget": 100}, "budget must be of the class Budget, not int"),
+        ({"limits": None, "http": {}, "cadence": 3, "retry": "x"}, "limits .*; cadence .*; retry .*; http "),
+        ({"journal": 5}, "a path, an address or a Journal"),
+        ({"callbacks": "https://example.com"}, "CallbackReceiver"),
+        ({"observer": "print"}, "a function, not str"),
+        ({"observer": _async_observer}, "must not be async"),
+        ({"observer": _AsyncObserver()}, "must not be async"),
+        ({"base_url": 5}, "base URL must be absolute"),
+        ({"files_url": b"https://files-api.evolink.ai"}, "base URL must be absolute"),
+        ({"api_key": 5}, "API key must be a text, not int"),
+        ({"api_key": [None]}, "API key must be a text, not NoneType"),
+    ],
+)
+def test_arguments_of_a_wrong_class_are_named(arguments, words):
+    """All of them in one error, where they are given."""
+    with pytest.raises(ev.ConfigurationError, match=words):
+        ev.SessionPool(**{"api_key": KEY, **arguments})
+
+
 def test_the_environment_is_obeyed(monkeypatch):
     """The names EvoLink's own clients use."""
     monkeypatch.setenv("EVOLINK_API_KEY", "sk-from-environment")
