@@ -48,6 +48,7 @@ class PostgresLease(PostgresReads):
         self._sending: dict[str, int] = {}
         self._recollection = Recollection()
         self._successors: dict[int, int] = {}
+        self._begun: list[int] = []
 
     def _open_lease(self) -> Lease:
         if self._lease is None:
@@ -108,7 +109,8 @@ class PostgresLease(PostgresReads):
             return
         mine = {key: owner for key, (epoch, owner) in self._claimed.items() if epoch == lease.epoch}
         asked = [key for keys in self._asking for key in keys]
-        newer, kept = await take_over(connection, lease, self._begin_on, mine, asked, self._recollection)
+        newer, kept = await take_over(connection, lease, self._begin_on, mine, asked, self._recollection, self._begun)
+        self._begun.clear()
         _log.warning(
             "the journal %s has failed over; of this pool's %d jobs %d go on at once, others within about %.0f s",
             *(self._connections.place, len(mine), len(kept or ()), self.lease_seconds),

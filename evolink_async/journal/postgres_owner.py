@@ -14,6 +14,7 @@ from ..budget import units_of
 from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
 from .entries import Untold
+from .postgres_answers import Answers
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import Lease, claim, end, release
@@ -55,6 +56,8 @@ class PostgresOwner(PostgresLease):
         self._money = Signal()
         self._listens = listen
         self._writes: set[asyncio.Task[dict[str, Any]]] = set()
+        self._answers = Answers(self._carried_out)
+        self._lent: set[int] = set()
         self._listener: Listener | None = None
         self._taking: asyncio.Task[list[Untold]] | None = None
         self._is_leaving = False
@@ -119,8 +122,11 @@ class PostgresOwner(PostgresLease):
             return
         self._ending = lease
         await listener.aclose()
+        with suppress(JournalError):  # told below
+            await self._answers.write_again(patience=0)
         if self._writes:
             await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
+        self._answers.say()
         try:
             await self._connections.run(lambda one: end(one, self._now(lease.epoch)), patience=0)
         finally:
@@ -172,11 +178,13 @@ class PostgresOwner(PostgresLease):
 
     async def _take_untold(self, limit: int) -> list[Untold]:
         await self._let_go()
-        values = {"limit": limit, "epoch": self._open_lease().epoch}
+        # What is lent to this pool and not in its hand was lent in an answer that was lost.
+        values = {"limit": limit, "epoch": self._open_lease().epoch, "held": list(self._lent)}
         while True:
             rows = await self._connections.run(lambda one: run(one, TAKE, values))
             mine = [untold_of(row, self._ends_before) for row in rows if row["is_mine"]]
             if mine or not rows:
+                self._lent.update(one.number for one in mine)
                 return mine
             if not rows[0]["is_alive"]:
                 raise over(self._connections.place)
@@ -194,6 +202,7 @@ class PostgresOwner(PostgresLease):
             if self._is_leaving:
                 epoch = self._open_lease().epoch
                 await self._connections.run(lambda one: run(one, LET_GO, (epoch,)), patience=patience)
+                self._lent.clear()
                 self._is_leaving = False
 
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
@@ -201,6 +210,7 @@ class PostgresOwner(PostgresLease):
         mine = await super().renew(keys, owner)
         with suppress(JournalError):  # at the next heartbeat
             await self._let_go(patience=0)
+            await self._answers.write_again(patience=0)
         return mine
 
     # --- callbacks
@@ -246,11 +256,13 @@ class PostgresOwner(PostgresLease):
                 self._recollection.note(write)
             return report
 
+        self._open_lease()
         return await self._carried_out(act)
 
-    async def _carried_out(self, act: Callable[[Connection], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        self._open_lease()
-        task = asyncio.create_task(self._connections.run(act), name="evolink_async journal")
+    async def _carried_out(
+        self, act: Callable[[Connection], Awaitable[dict[str, Any]]], *, patience: float | None = None
+    ) -> dict[str, Any]:
+        task = asyncio.create_task(self._connections.run(act, patience=patience), name="evolink_async journal")
         self._writes.add(task)
         task.add_done_callback(self._written)
         return await asyncio.shield(task)
