@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -91,6 +92,7 @@ class Connections:
         self._idle: list[Connection] = []
         self._permits = Limiter(MOST)
         self._is_open = self._is_away = False
+        self._hurried_at = self._hurry = math.inf
         self._timeline = 0
         self._failing_over = asyncio.Lock()
         self.on_failover: Callable[[Connection], Awaitable[None]] | None = None
@@ -103,6 +105,7 @@ class Connections:
             JournalError: The server cannot be reached.
         """
         self._timeline = 0
+        self._hurried_at = self._hurry = math.inf
         self._idle.append(await self.connect())
         self._is_open = True
 
@@ -112,6 +115,10 @@ class Connections:
         for connection in self._idle:
             await close_quietly(connection)
         self._idle.clear()
+
+    def hurry(self, seconds: float) -> None:
+        """Have no more patience than this from now on, also in calls that wait already."""
+        self._hurried_at, self._hurry = time.monotonic(), seconds
 
     async def connect(self) -> Connection:
         """Open a connection of its own.
@@ -163,13 +170,15 @@ class Connections:
         Raises:
             JournalError: The server cannot be reached, or refuses.
         """
-        pause, until = FIRST_PAUSE, time.monotonic() + (self._patience if patience is None else patience)
+        pause, start = FIRST_PAUSE, time.monotonic()
+        until = start + (self._patience if patience is None else patience)
         while True:
             began = time.monotonic()
             try:
                 return await self._once(act, -1.0 if is_urgent else 0.0)
             except PASSING as error:
-                if began >= until:  # not how late it is: a process that stood still has not tried all the time
+                # Not how late it is: a process that stood still has not tried all the time.
+                if began >= min(until, max(start, self._hurried_at) + self._hurry):
                     raise self.error(error) from None
                 if pause == FIRST_PAUSE and not self._is_away:
                     self._is_away = True

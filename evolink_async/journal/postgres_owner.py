@@ -114,6 +114,10 @@ class PostgresOwner(PostgresLease):
         await account.refresh()
         return account
 
+    def hurry(self) -> None:
+        """Try a server that is away for `CLOSING_SECONDS` with each call."""
+        self._connections.hurry(CLOSING_SECONDS)
+
     async def aclose(self) -> None:
         """Write what was requested, and free all claims."""
         listener, lease = self._listener, self._lease
@@ -192,7 +196,10 @@ class PostgresOwner(PostgresLease):
     async def leave_untold(self) -> None:
         """Let others have the ends that were lent to the stream of this pool."""
         if self._taking is not None:
-            await asyncio.gather(self._taking, return_exceptions=True)
+            await asyncio.wait([self._taking], timeout=CLOSING_SECONDS)
+            # What it may have been lent nevertheless is let go of with the rest.
+            self._taking.cancel()
+            await asyncio.wait([self._taking])
         self._is_leaving = True
         await self._let_go(patience=0)
 

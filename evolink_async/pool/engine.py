@@ -199,6 +199,7 @@ class Engine:
     async def aclose(self) -> None:
         """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
         self.stop_buying()
+        self.journal.hurry()
         for run in list(self.runs):
             await run.aclose(closed())
         await self.submitter.aclose()

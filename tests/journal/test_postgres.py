@@ -448,6 +448,31 @@ async def test_a_paid_task_that_cannot_be_written_before_closing_is_in_the_log(c
         await asyncio.wait(list(journal._writes))
 
 
+async def test_a_journal_in_a_hurry_waits_for_no_server(monkeypatch):
+    """Neither in calls that wait already, nor in later ones, nor for what a stream has asked for."""
+    monkeypatch.setattr(postgres_owner, "CLOSING_SECONDS", 0.2)
+    with running_server() as server:
+        journal = PostgresJournal(server.journal(), patience=3600)
+        await journal.open()
+        await journal.submitting(intent("a"))
+        await asyncio.to_thread(server.stop)
+        taking = asyncio.create_task(journal.take_untold())
+        writing = asyncio.create_task(journal.accepted(accepted("a")))
+        while not journal._writes or not journal._taking:
+            await asyncio.sleep(0)
+        with pytest.raises(JournalError):
+            await journal.leave_untold()
+        assert taking.cancelled() or taking.exception()
+        journal.hurry()
+        with pytest.raises(JournalError):
+            await writing
+        with pytest.raises(JournalError):
+            await journal.find(["a"])
+        with pytest.raises(JournalError):
+            await journal.aclose()
+        await asyncio.to_thread(server.start)
+
+
 async def test_a_write_that_the_server_refuses_harms_no_other(one):
     """Those that go on beside it are written."""
     write = put(SUBMIT, intent("bad"), sent_at=1.0, owner="me")
