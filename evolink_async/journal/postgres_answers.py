@@ -6,18 +6,15 @@ before the end of its job, and at closing. What is left then is told in the log.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
 
 from ..errors import JournalError
-from .entries import log_late
+from .entries import log_late, log_unwritten
 from .postgres_connections import Connection
 from .postgres_settling import answer
-
-_log = logging.getLogger("evolink_async")
 
 
 @attrs.frozen(eq=False)
@@ -103,5 +100,4 @@ class Answers:
     def _say(self, answered: Answer) -> None:
         if self._unwritten.get(answered) is False:
             self._unwritten[answered] = True
-            text = "the task %s was paid for, and the journal does not have it yet; it is the answer to %s"
-            _log.error(text, answered.task_id, answered.asker)
+            log_unwritten(answered.task_id, answered.asker)
