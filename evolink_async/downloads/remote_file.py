@@ -1,6 +1,7 @@
-"""A result file as its host describes it: what status, headers and first bytes mean.
+"""A result file as its host describes it: what status and headers mean.
 
-Values only. Requests are sent in `result_reader`, and what is requested again is decided in `transfer`.
+Values only. Requests are sent in `result_reader`, and what is requested again is decided in `transfer`. What the first
+bytes mean is in `pages`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,6 @@ from ..wire import retry_after
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
 """A Content-Range with its first byte and the size of the whole file, or a star for a size that is not known."""
-
-FIRST_BYTES = 1445
-"""So many bytes tell a text from other files. Source: mimesniff.spec.whatwg.org, section 5.2."""
-
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# White space, and the marks of UTF-8 and UTF-16.
-_BEFORE_TEXT = b" \t\r\n\f\xef\xbb\xbf\xff\xfe"
-# HTML or XML, and JSON.
-_BEGIN_OF_PAGE = (b"<", b"{", b"[")
 
 
 class InterruptedDownloadError(DownloadError):
@@ -134,21 +125,6 @@ def whole_size(headers: Mapping[str, str], after: ResumePoint, url: str) -> int:
     if size_bytes is None:
         raise ChangedResultError("the result's host sent a part of a file of unknown size", url=url)
     return size_bytes
-
-
-def is_page(first: bytes, content_type: str) -> bool:
-    """Whether a file is a page or a message, as of a login portal: a text that is called one, or begins as one does.
-
-    Source: mimesniff.spec.whatwg.org, section 7.2.
-
-    Args:
-        first: Its `FIRST_BYTES`.
-        content_type: What its host calls it.
-    """
-    # A letter of ASCII is a zero and a byte of text in UTF-16.
-    text = first.replace(b"\0", b"") if first.startswith(_MARKS_OF_UTF_16) else first
-    is_called_text = content_type.startswith("text/") or content_type.endswith(("json", "xml"))
-    return not _BINARY.search(text) and (is_called_text or text.lstrip(_BEFORE_TEXT).startswith(_BEGIN_OF_PAGE))
 
 
 def version_of(headers: Mapping[str, str]) -> str | None:

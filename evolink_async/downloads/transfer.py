@@ -14,15 +14,14 @@ from ..client import delays
 from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
+from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
-    FIRST_BYTES,
     ChangedResultError,
     InterruptedDownloadError,
     MissingResultError,
     RemoteFile,
     ResumePoint,
-    is_page,
 )
 from .result_reader import ResultReader
 

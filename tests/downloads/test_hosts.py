@@ -433,12 +433,39 @@ async def test_words_that_are_called_a_text_are_no_video(tmp_path, named):
     assert "a text" in str(saved.download_error)
 
 
-@pytest.mark.parametrize("named", ["video/mp4", "application/octet-stream", None])
-async def test_what_looks_like_words_is_saved_where_its_host_calls_it_no_text(tmp_path, named):
-    """Nobody knows every format."""
-    async with serving(reply(WORDS, Content_Type=named)) as server:
+PERHAPS_PAGES: dict[str, tuple[bytes, str | None]] = {
+    "words without a name": (b"Access denied", None),
+    "words named bytes": (b"Access denied", "application/octet-stream"),
+    "words named a video": (b"error code: 1010", "video/mp4"),
+    "words in latin-1": ("Schlüssel fehlt".encode("latin-1"), "video/mp4"),
+    "words in UTF-16": ("Zugriff verweigert".encode("utf-16-le"), "video/mp4"),
+    "a page with a zero": (b"<html>\0Log in</html>", "video/mp4"),
+    "a page with the end of a DOS text": (b"<HTML><body>\x1aLog in</body>", None),
+    "a page in UTF-16 without a mark": ("<html>Log in</html>".encode("utf-16-be"), "video/mp4"),
+    "a Chinese page in UTF-16": ("<html>\u767b\u5f55\u3002".encode("utf-16"), "video/mp4"),
+    "a packed page": (gzip.compress(b"<html>Log in</html>"), "text/html"),
+    "bytes named HTML": (FILM, "text/html; charset=utf-8"),
+    "bytes named JSON": (FILM, "application/problem+json"),
+    "bytes named XML": (FILM, "application/xml"),
+}
+
+
+@pytest.mark.parametrize(("body", "named"), PERHAPS_PAGES.values(), ids=PERHAPS_PAGES)
+async def test_a_text_is_no_video_in_whatever_bytes(tmp_path, body, named):
+    """Words of a firewall, and pages that no browser would find clean."""
+    async with serving(reply(body, Content_Type=named)) as server:
         saved = await save(tmp_path, server.url + "/film.mp4")
-    assert saved.files[0].read_bytes() == WORDS
+    assert "a text" in str(saved.download_error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["video/mp4", "text/plain", "application/octet-stream", None])
+@pytest.mark.parametrize("body", [FILM, OTHER, bytes(900)], ids=["bytes", "bytes behind a mark of UTF-16", "zeros"])
+async def test_what_nobody_knows_is_saved(tmp_path, body, named):
+    """Nobody knows every format."""
+    async with serving(reply(body, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == body
 
 
 async def test_a_page_that_came_in_two_parts_is_no_video(tmp_path):
