@@ -94,7 +94,7 @@ class ResultReader:
                     raise error
                 return reply
             reply.release()
-            target = target.join(URL(quoted(location), encoded=True))
+            target = _redirected(target, location, url)
         raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -119,6 +119,21 @@ class ResultReader:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+
+
+def _redirected(target: URL, location: str, url: str) -> URL:
+    """Return where a redirect leads.
+
+    Raises:
+        DownloadError: To no address.
+    """
+    try:
+        return target.join(URL(quoted(location), encoded=True))
+    # A byte that is no UTF-8, or a bracket without its partner.
+    except ValueError:
+        raise DownloadError(
+            f"the result's host redirects to {location[:200]!a}, which is no address", url=url
+        ) from None
 
 
 async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> RemoteFile:
