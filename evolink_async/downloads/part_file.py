@@ -38,7 +38,7 @@ class PartFile:
 
     Attributes:
         size_bytes: Bytes that are downloaded and hashed.
-        version: The host's version of these bytes; None if the host names none.
+        version: The host's version of these bytes, as a text; None if no part of that version could be asked for.
         has_earlier_bytes: Whether a process that died left bytes for `resume`.
 
     Raises:

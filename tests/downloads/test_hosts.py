@@ -273,6 +273,98 @@ async def test_a_part_of_a_file_of_unknown_size_is_not_taken_for_the_rest(tmp_pa
     assert starts(server.heads) == [0, 1000, 0]
 
 
+LAST = len(FILM) - 1
+NO_PART: dict[str, bytes] = {
+    "from another place": reply(FILM[990:], 206, Content_Range=f"bytes 990-{LAST}/{len(FILM)}", ETag='"1"'),
+    "without a place": reply(FILM[1000:], 206, ETag='"1"'),
+    "with a place that is none": reply(FILM[1000:], 206, Content_Range="bytes", ETag='"1"'),
+    "all of it, called a part": reply(FILM, 206, Content_Range=f"bytes 1000-{LAST}/{len(FILM)}", ETag='"1"'),
+    "all of it, called a part, in chunks": reply(
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(FILM), FILM),
+        206,
+        Content_Length=None,
+        Transfer_Encoding="chunked",
+        Content_Range=f"bytes 1000-{LAST}/{len(FILM)}",
+        ETag='"1"',
+    ),
+    "several parts in one": reply(
+        b"--x\r\nContent-Type: video/mp4\r\n\r\n" + FILM[1000:], 206, Content_Type="multipart/byteranges; boundary=x"
+    ),
+    "several parts with one place": reply(
+        FILM[1000:],
+        206,
+        Content_Type="multipart/byteranges",
+        Content_Range=f"bytes 1000-{LAST}/{len(FILM)}",
+        ETag='"1"',
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", NO_PART.values(), ids=NO_PART)
+async def test_a_host_that_sends_no_part_is_asked_for_all_of_it(tmp_path, answer):
+    """One dropped connection does not cost the film."""
+    async with serving([CUT, answer, reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+EARLY, LATE = "Fri, 27 Nov 2026 01:00:00 GMT", "Fri, 27 Nov 2026 02:00:00 GMT"
+OTHER_VERSIONS: dict[str, tuple[dict[str, str], dict[str, str], int]] = {
+    "longer": ({"ETag": '"1"'}, {}, len(FILM) + 7),
+    "longer, with the same tag": ({"ETag": '"1"'}, {"ETag": '"1"'}, len(FILM) + 7),
+    "shorter": ({"Last_Modified": EARLY}, {}, len(FILM) - 7),
+    "another tag": ({"ETag": '"1"'}, {"ETag": '"2"'}, len(FILM)),
+    "another date, no tag": ({"ETag": '"1"', "Last_Modified": EARLY}, {"Last_Modified": LATE}, len(FILM)),
+    "another date, same tag": (
+        {"ETag": '"1"', "Last_Modified": EARLY},
+        {"ETag": '"1"', "Last_Modified": LATE},
+        len(FILM),
+    ),
+    "a tag where there was none": ({"Last_Modified": EARLY}, {"ETag": '"2"'}, len(FILM)),
+    "a date where there was none": ({"ETag": '"1"'}, {"Last_Modified": LATE}, len(FILM)),
+    "another weak tag": (
+        {"ETag": 'W/"1"', "Last_Modified": EARLY},
+        {"ETag": 'W/"2"', "Last_Modified": EARLY},
+        len(FILM),
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "total"), OTHER_VERSIONS.values(), ids=OTHER_VERSIONS)
+async def test_a_part_that_is_told_to_be_of_another_file_is_not_put_behind_the_first(tmp_path, first, second, total):
+    """By its size, its tag or its date, and whatever was named in If-Range."""
+    other = (OTHER + OTHER)[:total]
+    cut = reply(FILM[:1000], Content_Length=len(FILM), **first)
+    part = reply(other[1000:], 206, Content_Range=f"bytes 1000-{total - 1}/{total}", **second)
+    async with serving([cut, part, reply(other)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == other
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"ETag": '"1"', "Last_Modified": EARLY}, {"ETag": '"1"'}),
+        ({"ETag": '"1"', "Last_Modified": EARLY}, {"Last_Modified": EARLY}),
+        ({"ETag": 'W/"1"', "Last_Modified": EARLY}, {"ETag": 'W/"1"'}),
+        ({"Last_Modified": EARLY}, {"Last_Modified": EARLY, "ETag": '"1"'}),
+        ({"Last_Modified": EARLY}, {}),
+        ({"ETag": '"1"'}, {}),
+    ],
+    ids=str,
+)
+async def test_a_part_that_is_told_less_of_is_put_behind_the_first(tmp_path, first, second):
+    """Hosts need not repeat everything; the size is the same."""
+    cut = reply(FILM[:1000], Content_Length=len(FILM), **first)
+    part = reply(FILM[1000:], 206, Content_Range=f"bytes 1000-{LAST}/{len(FILM)}", **second)
+    async with serving([cut, part]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000]
+
+
 # --- asked again
 
 LATER = {
