@@ -18,6 +18,8 @@ from .file_version import FileVersion
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 """A Content-Range with its first byte, its last byte, and the size of the whole file, or a star for an unknown size."""
 
+_NO_RANGE = re.compile(r"bytes \*/(\d{1,18})")
+
 
 class InterruptedDownloadError(DownloadError):
     """The network or the host failed; the missing bytes may be requested again.
@@ -68,6 +70,8 @@ class RemoteFile:
         stop: Where they end, as the host announces it; None if it does not.
         content_type: Its media type.
         version: What the host tells of this version of the file, its size included.
+        is_open_ended: Whether nothing but the end of the connection marks the end of the bytes. A connection that is
+            cut looks the same.
         pieces: The bytes.
     """
 
@@ -75,6 +79,7 @@ class RemoteFile:
     stop: int | None
     content_type: str
     version: FileVersion
+    is_open_ended: bool
     pieces: AsyncIterator[bytes]
 
 
@@ -143,3 +148,17 @@ def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part
     if size_bytes is None:
         raise ChangedResultError("the result's host sent a part of a file of unknown size", url=url)
     return Part(stop, attrs.evolve(after.version, size_bytes=size_bytes))
+
+
+def told_size(status: int, headers: Mapping[str, str]) -> int | None:
+    """Return the size of a whole file by the answer to a request for a part of it; None if it does not tell."""
+    content_range = headers.get("Content-Range", "")
+    found: str | None = None
+    if status == 416 and (none := _NO_RANGE.fullmatch(content_range)):
+        found = none[1]
+    elif status == 206 and (part := CONTENT_RANGE.fullmatch(content_range)):
+        found = part[3]
+    # A host that sends no parts sends the whole file. Of compressed bytes the length is another one.
+    elif status == 200 and "Content-Encoding" not in headers:
+        found = headers.get("Content-Length", "").strip()
+    return int(found) if found and found.isdecimal() and found.isascii() else None

@@ -25,6 +25,7 @@ from .remote_file import (
     ResumePoint,
     part_after,
     status_error,
+    told_size,
 )
 
 REDIRECTS = 3
@@ -78,6 +79,19 @@ class ResultReader:
                 raise
             kind = DownloadError if _is_final(error) else InterruptedDownloadError
             raise kind(f"the result could not be read: {describe_failure(error)}", url=url) from None
+
+    async def whole_size(self, url: str, size_bytes: int) -> int | None:
+        """Ask a host whether anything comes after so many bytes of a file.
+
+        Returns:
+            The size of the whole file; None if there is no answer, or if it does not tell.
+        """
+        try:
+            async with await self._get(url, {"Range": f"bytes={size_bytes}-"}) as reply:
+                return told_size(reply.status, reply.headers)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, DownloadError):
+            # The bytes are here, and the question was only about their end: no answer is one that does not tell.
+            return None
 
     async def _get(self, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
         # aiohttp would follow redirects without checking their addresses.
@@ -150,11 +164,14 @@ async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoi
         # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.
         stop = stop if is_plain else None
         version = FileVersion.of_headers(reply.headers, stop) if is_plain else FileVersion()
+    # Compressed bytes, and chunks, mark their end themselves.
+    is_chunked = "chunked" in reply.headers.get("Transfer-Encoding", "").lower()
     return RemoteFile(
         offset=offset,
         stop=stop,
         content_type=reply.content_type,
         version=version,
+        is_open_ended=stop is None and is_plain and not is_chunked,
         pieces=pieces,
     )
 

@@ -15,6 +15,7 @@ from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .file_version import FileVersion
+from .film_boxes import is_cut_film
 from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
@@ -93,6 +94,7 @@ class Transfer:
         self._max_bytes = max_bytes
         self._met = met
         self._version = FileVersion()
+        self._tells_size = True
 
     async def run(self, result_reader: ResultReader, policy: RetryPolicy) -> None:
         """Download the whole file into the part file.
@@ -117,7 +119,7 @@ class Transfer:
                     if remote.offset == 0 and before:
                         retries.restart()
                         before = 0
-                    await self._receive(remote)
+                    await self._receive(remote, result_reader)
             except ChangedResultError:
                 # Without a version the next request asks for the whole file.
                 self._version = FileVersion()
@@ -134,7 +136,7 @@ class Transfer:
             return None
         return ResumePoint(self._part.size_bytes, condition, self._version)
 
-    async def _receive(self, remote: RemoteFile) -> None:
+    async def _receive(self, remote: RemoteFile, result_reader: ResultReader) -> None:
         self._check_limit(remote.version.size_bytes or 0)
         self.content_type, self._version = remote.content_type, remote.version
         if remote.offset == 0:
@@ -143,6 +145,8 @@ class Transfer:
             self._here(partial(self._part.reset, remote.version.text))
         await self._write_pieces(remote)
         self._check_complete(remote)
+        if remote.is_open_ended:
+            await self._check_end(result_reader)
         # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
         # text. A video that is called a text is one all the same.
         if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
@@ -189,7 +193,24 @@ class Transfer:
             kind = InterruptedDownloadError if size_bytes < whole else DownloadError
             raise kind(f"the result has {size_bytes} bytes, not the {whole} announced", url=self._url)
         if not size_bytes:
-            raise self._error("the result is empty")
+            kind = InterruptedDownloadError if remote.is_open_ended else DownloadError
+            raise kind("the result is empty", url=self._url)
+
+    async def _check_end(self, result_reader: ResultReader) -> None:
+        """Find out whether a file is whole whose end was only the end of the connection, and raise if it is not."""
+        size_bytes = self._part.size_bytes
+        whole = await result_reader.whole_size(self._url, size_bytes) if self._tells_size else None
+        # A host that does not tell is not asked after every try.
+        self._tells_size = whole is not None
+        # A smaller size is that of another file, and tells nothing of this one.
+        if whole is not None and whole >= size_bytes:
+            is_cut = whole > size_bytes
+        else:
+            is_cut = await on_disk(partial(is_cut_film, self._part.bytes_at, size_bytes), save_error(self._url))
+        if is_cut:
+            announced = f", not {whole}" if whole is not None and whole > size_bytes else ""
+            message = f"the connection ended before the result did: {size_bytes} bytes are here{announced}"
+            raise InterruptedDownloadError(message, url=self._url)
 
     def _error(self, message: str) -> DownloadError:
         return DownloadError(message, url=self._url)

@@ -365,6 +365,103 @@ async def test_a_part_that_is_told_less_of_is_put_behind_the_first(tmp_path, fir
     assert starts(server.heads) == [0, 1000]
 
 
+# --- an end that is not announced
+
+MOVIE = clip(2)
+OPEN = {"Content_Length": None, "Content_Type": "video/mp4"}
+
+
+def old(answer: bytes) -> bytes:
+    """The answer of a host that speaks HTTP/1.0."""
+    return answer.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+
+
+TELLING = {
+    "nothing is there": lambda size: reply(b"", 416, Content_Range=f"bytes */{size}"),
+    "a part": lambda size: reply(b"x", 206, Content_Range=f"bytes {size - 1}-{size - 1}/{size}"),
+    "all of it": lambda size: reply(MOVIE[:size]),
+}
+
+
+@pytest.mark.parametrize("told", TELLING.values(), ids=TELLING)
+async def test_an_end_that_is_not_announced_is_asked_for(tmp_path, told):
+    """Once; whatever the body looks like."""
+    body = MOVIE[:-9]
+    async with serving([reply(body, **OPEN), told(len(body))]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == body
+    assert starts(server.heads) == [0, len(body)]
+
+
+@pytest.mark.parametrize("told", TELLING.values(), ids=TELLING)
+async def test_a_body_that_is_cut_before_its_end_is_fetched_again(tmp_path, told):
+    """The host tells that the file is longer, and the rest is asked for if it has a version."""
+    cut, rest = MOVIE[:1000], part_of(MOVIE, 1000)
+    async with serving([reply(cut, ETag='"1"', **OPEN), told(len(MOVIE)), rest]) as server:
+        completed = await save(tmp_path / "a", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+    assert starts(server.heads) == [0, 1000, 1000]
+    async with serving([old(reply(cut, **OPEN)), told(len(MOVIE)), reply(MOVIE)]) as server:
+        completed = await save(tmp_path / "b", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
+SILENT = {
+    "no file": reply(b"", 404),
+    "busy": reply(b"", 503),
+    "no part": reply(MOVIE, Content_Length=None),
+    "no size": reply(b"", 416),
+    "a star": reply(b"x", 206, Content_Range="bytes 0-0/*"),
+    "a smaller file": reply(b"", 416, Content_Range="bytes */9"),
+    "no HTTP": b"hello\r\n",
+    "a redirect to nowhere": reply(b"", 302, Location="file:///etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("silent", SILENT.values(), ids=SILENT)
+async def test_where_no_host_tells_the_end_the_film_does(tmp_path, silent):
+    """A whole one is saved after one question; one whose last box is cut is fetched again."""
+    async with serving([reply(MOVIE, **OPEN), silent]) as server:
+        completed = await save(tmp_path / "a", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+    async with serving([reply(MOVIE[:-1], **OPEN), silent, reply(MOVIE, **OPEN)] + [silent] * 2) as server:
+        completed = await save(tmp_path / "b", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
+async def test_a_film_that_is_always_cut_is_an_error(tmp_path):
+    """After the tries of the policy, and one question about its end."""
+    cut, policy = reply(MOVIE[: len(MOVIE) // 2], **OPEN), HASTY
+    async with serving([cut, reply(MOVIE, Content_Length=None)] + [cut] * 9) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert "ended before the result did" in str(completed.download_error)
+    assert list(tmp_path.iterdir()) == []
+    assert server.accepted == policy.attempts + 1
+
+
+async def test_an_end_that_is_announced_is_not_asked_for(tmp_path):
+    """By a length, by chunks, or by the compression."""
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(MOVIE), MOVIE)
+    for number, answer in enumerate(
+        [
+            reply(MOVIE),
+            reply(chunks, Content_Length=None, Transfer_Encoding="chunked"),
+            reply(gzip.compress(MOVIE), Content_Length=None, Content_Encoding="gzip"),
+        ]
+    ):
+        async with serving(answer) as server:
+            completed = await save(tmp_path, f"{server.url}/film.mp4", key=f"shot-{number}")
+        assert completed.files[0].read_bytes() == MOVIE
+        assert server.accepted == 1
+
+
+async def test_nothing_at_all_is_no_end(tmp_path):
+    """The connection ended behind the headers."""
+    async with serving([reply(b"", **OPEN), reply(MOVIE)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
 # --- asked again
 
 LATER = {
