@@ -35,7 +35,7 @@ DOORS = {
     "purchases": "errors jobs",
     "journal": "budget concurrency errors jobs json_text media params purchases regular_file task version wire",
     "polling": "concurrency errors events settings task",
-    "downloads": "client concurrency errors events jobs journal regular_file settings task urls wire",
+    "downloads": "client concurrency errors events jobs journal media regular_file settings task urls wire",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",
     "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
     "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "

@@ -12,6 +12,9 @@ import unicodedata
 UNKNOWN = "an unknown format"
 """The name of a format that is not one of the known ones."""
 
+TEXT = "txt"
+"""The name of every text, in any encoding."""
+
 HEAD_BYTES = 4096
 """Bytes at the start of a file that tell its format."""
 
@@ -48,6 +51,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 )
 _RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
+_NO_MEDIA = frozenset({UNKNOWN, TEXT, "pdf", "zip", "ole", "rar", "7z", "gzip", "a Windows program", "a Linux program"})
 # Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); a file with another brand is an mp4.
 _BRANDS = {
     b"qt  ": "mov",
@@ -97,7 +101,7 @@ def format_of(head: bytes) -> str:
         return "pdf"
     # Many signatures are of letters, with which a text may begin too.
     if _is_text(head):
-        return "txt"
+        return TEXT
     for start, name in _STARTS:
         if head.startswith(start):
             return name
@@ -118,7 +122,12 @@ def format_of(head: bytes) -> str:
     # An MPEG transport stream: packets of 188 bytes, each with this first byte.
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return "mpeg"
-    return "txt" if _is_utf_16(head) else UNKNOWN
+    return TEXT if _is_utf_16(head) else UNKNOWN
+
+
+def is_media_format(name: str) -> bool:
+    """Whether a format, as `format_of` names it, is one of images, videos or sounds."""
+    return name not in _NO_MEDIA
 
 
 def tag_bytes(head: bytes) -> int:
