@@ -34,7 +34,7 @@ BETWEEN_ROOMS = {
     },
     "media": {
         *("FILE_SIGN", "MB", "SLACK_SECONDS", "Media", "UnreadableError", "changed", "files_in", "in_seconds"),
-        *("lengths", "measure", "media_faults", "missing_libraries", "opened", "places"),
+        *("is_unicode", "lengths", "measure", "media_faults", "missing_libraries", "opened", "places", "printable"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
     "journal": {"is_address", "missing_extra"},

@@ -3,7 +3,7 @@
 Uploading is in `uploads`.
 """
 
-from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, places
+from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, is_unicode, places, printable
 from .probe import UnreadableError, measure, missing_libraries, opened
 from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
@@ -21,10 +21,12 @@ __all__ = (
     "changed",
     "files_in",
     "in_seconds",
+    "is_unicode",
     "lengths",
     "measure",
     "media_faults",
     "missing_libraries",
     "opened",
     "places",
+    "printable",
 )

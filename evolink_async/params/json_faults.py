@@ -11,6 +11,7 @@ from typing import cast
 
 from ..errors import InvalidValue
 from ..frozen import FrozenMap
+from ..media import is_unicode
 
 MAX_DEPTH = 64
 """Most levels of nesting in a body that is sent; the deepest documented body has two."""
@@ -91,7 +92,7 @@ def text_faults(value: object, path: str) -> Iterator[InvalidValue]:
     """Find why a value is not a text that UTF-8 can encode."""
     if not isinstance(value, str):
         yield InvalidValue(path, f"must be text, not {shown(value)}")
-    elif not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+    elif not value.isascii() and not is_unicode(value):
         yield InvalidValue(path, "must be Unicode that can be sent, not text with lone surrogates")
 
 
