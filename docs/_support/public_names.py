@@ -34,8 +34,8 @@ BETWEEN_ROOMS = {
     },
     "media": {
         *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),
-        *("in_seconds", "is_media_format", "lengths", "measure", "media_faults", "missing_libraries", "opened"),
-        "places",
+        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "missing_libraries"),
+        *("opened", "places", "printable"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
     "journal": {"is_address", "missing_extra"},

@@ -209,7 +209,10 @@ class Journal(Protocol):
         ...
 
     async def hosted(self, sha256s: Sequence[str]) -> Mapping[str, Upload]:
-        """Return the latest upload of the contents with these digests, expired or not."""
+        """Return the latest upload under each of these digests, expired or not.
+
+        A digest is that of the upload as it was recorded: behind it may stand "@" and the address of a file service.
+        """
         ...
 
     def taken(self, outcome: Outcome) -> None:

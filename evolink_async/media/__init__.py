@@ -3,7 +3,7 @@
 Uploading is in `uploads`.
 """
 
-from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, places
+from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, is_unicode, places, printable
 from .probe import TEXT, UnreadableError, format_of, is_media_format, measure, missing_libraries, opened
 from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
@@ -24,10 +24,12 @@ __all__ = (
     "format_of",
     "in_seconds",
     "is_media_format",
+    "is_unicode",
     "lengths",
     "measure",
     "media_faults",
     "missing_libraries",
     "opened",
     "places",
+    "printable",
 )

@@ -28,7 +28,7 @@ DOORS = {
     "media": "errors frozen json_text regular_file wording",
     "params": "errors frozen json_text media urls wording",
     "models": "errors frozen media params",
-    "jobs": "errors json_text params task",
+    "jobs": "errors frozen json_text params task",
     "wire": "errors frozen json_text media params settings task urls",
     "client": "concurrency errors events settings task version wire",
     "budget": "concurrency errors jobs json_text wire",
@@ -38,8 +38,8 @@ DOORS = {
     "downloads": "client concurrency errors events jobs journal media regular_file settings task urls wire",
     "uploads": "client concurrency downloads errors events jobs journal media params regular_file settings urls wire",
     "submitting": "budget client concurrency errors events jobs journal params purchases settings task uploads wire",
-    "pool": "budget client concurrency downloads errors events jobs journal json_text media params polling purchases "
-    "settings submitting task uploads urls wire",
+    "pool": "budget client concurrency downloads errors events frozen jobs journal json_text media params polling "
+    "purchases settings submitting task uploads urls wire",
     "telemetry": "errors events jobs version",
     "emulator": "client params settings version",
     "callbacks": "concurrency errors json_text params pool wire",

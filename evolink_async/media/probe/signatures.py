@@ -86,6 +86,8 @@ _BEFORE_PDF = b"\0\t\n\f\r \xef\xbb\xbf"
 # Control characters, and codes that no character has.
 _NO_CHARACTERS = ("Cc", "Cn", "Co")
 _WIDEST_SYNC = 4
+_APE = b"APETAGEX"
+_APE_HEADER = 32
 _ID3_HEADER = 10
 _ID3_FOOTER = 0x10
 
@@ -131,7 +133,13 @@ def is_media_format(name: str) -> bool:
 
 
 def tag_bytes(head: bytes) -> int:
-    """Return the length of the ID3 tag at the start of a file; 0 if there is none (id3.org/id3v2.4.0-structure)."""
+    """Return the length of the ID3 or APE tag at the start of a file; 0 if there is none.
+
+    Sources: id3.org/id3v2.4.0-structure, wiki.hydrogenaud.io/index.php?title=APE_Tags_Header.
+    """
+    if head.startswith(_APE) and len(head) >= _APE_HEADER and not _is_text(head):
+        # The header does not count itself.
+        return int.from_bytes(head[12:16], "little") + _APE_HEADER
     if not head.startswith(b"ID3") or len(head) < _ID3_HEADER or _is_text(head):
         return 0
     # Seven bits of each byte count. A tag with a footer, which is as long as the header, has a flag for it.
