@@ -209,10 +209,7 @@ class Journal(Protocol):
         ...
 
     async def hosted(self, sha256s: Sequence[str]) -> Mapping[str, Upload]:
-        """Return the latest upload under each of these digests, expired or not.
-
-        A digest is that of the upload as it was recorded: behind it may stand "@" and the address of a file service.
-        """
+        """Return the latest upload under each digest, expired or not; "@" and a file service may stand behind one."""
         ...
 
     def taken(self, outcome: Outcome) -> None:

@@ -125,9 +125,11 @@ async def test_accepted_jobs_are_polled_and_not_sent(path):
 
 async def test_a_job_given_up_by_us_is_taken_up_again(emulator, path):
     """After a deadline the task goes on; the next run waits for it and does not buy it again."""
+    emulator.faults.on("poll", faults.ALWAYS, faults.state("processing"))
     async with open_pool(emulator, journal=path) as pool:
         [outcome] = [outcome async for outcome in pool.run(jobs(1), timeout=0)]
     assert isinstance(error_of(outcome), ev.DeadlineError)
+    emulator.faults.clear()
     [again] = (await run(emulator, path, jobs(1))).values()
     assert (as_completed(again).task_id, emulator.ledger.accepted) == (as_failed(outcome).task_id, 1)
 
