@@ -3,6 +3,7 @@
 What is in a request and what an answer means is in `wire`; loops over many requests are in `submitting` and `polling`.
 """
 
+from .accounts import AnySession, OwnSession
 from .api_key import ApiKey
 from .compression import PLAIN, PlainPieces
 from .connections import open_session
@@ -13,7 +14,7 @@ from .outage_state import Move, OutageState, Trouble, read_outage
 from .price_catalogue import PriceCatalogue
 from .proxies import Proxies
 from .retry import Resend, delays
-from .session import AnySession, Session, choose, suspension_error
+from .session import Session, choose, suspension_error
 from .transport import AiohttpTransport, Transport, describe_failure
 
 __all__ = (
@@ -26,6 +27,7 @@ __all__ = (
     "Move",
     "OutageBrake",
     "OutageState",
+    "OwnSession",
     "PlainPieces",
     "PriceCatalogue",
     "Proxies",

@@ -11,7 +11,7 @@ import time
 from collections.abc import Hashable
 from typing import TypeAlias
 
-from ..client import AnySession, Session
+from ..client import AnySession, OwnSession, Session
 from ..concurrency import Limiter
 from ..errors import EvolinkError, JournalError
 from ..events import Emit
@@ -53,6 +53,10 @@ class TaskWaits:
         emit: Emit | None,
     ) -> None:
         self._sessions = sessions
+        self._accounts: dict[str, Account] = {
+            session.fingerprint: OwnSession(session, [other for other in sessions if other is not session])
+            for session in sessions
+        }
         self._journal = journal
         self._tasks = tasks
         self._cadence = cadence
@@ -75,11 +79,10 @@ class TaskWaits:
 
     def _account(self, accepted: Accepted | None) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
-        if accepted is not None:
-            for session in self._sessions:
-                if session.fingerprint == accepted.session:
-                    return session
-        return self._sessions[0] if len(self._sessions) == 1 else AnySession(self._sessions)
+        if accepted is not None and accepted.session in self._accounts:
+            return self._accounts[accepted.session]
+        [first, *others] = self._sessions
+        return AnySession(self._sessions) if others else self._accounts[first.fingerprint]
 
     async def account(self, task_id: str) -> Account:
         """The session that made a task, as the journal knows it."""

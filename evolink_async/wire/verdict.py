@@ -24,7 +24,7 @@ answer that does not come from the service says nothing of a key.
 Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
 404, 410, or 400 `invalid_task_id`, of the service                  the service does not know the task
-401, 403 of the service                                             the key has no access
+401, 403 of the service                                             the key has no access; the pool's others are asked
 any other answer, and no answer                                     poll again later: polls are free
 
 Answer to an upload                                                 Verdict
