@@ -47,6 +47,7 @@ class OwnSession:
 
     @busy.setter
     def busy(self, count: int) -> None:
+        """Count them."""
         self._owner.busy = count
 
     async def poll(self, task_id: str) -> PollVerdict:
