@@ -7,6 +7,7 @@ from .accounts import AnySession, OwnSession
 from .api_key import ApiKey
 from .compression import PLAIN, PlainPieces
 from .connections import open_session
+from .failures import describe_failure
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
 from .outage_brake import OutageBrake
@@ -15,7 +16,7 @@ from .price_catalogue import PriceCatalogue
 from .proxies import Proxies
 from .retry import Resend, delays
 from .session import Session, choose, suspension_error
-from .transport import AiohttpTransport, Transport, describe_failure
+from .transport import AiohttpTransport, Transport
 
 __all__ = (
     "PLAIN",

@@ -25,7 +25,13 @@ from tests.shape.house import (
 CORE = [module for module in MODULES if module.room not in EDGES]
 
 HOME = {
-    "aiohttp": {"client.transport", "client.connections", "client.options", "downloads.result_reader"},
+    "aiohttp": {
+        "client.transport",
+        "client.connections",
+        "client.failures",
+        "client.options",
+        "downloads.result_reader",
+    },
     "yarl": {
         "client.proxies",
         "client.transport",
