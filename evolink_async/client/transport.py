@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from yarl import URL
 
 from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, NotDeliveredError, TransportError, UnsendableError
-from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
+from ..wire import READ_HEADERS, REPEATED_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
 from .compression import PLAIN, inflated
 from .connections import open_session
@@ -184,7 +184,7 @@ class AiohttpTransport:
             raise failure from None
 
     def _response(self, reply: aiohttp.ClientResponse, body: bytes, cut: str | None = None) -> Response:
-        headers = self._readable(reply.headers)
+        headers = self._readable(reply)
         body = self._key.scrub(body) if cut is None else self._key.scrub_cut(body)
         return Response(status=reply.status, headers=headers, body=body, cut=cut)
 
@@ -231,12 +231,13 @@ class AiohttpTransport:
             raise aiohttp.ClientPayloadError(f"longer than {most} bytes")
         return plain
 
-    def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers that `wire` reads, with the key removed."""
+    def _readable(self, reply: aiohttp.ClientResponse) -> dict[str, str]:
+        """Return the headers that `wire` reads, with the key removed; those that came several times as lines."""
         return {
             name: self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
             for name in READ_HEADERS
-            if (value := headers.get(name)) is not None
+            if (value := "\n".join(reply.headers.getall(name, ())[: None if name in REPEATED_HEADERS else 1]))
+            or name in reply.headers
         }
 
     async def aclose(self) -> None:

@@ -20,6 +20,8 @@ REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location", "date", "etag")
 """The response headers that this room reads; the transport keeps no others."""
+REPEATED_HEADERS = ("retry-after", "retry-after-ms")
+"""Those of which each counts if there are several, joined by line feeds. Of the others the first counts."""
 
 
 @attrs.frozen(kw_only=True)
