@@ -7,7 +7,7 @@ denial is the end only when no other key reads the task.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from ..errors import (
     AccessDeniedError,
@@ -119,7 +119,7 @@ class AnySession:
 
 def _is_found(seen: object) -> bool:
     """Whether an answer shows a task; a batch that shows none may come from another account."""
-    return isinstance(seen, Snapshot) or (isinstance(seen, Mapping) and len(seen) > 0)
+    return isinstance(seen, Snapshot) or (isinstance(seen, Mapping) and bool(cast("Mapping[str, Snapshot]", seen)))
 
 
 def _is_denied(seen: object) -> bool:

@@ -18,7 +18,7 @@ HEADER_BYTES = 1 << 16
 MOST_HEADERS = 512
 """Headers of an answer that are read; aiohttp's own 128 cost an answer, which may name a paid task."""
 # Not all versions of aiohttp that are allowed can be told.
-_MORE_HEADERS = (
+_MORE_HEADERS: dict[str, Any] = (
     {"max_headers": MOST_HEADERS} if "max_headers" in inspect.signature(aiohttp.ClientSession).parameters else {}
 )
 

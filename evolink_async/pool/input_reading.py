@@ -61,7 +61,7 @@ class InputReading:
         async with aclosing(read_jobs(self._source)) as source:
             await self._room()
             async for item in source:
-                if self._is_stopping:  # and the input has swallowed that
+                if self._must_stop():  # and the input has swallowed that
                     self._refuse(item)
                     return
                 self._is_beginning = True
@@ -69,9 +69,12 @@ class InputReading:
                     await self._begin(item)
                 finally:
                     self._is_beginning = False
-                if self._is_stopping:
+                if self._must_stop():
                     return
                 await self._room()
+
+    def _must_stop(self) -> bool:
+        return self._is_stopping
 
     def stop(self) -> None:
         """Read nothing more, from this step on."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TypeAlias
 
 from ..client import AnySession, OwnSession, Session
@@ -51,7 +51,7 @@ class TaskWaits:
         emit: Emit | None,
     ) -> None:
         self._sessions = sessions
-        self._accounts: dict[str, Account] = {
+        self._accounts: Mapping[str, Account] = {
             session.fingerprint: OwnSession(session, [other for other in sessions if other is not session])
             for session in sessions
         }

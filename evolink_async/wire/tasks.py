@@ -136,7 +136,7 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
         progress_percent=_take(extra, "progress", int) if _is_percent(row.get("progress")) else None,
         created_at=_take(extra, "created", int) if type(row.get("created")) is int else None,
         urls=_take_urls(extra),
-        fault=_take_failure(extra),
+        fault=_take_failure(extra, has_failed=state in (TaskState.FAILED, TaskState.CANCELLED)),
         estimated_seconds=_amount(estimates.get("estimated_time")),
         # A task that costs nothing is told so at its end. Until then nothing is no price.
         credits_reserved=_amount(usage.get("credits_reserved")) or None,
@@ -188,8 +188,12 @@ def _link(item: Json) -> str | None:
     return link if isinstance(link, str) and link else None
 
 
-def _take_failure(extra: dict[str, Json]) -> TaskFailure | None:
+def _take_failure(extra: dict[str, Json], *, has_failed: bool) -> TaskFailure | None:
     error = extra.get("error")
+    # A bare text is the reason of a failure; while a task goes on it proves nothing.
+    if has_failed and isinstance(error, str) and error.strip():
+        del extra["error"]
+        return TaskFailure(message=error)
     if not isinstance(error, dict):
         return None
     words = {name: value for name in FAILURE_FIELDS if isinstance(value := error.get(name), str)}

@@ -383,7 +383,19 @@ def test_an_excerpt_is_short_and_readable():
         ({"retry-after": "999999999999"}, 999999999999.0),
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "0.5"}, 0.0005),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "0", "retry-after": "2"}, 2.0),
+        ({"retry-after-ms": "9500", "retry-after": "9"}, 9.5),
+        ({"retry-after-ms": "100, 300\n200"}, 0.3),
+        ({"retry-after": "1\n2"}, 2.0),
+        ({"retry-after": "2, 2"}, 2.0),
+        ({"retry-after": "7,3"}, 7.0),
+        ({"retry-after": "120, 30"}, 120.0),
+        ({"retry-after": "soon, 3"}, 3.0),
+        ({"retry-after": "Sat, 21 Nov 2026 12:01:30 GMT, Sat, 21 Nov 2026 12:01:10 GMT"}, 90.0),
+        ({"retry-after": "Sat, 21 Nov 2026 12:01:30 GMT, 5"}, 90.0),
+        ({"retry-after": "100\nSat, 21 Nov 2026 12:01:30 GMT"}, 100.0),
+        ({"retry-after": "Saturday, 21-Nov-26 12:01:30 GMT, 7"}, 90.0),
         ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
         ({"retry-after": "Sat, 21 Nov 2026 12:01:30 GMT"}, 90.0),
         ({"retry-after": "Saturday, 21-Nov-26 12:01:30 GMT"}, 90.0),
@@ -402,7 +414,7 @@ def test_an_excerpt_is_short_and_readable():
     ],
 )
 def test_retry_after_in_all_its_forms(headers, expected):
-    """Seconds, milliseconds, HTTP dates; a date in the past is 0, an unreadable value is None."""
+    """Seconds, milliseconds, HTTP dates, the longest of several; a date in the past is 0, nonsense is None."""
     assert retry_after(headers, NOON) == expected
     assert decode_error(answer(b"", 429, headers), now=NOON).retry_after == expected
 
@@ -557,3 +569,15 @@ def test_a_row_that_names_no_task_costs_that_row():
     assert list(decode_batch(answer({"data": rows}), asked=["t-1", "t-2"])) == ["t-1"]
     with pytest.raises(ReplyError, match="t-9"):
         decode_batch(answer({"data": [*rows, {"id": "t-9", "status": "failed"}]}), asked=["t-1", "t-2"])
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"), [("failed", "boom"), ("cancelled", "boom"), ("processing", None), ("odd", None)]
+)
+def test_an_error_that_is_a_bare_text_is_the_reason_of_an_end(state, fault):
+    """While a task goes on it proves nothing, and stays as it is."""
+    snapshot = decode_task(answer({"id": "t", "status": state, "error": "boom"}))
+    assert (snapshot.fault.message if snapshot.fault else None) == fault
+    assert snapshot.extra.get("error") == (None if fault else "boom")
+    blank = decode_task(answer({"id": "t", "status": "failed", "error": " "}))
+    assert blank.fault is None
