@@ -98,6 +98,8 @@ def parse_reply(body: bytes) -> Json:
         ValueError: The text is not JSON, or nested too deeply.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
+    if not body or body.isspace():
+        raise ValueError("it is empty")
     try:
         return parse(body)
     except ValueError:
@@ -117,6 +119,9 @@ def _parse_tolerantly(body: bytes) -> Json:
         return _without_surrogates(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError:
+        # Python's own words name a line and a column of a text that nobody sees.
+        raise ValueError("it is not JSON") from None
 
 
 def _as_null(_: str) -> None:

@@ -3,9 +3,11 @@
 What is in a request and what an answer means is in `wire`; loops over many requests are in `submitting` and `polling`.
 """
 
+from .accounts import AnySession, OwnSession
 from .api_key import ApiKey
 from .compression import PLAIN, PlainPieces
 from .connections import open_session
+from .failures import describe_failure
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
 from .outage_brake import OutageBrake
@@ -13,8 +15,8 @@ from .outage_state import Move, OutageState, Trouble, read_outage
 from .price_catalogue import PriceCatalogue
 from .proxies import Proxies
 from .retry import Resend, delays
-from .session import AnySession, Session, choose, suspension_error
-from .transport import AiohttpTransport, Transport, describe_failure
+from .session import Session, choose, suspension_error
+from .transport import AiohttpTransport, Transport
 
 __all__ = (
     "PLAIN",
@@ -26,6 +28,7 @@ __all__ = (
     "Move",
     "OutageBrake",
     "OutageState",
+    "OwnSession",
     "PlainPieces",
     "PriceCatalogue",
     "Proxies",

@@ -13,6 +13,8 @@ from ..errors import ConfigurationError
 # Keys of the service are longer. A shorter one, as tests use, would match ordinary text of an answer.
 SHORTEST_SCRUBBED = 12
 """Characters that a key must have to be removed from answers."""
+SHORTEST_CUT = 4
+"""Characters of a key that are removed at the end of an answer that broke off."""
 
 
 class ApiKey:
@@ -48,6 +50,15 @@ class ApiKey:
         """
         for form in self._scrubbed:
             text = text.replace(form, b"***")
+        return text
+
+    def scrub_cut(self, text: bytes) -> bytes:
+        """Replace the key by `***` in what came of an answer that broke off, also where the key itself is cut."""
+        text = self.scrub(text)
+        for form in self._scrubbed:
+            for length in range(len(form) - 1, SHORTEST_CUT - 1, -1):
+                if text.endswith(form[:length]):
+                    return text[:-length] + b"***"
         return text
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ Proxies are in `proxies`; what is sent is in `transport`, and in `downloads.resu
 
 from __future__ import annotations
 
+import inspect
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,12 @@ import aiohttp
 # aiohttp's own 8,190 are less than gateways send, for example in a long policy header or a signed cookie.
 HEADER_BYTES = 1 << 16
 """Longest status line, and longest header, that is read."""
+MOST_HEADERS = 512
+"""Headers of an answer that are read; aiohttp's own 128 cost an answer, which may name a paid task."""
+# Not all versions of aiohttp that are allowed can be told.
+_MORE_HEADERS: dict[str, Any] = (
+    {"max_headers": MOST_HEADERS} if "max_headers" in inspect.signature(aiohttp.ClientSession).parameters else {}
+)
 
 
 def open_session(
@@ -51,5 +58,6 @@ def open_session(
         max_field_size=HEADER_BYTES,
         # A wrong Content-Encoding would make aiohttp throw an answer away, even one with a paid task in it.
         auto_decompress=False,
+        **_MORE_HEADERS,
         **more,
     )

@@ -34,7 +34,9 @@ def _check_user_agent(_: object, __: object, value: Any) -> None:  # noqa: ANN40
 
 def _url_or_none(text: object) -> URL | None:
     try:
-        return URL(text.strip()) if isinstance(text, str) else None
+        url = URL(text.strip()) if isinstance(text, str) else None
+        # A host that is no text in IDNA is noticed only where it is read.
+        return url if url is not None and url.host else None
     except ValueError:
         return None
 

@@ -20,7 +20,6 @@ from ..errors import (
     ReplyError,
     StatusError,
     SubmissionUnknownError,
-    TaskNotFoundError,
     TransportError,
 )
 from ..events import Emit, KeyRestored, KeySuspended
@@ -264,35 +263,3 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
         if (refusal := session.refusal_for("")) is not None:
             return copy.copy(refusal)
     raise ConfigurationError("the pool has no session")
-
-
-class AnySession:
-    """All accounts of a pool, for a task of which the journal does not know the account.
-
-    Attributes:
-        busy: 1 while the task is watched.
-    """
-
-    # A batch asks one account, and the tasks may belong to several.
-    poll_many = None
-
-    def __init__(self, sessions: tuple[Session, ...]) -> None:
-        self.busy = 0
-        self._sessions = sessions
-
-    async def poll(self, task_id: str) -> Snapshot | StatusError | ReplyError | TransportError:
-        """Poll once. Accounts are asked in order until one knows the task; later polls ask only that one.
-
-        A task is missing only if every account says so: one that refuses to answer may have it.
-        """
-        refusal: StatusError | None = None
-        for session in self._sessions:
-            verdict = await session.poll(task_id)
-            if isinstance(verdict, Snapshot):
-                self._sessions = (session,)
-            if not isinstance(verdict, StatusError) or verdict.is_foreign or verdict.status >= 500:
-                return verdict
-            if refusal is None or isinstance(refusal, TaskNotFoundError):
-                refusal = verdict
-        assert refusal is not None  # noqa: S101  # there is at least one account
-        return refusal

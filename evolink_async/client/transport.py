@@ -8,10 +8,8 @@ the key.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-from collections.abc import Callable, Mapping
-from errno import ECONNREFUSED
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,10 +18,11 @@ from yarl import URL
 
 from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, NotDeliveredError, TransportError, UnsendableError
-from ..wire import READ_HEADERS, REQUEST_KINDS, Request, Response
+from ..wire import READ_HEADERS, REPEATED_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
 from .compression import PLAIN, inflated
 from .connections import open_session
+from .failures import describe_failure
 from .options import HttpOptions
 from .proxies import Proxies
 
@@ -42,14 +41,19 @@ _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerification
 
 
 class _Progress:
-    """Whether a byte of a request may have been sent; aiohttp's tracing sets it just before the first one."""
+    """What is known of a request under way: whether a byte may have been sent, and what has come of the answer.
 
-    __slots__ = ("is_withdrawn", "may_send", "sent")
+    aiohttp's tracing sets `sent` just before the first byte.
+    """
+
+    __slots__ = ("body", "is_withdrawn", "may_send", "reply", "sent")
 
     def __init__(self, may_send: Callable[[], bool], *, sent: bool) -> None:
         self.sent = sent
         self.may_send = may_send
         self.is_withdrawn = False
+        self.reply: aiohttp.ClientResponse | None = None
+        self.body = bytearray()
 
 
 # aiohttp types the context as Any.
@@ -168,15 +172,30 @@ class AiohttpTransport:
                     trace_request_ctx=progress,
                 ) as reply,
             ):
-                return Response(
-                    status=reply.status,
-                    headers=self._readable(reply.headers),
-                    body=self._key.scrub(await self._read(reply)),
-                )
+                progress.reply = reply
+                return self._response(reply, await self._read(reply, progress.body))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if progress.is_withdrawn:
                 raise _withdrawn() from None
-            raise self._failure(error, request, is_sent=progress.sent) from None
+            failure = self._failure(error, request, is_sent=progress.sent)
+            # A task that was paid for may be named in what came.
+            if request.kind == "submit" and progress.body and (cut := self._cut(progress, failure)) is not None:
+                return cut
+            raise failure from None
+
+    def _response(self, reply: aiohttp.ClientResponse, body: bytes, cut: str | None = None) -> Response:
+        headers = self._readable(reply)
+        body = self._key.scrub(body) if cut is None else self._key.scrub_cut(body)
+        return Response(status=reply.status, headers=headers, body=body, cut=cut)
+
+    def _cut(self, progress: _Progress, failure: TransportError) -> Response | None:
+        """Return what came of an answer; None if it cannot be read."""
+        if progress.reply is None:
+            return None
+        try:
+            return self._response(progress.reply, self._plain(progress.reply, progress.body), str(failure))
+        except (aiohttp.ClientError, OSError, ValueError):
+            return None  # cut in the middle of what is compressed, or too long: the failure itself is raised
 
     def _begin(self, request: Request) -> _Progress:
         # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
@@ -196,25 +215,29 @@ class AiohttpTransport:
             return NotDeliveredError(f"no connection to {self._origin} ({reason})", kind=request.kind)
         return TransportError(f"no complete answer from {self._origin}: {reason}", kind=request.kind)
 
-    async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
-        """Read the body, up to `max_body_bytes`, also after decompression."""
+    async def _read(self, reply: aiohttp.ClientResponse, body: bytearray) -> bytes:
+        """Read the body into `body`, up to `max_body_bytes`, also after decompression."""
         # aiohttp's own `read` has no limit.
-        body, most = bytearray(), self._options.max_body_bytes
         while piece := await reply.content.readany():
             body += piece
-            if len(body) > most:
+            if len(body) > self._options.max_body_bytes:
                 break
+        return self._plain(reply, body)
+
+    def _plain(self, reply: aiohttp.ClientResponse, body: bytearray) -> bytes:
+        most = self._options.max_body_bytes
         plain = inflated(bytes(body), reply.headers.getall("Content-Encoding", ()), most)
         if len(plain) > most:
             raise aiohttp.ClientPayloadError(f"longer than {most} bytes")
         return plain
 
-    def _readable(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers that `wire` reads, with the key removed."""
+    def _readable(self, reply: aiohttp.ClientResponse) -> dict[str, str]:
+        """Return the headers that `wire` reads, with the key removed; those that came several times as lines."""
         return {
             name: self._key.scrub(value.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
             for name in READ_HEADERS
-            if (value := headers.get(name)) is not None
+            if (value := "\n".join(reply.headers.getall(name, ())[: None if name in REPEATED_HEADERS else 1]))
+            or name in reply.headers
         }
 
     async def aclose(self) -> None:
@@ -244,27 +267,3 @@ def _unusable(session: aiohttp.ClientSession, kind: str, *, is_own: bool) -> Not
 
 def _withdrawn() -> JournalClaimError:
     return JournalClaimError("this process was away for so long that another one may have the job; nothing was sent")
-
-
-def describe_failure(error: BaseException) -> str:
-    """Return the reason of a failed request, without aiohttp's text where it could show the request headers."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return _reason(error.os_error)
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    # aiohttp's own ValueErrors quote at most the address.
-    if isinstance(error, aiohttp.ClientPayloadError | OSError | ValueError):
-        return str(error) or type(error).__name__
-    return type(error).__name__
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's word for why there is no connection: asyncio's own names the address once more."""
-    if error.errno == ECONNREFUSED:
-        return "refused"
-    # Errors of TLS have numbers of their own, and a text that says more.
-    if isinstance(error, ssl.SSLError):
-        return str(error)
-    # Negative numbers are those of name look-ups, which `os.strerror` does not know.
-    words = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
-    return f"{words[:1].lower()}{words[1:]}" if words else str(error) or type(error).__name__

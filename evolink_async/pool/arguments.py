@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -17,12 +17,17 @@ from yarl import URL
 from ..client import ApiKey, HttpOptions, base_url, is_loopback
 from ..errors import ConfigurationError
 from ..events import Observer
+from ..jobs import Job
 from ..journal import Journal, MemoryJournal, is_address, missing_extra
+from ..params import Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
+from ..wire import check_task_id
 from .callbacks import Callbacks
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
+SETTLING = ("resubmit", "abandon")
+"""What a job can be settled with, beside the id of its task."""
 
 
 _CLASSES: dict[str, tuple[type, ...]] = {
@@ -77,11 +82,42 @@ def check_timeout(timeout: float | None) -> None:
     """Refuse a time-out that is not a number of seconds.
 
     Raises:
-        ConfigurationError: It is negative or NaN.
+        ConfigurationError: It is no number, negative or NaN.
     """
+    given = cast("object", timeout)
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
     # Not `timeout < 0`, which is false for NaN.
-    if timeout is not None and not timeout >= 0:
+    if timeout is not None and not (is_number and timeout >= 0):
         raise ConfigurationError(f"timeout must be seconds, at least 0, or None for no limit, not {timeout!r}")
+
+
+def check_iterable(jobs: object) -> None:
+    """Refuse what is no input of jobs.
+
+    Raises:
+        ConfigurationError: It cannot be read item by item, or it is a single job.
+    """
+    if isinstance(jobs, str | bytes | Params | RawParams | Job):
+        raise ConfigurationError(f"give an iterable of jobs, not a single {type(jobs).__name__}")
+    # Python reads what has `__getitem__` item by item too.
+    if not (isinstance(jobs, Iterable | AsyncIterable) or hasattr(type(jobs), "__getitem__")):
+        advice = ": call it, and give what it yields" if callable(jobs) else ""
+        raise ConfigurationError(f"give an iterable of jobs, not {type(jobs).__name__}{advice}")
+
+
+def check_settling(how: str) -> None:
+    """Refuse a word that is neither a task id nor "resubmit" nor "abandon".
+
+    Raises:
+        ParamsError: It is none of these.
+        ConfigurationError: It is one of the two words in another spelling, which would pass for a task id.
+    """
+    given = cast("object", how)
+    word = given.strip().lower() if isinstance(given, str) else ""
+    if word in SETTLING and how != word:
+        raise ConfigurationError(f"settle with {word!r}, spelled so, or with the id of a task, not {how!r}")
+    if how not in SETTLING:
+        check_task_id(how)
 
 
 def keys_of(given: str | Sequence[str] | None) -> tuple[ApiKey, ...]:

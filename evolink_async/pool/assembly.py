@@ -67,7 +67,7 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     send_loop = SendLoop(
         sessions, retry, journal, budget_queue, limits=allowed, requests=requests, local_files=files, emit=emit
     )
-    book: Book[Submission] = Book()
+    book: Book[Submission] = Book(settings.cadence.first_look)
     rebuys = Rebuys(retry, journal, budget_queue, send_loop, book)
     ends = Ends(journal, book, budget_queue, send_loop, rebuys, emit)
     calls = ExpectedCalls(None if settings.callbacks is None else settings.callbacks.url_for)
@@ -92,7 +92,7 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
         emit=emit,
         ends=ends,
         rebuys=rebuys,
-        task_waits=TaskWaits(sessions, journal, poller.tasks, settings.cadence, requests, ends, calls, emit),
+        task_waits=TaskWaits(sessions, journal, poller.tasks, book.fresh, requests, ends, calls, emit),
         calls=calls,
     )
 

@@ -14,7 +14,7 @@ from ..frozen import plain
 from ..jobs import Accepted, Completed
 from ..task import Snapshot
 from ..wire import check_task_id
-from .arguments import check_timeout
+from .arguments import SETTLING, check_settling, check_timeout
 from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
 from .job_waits import sent_job, task_of, with_working_links
@@ -127,14 +127,14 @@ class ExistingTasks(ClaimedJobs):
         Raises:
             JournalError: No job of this key is in doubt, or has a task that the service no longer knows.
             ParamsError: `how` is neither a task id nor one of these words.
-            ConfigurationError: The pool is not open in this event loop.
+            ConfigurationError: `how` is one of these words with other capitals or spaces; or the pool is not open in
+                this event loop.
         """
         engine, key, how = self._open_engine(), plain(key), plain(how)
-        if how not in ("resubmit", "abandon"):
-            check_task_id(how)
+        check_settling(how)
         async with engine.submitter.look_ups.alone(key):
             await self._journal.settled(key, how)
-            if how in ("resubmit", "abandon"):
+            if how in SETTLING:
                 engine.budget_queue.released(key)
                 return
         engine.budget_queue.found(key)

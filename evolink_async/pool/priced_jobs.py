@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, JournalConflictError, PreflightError, T
 from ..jobs import Accepted, Failed, Job, KeyAssigner, Standing, Unknown
 from ..params import AnyParams, Params, RawParams, dump_params, local_media
 from ..wire import Credits, PriceRules
+from .arguments import check_iterable
 from .engine import Engine
 from .file_transfers import FileTransfers
 from .job_source import JobSource, read_jobs
@@ -40,7 +41,7 @@ class PricedJobs(FileTransfers):
 
         Raises:
             JournalError: The journal cannot be read.
-            ConfigurationError: The pool is not open in this event loop, or `jobs` is a single job.
+            ConfigurationError: The pool is not open in this event loop, or `jobs` is a single job, or no iterable.
         """
         engine = self._open_engine()
         survey = await _surveyed(engine, jobs, retry_failed=retry_failed)
@@ -143,8 +144,7 @@ def _is_failed_task(standing: Standing) -> bool:
 
 
 async def _surveyed(engine: Engine, jobs: JobSource, *, retry_failed: bool) -> _Survey:
-    if isinstance(jobs, str | bytes | Params | RawParams | Job):
-        raise ConfigurationError(f"estimate takes an iterable of jobs, not a single {type(jobs).__name__}")
+    check_iterable(jobs)
     survey = _Survey(engine, retry_failed=retry_failed)
     async with aclosing(read_jobs(jobs)) as source:
         async for item in source:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import aclosing
 
 from ..concurrency import Channel, Limiter
 from ..downloads import has_files
@@ -21,7 +20,8 @@ from ..submitting import Submission, Submitted
 from ..task import Snapshot
 from .conclusion import conclude, deadline, failure_of
 from .engine import Engine
-from .job_source import JobSource, read_jobs
+from .input_reading import InputReading
+from .job_source import JobSource
 from .watched_jobs import WatchedJobs
 from .work import Save
 
@@ -52,7 +52,8 @@ class Run:
         self._is_draining = self._closed = False
         self._failure: BaseException | None = None
         self._abandoned: asyncio.Task[None] | None = None
-        self._feeder: asyncio.Task[None] | None = None
+        self._keys = KeyAssigner()
+        self._input: InputReading | None = None
 
     @property
     def waiting(self) -> int:
@@ -62,15 +63,14 @@ class Run:
     def start(self) -> None:
         """Begin to read, once. Raises ConfigurationError if the pool is closed, or belongs to another event loop."""
         self._engine.check_loop()
-        if self._feeder is not None or self._closed:
+        if self._input is not None or self._closed:
             return
         self._engine.check()
         self._engine.runs[self] = None
         if self._is_draining:
             self._has_read()
         else:
-            self._feeder = asyncio.create_task(self._feed(), name="evolink_async input")
-            self._feeder.add_done_callback(self._has_read)
+            self._input = InputReading(self._source, self._make_room, self._begin, self._came_late, self._has_read)
 
     async def next(self) -> Outcome:
         """The next outcome; StopAsyncIteration after the last."""
@@ -79,20 +79,12 @@ class Run:
         self._engine.rebuys.taken(outcome)
         return outcome
 
-    async def _feed(self) -> None:
-        """Read the input to its end. What ends it before is raised where the run is read: see `_has_read`."""
-        keys = KeyAssigner()
-        async with aclosing(read_jobs(self._source)) as source:
-            await self._make_room()
-            async for item in source:
-                await self._begin(keys, item)
-                await self._make_room()
-
-    def _has_read(self, feeder: asyncio.Task[None] | None = None) -> None:
-        self._reading = False  # not in a `finally` of the feeder: one that is cancelled before its first step runs none
+    def _has_read(self, reading: asyncio.Task[None] | None = None) -> None:
+        """The input has ended, or was left behind. What ended it before its time is raised where the run is read."""
+        self._reading = False
         # Of any class: an input may raise what is no `Exception`, as pytest's `fail` does.
         is_stopped = self._is_draining or self._closed
-        if feeder is not None and (error := failure_of(feeder, is_stopped=is_stopped)) is not None:
+        if reading is not None and (error := failure_of(reading, is_stopped=is_stopped)) is not None:
             self._failure = error
         self._finish_if_done()
 
@@ -101,7 +93,8 @@ class Run:
         await self._room.acquire()
         await self._read_ahead.acquire()
 
-    async def _begin(self, keys: KeyAssigner, item: Job | AnyParams) -> None:
+    async def _begin(self, item: Job | AnyParams) -> None:
+        keys = self._keys
         try:
             try:
                 item = await self._engine.local_files.with_digests(item)
@@ -145,6 +138,9 @@ class Run:
     def _refuse(self, outcome: Failed) -> None:
         self._read_ahead.release()
         self._tell(outcome)
+
+    def _came_late(self, item: Job | AnyParams) -> None:
+        self._conclude(self._refuse_drained(item))
 
     async def _refuse_drained(self, item: Job | AnyParams) -> None:
         """Tell of a job that was read and not yet sent when the run was drained: every job read has an outcome."""
@@ -272,8 +268,8 @@ class Run:
     def drain(self) -> None:
         """Read and submit nothing more, and let what is in flight come to its end."""
         self._is_draining = True
-        if self._feeder is not None:
-            self._feeder.cancel()
+        if self._input is not None:
+            self._input.stop()
         for submission in list(self._submitting.values()):
             self._engine.submitter.release(submission, self, self._failure)
 
@@ -281,6 +277,8 @@ class Run:
         """Read and submit nothing more, from this step on; a caller who still reads gets `error`."""
         self._closed = True
         self._failure = error
+        if self._input is not None:
+            self._input.stop()
         for submission in list(self._submitting.values()):
             self._engine.submitter.release(submission, self)
         for entry in self._watched:
@@ -289,11 +287,13 @@ class Run:
     async def aclose(self, error: BaseException | None = None) -> None:
         """Shut, and forget what was not taken; accepted tasks go on, known by their ids."""
         self.shut(error)
-        pending = [task for task in (self._feeder, *self._concluding) if task is not None and not task.done()]
+        pending = list(self._concluding)
         for task in pending:
             if not self._engine.ends.is_writing(task):  # an end is written down as a whole
                 task.cancel()
         if pending:
             await asyncio.wait(pending)
+        if self._input is not None:
+            await self._input.stopped()
         self.outcomes.clear()
         self.stop(error)

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..client import HttpOptions
-from ..errors import ConfigurationError, TaskFailedError
+from ..errors import TaskFailedError
 from ..events import Observer
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, duration_class
 from ..journal import Journal, Sent
-from ..params import AnyParams, Params, RawParams
+from ..params import AnyParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
-from .arguments import Settings, check_timeout, files_origin_of, journal_of, keys_of, origin_of
+from .arguments import Settings, check_iterable, check_timeout, files_origin_of, journal_of, keys_of, origin_of
 from .assembly import build_engine
 from .callbacks import Callbacks
 from .conclusion import closed
@@ -134,12 +134,11 @@ class SessionPool(PricedJobs):
                 whatever reason. See `RetryPolicy.rebuy` for those that fail in this run.
 
         Raises:
-            ConfigurationError: The pool is not open in this event loop; or `jobs` is a sequence in which a key occurs
-                twice or an item is not a job. In a lazy input such an item gives a `Failed`.
+            ConfigurationError: The pool is not open in this event loop; or `jobs` is no iterable, or a sequence in
+                which a key occurs twice or an item is not a job. In a lazy input such an item gives a `Failed`.
         """
         engine = self._open_engine()
-        if isinstance(jobs, str | bytes | Params | RawParams | Job):
-            raise ConfigurationError(f"run takes an iterable of jobs, not a single {type(jobs).__name__}")
+        check_iterable(jobs)
         if isinstance(jobs, Sequence):
             check_list(jobs)
         check_timeout(timeout)

@@ -6,20 +6,18 @@ Runs watch their tasks through `follow` too. What an end changes is in `ends`.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TypeAlias
 
-from ..client import AnySession, Session
+from ..client import AnySession, OwnSession, Session
 from ..concurrency import Limiter
 from ..errors import EvolinkError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing
 from ..journal import Journal, Known
 from ..polling import Account, WatchedTask, Watcher, Watchlist, status_answered
-from ..purchases import ExpectedCalls
-from ..settings import Cadence
+from ..purchases import ExpectedCalls, FreshTasks
 from ..task import Snapshot, TaskState
 from .conclusion import PoolClosedError, closed, conclude, outcome_of
 from .ends import Ends
@@ -34,7 +32,7 @@ class TaskWaits:
         sessions: One for each API key.
         journal: Knows the jobs of tasks.
         tasks: The tasks that are watched.
-        cadence: How often tasks are polled.
+        fresh: The tasks that were accepted a moment ago.
         requests: Permits for HTTP calls.
         ends: What the ends of jobs change.
         calls: The tasks that the service calls back for.
@@ -46,16 +44,20 @@ class TaskWaits:
         sessions: tuple[Session, ...],
         journal: Journal,
         tasks: Watchlist,
-        cadence: Cadence,
+        fresh: FreshTasks,
         requests: Limiter,
         ends: Ends,
         calls: ExpectedCalls,
         emit: Emit | None,
     ) -> None:
         self._sessions = sessions
+        self._accounts: Mapping[str, Account] = {
+            session.fingerprint: OwnSession(session, [other for other in sessions if other is not session])
+            for session in sessions
+        }
         self._journal = journal
         self._tasks = tasks
-        self._cadence = cadence
+        self._fresh = fresh
         self._requests = requests
         self._ends = ends
         self._calls = calls
@@ -75,11 +77,10 @@ class TaskWaits:
 
     def _account(self, accepted: Accepted | None) -> Account:
         """The session that made a task, or all of them in turn when nobody remembers."""
-        if accepted is not None:
-            for session in self._sessions:
-                if session.fingerprint == accepted.session:
-                    return session
-        return self._sessions[0] if len(self._sessions) == 1 else AnySession(self._sessions)
+        if accepted is not None and accepted.session in self._accounts:
+            return self._accounts[accepted.session]
+        [first, *others] = self._sessions
+        return AnySession(self._sessions) if others else self._accounts[first.fingerprint]
 
     async def account(self, task_id: str) -> Account:
         """The session that made a task, as the journal knows it."""
@@ -101,22 +102,22 @@ class TaskWaits:
         accepted: Accepted | None = None,
         account: Account | None = None,
     ) -> WatchedTask:
-        """Watch a task: by the schedule if it was accepted just now, else it is polled at once.
+        """Watch a task: by the schedule if this pool got it accepted just now, else it is polled at once.
 
         What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
         A task whose callback came before anybody watched it is polled at once too.
         """
         if accepted is not None:
             self._ends.taken_up(accepted)
-        age = max(0.0, time.time() - accepted.accepted_at) if accepted else math.inf
-        is_new, was_called = age < self._cadence.first_look, self._calls.was_called(task_id)
+        age = self._fresh.age(task_id, time.monotonic()) if accepted is not None else None
+        is_new, was_called = age is not None, self._calls.was_called(task_id)
         return self._tasks.watch(
             task_id,
             account or self._account(accepted),
             watcher,
             # How long a task still runs when it is taken up says nothing of how long it runs in all.
             duration_class=duration_class if is_new else (duration_class, "taken up"),
-            age=age if is_new else 0.0,
+            age=age or 0.0,
             accepted_at=accepted.accepted_at if accepted else None,
             estimated=accepted.snapshot.estimated_seconds if accepted else None,
             credits_reserved=accepted.credits_reserved if accepted else None,

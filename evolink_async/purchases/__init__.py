@@ -2,6 +2,7 @@
 
 from .book import Book, End
 from .expected_calls import ExpectedCalls, UrlFor
+from .fresh_tasks import FreshTasks
 from .purchase import Purchase, withdrawn
 from .rebuying import may_rebuy
 from .transitions import Event, State, diagram, sources, target
@@ -11,6 +12,7 @@ __all__ = (
     "End",
     "Event",
     "ExpectedCalls",
+    "FreshTasks",
     "Purchase",
     "State",
     "UrlFor",

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from ..jobs import KeySet
+from .fresh_tasks import FreshTasks
 from .purchase import Purchase
 
 P = TypeVar("P", bound=Purchase)
@@ -33,9 +34,16 @@ class Book(Generic[P]):
 
     A purchase stands under the key of its job while it is under way. It leaves in the same step that withdraws it, and
     its successor under that key may be there before it has come to its end.
+
+    Args:
+        fresh_seconds: Age until which an accepted task is fresh.
+
+    Attributes:
+        fresh: The tasks that were accepted a moment ago.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fresh_seconds: float = 0.0) -> None:
+        self.fresh: FreshTasks = FreshTasks(fresh_seconds)
         self._under_way: dict[str, P] = {}
         self._ended_jobs = KeySet()
         self._ended_tasks = KeySet()
@@ -48,8 +56,10 @@ class Book(Generic[P]):
         """A purchase begins."""
         self._under_way[purchase.job.key] = purchase
 
-    def leave(self, purchase: P) -> None:
-        """A purchase is no longer under way. Its successor, if it has one, stays."""
+    def leave(self, purchase: P, now: float) -> None:
+        """A purchase is no longer under way at `now` (monotonic seconds). Its successor, if it has one, stays."""
+        if purchase.accepted is not None:
+            self.fresh.add(purchase.accepted.task_id, now)
         if self._under_way.get(purchase.job.key) is purchase:
             del self._under_way[purchase.job.key]
 

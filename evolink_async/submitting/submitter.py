@@ -7,6 +7,7 @@ cancellation never cuts it short; closing gives it a grace period to learn its t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -174,7 +175,7 @@ class Submitter:
 
     def _ended(self, task: asyncio.Task[Submitted]) -> None:
         submission = self._submissions.pop(task)
-        self._book.leave(submission)
+        self._book.leave(submission, time.monotonic())
         if self._claims is not None:
             self._claims.sent(submission.job.key)
         if submission.accepted is not None:
@@ -194,11 +195,10 @@ class Submitter:
 
     def _withdraw(self, submission: Submission, reason: BaseException | None = None) -> None:
         """Take back a submission that waits: in this same step its key and its credits are free."""
-        task = submission.task
-        if task is None or task.done() or submission.is_withdrawn:
+        if (task := submission.task) is None or task.done() or submission.is_withdrawn:
             return
         submission.is_withdrawn, submission.withdrawn_for = True, reason
-        self._book.leave(submission)
+        self._book.leave(submission, time.monotonic())
         if submission.doubt is None:
             self._loop.release_credits(submission)
         task.cancel()

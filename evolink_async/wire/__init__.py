@@ -15,7 +15,7 @@ from .files import (
     encode_inline,
     encode_stream,
 )
-from .messages import READ_HEADERS, REQUEST_KINDS, Request, RequestKind, Response
+from .messages import READ_HEADERS, REPEATED_HEADERS, REQUEST_KINDS, Request, RequestKind, Response
 from .price_rules import (
     UNITS_PER_CREDIT,
     ModelPrice,
@@ -50,6 +50,7 @@ __all__ = (
     "MAX_FILE_BYTES",
     "MAX_INLINE_BYTES",
     "READ_HEADERS",
+    "REPEATED_HEADERS",
     "REQUEST_KINDS",
     "UNITS_PER_CREDIT",
     "Credits",

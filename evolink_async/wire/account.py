@@ -5,14 +5,13 @@ Tasks are read in `tasks`, uploads in `files`.
 
 from __future__ import annotations
 
-import math
-from typing import Any, cast
-
 import attrs
-import cattrs
 
-from ..json_text import parse
+from ..json_text import Json
 from .messages import Response, unreadable
+
+LARGEST_AMOUNT = 1e15
+"""Credits from which an amount is nonsense."""
 
 
 @attrs.frozen(kw_only=True)
@@ -21,8 +20,8 @@ class Credits:
 
     Attributes:
         remaining: Credits left on the account.
-        used: Credits that the account has used.
-        key_remaining: Credits left to this key; None if the key has no limit of its own.
+        used: Credits that the account has used; 0 if the service does not say.
+        key_remaining: Credits left to this key; None if the key has no limit of its own, or the service names none.
     """
 
     remaining: float
@@ -30,61 +29,35 @@ class Credits:
     key_remaining: float | None
 
 
-def _exactly(kind: type) -> Any:  # noqa: ANN401  # cattrs types its hooks as Any
-    def structure(value: object, _: object) -> object:
-        if type(value) is not kind:
-            raise TypeError(f"{value!r} is not of type {kind.__name__}")
-        return value
-
-    return structure
-
-
-def _finite(value: object, _: object) -> float:
-    if type(value) not in (int, float) or not math.isfinite(cast("float", value)):
-        raise TypeError(f"{value!r} is not a finite number")
-    return float(cast("float", value))
-
-
-# The hooks of cattrs would coerce: "5" to 5.0, and a missing balance is not worth a guess.
-_strict = cattrs.Converter(detailed_validation=False)
-for _kind in (str, int, bool):
-    _strict.register_structure_hook(_kind, _exactly(_kind))
-_strict.register_structure_hook(float, _finite)
-
-
-@attrs.frozen
-class _Balance:
-    remaining_credits: float
-    used_credits: float = 0.0
-    unlimited_credits: bool = False
-
-
-@attrs.frozen
-class _Balances:
-    user: _Balance
-    token: _Balance | None = None
-
-
-@attrs.frozen
-class _CreditsBody:
-    data: _Balances
-
-
 def decode_credits(response: Response) -> Credits:
-    """Read the answer to `encode_credits`.
+    """Read the answer to `encode_credits`. An odd detail costs that detail; what the account has left is not guessed.
 
     Raises:
-        ReplyError: The answer has another structure.
+        ReplyError: The answer does not say what the account has left.
     """
     try:
-        body = _strict.structure(parse(response.body), _CreditsBody).data
-    except Exception as error:  # noqa: BLE001  # cattrs raises whatever the shape provokes
-        raise unreadable(
-            response, f"the service's answer about credits has an unknown structure: {type(error).__name__}"
-        ) from None
-    key = body.token
+        data = _object(_object(response.json).get("data"))
+    except ValueError:
+        data = {}
+    user, token = _object(data.get("user")), _object(data.get("token"))
+    remaining = _amount(user.get("remaining_credits"))
+    if remaining is None:
+        text = "the service's answer about credits has an unknown structure: no number of remaining credits"
+        raise unreadable(response, text)
+    has_limit = token.get("unlimited_credits", False) is False
     return Credits(
-        remaining=body.user.remaining_credits,
-        used=body.user.used_credits,
-        key_remaining=None if key is None or key.unlimited_credits else key.remaining_credits,
+        remaining=remaining,
+        used=_amount(user.get("used_credits")) or 0.0,
+        key_remaining=_amount(token.get("remaining_credits")) if has_limit else None,
     )
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _amount(value: Json) -> float | None:
+    """Return a number; None for any other value. Nothing is coerced: "5" is no amount, and True is an int."""
+    if type(value) is not int and type(value) is not float:
+        return None
+    return float(value) if abs(value) < LARGEST_AMOUNT else None

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import attrs
 
 from ..errors import ReplyError, StatusError
-from ..json_text import Json, dump, parse
+from ..json_text import Json, dump
 from ..media import MB, Upload
 from ..urls import quoted, web_host
 from .messages import Request, Response, unreadable
@@ -153,7 +153,7 @@ def decode_upload(
     if (error := vendor_error(response)) is not None:
         raise _refused(response, error, now)
     try:
-        receipt = _receipt(parse(response.body))
+        receipt = _receipt(response.json)
         link = _link(receipt)
     except ValueError as error:
         raise unreadable(

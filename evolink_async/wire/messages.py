@@ -20,6 +20,8 @@ REQUEST_KINDS: tuple[RequestKind, ...] = get_args(RequestKind)
 EXCERPT_BYTES = 500
 READ_HEADERS = ("x-request-id", "x-oneapi-request-id", "retry-after", "retry-after-ms", "location", "date", "etag")
 """The response headers that this room reads; the transport keeps no others."""
+REPEATED_HEADERS = ("retry-after", "retry-after-ms")
+"""Those of which each counts if there are several, joined by line feeds. Of the others the first counts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,17 +47,19 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """A complete HTTP response.
+    """An HTTP response: a complete one, unless `cut` says why its end did not come.
 
     Attributes:
         status: The HTTP status.
         headers: Those of `READ_HEADERS` that the response had, with names in lower case.
-        body: The body.
+        body: The body, or what came of it.
+        cut: Why the end of the message did not come; None for a complete one. Only paid requests are answered so.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = attrs.field(repr=False)
+    cut: str | None = None
 
     @cached_property
     def json(self) -> Json:

@@ -126,27 +126,33 @@ def is_foreign(response: Response) -> bool:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds to wait, from `Retry-After-Ms`, or from `Retry-After` as a number or an HTTP date.
+    """Return the seconds to wait, from `Retry-After-Ms`, and from `Retry-After` as a number or an HTTP date.
 
-    A date in the past gives 0; a negative or unreadable value gives None. A date is read against the reply's own
+    Of several statements the longest wait counts, as one may come from the service and another from something before
+    it. A date in the past gives 0; a negative or unreadable value gives None. A date is read against the reply's own
     `Date`, because the clock of this machine may be wrong.
     """
-    milliseconds = _plain_number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    number = _plain_number(text)
-    if number is not None or text is None:
-        return number
+    sent = _moment(headers.get("date", ""))
+    begin = now if sent is None else sent
+    waits = [number / 1000 for text in _parts(headers, "retry-after-ms") if (number := _plain_number(text)) is not None]
+    for text in _parts(headers, "retry-after"):
+        if (number := _plain_number(text)) is not None:
+            waits.append(number)
+        elif (asked := _moment(text)) is not None:
+            waits.append(max(0.0, asked - begin))
+    return max(waits, default=None)
+
+
+def _parts(headers: Mapping[str, str], name: str) -> list[str]:
+    """Return what a header states: lines that a proxy has joined are parted at the commas, but for those of dates."""
+    return re.split(r",(?!\s*\d\d[ -])|\n", headers.get(name, ""))
+
+
+def _moment(date: str) -> float | None:
     try:
-        asked = _seconds_of(text)
+        return _seconds_of(date)
     except (ValueError, OverflowError, OSError):
         return None
-    try:
-        now = _seconds_of(headers.get("date", ""))
-    except (ValueError, OverflowError, OSError):
-        pass  # no readable date of the reply: our own clock has to do
-    return max(0.0, asked - now)
 
 
 def _seconds_of(date: str) -> float:
@@ -155,8 +161,8 @@ def _seconds_of(date: str) -> float:
     return (read.replace(tzinfo=UTC) if read.tzinfo is None else read).timestamp()
 
 
-def _plain_number(text: str | None) -> float | None:
+def _plain_number(text: str) -> float | None:
     # Not `float` alone, which also reads "nan", "1e3" and "-5".
-    if text is None or not re.fullmatch(r"\s*\d+(\.\d+)?\s*", text, re.ASCII):
+    if not re.fullmatch(r"\s*\d+(\.\d+)?\s*", text, re.ASCII):
         return None
     return min(float(text), LONGEST_WAIT)

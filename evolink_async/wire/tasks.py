@@ -80,13 +80,17 @@ def _by_id(reply: Json, request_id: str | None, asked: Collection[str]) -> dict[
     rows = reply.get("data") if isinstance(reply, dict) else None
     if not isinstance(rows, list):
         raise ValueError("no list `data`")
+    named = [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    # A row that names no task is the same as no row: its task is polled alone.
+    if rows and not named:
+        raise ValueError("no row with an id")
     found = dict[str, Snapshot]()
-    for row in rows:
-        task_id = row.get("id") if isinstance(row, dict) else None
-        # One wrong row discredits the whole answer: the route is not documented.
-        if not isinstance(task_id, str) or task_id not in asked or task_id in found:
-            raise ValueError(f"a row about {str(task_id)[:80]!r}")
-        # A row without a state is the same as no row: the task is polled again.
+    for row in named:
+        task_id = str(row["id"])
+        # A row of a wrong task discredits the whole answer: the route is not documented.
+        if task_id not in asked or task_id in found:
+            raise ValueError(f"a row about {task_id[:80]!r}")
+        # A row without a state is the same as no row too.
         with suppress(ValueError):
             found[task_id] = read_task(row, request_id=request_id, asked=task_id)
     return found
@@ -132,7 +136,7 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
         progress_percent=_take(extra, "progress", int) if _is_percent(row.get("progress")) else None,
         created_at=_take(extra, "created", int) if type(row.get("created")) is int else None,
         urls=_take_urls(extra),
-        fault=_take_failure(extra),
+        fault=_take_failure(extra, has_failed=state in (TaskState.FAILED, TaskState.CANCELLED)),
         estimated_seconds=_amount(estimates.get("estimated_time")),
         # A task that costs nothing is told so at its end. Until then nothing is no price.
         credits_reserved=_amount(usage.get("credits_reserved")) or None,
@@ -184,8 +188,12 @@ def _link(item: Json) -> str | None:
     return link if isinstance(link, str) and link else None
 
 
-def _take_failure(extra: dict[str, Json]) -> TaskFailure | None:
+def _take_failure(extra: dict[str, Json], *, has_failed: bool) -> TaskFailure | None:
     error = extra.get("error")
+    # A bare text is the reason of a failure; while a task goes on it proves nothing.
+    if has_failed and isinstance(error, str) and error.strip():
+        del extra["error"]
+        return TaskFailure(message=error)
     if not isinstance(error, dict):
         return None
     words = {name: value for name in FAILURE_FIELDS if isinstance(value := error.get(name), str)}

@@ -9,7 +9,8 @@ see `refusals.is_foreign`. They say nothing of a key, a job or a task. The rows 
 Answer to a submit                                                  Verdict
 idempotency_conflict or paid_outcome_unknown under any status;
 408, 409, 425, 499 from anywhere                                    in doubt: possibly accepted and charged
-2xx with a task id                                                  accepted: a Snapshot
+2xx with a task id; of an answer whose end did not come only
+if the JSON is whole, and so the id                                 accepted: a Snapshot
 any other 4xx of the service but 429                                refused
 429 from anywhere; 503 of the service with one of its words for
 "not accepted" (`NOT_ACCEPTED`)                                     not accepted, can be sent again
@@ -24,7 +25,7 @@ answer that does not come from the service says nothing of a key.
 Answer to a poll                                                    Verdict
 2xx that describes the task                                         a Snapshot
 404, 410, or 400 `invalid_task_id`, of the service                  the service does not know the task
-401, 403 of the service                                             the key has no access
+401, 403 of the service                                             the key has no access; the pool's others are asked
 any other answer, and no answer                                     poll again later: polls are free
 
 Answer to an upload                                                 Verdict
@@ -126,7 +127,9 @@ def on_submit(response: Response, *, now: float) -> Snapshot | StatusError | Sub
             return decode_task(response)
         except ReplyError as error:
             # Also for an error object under HTTP 200: nothing in it says that no task was created.
-            return _in_doubt(response, str(error), now)
+            return _in_doubt(response, response.cut or str(error), now)
+    if response.cut is not None:
+        return _in_doubt(response, response.cut, now)  # it refuses nothing: what is missing could say more
     refusal = decode_error(response, now=now)
     if status == 429 or _is_not_accepted(response):
         return refusal

@@ -71,6 +71,15 @@ def test_a_stand_in_is_left():
     assert ApiKey("sk-emulator").scrub(b"sk-emulator") == b"sk-emulator"
 
 
+@pytest.mark.parametrize("kept", [4, 10, len(CANARY) - 1, len(CANARY)])
+def test_a_key_that_is_cut_is_scrubbed_at_the_end(kept):
+    """An answer may break off in the middle of an echo."""
+    assert ApiKey(CANARY).scrub_cut(b"{" + CANARY[:kept].encode()) == b"{***"
+    assert ApiKey(CANARY).scrub_cut(CANARY[:kept].encode() + b"{") == (
+        b"***{" if kept == len(CANARY) else CANARY[:kept].encode() + b"{"
+    )
+
+
 def test_a_key_with_escaped_slashes_is_scrubbed():
     """Some JSON writers escape the slash."""
     body = ApiKey("sk-abc/def+0123456789").scrub(b'{"error":{"code":"x","message":"sk-abc\\/def+0123456789"}}')

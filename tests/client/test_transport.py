@@ -158,14 +158,30 @@ BROKEN = {
 }
 
 
+KEPT = {
+    "half a chunk",
+    "chunks without an end",
+    "half a body",
+    "half a body, then silence",
+    "half a body, then a reset",
+}
+"""Of these a part of the body came."""
+
+
 @pytest.mark.parametrize("request_", [SUBMIT, POLL], ids=["submit", "poll"])
 @pytest.mark.parametrize("name", BROKEN)
 async def test_what_may_have_arrived_is_not_called_undelivered(name, request_):
-    """No whole answer: ours, unchained, and never `NotDeliveredError`; a submit is sent once."""
+    """No whole answer: ours, unchained, and never `NotDeliveredError`; a submit is sent once, and keeps what came."""
     async with serving(BROKEN[name]) as server:
-        error = await failure(server.url, request_, HASTY if "silence" in name else CALM)
-    assert type(error) is TransportError
-    assert not error.may_resubmit
+        options = HASTY if "silence" in name else CALM
+        if request_ is SUBMIT and name in KEPT:
+            cut = await send(server.url, request_, options)
+            assert cut.body
+            assert str(cut.cut).startswith("no complete answer from")
+        else:
+            error = await failure(server.url, request_, options)
+            assert type(error) is TransportError
+            assert not error.may_resubmit
     if request_ is SUBMIT:
         assert server.accepted == 1
 
@@ -285,11 +301,13 @@ async def test_a_key_echoed_where_the_answer_breaks_is_not_shown():
         b"HTTP/1.1 200 OK\r\n" + echo + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: " + echo + b"\r\n\r\n",
         reply(echo + b"\r\nabc", Content_Length=None, Transfer_Encoding="chunked"),
-        reply(echo, Content_Length=99),
         echo,
     ):
         async with serving(answer) as server:
             assert type(await failure(server.url, SUBMIT)) is TransportError
+    for kept in (echo, echo[:-1], echo[:9]):
+        async with serving(reply(kept, Content_Length=99)) as server:
+            assert (await send(server.url, SUBMIT)).body == b"***"
 
 
 # --- what is kept in memory

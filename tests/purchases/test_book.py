@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async import Job, Unknown
+from evolink_async import Accepted, Job, Unknown
 from evolink_async.errors import SubmissionUnknownError
 from evolink_async.purchases import Book, End, Purchase, withdrawn
+from evolink_async.task import Snapshot
 from tests.kit import as_failed, dance
 
 
@@ -22,7 +23,7 @@ def test_a_purchase_stands_under_its_key_until_it_leaves():
     book, first = Book[Purchase](), purchase()
     book.enter(first)
     assert book.find("a") is first
-    book.leave(first)
+    book.leave(first, 0.0)
     assert book.find("a") is None
 
 
@@ -31,7 +32,7 @@ def test_a_purchase_that_leaves_late_does_not_take_its_successor_along():
     book, first, second = Book[Purchase](), purchase(number=1), purchase(number=2)
     book.enter(first)
     book.enter(second)
-    book.leave(first)
+    book.leave(first, 0.0)
     assert book.find("a") is second
 
 
@@ -91,3 +92,19 @@ def test_who_waits_for_a_bare_id_after_the_job_was_told_brings_no_new_end():
     assert book.has_ended("a", "task-1")
     assert not book.has_ended("b", "task-1")
     assert book.ended("task-1", "task-1") == End(is_new=False, is_charged=False)
+
+
+def test_a_task_is_fresh_for_a_while_after_its_purchase():
+    """By monotonic seconds; what is older is forgotten, so that few are kept of 100,000."""
+    book, first = Book[Purchase](10.0), purchase()
+    book.enter(first)
+    first.accepted = Accepted(
+        key="a", task_id="t-1", snapshot=Snapshot(task_id="t-1", state="pending"), accepted_at=0.0
+    )
+    book.leave(first, 100.0)
+    assert book.fresh.age("t-1", 109.5) == 9.5
+    assert book.fresh.age("t-1", 110.0) is None
+    assert book.fresh.age("t-2", 100.0) is None
+    for number in range(1000):
+        book.fresh.add(f"later-{number}", 100.0 + number)
+    assert len(book.fresh) <= 11

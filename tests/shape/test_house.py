@@ -25,7 +25,13 @@ from tests.shape.house import (
 CORE = [module for module in MODULES if module.room not in EDGES]
 
 HOME = {
-    "aiohttp": {"client.transport", "client.connections", "client.options", "downloads.result_reader"},
+    "aiohttp": {
+        "client.transport",
+        "client.connections",
+        "client.failures",
+        "client.options",
+        "downloads.result_reader",
+    },
     "yarl": {
         "client.proxies",
         "client.transport",
@@ -36,7 +42,6 @@ HOME = {
         "pool.arguments",
     },
     "backoff": {"client.retry", "client.key_health"},
-    "cattrs": {"wire.account"},
     "av": {"media.probe.recordings"},
     "PIL": {"media.probe.images", "media.probe.odd_images"},
     "pypdf": {"media.probe.documents"},

@@ -50,6 +50,8 @@ class SmallVendor:
     Attributes:
         on_post: What a paid request is answered; it is accepted by default.
         on_read: What a read of credits is answered; the credits by default.
+        on_poll: What a poll with a key is answered; the task by default.
+        polls: The API keys of polls, in order.
         posts: Paid requests, in order.
         reads: The API keys of reads of credits, in order.
         paid: The takes of accepted jobs, in order.
@@ -61,6 +63,8 @@ class SmallVendor:
     listener: Listener = attrs.field(factory=lambda: Listener(0))
     on_post: Callable[[Post], Answer | Awaitable[Answer]] = lambda _: None
     on_read: Callable[[str], Answer] = lambda _: None
+    on_poll: Callable[[str], Answer] = lambda _: None
+    polls: list[str] = attrs.field(factory=list)
     posts: list[Post] = attrs.field(factory=list)
     reads: list[str] = attrs.field(factory=list)
     paid: list[int] = attrs.field(factory=list)
@@ -102,7 +106,8 @@ class SmallVendor:
             self.reads.append(key)
             return self.on_read(key) or self._credits(key)
         if path.startswith("/v1/tasks/"):
-            return self._task(path.rpartition("/")[2])
+            self.polls.append(key)
+            return self.on_poll(key) or self._task(path.rpartition("/")[2])
         post = Post(int(json.loads(body)["prompt"].rpartition(" ")[2]), key, _header(head, "idempotency-key"))
         self.posts.append(post)
         answer = self.on_post(post)

@@ -174,7 +174,6 @@ SHAPELESS = {
     "no link": receipt(file_url=None),
     "link is a number": receipt(file_url=5),
     "link is empty": receipt(file_url=""),
-    "NaN": b'{"success": true, "data": {"file_url": "https://a.b/c", "file_size": NaN}}',
     "deep": b"[" * 100_000,
 }
 
@@ -301,3 +300,14 @@ def test_no_answer_is_asked_for_again():
     """Uploads are free, so it does not matter whether the service got the file."""
     assert may_upload_again(TransportError("reset"))
     assert not denies(TransportError("reset"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"{", b"\xef\xbb\xbf{"), (b"{", b'{"x": NaN, '), (b"{", b'{"x": "\\ud83d", '), (b"{", b'{"x": "caf\xe9", ')],
+    ids=["a byte order mark", "NaN", "a lone surrogate", "a byte of Latin-1"],
+)
+def test_an_odd_detail_costs_no_upload(before, after):
+    """The link is what counts."""
+    content = json.dumps(receipt()).encode().replace(before, after, 1)
+    assert decode_upload(answer(content), now=NOON).url == receipt()["data"]["file_url"]
