@@ -14,6 +14,7 @@ from ..budget import units_of
 from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
 from .entries import Untold
+from .postgres_answers import within
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import Lease, claim, end, release
@@ -29,6 +30,8 @@ from .rows import untold_of
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
+ENDING_SECONDS = 3.0
+"""For which what is said last is tried again: the first try may meet a connection that was lost in the meantime."""
 
 
 class PostgresOwner(PostgresLease):
@@ -119,13 +122,22 @@ class PostgresOwner(PostgresLease):
             return
         self._ending = lease
         await listener.aclose()
+        await self._stop_burying()
         if self._writes:
             await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
         try:
-            await self._connections.run(lambda one: end(one, self._now(lease.epoch)), patience=0)
+            await self._said_last(lambda one: end(one, self._now(lease.epoch)))
         finally:
             self._ending = None
             await self._connections.aclose()
+
+    async def _said_last(self, act: Callable[[Connection], Awaitable[object]]) -> None:
+        async def brief(connection: Connection) -> None:
+            with within(connection, ENDING_SECONDS):
+                await act(connection)
+
+        patience = min(ENDING_SECONDS, self._connections.patience)
+        await self._connections.run(brief, patience=patience, is_beside=True)
 
     # --- claims
 
@@ -157,7 +169,12 @@ class PostgresOwner(PostgresLease):
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Delete the claims."""
         lease, given = self._open_lease(), list(keys)
-        await self._connections.run(lambda one: release(one, given, owner, self._now(lease.epoch)))
+
+        async def act(connection: Connection) -> None:
+            with within(connection, self._renewing_seconds):  # the heartbeat waits for it
+                await release(connection, given, owner, self._now(lease.epoch))
+
+        await self._connections.run(act)
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
@@ -186,14 +203,19 @@ class PostgresOwner(PostgresLease):
         if self._taking is not None:
             await asyncio.gather(self._taking, return_exceptions=True)
         self._is_leaving = True
-        await self._let_go(patience=0)
+        await self._let_go(patience=ENDING_SECONDS)
 
     async def _let_go(self, patience: float | None = None) -> None:
         # If the server is away, the next heartbeat or the next stream does it. Never beside a stream that takes ends.
         async with self._letting_go:
             if self._is_leaving:
                 epoch = self._open_lease().epoch
-                await self._connections.run(lambda one: run(one, LET_GO, (epoch,)), patience=patience)
+
+                async def act(connection: Connection) -> None:
+                    with within(connection, self._renewing_seconds):  # the heartbeat waits for it
+                        await run(connection, LET_GO, (epoch,))
+
+                await self._connections.run(act, patience=patience)
                 self._is_leaving = False
 
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:

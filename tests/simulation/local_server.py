@@ -57,6 +57,9 @@ class _LocalConnections(Connections):
 
 
 class _LocalConnection:
+    answer_seconds: float | None = None
+    closed = False
+
     def __init__(self, server: LocalServer) -> None:
         self._server = server
         self._heard: asyncio.Queue[Notice] | None = None

@@ -139,6 +139,9 @@ class Connection:
         number: Of that process, in the trace.
     """
 
+    answer_seconds: float | None = None
+    closed: bool = False
+
     def __init__(self, server: Server, place: int, number: int) -> None:
         self.place = place
         self._number = number
