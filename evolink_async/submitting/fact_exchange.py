@@ -22,8 +22,6 @@ from .rate_limit import KeyRates, LentSlots
 from .submit_queue import SubmitQueue
 from .told_facts import Told, ToldKey, ToldOutage, scope_of
 
-CLOSING_PATIENCE = 1.0
-"""For which closing tries to tell what is new: the first try may meet a connection that was lost in the meantime."""
 LOOK_SECONDS = 1.0
 """Between two looks while anything is wrong, when nothing is told meanwhile. Places are kept as often."""
 IDLE_SECONDS = 2.0
@@ -100,7 +98,7 @@ class FactExchange:
             for task in pending:  # again and again: a library of the journal may swallow a cancellation
                 task.cancel()
             await asyncio.wait(pending, timeout=0.1)
-        self._facts.patience = CLOSING_PATIENCE
+        self._facts.patience = LOOK_SECONDS  # the first try may meet a connection that was lost meanwhile
         with suppress(JournalError):
             await self._tell()
             await self._leave(list(self._places))
