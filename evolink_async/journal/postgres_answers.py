@@ -164,7 +164,12 @@ def reading(connection: psycopg.Connection[Any], seconds: float) -> Generator[No
 
 def no_answer(seconds: float) -> psycopg.OperationalError:
     """Return the error for a connection that was cut."""
-    return psycopg.OperationalError(f"no answer came within {seconds:g} s")
+    return passing(f"no answer came within {seconds:g} s")
+
+
+def passing(text: str) -> psycopg.OperationalError:
+    """Return an error after which the same is tried again, for as long as the patience lasts."""
+    return psycopg.OperationalError(text)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import attrs
-import psycopg
 
+from .postgres_answers import passing
 from .postgres_connections import Connection, run, transaction
 from .postgres_statements import ME, NOTIFY, WAITS
 
@@ -207,7 +207,7 @@ async def claim(
         # Another claim of the same key was under way: this statement does not see it yet, the next one does.
         left = [key for key in left if key not in found]
     if left:
-        raise psycopg.OperationalError("the server does not tell who has the jobs")  # so it is tried again, for a while
+        raise passing("the server does not tell who has the jobs")
     return found
 
 
