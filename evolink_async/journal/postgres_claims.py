@@ -20,8 +20,8 @@ from typing import Final
 
 import attrs
 
-from .postgres_answers import passing
 from .postgres_connections import Connection, run, transaction
+from .postgres_silence import passing
 from .postgres_statements import ME, NOTIFY, WAITS
 
 LONGEST_LOCK: Final = "SET LOCAL lock_timeout = '10s'"

@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError
 from .postgres_address import read_address
-from .postgres_answers import (
+from .postgres_silence import (
     ANSWER_SECONDS,
     GREETING_SECONDS,
     LEAST_ANSWER_SECONDS,
@@ -151,7 +151,7 @@ class Connections:
     ) -> T:
         """Do something with a connection, again with another one if it is lost: it must be safe to repeat.
 
-        A connection is lost also when it does not answer; see `postgres_answers`.
+        A connection is lost also when it does not answer; see `postgres_silence`.
 
         Args:
             act: What is done.

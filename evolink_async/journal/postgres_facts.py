@@ -8,8 +8,8 @@ from typing import Any
 
 from ..concurrency import Signal
 from .facts import Fact, LentChunk
-from .postgres_answers import within
 from .postgres_connections import Connection, Connections, run
+from .postgres_silence import within
 from .postgres_statements import CHANNEL
 
 ABOUT_FACTS = "facts"

@@ -13,12 +13,12 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..errors import JournalClaimError, JournalError
-from .postgres_answers import within
 from .postgres_claims import Lease, begin, boot_seconds, bury, renewed
 from .postgres_connections import Connection, Connections
 from .postgres_facts import PostgresFacts
 from .postgres_failover import Recollection, take_over
 from .postgres_reads import PostgresReads
+from .postgres_silence import within
 
 _log = logging.getLogger("evolink_async")
 

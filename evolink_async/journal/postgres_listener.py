@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from ..errors import JournalError
-from .postgres_answers import GREETING_SECONDS
 from .postgres_connections import LONGEST_PAUSE, Connection, Connections, close_quietly, run
+from .postgres_silence import GREETING_SECONDS
 from .postgres_statements import NOTIFY
 
 LOOK_SECONDS = 1.0

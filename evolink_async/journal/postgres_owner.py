@@ -14,7 +14,6 @@ from ..budget import units_of
 from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
 from .entries import Untold
-from .postgres_answers import within
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import Lease, claim, end, release
@@ -24,6 +23,7 @@ from .postgres_lease import PostgresLease, over
 from .postgres_listener import Listener
 from .postgres_reads import ENDS
 from .postgres_schema import prepare
+from .postgres_silence import within
 from .postgres_statements import ABOUT_MONEY, Write
 from .postgres_telling import LET_GO, TAKE
 from .rows import untold_of

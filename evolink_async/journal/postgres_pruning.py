@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from ..budget import UNITS
 from ..errors import ConfigurationError
-from .postgres_answers import within
 from .postgres_connections import Connection, Connections, DictRow, run
 from .postgres_schema import HAS_TABLES, prepare
+from .postgres_silence import within
 from .pruning import BATCH, DELIVERED, ENDED, Pruned, Pruning, verdict
 
 # Neither EXISTS nor a join, for which PostgreSQL would read the whole other table in each batch.

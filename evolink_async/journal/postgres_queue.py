@@ -19,11 +19,11 @@ from ..errors import JournalConflictError
 from ..jobs import Job
 from .entries import Intent
 from .job_rows import job_of
-from .postgres_answers import is_passing
 from .postgres_claims import bury
 from .postgres_connections import LONG_IDLE, Connection, Connections, run, run_on, transaction
 from .postgres_connections import AnyConnection as AnyConnection  # for engines
 from .postgres_schema import prepare
+from .postgres_silence import is_passing
 
 T = TypeVar("T")
 

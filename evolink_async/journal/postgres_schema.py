@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .file_errors import of_later_version
-from .postgres_answers import within
 from .postgres_connections import LONG_IDLE, TIMELINE, Connection, run, transaction
 from .postgres_facts import FACTS
 from .postgres_money import MONEY
+from .postgres_silence import within
 from .postgres_statements import CHANNEL, NOTE_TIMELINE
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.

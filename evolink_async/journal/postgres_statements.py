@@ -135,7 +135,7 @@ RESTORE = f"""
     )
     SELECT EXISTS (SELECT FROM done) AS is_done
 """
-# Of the send that it names: the server may do it when the job is sent again already; see `postgres_answers`.
+# Of the send that it names: the server may do it when the job is sent again already; see `postgres_silence`.
 REFUSE = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs AS job SET state = 'planned', epoch = NULL FROM free

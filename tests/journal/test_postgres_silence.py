@@ -19,9 +19,9 @@ from evolink_async import Accepted
 from evolink_async.errors import JournalError
 from evolink_async.journal import postgres_claims, postgres_connections, postgres_owner
 from evolink_async.journal.postgres import PostgresJournal
-from evolink_async.journal.postgres_answers import _is_answered, cut, is_passing
 from evolink_async.journal.postgres_claims import claim
 from evolink_async.journal.postgres_connections import MOST, run
+from evolink_async.journal.postgres_silence import _is_answered, cut, is_passing
 from evolink_async.journal.postgres_statements import REFUSE, Write
 from tests.journal.test_laws import buy, intent
 from tests.journal.test_postgres import cut as cut_all
