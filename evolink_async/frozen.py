@@ -15,6 +15,7 @@ __all__ = (
     "FrozenMap",
     "freeze",
     "frozen",
+    "plain",
     "thaw",
 )
 
@@ -25,7 +26,7 @@ class FrozenMap(Mapping[str, Any]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
-        self._items: dict[str, Any] = {name: freeze(value) for name, value in (items or {}).items()}
+        self._items: dict[str, Any] = {plain(name): freeze(value) for name, value in (items or {}).items()}
 
     @classmethod
     def around(cls, items: dict[str, Any]) -> FrozenMap:
@@ -78,16 +79,34 @@ def freeze(value: object) -> Any:  # noqa: ANN401  # as above
         return value if isinstance(value, FrozenMap) else FrozenMap(cast("Mapping[str, Any]", value))
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in cast("list[object]", value))
-    return value
+    return plain(value)
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  # as above
+    """Return a scalar of a derived class, as a member of an enum of texts, as the text or number that JSON writes.
+
+    Its own `str`, `format` and `hash` can be those of a name: what is sent, and what it is found by, is its value.
+    """
+    if type(value) in _SCALARS:
+        return value
+    # Not `str(value)`, which asks the derived class.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    return float.__float__(value) if isinstance(value, float) else value
 
 
 def thaw(value: object) -> Json:
-    """Convert frozen values back to lists and dicts, which can be written as JSON."""
+    """Convert frozen values back to lists, dicts and plain scalars, which can be written as JSON."""
     # Most values are scalars, and `isinstance` with an abstract class is slow.
-    if value is None or isinstance(value, str | int | float):
-        return value
+    if type(value) in _SCALARS:
+        return cast("Json", value)
     if isinstance(value, Mapping):
-        return {name: thaw(item) for name, item in cast("Mapping[str, object]", value).items()}
+        return {plain(name): thaw(item) for name, item in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple | list):
         return [thaw(item) for item in cast("tuple[object, ...]", value)]
-    return cast("Json", value)
+    return cast("Json", plain(value))

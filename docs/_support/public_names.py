@@ -33,8 +33,9 @@ BETWEEN_ROOMS = {
         *("digest", "digest_of", "duration_class", "identity", "key_fault"),
     },
     "media": {
-        *("FILE_SIGN", "MB", "SLACK_SECONDS", "Media", "UnreadableError", "changed", "files_in", "in_seconds"),
-        *("lengths", "measure", "media_faults", "missing_libraries", "opened", "places"),
+        *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),
+        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "missing_libraries"),
+        *("opened", "places", "printable"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
     "journal": {"is_address", "missing_extra"},

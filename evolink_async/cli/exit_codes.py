@@ -23,7 +23,9 @@ def of_run(result: RunResult, *, bad_lines: int = 0) -> int:
         result: How the run ended.
         bad_lines: Lines of the jobs file that are not valid jobs.
     """
-    return _of_early_end(result) if result.ended_early else of_outcomes(result.outcomes, bad_lines=bad_lines)
+    if result.ended_early:
+        return _of_early_end(result)
+    return of_outcomes(result.outcomes, bad_lines=bad_lines + result.stats.unrecorded)
 
 
 def of_outcomes(outcomes: Iterable[Outcome], *, bad_lines: int = 0) -> int:

@@ -90,7 +90,8 @@ class HttpOptions:
     @property
     def agent(self) -> str:
         """The User-Agent header."""
-        return f"{self.user_agent} {USER_AGENT}" if self.user_agent else USER_AGENT
+        # Not an f-string, which writes a member of an enum by its name.
+        return " ".join((self.user_agent, USER_AGENT)) if self.user_agent else USER_AGENT
 
 
 def base_url(text: str) -> URL:

@@ -23,7 +23,8 @@ from ..journal import Journal
 from ..settings import RetryPolicy
 from ..task import Snapshot
 from .download_queue import DownloadQueue
-from .existing_files import find_unrecorded, unchanged_files
+from .existing_files import find_named, find_same, unchanged_files
+from .file_owners import FileOwners
 from .folder import Folder
 from .names import Name, suffix_of
 from .part_file import PartFile
@@ -34,6 +35,9 @@ from .transfer import Transfer, save_error
 
 PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 """Polls the task of this id once."""
+
+Finish: TypeAlias = Callable[[Completed, int, Name, str, PartFile], Awaitable[SavedFile]]
+"""Makes a saved file of one link's part file, which is complete; takes the suffix for it too."""
 
 _log = logging.getLogger("evolink_async")
 
@@ -78,25 +82,28 @@ class Downloads:
         self._journal = journal
         self._emit = emit
         self._clock = clock
+        self._owners = FileOwners(journal)
         self._is_swept = False
 
     async def save(self, completed: Completed) -> Completed:
         """Save every result of a job that is not saved yet.
 
-        A file that an earlier run saved is not downloaded again, unless it was changed or removed.
+        A file that an earlier run saved is not downloaded again, unless it was changed or removed. A file that no
+        journal has recorded counts only if it has the very bytes of the result, which is downloaded to compare them.
 
         Returns:
             The job with its files in `saved`. A failure is in `download_error`; the links work on until they expire.
         """
         existing: Sequence[SavedFile | None] = (None,) * len(completed.urls)
-        # 1. Recorded files are compared with their record. A changed one is not looked for by its name: it may have
-        #    the size of the result and would be taken for it.
+        # 1. Recorded files are compared with their record. For a changed one no other file is looked for.
         # 2. Without a record, the run may have died between publishing and recording.
+        may_be_unrecorded = completed.resumed and not completed.saved
         if completed.resumed and completed.saved:
             existing = await anyio.to_thread.run_sync(unchanged_files, completed)
-        elif completed.resumed:
-            existing = await self._find_unrecorded(completed)
-        saved = await self._save_missing(completed, existing)
+        finish = self._find_or_publish if may_be_unrecorded else self._publish
+        saved = await self._save_missing(completed, existing, finish)
+        if isinstance(saved.download_error, LinkExpiredError) and may_be_unrecorded:
+            return await self._with_hint(saved, saved.download_error)
         if saved.saved and saved.download_error is None:
             await self._record(saved)
         return saved
@@ -108,49 +115,73 @@ class Downloads:
             DownloadError: A result cannot be saved; those before it are saved.
         """
         nothing = (None,) * len(completed.urls)
-        fetched = await self._save_missing(attrs.evolve(completed, download_error=None), nothing)
+        fetched = await self._save_missing(attrs.evolve(completed, download_error=None), nothing, self._publish)
         if fetched.download_error is not None:
             raise fetched.download_error
         await self._record(fetched)
         return fetched
 
     async def _record(self, saved: Completed) -> None:
-        """Record in the journal where the files are; without that, a later run finds them by name, date and size."""
-        if self._journal is None:
-            return
+        """Record in the journal where the files are; without that, a later run has to download them to know them."""
         try:
-            await self._journal.saved(saved)
+            if self._journal is not None:
+                await self._journal.saved(saved)
+            self._owners.record(saved)
         except JournalError as error:
             # The files exist, so the user gets them. A journal that failed once accepts no further intent: the next
             # submit raises the error.
             _log.warning("the files of %s are saved, but the journal could not record it: %s", saved.key, error)
 
-    async def _find_unrecorded(self, completed: Completed) -> Sequence[SavedFile | None]:
-        names = names_of(completed, self._template)
-        files = await anyio.to_thread.run_sync(find_unrecorded, self._folder, names, completed.timing.finished_at)
-        pairs = zip(completed.urls, files, strict=True)
-        return [file if file and await self._has_size_of_result(file, url) else None for url, file in pairs]
+    async def _publish(self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile) -> SavedFile:
+        saved = await on_disk(lambda: part.publish(name, suffix), save_error(completed.urls[number]))
+        self._owners.publish(saved, completed.key, number)
+        return saved
 
-    async def _has_size_of_result(self, file: SavedFile, url: str) -> bool:
-        # The name alone may be that of another job: two keys can differ only in characters that names cannot hold.
+    async def _find_or_publish(
+        self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile
+    ) -> SavedFile:
+        """Keep the file of an earlier run that has the same bytes, and drop the new one; otherwise publish that."""
+        same = SavedFile(self._folder.path, part.size_bytes, part.sha256)
+        since = completed.timing.finished_at
+        found = await anyio.to_thread.run_sync(find_same, self._folder, name.spellings(suffix), same, since)
+        for file in found:
+            if not await self._is_of_another(file, completed.key, number):
+                self._owners.publish(file, completed.key, number)
+                return file
+        return await self._publish(completed, number, name, suffix, part)
+
+    async def _with_hint(self, completed: Completed, error: LinkExpiredError) -> Completed:
+        """Name the file that may be the result, if its link has expired: nothing can tell whether it is."""
+        number, since = len(completed.saved), completed.timing.finished_at
+        name = names_of(completed, self._template)[number]
+        path = await anyio.to_thread.run_sync(find_named, self._folder, name, since)
+        if path is None or await self._is_of_another(SavedFile(path), completed.key, number):
+            return completed
+        text = f"{error}; {path} may be it, but no journal knows that file, so it is not taken for the result"
+        return attrs.evolve(completed, download_error=LinkExpiredError(text, url=error.url))
+
+    async def _is_of_another(self, file: SavedFile, key: str, number: int) -> bool:
         try:
-            async with self._result_reader.open(url) as remote:
-                return remote.size_bytes in (None, file.size_bytes)
-        except DownloadError:
-            # The link no longer tells. The file is all there is, and losing a paid result is worse than a wrong guess.
+            return await self._owners.is_of_another(file, key, number)
+        except JournalError as error:
+            _log.warning(
+                "%s is not taken for the file of %s, because the journal cannot be read: %s", file.path, key, error
+            )
             return True
 
-    async def _save_missing(self, completed: Completed, existing: Sequence[SavedFile | None]) -> Completed:
+    async def _save_missing(
+        self, completed: Completed, existing: Sequence[SavedFile | None], finish: Finish
+    ) -> Completed:
         await self._sweep_once()
         names = names_of(completed, self._template)
         files: list[SavedFile] = []
         for number, name in enumerate(names):
-            saved = existing[number] or await self._save_and_report(completed, number, name)
+            saved = existing[number] or await self._save_and_report(completed, number, name, finish)
             if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
                 completed = fresh
-                saved = await self._save_and_report(completed, number, name)
+                saved = await self._save_and_report(completed, number, name, finish)
             if isinstance(saved, MissingResultError) and self._is_new(completed):
-                saved = await self._save_and_report(completed, number, name, met=saved)
+                saved = await self._save_and_report(completed, number, name, finish, met=saved)
             if isinstance(saved, MissingResultError):
                 saved = LinkExpiredError(str(saved), url=saved.url)
             if isinstance(saved, DownloadError):
@@ -175,12 +206,12 @@ class Downloads:
         return self._clock() - completed.timing.finished_at < self._policy.patience
 
     async def _save_and_report(
-        self, completed: Completed, number: int, name: Name, *, met: MissingResultError | None = None
+        self, completed: Completed, number: int, name: Name, finish: Finish, *, met: MissingResultError | None = None
     ) -> SavedFile | DownloadError:
         async with self._queue.permit(completed.expires_at):
             at = self._clock()
             try:
-                saved: SavedFile | DownloadError = await self._save_one(completed, number, name, met)
+                saved: SavedFile | DownloadError = await self._save_one(completed, number, name, finish, met)
             except DownloadError as error:
                 saved = error
             seconds = self._clock() - at
@@ -190,7 +221,7 @@ class Downloads:
         return saved
 
     async def _save_one(
-        self, completed: Completed, number: int, name: Name, met: MissingResultError | None
+        self, completed: Completed, number: int, name: Name, finish: Finish, met: MissingResultError | None
     ) -> SavedFile:
         url = completed.urls[number]
         try:
@@ -205,7 +236,7 @@ class Downloads:
                 await on_disk(lambda: part.resume(started_at), save_error(url))
             transfer = Transfer(url, part, max_bytes=self._max_bytes, met=met)
             await transfer.run(self._result_reader, self._policy)
-            return await on_disk(lambda: part.publish(name, suffix_of(url, transfer.content_type)), save_error(url))
+            return await finish(completed, number, name, suffix_of(url, transfer.content_type), part)
 
 
 def _label(completed: Completed, number: int) -> str:

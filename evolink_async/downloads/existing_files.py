@@ -1,13 +1,17 @@
-"""Result files that earlier runs saved: which of them are still what was saved.
+"""Result files that earlier runs saved: which of them are still what was saved, and which were saved unrecorded.
 
-`SavedFile` in `jobs` holds what a journal knows of a file. Except for `has_files`, all of this reads whole files.
+`SavedFile` in `jobs` holds what a journal knows of a file. Except for `has_files` and `find_named`, all of this reads
+whole files. To which job a file belongs is in `file_owners`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import count
+from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
@@ -16,7 +20,7 @@ import attrs
 from ..jobs import Completed, SavedFile
 from ..regular_file import open_regular
 from .folder import Folder
-from .names import SUFFIXES, UNKNOWN_SUFFIX, Name
+from .names import SUFFIXES, UNKNOWN_SUFFIX, Name, numbered
 from .part_file import read_pieces
 
 CLOCK_SLACK = 2.0
@@ -42,21 +46,40 @@ def unchanged_files(completed: Completed) -> tuple[SavedFile | None, ...]:
     return tuple(map(_unchanged, completed.saved))
 
 
-def find_unrecorded(folder: Folder, names: tuple[Name, ...], since: float) -> tuple[SavedFile | None, ...]:
-    """Find files that an earlier run published before it died, so that no journal recorded them.
+def find_same(
+    folder: Folder, spellings: Iterable[tuple[str, str]], same: SavedFile, since: float
+) -> tuple[SavedFile, ...]:
+    """Find files with the bytes of a result, as an earlier run published them before it died.
+
+    Names and dates prove nothing: two keys can differ only in characters that names cannot hold, and the user may have
+    files of any name.
 
     Args:
         folder: Where to look.
-        names: The names that the files of the job would get.
+        spellings: Stems and suffixes that the file may have; numbered names are looked for too.
+        same: Size and digest of the result.
         since: Unix seconds when the task ended; older files are of something else.
-
-    Returns:
-        One entry for each name; None where there is no such file.
     """
-    # Links that share a name were published under the next free numbers, and nothing tells which is which.
-    if len(set(names)) < len(names):
-        return (None,) * len(names)
-    return tuple([_find(folder, name, since - CLOCK_SLACK) for name in names])
+    names = (name for stem, suffix in spellings for name in _taken_names(folder, stem, suffix))
+    return tuple([file for name in names if (file := _same(folder, name, same, since - CLOCK_SLACK))])
+
+
+def find_named(folder: Folder, name: Name, since: float) -> Path | None:
+    """Find a file that has the name of a result and may be that result; nothing more is known of it.
+
+    Args:
+        folder: Where to look.
+        name: The name that the file of the job would get.
+        since: Unix seconds when the task ended; older files are of something else.
+    """
+    for suffix in (*SUFFIXES.values(), UNKNOWN_SUFFIX) if name.suffix is None else (name.suffix,):
+        # Not the spare name: nothing but the task tells which result it is.
+        for stem, own_suffix in [*name.spellings(suffix)][:-1]:
+            with suppress(OSError, ValueError):
+                status = folder.status(stem + own_suffix)
+                if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since - CLOCK_SLACK:
+                    return folder.path / (stem + own_suffix)
+    return None
 
 
 def _is_unchanged(file: SavedFile) -> bool:
@@ -81,17 +104,25 @@ def _unchanged(file: SavedFile) -> SavedFile | None:
     return None
 
 
-def _find(folder: Folder, name: Name, since: float) -> SavedFile | None:
-    # Any file of the name is complete, since a name is given only to complete files.
-    for suffix in (*SUFFIXES.values(), UNKNOWN_SUFFIX) if name.suffix is None else (name.suffix,):
-        # Not the spare name: nothing but the task tells which result it is.
-        for stem, own_suffix in [*name.spellings(suffix)][:-1]:
-            with suppress(OSError, ValueError), folder.open(stem + own_suffix) as file:
-                status = os.fstat(file.fileno())
-                if S_ISREG(status.st_mode) and status.st_size and status.st_mtime >= since:
-                    return SavedFile(
-                        folder.path / (stem + own_suffix), status.st_size, _digest(file), status.st_mtime_ns
-                    )
+def _taken_names(folder: Folder, stem: str, suffix: str) -> Iterator[str]:
+    """Yield the name and those with numbers behind it, up to the first that is free."""
+    for ordinal in count(1):
+        name = numbered(stem, suffix, ordinal)
+        try:
+            folder.status(name)
+        # ValueError: this process cannot write the name in its own encoding.
+        except (OSError, ValueError):
+            return
+        yield name
+
+
+def _same(folder: Folder, name: str, same: SavedFile, since: float) -> SavedFile | None:
+    # A file that cannot be read is nothing that could be used.
+    with suppress(OSError, ValueError), folder.open(name) as file:
+        status = os.fstat(file.fileno())
+        may_be_it = S_ISREG(status.st_mode) and status.st_size == same.size_bytes and status.st_mtime >= since
+        if may_be_it and _digest(file) == same.sha256:
+            return SavedFile(folder.path / name, status.st_size, same.sha256, status.st_mtime_ns)
     return None
 
 

@@ -44,7 +44,7 @@ class Name:
 
     stem: str
     suffix: str | None = None
-    # What tells two results of a job apart is their name alone: see `find_unrecorded`.
+    # Two names are the same if their files would be.
     spare: str = attrs.field(default="", eq=False)
 
     def spellings(self, suffix: str) -> Iterator[tuple[str, str]]:

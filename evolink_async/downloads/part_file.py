@@ -38,7 +38,7 @@ class PartFile:
 
     Attributes:
         size_bytes: Bytes that are downloaded and hashed.
-        version: The host's version of these bytes; None if the host names none.
+        version: The host's version of these bytes, as a text; None if no part of that version could be asked for.
         has_earlier_bytes: Whether a process that died left bytes for `resume`.
 
     Raises:
@@ -111,10 +111,14 @@ class PartFile:
 
     def first_bytes(self, count: int) -> bytes:
         """Return the first bytes."""
-        self._file.seek(0)
-        first = self._file.read(count)
+        return self.bytes_at(0, count)
+
+    def bytes_at(self, offset: int, count: int) -> bytes:
+        """Return so many bytes from an offset on; fewer at the end."""
+        self._file.seek(offset)
+        found = self._file.read(count)
         self._file.seek(0, os.SEEK_END)
-        return first
+        return found
 
     def publish(self, name: Name, suffix: str) -> SavedFile:
         """Flush the bytes to the disk and give the file its name, or the next free one.

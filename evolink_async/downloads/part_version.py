@@ -1,6 +1,6 @@
-"""The file beside a part file that holds the host's version of the bytes: an ETag, or the date of the last change.
+"""The file beside a part file that holds the host's version of the bytes: ETag, date of the last change, and size.
 
-Bytes of two versions must not be mixed, also not by two runs. How the version is compared is in `result_reader`.
+Bytes of two versions must not be mixed, also not by two runs. How versions are compared is in `file_version`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import suppress
 from .folder import Folder
 
 MAX_VERSION_BYTES = 512
-"""Longest version that is kept; those of result hosts have about 40 bytes."""
+"""Longest version that is kept; those of result hosts have about 90 bytes."""
 
 
 class VersionFile:
@@ -27,7 +27,7 @@ class VersionFile:
 
     def read(self) -> str | None:
         """Return the version; None if the file is missing or unreadable."""
-        # The version is sent as a header: a planted file must not add a line of its own to a request.
+        # Parts of it are sent as headers: a planted file must not add a line of its own to a request.
         with suppress(OSError, ValueError), self._folder.open(self._name) as file:
             version = file.read(MAX_VERSION_BYTES + 1).decode("ascii")
             return version if version.isprintable() and 0 < len(version) <= MAX_VERSION_BYTES else None

@@ -1,6 +1,7 @@
-"""A result file as its host describes it: what status, headers and first bytes mean.
+"""A result file as its host describes it: what status and headers mean.
 
-Values only. Requests are sent in `result_reader`, and what is requested again is decided in `transfer`.
+Values only. Requests are sent in `result_reader`, and what is requested again is decided in `transfer`. What the first
+bytes mean is in `pages`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,12 @@ import attrs
 
 from ..errors import DownloadError, LinkExpiredError
 from ..wire import retry_after
+from .file_version import FileVersion
 
-CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
-"""A Content-Range with its first byte and the size of the whole file, or a star for a size that is not known."""
+CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+"""A Content-Range with its first byte, its last byte, and the size of the whole file, or a star for an unknown size."""
 
-FIRST_BYTES = 1445
-"""So many bytes tell a text from other files. Source: mimesniff.spec.whatwg.org, section 5.2."""
-
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# White space, and the marks of UTF-8 and UTF-16.
-_BEFORE_TEXT = b" \t\r\n\f\xef\xbb\xbf\xff\xfe"
-# HTML or XML, and JSON.
-_BEGIN_OF_PAGE = (b"<", b"{", b"[")
+_NO_RANGE = re.compile(r"bytes \*/(\d{1,18})")
 
 
 class InterruptedDownloadError(DownloadError):
@@ -40,7 +34,7 @@ class InterruptedDownloadError(DownloadError):
 
 
 class ChangedResultError(InterruptedDownloadError):
-    """The host's file is not the one whose bytes are here; it must be requested from its beginning."""
+    """The host's file is not the one whose bytes are here, or no part of it can be had; all of it must be requested."""
 
 
 class MissingResultError(InterruptedDownloadError, LinkExpiredError):
@@ -53,18 +47,18 @@ class ResumePoint:
 
     Attributes:
         offset: Bytes that are here already.
-        version: The version that the host named for them: a strong ETag, or the date of the last change.
-        size_bytes: Size of the whole file, if the host has told it.
+        condition: What the host named for them: a strong ETag, or the date of the last change.
+        version: All that the host told of the file that they are of.
     """
 
     offset: int
-    version: str
-    size_bytes: int | None = None
+    condition: str
+    version: FileVersion
 
     @property
     def headers(self) -> dict[str, str]:
         """The request headers that ask for the rest, or for the whole file if it has changed."""
-        return {"Range": f"bytes={self.offset}-", "If-Range": self.version}
+        return {"Range": f"bytes={self.offset}-", "If-Range": self.condition}
 
 
 @attrs.frozen(kw_only=True)
@@ -73,17 +67,33 @@ class RemoteFile:
 
     Attributes:
         offset: Where the bytes begin: at the resume point, or at 0 if the host sends the whole file.
-        size_bytes: Size of the whole file; None if the host does not tell.
+        stop: Where they end, as the host announces it; None if it does not.
         content_type: Its media type.
-        version: A strong ETag, or else the date of the last change; None if the host names neither.
+        version: What the host tells of this version of the file, its size included.
+        is_open_ended: Whether nothing but the end of the connection marks the end of the bytes. A connection that is
+            cut looks the same.
         pieces: The bytes.
     """
 
     offset: int
-    size_bytes: int | None
+    stop: int | None
     content_type: str
-    version: str | None
+    version: FileVersion
+    is_open_ended: bool
     pieces: AsyncIterator[bytes]
+
+
+@attrs.frozen
+class Part:
+    """Which part of which file a host sends, as the headers of a partial response (206) tell it.
+
+    Attributes:
+        stop: Where the part ends.
+        version: What the host tells of the file.
+    """
+
+    stop: int
+    version: FileVersion
 
 
 def status_error(
@@ -115,45 +125,40 @@ def status_error(
     return DownloadError(message, url=url)
 
 
-def whole_size(headers: Mapping[str, str], after: ResumePoint, url: str) -> int:
-    """Return the size of the whole file from the headers of a partial response (206), or from the first response.
+def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part:
+    """Return the part that a host sends after a resume point.
 
     Raises:
-        DownloadError: It is not the part that was requested.
-        ChangedResultError: It is a part of another version, or of a file whose size is not known: then nothing would
-            tell whether it is the last part.
+        ChangedResultError: It is another part than the one that was requested, of another version, or of a file whose
+            size is not known: then nothing would tell whether it is the last part.
     """
-    content_range = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-    if content_range is None or int(content_range[1]) != after.offset:
-        raise DownloadError("the result's host sent another part than the one asked for", url=url)
-    # Some hosts obey Range and ignore If-Range. A host that repeats no version is believed.
-    kind = "ETag" if after.version.startswith('"') else "Last-Modified"
-    if headers.get(kind, after.version) != after.version:
+    found = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    # Several parts have their places inside of the body, which is none of the file then.
+    if found is None or int(found[1]) != after.offset or headers.get("Content-Type", "").startswith("multipart/"):
+        raise ChangedResultError("the result's host sent another part than the one asked for", url=url)
+    stop = int(found[2]) + 1
+    # Some hosts send the whole file, and name it a part all the same.
+    if headers.get("Content-Length", str(stop - after.offset)).strip() != str(stop - after.offset):
+        raise ChangedResultError("the result's host sent a part of another length than it says", url=url)
+    # Some hosts obey Range and ignore If-Range.
+    told = FileVersion.of_headers(headers, None if found[3] == "*" else int(found[3]))
+    if not after.version.is_that_of(told):
         raise ChangedResultError("the result's host sent a part of another file", url=url)
-    size_bytes = after.size_bytes if content_range[2] == "*" else int(content_range[2])
+    size_bytes = after.version.size_bytes if told.size_bytes is None else told.size_bytes
     if size_bytes is None:
         raise ChangedResultError("the result's host sent a part of a file of unknown size", url=url)
-    return size_bytes
+    return Part(stop, attrs.evolve(after.version, size_bytes=size_bytes))
 
 
-def is_page(first: bytes, content_type: str) -> bool:
-    """Whether a file is a page or a message, as of a login portal: a text that is called one, or begins as one does.
-
-    Source: mimesniff.spec.whatwg.org, section 7.2.
-
-    Args:
-        first: Its `FIRST_BYTES`.
-        content_type: What its host calls it.
-    """
-    # A letter of ASCII is a zero and a byte of text in UTF-16.
-    text = first.replace(b"\0", b"") if first.startswith(_MARKS_OF_UTF_16) else first
-    is_called_text = content_type.startswith("text/") or content_type.endswith(("json", "xml"))
-    return not _BINARY.search(text) and (is_called_text or text.lstrip(_BEFORE_TEXT).startswith(_BEGIN_OF_PAGE))
-
-
-def version_of(headers: Mapping[str, str]) -> str | None:
-    """Return the version that a host names for its file: a strong ETag, else the date of its last change."""
-    # If-Range takes no weak ETag (W/"..."): files under one weak ETag may differ in bytes.
-    # Source: RFC 9110, section 13.1.5.
-    tag = headers.get("ETag", "")
-    return tag if tag.startswith('"') else headers.get("Last-Modified")
+def told_size(status: int, headers: Mapping[str, str]) -> int | None:
+    """Return the size of a whole file by the answer to a request for a part of it; None if it does not tell."""
+    content_range = headers.get("Content-Range", "")
+    found: str | None = None
+    if status == 416 and (none := _NO_RANGE.fullmatch(content_range)):
+        found = none[1]
+    elif status == 206 and (part := CONTENT_RANGE.fullmatch(content_range)):
+        found = part[3]
+    # A host that sends no parts sends the whole file. Of compressed bytes the length is another one.
+    elif status == 200 and "Content-Encoding" not in headers:
+        found = headers.get("Content-Length", "").strip()
+    return int(found) if found and found.isdecimal() and found.isascii() else None

@@ -16,15 +16,16 @@ from yarl import URL
 from ..client import PLAIN, HttpOptions, PlainPieces, Proxies, describe_failure, open_session
 from ..errors import DownloadError
 from ..urls import quoted
+from .file_version import FileVersion
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
 from .remote_file import (
     ChangedResultError,
     InterruptedDownloadError,
     RemoteFile,
     ResumePoint,
+    part_after,
     status_error,
-    version_of,
-    whole_size,
+    told_size,
 )
 
 REDIRECTS = 3
@@ -61,13 +62,17 @@ class ResultReader:
         Raises:
             LinkExpiredError: The host no longer serves the file (403, 410).
             MissingResultError: It does not have the file, or not yet (404).
-            ChangedResultError: There is nothing after the resume point, it is of another version, or the host refuses
-                to send a part.
+            ChangedResultError: There is nothing after the resume point, it is of another version, or the host does not
+                send the part that was requested.
             InterruptedDownloadError: The network or the host failed (408, 425, 429, 5xx), also while bytes are read.
             DownloadError: The address is forbidden, or the host answers anything else.
         """
         try:
-            async with await self._get(url, after) as reply:
+            async with await self._get(url, {} if after is None else after.headers) as reply:
+                is_resumed, now = after is not None, time.time()
+                error = status_error(reply.status, reply.headers, url, is_resumed=is_resumed, now=now)
+                if error is not None:
+                    raise error
                 yield await _remote_file(reply, url, after)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if isinstance(error, DownloadError):
@@ -75,10 +80,22 @@ class ResultReader:
             kind = DownloadError if _is_final(error) else InterruptedDownloadError
             raise kind(f"the result could not be read: {describe_failure(error)}", url=url) from None
 
-    async def _get(self, url: str, after: ResumePoint | None) -> aiohttp.ClientResponse:
+    async def whole_size(self, url: str, size_bytes: int) -> int | None:
+        """Ask a host whether anything comes after so many bytes of a file.
+
+        Returns:
+            The size of the whole file; None if there is no answer, or if it does not tell.
+        """
+        try:
+            async with await self._get(url, {"Range": f"bytes={size_bytes}-"}) as reply:
+                return told_size(reply.status, reply.headers)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, DownloadError):
+            # The bytes are here, and the question was only about their end: no answer is one that does not tell.
+            return None
+
+    async def _get(self, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
         # aiohttp would follow redirects without checking their addresses.
         target = URL(quoted(url), encoded=True)
-        headers = {} if after is None else after.headers
         for _ in range(REDIRECTS + 1):
             if (refusal := refusal_of(target, allows_private=self._options.allow_private_results)) is not None:
                 raise DownloadError(refusal, url=url)
@@ -87,14 +104,9 @@ class ResultReader:
             )
             location = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or location is None:
-                is_resumed, now = after is not None, time.time()
-                error = status_error(reply.status, reply.headers, url, is_resumed=is_resumed, now=now)
-                if error is not None:
-                    reply.release()
-                    raise error
                 return reply
             reply.release()
-            target = target.join(URL(quoted(location), encoded=True))
+            target = _redirected(target, location, url)
         raise DownloadError(f"the result's host redirects more than {REDIRECTS} times", url=url)
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -121,9 +133,23 @@ class ResultReader:
             await self._session.close()
 
 
+def _redirected(target: URL, location: str, url: str) -> URL:
+    """Return where a redirect leads.
+
+    Raises:
+        DownloadError: To no address.
+    """
+    try:
+        return target.join(URL(quoted(location), encoded=True))
+    # A byte that is no UTF-8, or a bracket without its partner.
+    except ValueError:
+        raise DownloadError(
+            f"the result's host redirects to {location[:200]!a}, which is no address", url=url
+        ) from None
+
+
 async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoint | None) -> RemoteFile:
-    offset, size_bytes = 0, reply.content_length
-    is_plain = True
+    is_plain, offset, stop = True, 0, reply.content_length
     pieces: AsyncIterator[bytes] = aiter(reply.content.iter_any())
     if encodings := reply.headers.getall("Content-Encoding", ()):
         found = await PlainPieces.of(pieces, encodings)
@@ -132,13 +158,20 @@ async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoi
         if not is_plain:
             # Only a file that was plain has a resume point, and an offset in compressed bytes is another one.
             raise ChangedResultError("the result's host sent a compressed part of a file that was plain", url=url)
-        offset, size_bytes = after.offset, whole_size(reply.headers, after, url)
+        part = part_after(reply.headers, after, url)
+        offset, stop, version = after.offset, part.stop, part.version
+    else:
+        # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.
+        stop = stop if is_plain else None
+        version = FileVersion.of_headers(reply.headers, stop) if is_plain else FileVersion()
+    # Compressed bytes, and chunks, mark their end themselves.
+    is_chunked = "chunked" in reply.headers.get("Transfer-Encoding", "").lower()
     return RemoteFile(
         offset=offset,
-        # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.
-        size_bytes=size_bytes if is_plain else None,
+        stop=stop,
         content_type=reply.content_type,
-        version=version_of(reply.headers) if is_plain else None,
+        version=version,
+        is_open_ended=stop is None and is_plain and not is_chunked,
         pieces=pieces,
     )
 

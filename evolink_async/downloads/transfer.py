@@ -14,15 +14,16 @@ from ..client import delays
 from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
+from .file_version import FileVersion
+from .film_boxes import is_cut_film
+from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
-    FIRST_BYTES,
     ChangedResultError,
     InterruptedDownloadError,
     MissingResultError,
     RemoteFile,
     ResumePoint,
-    is_page,
 )
 from .result_reader import ResultReader
 
@@ -35,7 +36,7 @@ FLUSH_BYTES = 1 << 20
 
 
 class Retries:
-    """The tries of one download that brought no byte, and the pause before the next one.
+    """The tries of one download that brought no byte or began anew, and the pause before the next one.
 
     Args:
         policy: Most tries in a row, the delays between them, and most seconds of all pauses.
@@ -45,7 +46,15 @@ class Retries:
         self._policy = policy
         self._delays = delays(policy)
         self._tries = 0
+        self._restarts = 0
         self._waited = 0.0
+
+    def restart(self) -> None:
+        """Count that bytes were thrown away, because they could not be continued: one try less, and for good.
+
+        Otherwise a host that always breaks off and never sends a part would be asked without end.
+        """
+        self._restarts += 1
 
     def pause(self, retry_after: float | None, *, has_progress: bool) -> float | None:
         """Count a failed try, and return the seconds before the next one; None if there is none.
@@ -61,7 +70,8 @@ class Retries:
         self._tries += 1
         pause = (retry_after or 0.0) + next(self._delays)
         self._waited += pause
-        return pause if self._tries < self._policy.attempts and self._waited <= self._policy.patience else None
+        has_tries = self._tries + self._restarts < self._policy.attempts
+        return pause if has_tries and self._waited <= self._policy.patience else None
 
 
 class Transfer:
@@ -83,12 +93,14 @@ class Transfer:
         self._part = part
         self._max_bytes = max_bytes
         self._met = met
-        self._size_bytes: int | None = None
+        self._version = FileVersion()
+        self._tells_size = True
 
     async def run(self, result_reader: ResultReader, policy: RetryPolicy) -> None:
         """Download the whole file into the part file.
 
-        Gives up after `policy.attempts` tries in a row that brought no byte, or `policy.patience` seconds between them.
+        Gives up after `policy.attempts` tries that brought no byte in a row or began anew, or `policy.patience` seconds
+        between them.
 
         Raises:
             MissingResultError: The host does not have the file.
@@ -96,16 +108,21 @@ class Transfer:
             DownloadError: The file cannot be read or written, is empty, a text, or longer than `max_bytes`.
         """
         retries = Retries(policy)
+        if self._part.version is not None:
+            self._version = FileVersion.of_text(self._part.version)
         if self._met is not None:
             await _wait(retries, self._met, has_progress=False)
         while True:
             before = self._part.size_bytes
             try:
                 async with result_reader.open(self._url, after=self._resume_point()) as remote:
-                    await self._receive(remote)
+                    if remote.offset == 0 and before:
+                        retries.restart()
+                        before = 0
+                    await self._receive(remote, result_reader)
             except ChangedResultError:
                 # Without a version the next request asks for the whole file.
-                self._part.version = None
+                self._version = FileVersion()
             except InterruptedDownloadError as error:
                 if isinstance(error, MissingResultError) and self._met is None:
                     raise
@@ -114,18 +131,28 @@ class Transfer:
                 return
 
     def _resume_point(self) -> ResumePoint | None:
-        part = self._part
-        if not part.size_bytes or not part.version:
+        condition = self._version.condition
+        if not self._part.size_bytes or condition is None:
             return None
-        return ResumePoint(part.size_bytes, part.version, self._size_bytes)
+        return ResumePoint(self._part.size_bytes, condition, self._version)
 
-    async def _receive(self, remote: RemoteFile) -> None:
-        self._check_limit(remote.size_bytes or 0)
-        self.content_type, self._size_bytes = remote.content_type, remote.size_bytes
+    async def _receive(self, remote: RemoteFile, result_reader: ResultReader) -> None:
+        self._check_limit(remote.version.size_bytes or 0)
+        self.content_type, self._version = remote.content_type, remote.version
         if remote.offset == 0:
             # On the event loop: if the connection broke during a hop to a thread, aiohttp would drop the bytes that
             # have arrived already.
-            self._here(partial(self._part.reset, remote.version))
+            self._here(partial(self._part.reset, remote.version.text))
+        await self._write_pieces(remote)
+        self._check_complete(remote)
+        if remote.is_open_ended:
+            await self._check_end(result_reader)
+        # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
+        # text. A video that is called a text is one all the same.
+        if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
+            raise self._error(f"the result's host sent a text ({remote.content_type}) in place of the result")
+
+    async def _write_pieces(self, remote: RemoteFile) -> None:
         pieces, size_bytes = list[bytes](), 0
         try:
             async for piece in remote.pieces:
@@ -141,11 +168,6 @@ class Transfer:
             self._here(partial(self._part.write, pieces))
             raise
         self._here(partial(self._part.write, pieces))
-        self._check_complete(remote.size_bytes)
-        # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
-        # text. A video that is called a text is one all the same.
-        if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
-            raise self._error(f"the result's host sent a text ({remote.content_type}) in place of the result")
 
     def _here(self, act: Callable[[], T]) -> T:
         """Act on the event loop: for less than `FLUSH_BYTES` a hop to a thread costs more than the writing."""
@@ -161,14 +183,34 @@ class Transfer:
                 f" ({self._max_bytes}); raise that limit to save it"
             )
 
-    def _check_complete(self, announced: int | None) -> None:
-        size_bytes = self._part.size_bytes
-        if not size_bytes:
-            raise self._error("the result is empty")
-        if announced is not None and size_bytes != announced:
+    def _check_complete(self, remote: RemoteFile) -> None:
+        size_bytes, stop, whole = self._part.size_bytes, remote.stop, remote.version.size_bytes
+        # Behind a part, surplus bytes show that the host sent something else; all of the file may still be had.
+        if remote.offset and stop is not None and size_bytes > stop:
+            raise ChangedResultError("the result's host sent a part of another length than it says", url=self._url)
+        if whole is not None and size_bytes != whole:
             # Missing bytes can be requested. With surplus bytes nothing tells which of them are right.
-            kind = InterruptedDownloadError if size_bytes < announced else DownloadError
-            raise kind(f"the result has {size_bytes} bytes, not the {announced} announced", url=self._url)
+            kind = InterruptedDownloadError if size_bytes < whole else DownloadError
+            raise kind(f"the result has {size_bytes} bytes, not the {whole} announced", url=self._url)
+        if not size_bytes:
+            kind = InterruptedDownloadError if remote.is_open_ended else DownloadError
+            raise kind("the result is empty", url=self._url)
+
+    async def _check_end(self, result_reader: ResultReader) -> None:
+        """Find out whether a file is whole whose end was only the end of the connection, and raise if it is not."""
+        size_bytes = self._part.size_bytes
+        whole = await result_reader.whole_size(self._url, size_bytes) if self._tells_size else None
+        # A host that does not tell is not asked after every try.
+        self._tells_size = whole is not None
+        # A smaller size is that of another file, and tells nothing of this one.
+        if whole is not None and whole >= size_bytes:
+            is_cut = whole > size_bytes
+        else:
+            is_cut = await on_disk(partial(is_cut_film, self._part.bytes_at, size_bytes), save_error(self._url))
+        if is_cut:
+            announced = f", not {whole}" if whole is not None and whole > size_bytes else ""
+            message = f"the connection ended before the result did: {size_bytes} bytes are here{announced}"
+            raise InterruptedDownloadError(message, url=self._url)
 
     def _error(self, message: str) -> DownloadError:
         return DownloadError(message, url=self._url)

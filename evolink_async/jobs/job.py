@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from ..errors import ConfigurationError
+from ..frozen import plain
 from ..json_text import Json, dump
 from ..params import AnyParams, Params, RawParams, dump_params
 
@@ -32,10 +33,13 @@ def key_fault(key: object) -> str | None:
     return None if is_valid else "must be 1 to 255 characters, with no control character, line separator or surrogate"
 
 
-def _check_key(_instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
+def _check_key(instance: object, _field: object, key: Any) -> None:  # noqa: ANN401  # attrs types validators so
     fault = key_fault(key)
     if fault is not None:
         raise ConfigurationError(f"a job's key {fault}, not {key!r}")
+    if type(key) is not str:
+        # A member of an enum is hashed by its name, so the job would not be found by its key.
+        object.__setattr__(instance, "key", plain(key))
 
 
 def _check_params(_instance: object, _field: object, params: Any) -> None:  # noqa: ANN401  # as above

@@ -22,6 +22,9 @@ class OneOwner:
     lease_seconds: float = math.inf
     seconds_to_answer: float = 0.0
 
+    def hurry(self) -> None:
+        """Do nothing: there is no server."""
+
     def may_send(self, purchase: str = "") -> bool:
         """Always: no claim runs out."""
         return True

@@ -136,3 +136,8 @@ def end_of(outcome: Outcome) -> Completed | Failed | None:
 def log_late(task_id: str, where: str) -> None:
     """Report a paid task that no job has, because its answer came when nobody waited for it any more."""
     _log.error("the task %s was paid for, and is not that of a job any more; it was an answer to %s", task_id, where)
+
+
+def log_unwritten(task_id: str, where: str) -> None:
+    """Report a paid task that could not be written down."""
+    _log.error("the task %s was paid for, and the journal does not have it; it is the answer to %s", task_id, where)

@@ -15,11 +15,12 @@ import attrs
 from ..errors import JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
-from .entries import Intent, end_of, log_late
+from .entries import Intent, end_of
+from .postgres_answers import Answer
 from .postgres_connections import Connection
 from .postgres_lease import over
 from .postgres_owner import PostgresOwner
-from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, answer, settle
+from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
 from .postgres_statements import (
     BUY_ANEW,
     DOUBT,
@@ -92,30 +93,14 @@ class PostgresJournal(PostgresOwner):
             "credits": snapshot.credits_reserved,
         }
         self._recollection.note(Write(ACCEPT, values))
-        try:
-            report = await self._carried_out(lambda one: answer(one, ACCEPT, values))
-        except JournalError:
-            log_late(accepted.task_id, f"the job {key!r}")
-            raise
+        await self._answers.write(Answer(ACCEPT, values))
         self._answered(key)
-        if not report["is_taken"]:
-            log_late(accepted.task_id, f"the job {key!r}")
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Write the task id. The journal need not be open."""
         values = {"purchase": idempotency_key, "task_id": task_id, "now": time.time()}
         self._recollection.note(Write(ANSWER_LATE, values))
-
-        async def write(connection: Connection) -> bool:
-            return bool((await answer(connection, ANSWER_LATE, values))["is_taken"])
-
-        try:
-            is_taken = await self._connections.run(write)
-        except JournalError:
-            log_late(task_id, f"the purchase {idempotency_key!r}")
-            raise
-        if not is_taken:
-            log_late(task_id, f"the purchase {idempotency_key!r}")
+        is_taken = await self._answers.write(Answer(ANSWER_LATE, values))
         self.ends.fire()
         return is_taken
 
@@ -132,6 +117,7 @@ class PostgresJournal(PostgresOwner):
         """Write how the task ended. Without a lease the job is claimed again, if nobody else has it."""
         if (ended := end_of(outcome)) is None:
             return
+        await self._answers.write_again(ended.task_id)  # a job without its task has no end
         write = end(ended.key, ended.task_id, columns_of(ended))
         try:
             await self._write(write)
@@ -164,6 +150,7 @@ class PostgresJournal(PostgresOwner):
     async def mark_told(self, numbers: Sequence[int]) -> None:
         """Write the time."""
         await self._write(Write(TELL, {"numbers": list(numbers), "now": time.time()}))
+        self._lent.difference_update(numbers)
 
     async def settled(self, key: str, how: str) -> None:
         """Set the job to accepted, planned or abandoned."""

@@ -24,14 +24,15 @@ from .postgres_connections import Connection, run, transaction
 from .postgres_silence import passing
 from .postgres_statements import ME, NOTIFY, WAITS
 
-LONGEST_LOCK: Final = "SET LOCAL lock_timeout = '10s'"
-"""A burial can wait, while somebody makes an index for hours; its connection is needed."""
 MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
 ROUNDS = 20
 """How often in a row a claim may meet claims that are under way: a round waits for them."""
-BURIAL_IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
-"""How long the burial of a process that was stopped in it stays open. A line may take some seconds for a statement."""
+BURIAL_LIMITS: Final = """
+    SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '10s', true)
+"""
+"""How long the burial of a process that was stopped in it stays open: a slow line takes seconds for a statement. And
+how long it waits, while somebody makes an index for hours: its connection is needed."""
 
 BEGIN = """
     INSERT INTO evolink_owners (name, lease_seconds, seconds_to_answer, limit_units, submits_per_minute, lease_until)
@@ -228,8 +229,7 @@ async def bury(connection: Connection) -> bool:
     [found] = await run(connection, SET_RIGHT)
     if not found["has_ended"]:
         return False
-    async with transaction(connection, idle=BURIAL_IDLE):
-        await connection.execute(LONGEST_LOCK)
+    async with transaction(connection, idle=BURIAL_LIMITS):
         epochs = [row["epoch"] for row in await run(connection, ENDED)]
         if epochs:
             await run(connection, DOUBT, {"epochs": epochs})

@@ -29,6 +29,7 @@ from .postgres_silence import (
     WatchedConnection,
     is_passing,
     reading,
+    shorter,
     within,
 )
 
@@ -77,8 +78,10 @@ class Connections:
         self._answer_seconds = min(ANSWER_SECONDS, max(LEAST_ANSWER_SECONDS, patience))
         self._prepare_threshold = 5 if prepares else None
         self._idle: list[Connection] = []
+        self._busy = set[Connection]()
         self._permits = Limiter(MOST)
         self._is_open = self._is_away = False
+        self._hurried_at = self._hurry = math.inf
         self._timeline = 0
         self._failing_over = asyncio.Lock()
         self.on_failover: Callable[[Connection], Awaitable[None]] | None = None
@@ -91,6 +94,7 @@ class Connections:
             JournalError: The server cannot be reached.
         """
         self._timeline = 0
+        self._hurried_at = self._hurry = math.inf
         self._idle.append(await self.connect())
         self._is_open = True
 
@@ -100,6 +104,12 @@ class Connections:
         for connection in self._idle:
             await close_quietly(connection)
         self._idle.clear()
+
+    def hurry(self, seconds: float) -> None:
+        """Have no more patience than this from now on, also in calls that wait already."""
+        self._hurried_at, self._hurry = time.monotonic(), seconds
+        for connection in self._busy:
+            connection.hurry(seconds)
 
     async def connect(self) -> Connection:
         """Open a connection of its own.
@@ -162,13 +172,15 @@ class Connections:
         Raises:
             JournalError: The server cannot be reached, or refuses.
         """
-        pause, until = FIRST_PAUSE, time.monotonic() + (self.patience if patience is None else patience)
+        pause, start = FIRST_PAUSE, time.monotonic()
+        until = start + (self.patience if patience is None else patience)
         while True:
             began = time.monotonic()
             try:
                 return await self._once(act, -math.inf if is_beside else -1.0 if is_urgent else 0.0)
             except PASSING as error:
-                if began >= until:  # not how late it is: a process that stood still has not tried all the time
+                # Not how late it is: a process that stood still has not tried all the time.
+                if began >= min(until, max(start, self._hurried_at) + self._hurry):
                     raise self.error(error) from None
                 if pause == FIRST_PAUSE and not self._is_away:
                     self._is_away = True
@@ -185,8 +197,10 @@ class Connections:
             await self._permits.acquire(before)
         try:
             connection = self._idle.pop() if self._idle else await self._connect()
+            self._busy.add(connection)
             try:
-                result = await act(connection)
+                with within(connection, shorter(connection.answer_seconds, self._hurry)):
+                    result = await act(connection)
             except BaseException as error:
                 # Those that were idle meanwhile have met the same. After anything else, a cancellation too, the state
                 # of this one is not known, and a new one costs milliseconds.
@@ -198,6 +212,8 @@ class Connections:
                 if has_passing and not isinstance(error, PASSING):
                     raise psycopg.OperationalError(str(error)) from error
                 raise
+            finally:
+                self._busy.discard(connection)
             self._is_away = False
             if self._is_open and len(self._idle) < MOST:
                 self._idle.append(connection)

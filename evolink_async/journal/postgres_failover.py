@@ -44,9 +44,9 @@ MOST_JOBS = 10_000
 # Claims that this process has let go of are not moved: it knows nothing of what came after.
 MOVE = """
     WITH moved AS (
-        UPDATE evolink_claims SET epoch = %(epoch)s WHERE epoch = %(before)s AND key = ANY(%(asked)s) RETURNING key
+        UPDATE evolink_claims SET epoch = %(epoch)s WHERE epoch = ANY(%(before)s) AND key = ANY(%(asked)s) RETURNING key
     ), sending AS (
-        UPDATE evolink_jobs SET epoch = %(epoch)s WHERE epoch = %(before)s AND state = 'submitting'
+        UPDATE evolink_jobs SET epoch = %(epoch)s WHERE epoch = ANY(%(before)s) AND state = 'submitting'
     ), lost AS (
         INSERT INTO evolink_claims (key, epoch, owner)
         SELECT key, %(epoch)s, owner FROM unnest(%(keys)s::text[], %(owners)s::text[]) AS mine (key, owner) ORDER BY key
@@ -54,7 +54,7 @@ MOVE = """
     )
     SELECT key FROM moved UNION ALL SELECT key FROM lost
 """
-LET_GO = "DELETE FROM evolink_claims WHERE epoch = %(before)s AND key = ANY(%(asked)s)"
+LET_GO = "DELETE FROM evolink_claims WHERE epoch = ANY(%(before)s) AND key = ANY(%(asked)s)"
 PURCHASES = "SELECT idempotency_key FROM evolink_purchases WHERE idempotency_key = ANY(%s)"
 ROWS = "SELECT key, state, idempotency_key FROM evolink_jobs WHERE key = ANY(%s)"
 
@@ -120,6 +120,7 @@ async def take_over(
     claims: Mapping[str, str],
     asked: Sequence[str],
     recollection: Recollection,
+    begun: list[int],
 ) -> tuple[Lease, frozenset[str] | None]:
     """Go over to a new timeline: as a new owner, with all that this process remembers.
 
@@ -132,6 +133,8 @@ async def take_over(
         claims: The keys that this process has claimed under that lease, and for whom.
         asked: Keys that it has asked for; it has heard no answer, so it has done nothing for them.
         recollection: What it has written.
+        begun: The epochs that earlier tries have begun; that of this one is added. An answer that was lost may have
+            been that all was written.
 
     Returns:
         The new lease, and the keys that are claimed under it. None if others may have had them meanwhile.
@@ -139,8 +142,14 @@ async def take_over(
     async with transaction(connection):
         await run(connection, NOTE_TIMELINE)
         newer = await begin(connection)
-        values = {"before": lease.epoch, "epoch": newer.epoch, "keys": list(claims), "owners": list(claims.values())}
+        values = {
+            "before": [lease.epoch, *begun],
+            "epoch": newer.epoch,
+            "keys": list(claims),
+            "owners": list(claims.values()),
+        }
         values["asked"] = [*claims, *asked]
+        begun.append(newer.epoch)
         # Only so can nobody else have had the claims. Otherwise what was not sent from here is free for others.
         is_certain = lease.is_certain(boot_seconds())
         moved = await run(connection, MOVE if is_certain else LET_GO, values)

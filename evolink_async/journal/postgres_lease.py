@@ -27,6 +27,9 @@ RENEWING = 1 / 3
 LEAST_RENEWING_SECONDS = 1.0
 """How long it may take even if the lease is short."""
 
+ENDING_SECONDS = 3.0
+"""For which what is said last is tried again: the first try may meet a connection that was lost in the meantime."""
+
 
 class PostgresLease(PostgresReads):
     """The calls of `Journal` about the lease.
@@ -57,6 +60,7 @@ class PostgresLease(PostgresReads):
         self._sent_at: dict[str, float] = {}
         self._recollection = Recollection()
         self._successors: dict[int, int] = {}
+        self._begun: list[int] = []
 
     def _open_lease(self) -> Lease:
         if self._lease is None:
@@ -123,6 +127,14 @@ class PostgresLease(PostgresReads):
             self._burying.cancel()
             await asyncio.wait([self._burying], timeout=0.1)
 
+    async def _said_last(self, act: Callable[[Connection], Awaitable[object]]) -> None:
+        async def brief(connection: Connection) -> None:
+            with within(connection, ENDING_SECONDS):
+                await act(connection)
+
+        patience = min(ENDING_SECONDS, self._connections.patience)
+        await self._connections.run(brief, patience=patience, is_beside=True)
+
     def may_send(self, purchase: str = "") -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
         lease = self._lease
@@ -145,7 +157,10 @@ class PostgresLease(PostgresReads):
         mine = {key: owner for key, (epoch, owner) in self._claimed.items() if epoch == lease.epoch}
         asked = [key for keys in self._asking for key in keys]
         with within(connection, self._renewing_seconds):  # no renewal before it
-            newer, kept = await take_over(connection, lease, self._begin_on, mine, asked, self._recollection)
+            newer, kept = await take_over(
+                connection, lease, self._begin_on, mine, asked, self._recollection, self._begun
+            )
+        self._begun.clear()
         _log.warning(
             "the journal %s has failed over; of this pool's %d jobs %d go on at once, others within about %.0f s",
             *(self._connections.place, len(mine), len(kept or ()), self.lease_seconds),

@@ -14,12 +14,13 @@ from ..budget import units_of
 from ..concurrency import Signal
 from ..errors import BudgetError, ConfigurationError, JournalClaimError, JournalError
 from .entries import Untold
+from .postgres_answers import Answers
 from .postgres_budget import LIMIT, PostgresBudget, count_money
 from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import Lease, claim, end, release
 from .postgres_connections import Connection, Connections, run
 from .postgres_facts import ABOUT_FACTS, PostgresFacts
-from .postgres_lease import PostgresLease, over
+from .postgres_lease import ENDING_SECONDS, PostgresLease, over
 from .postgres_listener import Listener
 from .postgres_reads import ENDS
 from .postgres_schema import prepare
@@ -30,8 +31,6 @@ from .rows import untold_of
 
 CLOSING_SECONDS = 10.0
 """For which closing waits for writes, if the server is away."""
-ENDING_SECONDS = 3.0
-"""For which what is said last is tried again: the first try may meet a connection that was lost in the meantime."""
 
 
 class PostgresOwner(PostgresLease):
@@ -58,6 +57,8 @@ class PostgresOwner(PostgresLease):
         self._money = Signal()
         self._listens = listen
         self._writes: set[asyncio.Task[dict[str, Any]]] = set()
+        self._answers = Answers(self._carried_out)
+        self._lent: set[int] = set()
         self._listener: Listener | None = None
         self._taking: asyncio.Task[list[Untold]] | None = None
         self._is_leaving = False
@@ -114,6 +115,10 @@ class PostgresOwner(PostgresLease):
         await account.refresh()
         return account
 
+    def hurry(self) -> None:
+        """Try a server that is away for `CLOSING_SECONDS` with each call."""
+        self._connections.hurry(CLOSING_SECONDS)
+
     async def aclose(self) -> None:
         """Write what was requested, and free all claims."""
         listener, lease = self._listener, self._lease
@@ -123,21 +128,17 @@ class PostgresOwner(PostgresLease):
         self._ending = lease
         await listener.aclose()
         await self._stop_burying()
+        with suppress(JournalError, TimeoutError):  # told below
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._answers.write_again(patience=ENDING_SECONDS)
         if self._writes:
             await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
+        self._answers.say()
         try:
             await self._said_last(lambda one: end(one, self._now(lease.epoch)))
         finally:
             self._ending = None
             await self._connections.aclose()
-
-    async def _said_last(self, act: Callable[[Connection], Awaitable[object]]) -> None:
-        async def brief(connection: Connection) -> None:
-            with within(connection, ENDING_SECONDS):
-                await act(connection)
-
-        patience = min(ENDING_SECONDS, self._connections.patience)
-        await self._connections.run(brief, patience=patience, is_beside=True)
 
     # --- claims
 
@@ -189,11 +190,13 @@ class PostgresOwner(PostgresLease):
 
     async def _take_untold(self, limit: int) -> list[Untold]:
         await self._let_go()
-        values = {"limit": limit, "epoch": self._open_lease().epoch}
+        # What is lent to this pool and not in its hand was lent in an answer that was lost.
+        values = {"limit": limit, "epoch": self._open_lease().epoch, "held": list(self._lent)}
         while True:
             rows = await self._connections.run(lambda one: run(one, TAKE, values))
             mine = [untold_of(row, self._ends_before) for row in rows if row["is_mine"]]
             if mine or not rows:
+                self._lent.update(one.number for one in mine)
                 return mine
             if not rows[0]["is_alive"]:
                 raise over(self._connections.place)
@@ -201,7 +204,10 @@ class PostgresOwner(PostgresLease):
     async def leave_untold(self) -> None:
         """Let others have the ends that were lent to the stream of this pool."""
         if self._taking is not None:
-            await asyncio.gather(self._taking, return_exceptions=True)
+            await asyncio.wait([self._taking], timeout=CLOSING_SECONDS)
+            # What it may have been lent nevertheless is let go of with the rest.
+            self._taking.cancel()
+            await asyncio.wait([self._taking])
         self._is_leaving = True
         await self._let_go(patience=ENDING_SECONDS)
 
@@ -216,13 +222,17 @@ class PostgresOwner(PostgresLease):
                         await run(connection, LET_GO, (epoch,))
 
                 await self._connections.run(act, patience=patience)
+                self._lent.clear()
                 self._is_leaving = False
 
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
         mine = await super().renew(keys, owner)
-        with suppress(JournalError):  # at the next heartbeat
-            await self._let_go(patience=0)
+        # What takes longer is done at the next heartbeat, or to its end beside it: the next renewal does not wait.
+        with suppress(JournalError, TimeoutError):
+            async with asyncio.timeout(self._renewing_seconds):
+                await self._let_go(patience=0)
+                await self._answers.write_again(patience=0)
         return mine
 
     # --- callbacks
@@ -268,11 +278,13 @@ class PostgresOwner(PostgresLease):
                 self._recollection.note(write)
             return report
 
+        self._open_lease()
         return await self._carried_out(act)
 
-    async def _carried_out(self, act: Callable[[Connection], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        self._open_lease()
-        task = asyncio.create_task(self._connections.run(act), name="evolink_async journal")
+    async def _carried_out(
+        self, act: Callable[[Connection], Awaitable[dict[str, Any]]], *, patience: float | None = None
+    ) -> dict[str, Any]:
+        task = asyncio.create_task(self._connections.run(act, patience=patience), name="evolink_async journal")
         self._writes.add(task)
         task.add_done_callback(self._written)
         return await asyncio.shield(task)

@@ -21,6 +21,7 @@ be done once more after those that came next:
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Generator
@@ -76,20 +77,27 @@ class WatchedConnection(psycopg.AsyncConnection[DictRow]):
     """
 
     answer_seconds: float | None = ANSWER_SECONDS
+    _watch: _Watch | None = None
+
+    def hurry(self, seconds: float) -> None:
+        """Let the answer that is waited for take so long from now on."""
+        if self._watch is not None and self.answer_seconds is not None and seconds < self.answer_seconds:
+            self._watch.hurry(seconds)
 
     async def wait(self, gen: PQGen[T], *args: Any, **settings: Any) -> T:  # noqa: ANN401  # they differ by version
         """Wait for an answer, as psycopg does for each."""
         if (seconds := self.answer_seconds) is None:
             return await super().wait(gen, *args, **settings)
-        watch = _Watch(self, seconds)
+        watch = self._watch = _Watch(self, seconds)
         try:
             return await super().wait(gen, *args, **settings)
         except psycopg.OperationalError:
             if watch.has_given_up:
-                raise no_answer(seconds) from None
+                raise no_answer(watch.seconds) from None
             raise
         finally:
             watch.stop()
+            self._watch = None
 
 
 class _Watch:
@@ -98,12 +106,19 @@ class _Watch:
     def __init__(self, connection: WatchedConnection, seconds: float) -> None:
         self.has_given_up = False
         self._connection = connection
-        self._seconds = seconds
+        self.seconds = seconds
         self._task: asyncio.Task[None] | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self.seconds, self._look)
+
+    def hurry(self, seconds: float) -> None:
+        """Begin anew, with fewer seconds."""
+        if not self.has_given_up:
+            self._timer.cancel()
+            self.seconds = seconds
+            self._begin()
 
     def _look(self) -> None:
         # A process that stood still takes its own stop for a silent server else.
@@ -116,7 +131,7 @@ class _Watch:
     async def _give_up(self) -> None:
         # What waits for a lock would go on to wait, and one more would wait with each try. The answer to this cancels
         # the wait; if there is none either, the connection is cut.
-        seconds = min(CANCEL_SECONDS, self._seconds / 4)
+        seconds = min(CANCEL_SECONDS, self.seconds / 4)
         with suppress(TimeoutError, psycopg.Error, OSError):
             async with asyncio.timeout(seconds):
                 await self._connection.cancel_safe(timeout=seconds)
@@ -138,6 +153,11 @@ def within(connection: WatchedConnection, seconds: float | None) -> Generator[No
         yield
     finally:
         connection.answer_seconds = before
+
+
+def shorter(seconds: float | None, most: float) -> float | None:
+    """Return how long an answer may take in a hurry; `most` is infinite without one."""
+    return seconds if most == math.inf else most if seconds is None else min(seconds, most)
 
 
 @contextmanager

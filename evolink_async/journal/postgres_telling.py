@@ -16,11 +16,14 @@ TAKE = f"""
     WITH {ME}, next AS (
         SELECT end_number, {COLUMNS} FROM evolink_jobs AS job
         WHERE end_number IS NOT NULL AND told_at IS NULL
-            AND NOT EXISTS (SELECT FROM evolink_tellers AS one WHERE one.end_number = job.end_number)
+            AND NOT EXISTS (
+                SELECT FROM evolink_tellers AS one WHERE one.end_number = job.end_number
+                    AND (one.epoch <> %(epoch)s OR one.end_number = ANY(%(held)s::bigint[]))
+            )
         ORDER BY end_number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), mine AS (
-        INSERT INTO evolink_tellers (end_number, epoch) SELECT end_number, me.epoch FROM next, me
-        ON CONFLICT DO NOTHING RETURNING end_number
+        INSERT INTO evolink_tellers AS lent (end_number, epoch) SELECT end_number, me.epoch FROM next, me
+        ON CONFLICT (end_number) DO UPDATE SET epoch = lent.epoch WHERE lent.epoch = excluded.epoch RETURNING end_number
     )
     SELECT next.*, mine.end_number IS NOT NULL AS is_mine, EXISTS (SELECT FROM me) AS is_alive
     FROM next LEFT JOIN mine USING (end_number) ORDER BY end_number

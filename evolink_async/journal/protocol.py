@@ -5,8 +5,7 @@ The kinds of journal are in `memory`, `sqlite` and `postgres`. A journal never t
 The states of a job and what leads from one to the next are the table in `purchases.transitions`, which the page
 `docs/explanation/money.md` shows. An accepted job may be settled like a doubt once its task is `missing`.
 
-A job that is `submitting` in a journal without an owner is in doubt. Only a failed task is
-followed by another: its job may be bought anew.
+A job that is `submitting` in a journal without an owner is in doubt. Only the job of a failed task may be bought anew.
 """
 
 from __future__ import annotations
@@ -79,6 +78,10 @@ class Journal(Protocol):
 
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Let others claim the jobs. A key that `owner` does not have is left as it is."""
+        ...
+
+    def hurry(self) -> None:
+        """Give up a server that is away after some seconds, from now on: the pool is closing."""
         ...
 
     def may_send(self, purchase: str = "") -> bool:
@@ -206,7 +209,10 @@ class Journal(Protocol):
         ...
 
     async def hosted(self, sha256s: Sequence[str]) -> Mapping[str, Upload]:
-        """Return the latest upload of the contents with these digests, expired or not."""
+        """Return the latest upload under each of these digests, expired or not.
+
+        A digest is that of the upload as it was recorded: behind it may stand "@" and the address of a file service.
+        """
         ...
 
     def taken(self, outcome: Outcome) -> None:

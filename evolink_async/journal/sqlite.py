@@ -23,7 +23,7 @@ from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
 from ..purchases import Event, State, sources
 from .claims import Claims, OneOwner
-from .entries import Intent, end_of, log_late
+from .entries import Intent, end_of, log_late, log_unwritten
 from .file import BUSY_TIMEOUT, Change
 from .file_errors import journal_error
 from .row_queries import RowQueries
@@ -118,15 +118,21 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
-        if not await self._write(accept(accepted)):
-            log_late(accepted.task_id, f"the job {accepted.key!r}")
+        asker = f"the job {accepted.key!r}"
+        try:
+            is_taken = await self._write(accept(accepted))
+        except JournalError:
+            log_unwritten(accepted.task_id, asker)
+            raise
+        if not is_taken:
+            log_late(accepted.task_id, asker)
 
     async def late_answer(self, idempotency_key: str, task_id: str) -> bool:
         """Write the task id over a connection of its own, so that this file need not be open, nor be ours."""
         try:
             is_taken = await asyncio.to_thread(_write_late_answer, self._path, idempotency_key, task_id)
         except JournalError:
-            log_late(task_id, f"the purchase {idempotency_key!r}")
+            log_unwritten(task_id, f"the purchase {idempotency_key!r}")
             raise
         if not is_taken:
             log_late(task_id, f"the purchase {idempotency_key!r}")

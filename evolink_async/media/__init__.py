@@ -3,8 +3,8 @@
 Uploading is in `uploads`.
 """
 
-from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, places
-from .probe import UnreadableError, measure, missing_libraries, opened
+from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, is_unicode, places, printable
+from .probe import TEXT, UnreadableError, format_of, is_media_format, measure, missing_libraries, opened
 from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
 
@@ -12,6 +12,7 @@ __all__ = (
     "FILE_SIGN",
     "MB",
     "SLACK_SECONDS",
+    "TEXT",
     "LocalMedia",
     "Media",
     "MediaFacts",
@@ -20,11 +21,15 @@ __all__ = (
     "Upload",
     "changed",
     "files_in",
+    "format_of",
     "in_seconds",
+    "is_media_format",
+    "is_unicode",
     "lengths",
     "measure",
     "media_faults",
     "missing_libraries",
     "opened",
     "places",
+    "printable",
 )

@@ -36,8 +36,10 @@ class LocalMedia:
         if self.sha256:
             return f"sha256:{self.sha256}"
         place = str(self.path)
-        # A path with two slashes at its start would be read as a URI with a host.
-        return f"{FILE_SIGN}//{quote(place)}" if place.startswith("//") else f"{FILE_SIGN}{place}"
+        # A path with two slashes at its start would be read as a URI with a host. A name that is no UTF-8 cannot be
+        # written as it is; no text names such a file, so that it is never mistaken for another.
+        is_odd = place.startswith("//") or not is_unicode(place)
+        return f"{FILE_SIGN}//{quote(place, errors='surrogatepass')}" if is_odd else f"{FILE_SIGN}{place}"
 
     @classmethod
     def named(cls, text: str, base: Path | None) -> LocalMedia:
@@ -59,6 +61,16 @@ class LocalMedia:
         if not place or "\0" in place:
             raise ValueError("must name a file after file:")
         return cls(base / place)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written in UTF-8: it has no lone surrogates, as names of files have."""
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def printable(path: Path) -> str:
+    """Write a path for messages and events: what UTF-8 cannot write is shown as in `repr`."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def _path_of_uri(text: str) -> str:

@@ -11,7 +11,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, in_seconds, lengths
-from ..params import Flag, Params, Url, Urls, optional_url, optional_urls, rule
+from ..params import Flag, Params, Url, Urls, is_given, optional_url, optional_urls, rule
 from .wan27_rules import (
     ASPECT_RATIO,
     CLIP,
@@ -136,16 +136,17 @@ class Wan27ImageToVideo(Params):
 
     def between_fields(self) -> Iterator[InvalidValue]:
         """Check that the material fits the mode, and that a clip comes without a separate sound."""
-        mode = self.generation_mode
+        # The only field whose value counts. A mode of a wrong type bars and needs nothing.
+        mode = getattr(self, "generation_mode", None)
         # The table of modes names this fault for `video_continuation`.
-        if self.video_urls and self.audio_urls and mode != "video_continuation":
+        if is_given(self, "video_urls") and is_given(self, "audio_urls") and mode != "video_continuation":
             yield InvalidValue("audio_urls", "cannot be given together with video_urls")
         needed, barred = _MODES.get(mode or "", ((), ()))
         for name in needed:
-            if getattr(self, name) in (None, ()):
+            if not is_given(self, name):
                 yield InvalidValue(name, f"is required in mode {mode}")
         for name in barred:
-            if getattr(self, name) not in (None, ()):
+            if is_given(self, name):
                 yield InvalidValue(name, f"cannot be given in mode {mode}")
 
     def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:

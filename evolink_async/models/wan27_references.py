@@ -19,6 +19,8 @@ from ..params import (
     Url,
     Urls,
     VoiceBindings,
+    independent,
+    is_given,
     optional_url,
     optional_urls,
     optional_voices,
@@ -112,22 +114,31 @@ class Wan27ReferenceVideo(Params):
 
     def between_fields(self) -> Iterator[InvalidValue]:
         """Check the number of references, the targets of the voices, and the shorter limit for videos with clips."""
+        return independent(self._references(), self._voices_of("image"), self._voices_of("video"), self._seconds())
+
+    def _references(self) -> Iterator[InvalidValue]:
         images, clips = len(self.image_urls), len(self.video_urls)
         if not images and not clips:
             yield InvalidValue("video_urls", "is required, or image_urls; image_start is no reference")
         # A list that alone is too long breaks the rule of its field, and is named there.
         if images + clips > _MAX_REFERENCES >= max(images, clips):
             yield InvalidValue("video_urls", f"must be up to 5 together with image_urls, not {images + clips}")
+
+    def _voices_of(self, kind: str) -> Iterator[InvalidValue]:
         for name in self.voice_bindings:
             # The rule of the field names a key without a target.
-            kind, number = voice_target(name) or ("image", 0)
-            there = images if kind == "image" else clips
+            target, number = voice_target(name) or ("", 0)
+            if target != kind:
+                continue
+            there = len(getattr(self, f"{kind}_urls"))
             if number > there:
                 yield InvalidValue(
                     f"model_params.voice_bindings.{name}", f"is bound to nothing: {kind}_urls has {there}"
                 )
+
+    def _seconds(self) -> Iterator[InvalidValue]:
         # A duration over 15 breaks the rule of its field.
-        if self.video_urls and _MAX_SECONDS_WITH_CLIPS < self.duration <= DURATION.high:
+        if is_given(self, "video_urls") and _MAX_SECONDS_WITH_CLIPS < self.duration <= DURATION.high:
             yield InvalidValue("duration", f"must be 2 to 10 with video_urls, not {self.duration}")
 
 

@@ -14,7 +14,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..media import MB, SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, in_seconds, lengths
-from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, optional_url, optional_urls, rule, url
+from ..params import Between, Flag, Length, OneOf, Params, Url, Urls, is_given, optional_url, optional_urls, rule, url
 
 Quality: TypeAlias = Literal["480p", "720p", "1080p"]
 AspectRatio: TypeAlias = Literal["adaptive", "16:9", "9:16", "1:1", "4:3", "3:4"]
@@ -104,7 +104,7 @@ class Wan30FromReferences(Params):
 
     def between_fields(self) -> Iterator[InvalidValue]:
         """Refuse a document together with a web page."""
-        if self.file_url is not None and self.link_url is not None:
+        if is_given(self, "file_url") and is_given(self, "link_url"):
             yield InvalidValue("model_params.link_url", "cannot be given together with model_params.file_url")
 
     def between_media(self, facts: Mapping[str, MediaFacts]) -> Iterator[InvalidValue]:

@@ -5,7 +5,7 @@ The model classes are in `models`.
 
 from .base import AnyParams, P, Params, RawParams, dump_params, json_schema, local_media, with_media
 from .body import nearest
-from .checking import ParamsWarning
+from .checking import ParamsWarning, independent, is_given
 from .fields import ParamField, fields_of, optional_url, optional_urls, optional_voices, rule, url, urls
 from .json_faults import shown
 from .loading import NamedFile, files_of_body, load_params
@@ -34,6 +34,8 @@ __all__ = (
     "dump_params",
     "fields_of",
     "files_of_body",
+    "independent",
+    "is_given",
     "json_schema",
     "load_params",
     "local_media",

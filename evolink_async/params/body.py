@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from ..errors import InvalidValue
-from ..frozen import freeze, thaw
+from ..frozen import freeze, frozen, plain, thaw
 from ..json_text import Json
 from ..media import FILE_SIGN, LocalMedia, changed
 from .fields import ParamField
@@ -29,11 +29,13 @@ class Reading:
 
     Attributes:
         values: The values of known parameters, by name, as frozen JSON.
+        refused: The names of known parameters whose value is not JSON.
         unknown: The values of unknown ones, by the object that holds them (None for the body itself) and name.
         faults: Values that are not JSON, and required parameters that are missing.
     """
 
     values: Mapping[str, object]
+    refused: frozenset[str]
     unknown: Mapping[_Place, object]
     faults: tuple[InvalidValue, ...]
 
@@ -59,8 +61,10 @@ def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Readi
         field = places.get(place)
         found = tuple(json_faults(value, _path(place)))
         faults.extend(found)
-        if found:
-            refused.add(place[1])
+        if found and field is not None:
+            refused.add(field.name)
+        elif found:
+            continue
         elif field is None:
             unknown[place] = value
         elif value is not None or field.required:
@@ -68,7 +72,7 @@ def read_body(fields: Sequence[ParamField], body: Mapping[str, object]) -> Readi
     # A parameter whose value is not JSON was given: one fault is enough.
     missing = (field for field in fields if field.required and field.name not in {*values, *refused})
     faults.extend(InvalidValue(field.path, "is required") for field in missing)
-    return Reading(values=values, unknown=unknown, faults=tuple(faults))
+    return Reading(values=values, refused=frozenset(refused), unknown=unknown, faults=tuple(faults))
 
 
 def _entries(
@@ -171,10 +175,17 @@ def write_body(
 def _as_text(value: object) -> Json:
     """Write media for a body: URLs unchanged, files by their digest or their path."""
     if isinstance(value, tuple):
-        return [str(item) for item in cast("tuple[object, ...]", value)]
+        return [_as_link(item) for item in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping):
-        return {name: str(item) for name, item in cast("Mapping[str, object]", value).items()}
-    return str(value)
+        return {name: _as_link(item) for name, item in cast("Mapping[str, object]", value).items()}
+    return _as_link(value)
+
+
+def _as_link(item: object) -> str:
+    # A model of somebody else may have no converter that leaves plain text.
+    if type(item) is str:
+        return item
+    return str(item) if isinstance(item, LocalMedia) else cast("str", plain(item))
 
 
 def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[InvalidValue]:
@@ -196,6 +207,12 @@ def extra_faults(fields: Sequence[ParamField], extra: object) -> Iterator[Invali
         for inner in cast("Mapping[str, object]", value):
             if f"{name}.{inner}" in taken:
                 yield InvalidValue(f"extra.{name}.{inner}", "must be set as a field of the model, not in extra")
+
+
+def without_empty_holders(fields: Sequence[ParamField], extra: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave out empty objects that hold fields of the model: such a one says nothing, and is not sent."""
+    empty = {field.inside for field in fields if field.inside and extra.get(field.inside, True) == {}}
+    return frozen({name: value for name, value in extra.items() if name not in empty}) if empty else extra
 
 
 def body_schema(model: str, fields: Sequence[ParamField]) -> dict[str, Json]:

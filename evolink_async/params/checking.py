@@ -18,6 +18,8 @@ from .rules import Length
 if TYPE_CHECKING:
     from .base import Params
 
+_MISSING = object()
+
 
 class ParamsWarning(UserWarning):
     """The service accepts these parameters, but cuts a text that is too long."""
@@ -57,6 +59,37 @@ def faults_of(cls: type[Params], values: Mapping[str, object]) -> Iterator[Inval
         # itself is wrong.
         if sound.keys() >= attrs.fields_dict(cls).keys():
             raise
+
+
+def independent(*rules: Iterator[InvalidValue]) -> Iterator[InvalidValue]:
+    """Apply rules between fields one by one, so that a field of a wrong type ends only those that read it.
+
+    Args:
+        rules: What the generators of the rules return.
+
+    Raises:
+        AttributeError: A rule read a field that is missing; raised after the last rule.
+    """
+    missing: AttributeError | None = None
+    for each in rules:
+        try:
+            yield from each
+        except AttributeError as error:
+            missing = error
+    if missing is not None:
+        raise missing
+
+
+def is_given(params: Params, name: str) -> bool:
+    """Whether a parameter was given that is empty by default; also if its type is wrong, so that it is missing.
+
+    Raises:
+        AttributeError: The model has no such field.
+    """
+    value = getattr(params, name, _MISSING)
+    if value is _MISSING and name not in attrs.fields_dict(type(params)):
+        raise AttributeError(f"{type(params).__name__} has no field {name!r}")
+    return value not in (None, ())
 
 
 def type_faults_of(cls: type[Params], values: Mapping[str, object]) -> dict[str, tuple[InvalidValue, ...]]:

@@ -11,7 +11,7 @@ from typing import cast
 
 import attrs
 
-from ..frozen import FrozenMap, thaw
+from ..frozen import FrozenMap, plain, thaw
 from ..json_text import Json
 from ..media import LocalMedia, Media, MediaRule
 from .json_faults import json_faults
@@ -74,8 +74,10 @@ def rule(what: Rule, *, inside: str | None = None) -> dict[str, object]:
 
 
 def url(value: Media) -> str | LocalMedia:
-    """Convert a `Path` to a local file; any other value is left to the rule."""
-    return LocalMedia(value) if isinstance(value, Path) else value
+    """Convert a `Path` to a local file, and a text of a derived class to its text; the rest is left to the rule."""
+    if type(value) is str:
+        return value
+    return LocalMedia(value) if isinstance(value, Path) else cast("str | LocalMedia", plain(value))
 
 
 def optional_url(value: Media | None) -> str | LocalMedia | None:
@@ -99,10 +101,14 @@ def optional_voices(value: Mapping[str, Media] | None) -> Mapping[str, str | Loc
     """Convert a mapping of URLs and files; None becomes the empty mapping, which is not sent."""
     if value is None:
         return FrozenMap()
-    # Any other value is left to the rule.
-    if not isinstance(cast("object", value), Mapping):
+    # Any other value is left to the rule. So is one with lists and objects: it is no JSON yet, and may be endless.
+    if not isinstance(cast("object", value), Mapping) or any(map(_holds_others, value.values())):
         return cast("Mapping[str, str | LocalMedia]", value)
     return FrozenMap({name: url(item) for name, item in value.items()})
+
+
+def _holds_others(item: object) -> bool:
+    return isinstance(item, Mapping | list | tuple)
 
 
 def fields_of(cls: type[attrs.AttrsInstance]) -> tuple[ParamField, ...]:

@@ -6,14 +6,18 @@ The rules of the vendor are in `rules` and `url_rules`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from ..errors import InvalidValue
 from ..frozen import FrozenMap
+from ..media import is_unicode
 
 MAX_DEPTH = 64
 """Most levels of nesting in a body that is sent; the deepest documented body has two."""
+
+MAX_VALUES = 100_000
+"""Most values at all levels of one field, `extra` or raw body. One that stands in several places counts in each."""
 
 _SHOWN = 60
 # Python refuses to print integers of more than 4300 digits; a message is shorter anyway.
@@ -22,18 +26,43 @@ _PRINTABLE_BITS = 128
 _DOUBLE_BITS = 1024
 
 
-def json_faults(value: object, path: str, depth: int = 1) -> Iterator[InvalidValue]:
-    """Find what JSON cannot hold: NaN, other types, keys that are not text, nesting that is too deep."""
+class _Walk:
+    """How much of a value may still be walked over: one that holds itself would be walked over for ever.
+
+    The first fault of size or depth ends the walk, as there may be no end of others.
+    """
+
+    __slots__ = ("is_over", "left")
+
+    def __init__(self) -> None:
+        self.left = MAX_VALUES
+        self.is_over = False
+
+    def enter(self, value: Mapping[object, object] | Sequence[object], path: str, depth: int) -> Iterator[InvalidValue]:
+        """Count the values of a list or an object; find that there are too many, or that it is too deep."""
+        self.left -= len(value)
+        if depth > MAX_DEPTH:
+            self.is_over = True
+            yield InvalidValue(path, f"must not nest deeper than {MAX_DEPTH} levels")
+        elif self.left < 0:
+            self.is_over = True
+            yield InvalidValue(path, f"must not hold more than {MAX_VALUES} values at all levels")
+
+
+def json_faults(value: object, path: str, depth: int = 1, walk: _Walk | None = None) -> Iterator[InvalidValue]:
+    """Find what JSON cannot hold: NaN, other types, keys that are not text, too deep nesting, too many values."""
     if isinstance(value, str):
         yield from text_faults(value, path)
     elif isinstance(value, Mapping | list | tuple):
-        if depth > MAX_DEPTH:
-            yield InvalidValue(path, f"must not nest deeper than {MAX_DEPTH} levels")
-        elif isinstance(value, Mapping):
-            yield from _object_faults(cast("Mapping[object, object]", value), path, depth)
-        else:
-            for index, item in enumerate(cast("tuple[object, ...]", value)):
-                yield from json_faults(item, f"{path}[{index}]", depth + 1)
+        walk = walk or _Walk()
+        yield from walk.enter(cast("tuple[object, ...]", value), path, depth)
+        if isinstance(value, Mapping):
+            yield from _object_faults(cast("Mapping[object, object]", value), path, depth, walk)
+            return
+        for index, item in enumerate(cast("tuple[object, ...]", value)):
+            if walk.is_over:
+                return
+            yield from json_faults(item, f"{path}[{index}]", depth + 1, walk)
     elif isinstance(value, float) and not math.isfinite(value):
         yield InvalidValue(path, f"must be a finite number, not {shown(value)}")
     elif isinstance(value, int) and value.bit_length() > _DOUBLE_BITS:
@@ -42,10 +71,12 @@ def json_faults(value: object, path: str, depth: int = 1) -> Iterator[InvalidVal
         yield InvalidValue(path, f"must be JSON, not {shown(value)}")
 
 
-def _object_faults(value: Mapping[object, object], path: str, depth: int) -> Iterator[InvalidValue]:
+def _object_faults(value: Mapping[object, object], path: str, depth: int, walk: _Walk) -> Iterator[InvalidValue]:
     for name, item in value.items():
+        if walk.is_over:
+            return
         found = tuple(key_faults(name, path))
-        yield from found or json_faults(item, f"{path}.{name}" if path else str(name), depth + 1)
+        yield from found or json_faults(item, f"{path}.{name}" if path else str(name), depth + 1, walk)
 
 
 def key_faults(key: object, path: str) -> Iterator[InvalidValue]:
@@ -61,7 +92,7 @@ def text_faults(value: object, path: str) -> Iterator[InvalidValue]:
     """Find why a value is not a text that UTF-8 can encode."""
     if not isinstance(value, str):
         yield InvalidValue(path, f"must be text, not {shown(value)}")
-    elif not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+    elif not value.isascii() and not is_unicode(value):
         yield InvalidValue(path, "must be Unicode that can be sent, not text with lone surrogates")
 
 

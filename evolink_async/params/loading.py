@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, overload
 import attrs
 
 from ..errors import InvalidValue, ParamsError
-from ..frozen import frozen
+from ..frozen import frozen, plain
 from ..media import LocalMedia, MediaRule, places
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
@@ -71,8 +71,8 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     if cls is None:
         return RawParams(model, mapping)
     reading = with_files(fields_of(cls), read_body(fields_of(cls), mapping), files_from)
-    # With the defaults, because the rules between fields read fields that were not given, too.
-    values = _with_defaults(cls, reading.values)
+    # With the defaults, because the rules between fields read fields that were not given, too. A refused one was given.
+    values = _with_defaults(cls, reading.values, reading.refused)
     if check:
         found = (*reading.faults, *unknown_faults(fields_of(cls), reading), *faults_of(cls, values))
     else:
@@ -114,7 +114,7 @@ def _model_of(mapping: object) -> tuple[str, list[InvalidValue]]:
     if not isinstance(mapping, Mapping):
         return "", [InvalidValue("", f"must be an object, not {shown(mapping)}")]
     body = cast("Mapping[object, object]", mapping)
-    model = body.get("model")
+    model = plain(body.get("model"))
     if model is None:
         guess = _best_guess(body)
         return "", [InvalidValue("model", f"is required, perhaps {guess!r}" if guess else "is required")]
@@ -133,6 +133,8 @@ def _best_guess(body: Mapping[object, object]) -> str | None:
     return best if best is not None and shared[best] else None
 
 
-def _with_defaults(cls: type[Params], values: Mapping[str, object]) -> dict[str, object]:
-    defaults: dict[str, object] = {field.name: field.default for field in attrs.fields(cls)}
+def _with_defaults(cls: type[Params], values: Mapping[str, object], refused: frozenset[str]) -> dict[str, object]:
+    defaults: dict[str, object] = {
+        field.name: field.default for field in attrs.fields(cls) if field.name not in refused
+    }
     return {name: value for name, value in {**defaults, **values}.items() if value is not attrs.NOTHING}

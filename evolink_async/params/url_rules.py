@@ -35,7 +35,9 @@ class Url:
     media: MediaRule | None = None
 
     def type_faults(self, value: object, path: str) -> Iterator[InvalidValue]:
-        return text_faults(_place(value) if self.media is not None else value, path)
+        if self.media is not None and isinstance(value, LocalMedia):
+            return _name_faults(value, path)
+        return text_faults(value, path)
 
     def faults(self, value: str | LocalMedia, path: str) -> Iterator[InvalidValue]:
         if isinstance(value, str) and web_host(value) is None:
@@ -150,9 +152,11 @@ class VoiceBindings:
         return f"up to {self.most} URLs by image1, video2 and so on"
 
 
-def _place(value: object) -> object:
-    # A path can hold lone surrogates, for bytes that are no UTF-8; such a file cannot be named in a body.
-    return str(value.path) if isinstance(value, LocalMedia) else value
+def _name_faults(media: LocalMedia, path: str) -> Iterator[InvalidValue]:
+    # The name is not sent. It can hold lone surrogates, each for a byte that is no UTF-8; no file has others.
+    place = str(media.path)
+    if re.search("[\ud800-\udc7f\udd00-\udfff]", place):
+        yield InvalidValue(path, f"must be a file whose name a system can write, not {shown(place)}")
 
 
 def is_path(text: str) -> bool:

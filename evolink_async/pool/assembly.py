@@ -18,7 +18,7 @@ from ..purchases import Book, ExpectedCalls
 from ..settings import Budget, Limits
 from ..submitting import FactExchange, JobClaims, KeyLimits, KeyRates, SendLoop, Submission, Submitter
 from ..uploads import LocalFiles, Preflight, Uploads
-from .arguments import Settings
+from .arguments import DEFAULT_FILES_URL, Settings
 from .call_inbox import CallInbox
 from .ends import Ends
 from .engine import Engine
@@ -155,4 +155,7 @@ def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads
     transports = {
         key.fingerprint: AiohttpTransport(settings.files_origin, key, options=settings.http) for key in settings.keys
     }
-    return Uploads(transports, journal, Limiter(settings.limits.uploads), policy=settings.retry, emit=emit)
+    place = str(settings.files_origin).rstrip("/")
+    service = "" if place == DEFAULT_FILES_URL else place
+    limiter = Limiter(settings.limits.uploads)
+    return Uploads(transports, journal, limiter, policy=settings.retry, service=service, emit=emit)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
+from ..frozen import plain
 from .recorded_jobs import RecordedJobs
 
 
@@ -33,7 +34,7 @@ class ClaimedJobs(RecordedJobs):
             ConfigurationError: The pool is not open in this event loop.
             JournalError: The journal cannot be used.
         """
-        asked = list(dict.fromkeys(keys))
+        asked: list[str] = list(dict.fromkeys(map(plain, keys)))
         claims = self._open_engine().claims
         if claims is None:
             yield frozenset(asked)

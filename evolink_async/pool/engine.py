@@ -153,6 +153,7 @@ class Engine:
             looks=self.poller.polls,
             status_requests=self.poller.requests_sent,
             faults=self.send_loop.faults + self.poller.faults,
+            unrecorded=self.send_loop.record.failures,
             refused_for_load=self.send_loop.refused + self.poller.refused,
             lag_p50=self.tasks.lags.at(0.5),
             lag_p95=self.tasks.lags.at(0.95),
@@ -199,6 +200,7 @@ class Engine:
     async def aclose(self) -> None:
         """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
         self.stop_buying()
+        self.journal.hurry()
         for run in list(self.runs):
             await run.aclose(closed())
         await self.submitter.aclose()

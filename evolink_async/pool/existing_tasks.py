@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from typing import overload
+from typing import cast, overload
 
 from ..errors import ConfigurationError, EvolinkError
+from ..frozen import plain
 from ..jobs import Accepted, Completed
 from ..task import Snapshot
 from ..wire import check_task_id
@@ -59,8 +60,7 @@ class ExistingTasks(ClaimedJobs):
         if key is None:
             return await self._wait(_one_of(task_id, key), timeout, None)
         engine, began = self._open_engine(), time.monotonic()
-        _one_of(task_id, key)
-        job = await sent_job(engine, key, timeout)
+        job = await sent_job(engine, _one_of(task_id, key), timeout)
         if isinstance(job, Completed):
             return await with_working_links(engine, job)
         left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
@@ -87,7 +87,7 @@ class ExistingTasks(ClaimedJobs):
             ReplyError: The answer does not describe a task.
             ParamsError: The id has characters that no task id has.
         """
-        engine = self._open_engine()
+        engine, task_id = self._open_engine(), plain(task_id)
         check_task_id(task_id)
         seen = await engine.task_waits.poll(task_id)
         if isinstance(seen, EvolinkError):
@@ -129,7 +129,7 @@ class ExistingTasks(ClaimedJobs):
             ParamsError: `how` is neither a task id nor one of these words.
             ConfigurationError: The pool is not open in this event loop.
         """
-        engine = self._open_engine()
+        engine, key, how = self._open_engine(), plain(key), plain(how)
         if how not in ("resubmit", "abandon"):
             check_task_id(how)
         async with engine.submitter.look_ups.alone(key):
@@ -150,7 +150,7 @@ class ExistingTasks(ClaimedJobs):
         Returns:
             Whether the task is watched here.
         """
-        return self._open_engine().tasks.hint(task_id)
+        return self._open_engine().tasks.hint(plain(task_id))
 
 
 def _one_of(task_id: str | None, key: str | None) -> str:
@@ -161,4 +161,5 @@ def _one_of(task_id: str | None, key: str | None) -> str:
     """
     if (task_id is None) == (key is None):
         raise ConfigurationError("give the id of a task, or key= and the key of a job")
-    return task_id if task_id is not None else str(key)
+    # A member of an enum of texts would be looked for by its name.
+    return cast("str", plain(key if task_id is None else task_id))

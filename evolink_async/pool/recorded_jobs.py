@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import attrs
 
 from ..errors import ConfigurationError
+from ..frozen import plain
 from ..jobs import STANDINGS, Accepted, JobState, Planned, Standing, Unknown
 from .lifetime import Lifetime
 
@@ -28,7 +29,7 @@ class RecordedJobs(Lifetime):
         Raises:
             JournalError: The journal cannot be read.
         """
-        return (await self.find_many((key,))).get(key)
+        return (await self.find_many((key,))).get(plain(key))
 
     async def find_many(self, keys: Iterable[str]) -> dict[str, Standing]:
         """Return where jobs stand, by their keys, with one read of the journal. Unknown keys are left out.
@@ -36,7 +37,7 @@ class RecordedJobs(Lifetime):
         Raises:
             JournalError: The journal cannot be read.
         """
-        asked = list(keys)
+        asked: list[str] = [plain(key) for key in keys]
         found = dict(await self._journal.find(asked))
         # A job that waits for its turn is not written down yet.
         if self._engine is not None:

@@ -25,6 +25,8 @@ class Stats:
         looks: Polls: a status request for 50 tasks counts as 50.
         status_requests: Status requests sent.
         faults: Requests without a usable answer, 429 and 5xx included.
+        unrecorded: Steps of jobs, after a submit, that the journal could not write. A later run may find such a job in
+            doubt though its outcome was told. The task ids are in the log.
         refused_for_load: Requests answered with 429.
         lag_p50: Median of the seconds between the last poll that said "not yet" and the one that said "done", to 5 %. A
             result waited at most this long unnoticed. Of a task whose callback came, the seconds since the callback.
@@ -61,6 +63,7 @@ class Stats:
     looks: int = 0
     status_requests: int = 0
     faults: int = 0
+    unrecorded: int = 0
     refused_for_load: int = 0
     lag_p50: float | None = None
     lag_p95: float | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
 
 from ..budget import BudgetQueue
 from ..client import OutageBrake, Session, Trouble
@@ -35,6 +34,7 @@ from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
 from .key_choice import Turn
+from .recorder import Recorder
 from .service_facts import SLOW_SECONDS, ServiceFacts
 from .submission_state import Submission, Submitted, accept
 from .submit_queue import SubmitQueue
@@ -89,6 +89,7 @@ class SendLoop:
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
+        self.record = Recorder()
         self.refused: int = 0
 
     @property
@@ -288,13 +289,3 @@ class SendLoop:
         unknown = Unknown(submission.job.key, error)
         await self.record(self._journal.doubted(unknown))
         return unknown
-
-    async def record(self, entry: Awaitable[None]) -> None:
-        """Write down what has happened. If the disk refuses, the caller must learn it all the more: nothing is raised.
-
-        The journal takes no further intent after that, so nothing more is sent.
-        """
-        try:
-            await entry
-        except JournalError:
-            self.faults += 1

@@ -6,6 +6,7 @@ Content that is streamed from the disk is in `file_content`. What is sent again,
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -14,11 +15,16 @@ import anyio.to_thread
 import attrs
 
 from ..client import Transport
-from ..errors import UploadError
+from ..errors import ConfigurationError, UploadError
 from ..wire import MAX_INLINE_BYTES, Request, Response, encode_fetch, encode_inline
 
 OnSent: TypeAlias = Callable[[int], None]
 """Receives, again and again, how many bytes of the content were sent in this try."""
+
+
+# As long as file systems take, and what none of them should.
+_LONGEST_NAME = 255
+_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class LocalFileError(UploadError):
@@ -93,6 +99,19 @@ class InlineContent:
     async def send(self, transport: Transport, on_sent: OnSent) -> Response:
         """Send it once, without progress; see `Content.send`."""
         return await transport.send(self.request)
+
+
+def check_file_name(name: object) -> None:
+    """Refuse what is no name of a file. Of a path, the service gets the last part.
+
+    Raises:
+        ConfigurationError: It is not a text of 1 to 255 characters, or has a control character or a lone surrogate.
+    """
+    if not isinstance(name, str | None):
+        raise ConfigurationError(f"file_name must be text, not {str(name)[:200]!r}")
+    if name is not None and (not 1 <= len(name) <= _LONGEST_NAME or _NO_NAME.search(name)):
+        limits = f"1 to {_LONGEST_NAME} characters, with no control character and no surrogate"
+        raise ConfigurationError(f"file_name must be {limits}, not {name[:60]!r}")
 
 
 def check_size(source: str, size_bytes: int, limit: int, advice: str) -> None:

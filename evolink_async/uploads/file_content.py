@@ -17,6 +17,7 @@ import attrs
 from ..client import Transport
 from ..concurrency import on_disk
 from ..errors import TransportError
+from ..media import printable
 from ..regular_file import IrregularFileError, open_regular
 from ..wire import MAX_FILE_BYTES, MultipartFrame, Response, encode_stream
 from .content import LocalFileError, OnSent, check_size
@@ -44,7 +45,7 @@ class FileContent:
     @property
     def source(self) -> str:
         """Its path."""
-        return str(self.path)
+        return printable(self.path)
 
     @classmethod
     async def of(cls, path: Path, *, sha256: str | None = None, name: str | None = None) -> FileContent:
@@ -62,7 +63,7 @@ class FileContent:
         def measure() -> FileContent:
             with open_regular(path) as file:
                 size_bytes = os.fstat(file.fileno()).st_size
-                check_size(str(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
+                check_size(printable(path), size_bytes, MAX_FILE_BYTES, "shorten or compress it")
                 digest = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
             return cls(path=path, name=name or path.name, sha256=digest, size_bytes=size_bytes)
 
@@ -164,6 +165,6 @@ def _read_error(path: Path) -> Callable[[OSError], LocalFileError]:
     def read_error(error: OSError) -> LocalFileError:
         reason = error.strerror or str(error)
         verb = "" if isinstance(error, IrregularFileError) else "cannot be read: "
-        return LocalFileError(f"{str(path)!r} {verb}{reason}", source=str(path))
+        return LocalFileError(f"{printable(path)!r} {verb}{reason}", source=printable(path))
 
     return read_error

@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from ..errors import InvalidValue, PreflightError
-from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places
+from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places, printable
 from ..params import AnyParams, NamedFile, Params
 
 Finding: TypeAlias = MediaFacts | UnreadableError
@@ -71,7 +71,7 @@ def judge(
     for place in found:
         finding = findings.get(place.media)
         # A URL is not repeated in the error, as it may be signed; its place tells which one it is.
-        name = f"{place.media.path} " if isinstance(place.media, LocalMedia) else ""
+        name = f"{printable(place.media.path)} " if isinstance(place.media, LocalMedia) else ""
         if isinstance(finding, UnreadableError):
             faults.append(InvalidValue(place.path, f"{name}{finding}"))
         elif finding is not None:

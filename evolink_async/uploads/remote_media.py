@@ -54,5 +54,5 @@ async def _first_bytes(url: str, result_reader: ResultReader) -> tuple[bytes, in
             first += piece
             if len(first) >= FIRST_BYTES:
                 # Without a size from the host, one byte more than was read says "incomplete" to the probe.
-                return bytes(first), len(first) + 1 if remote.size_bytes is None else remote.size_bytes
+                return bytes(first), len(first) + 1 if remote.version.size_bytes is None else remote.version.size_bytes
     return bytes(first), len(first)

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias, cast
 
+import attrs
+
 from ..client import Session, Transport, Trouble, choose, suspension_error
 from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError, StatusError, UploadError
@@ -20,7 +22,7 @@ from ..journal import Journal
 from ..media import LocalMedia, Upload
 from ..settings import RetryPolicy
 from ..urls import web_host
-from .content import Content, InlineContent
+from .content import Content, InlineContent, check_file_name
 from .file_content import FileContent
 from .sender import Sender
 from .shared_uploads import Caller, SharedUploads, StartUpload
@@ -41,6 +43,7 @@ class Uploads:
         journal: Knows the earlier uploads.
         limiter: How many files are sent at once.
         policy: How often, and after which pauses, a failed upload is sent again.
+        service: The address of the file service; empty for EvoLink's own.
         emit: Receives the progress and the end of every upload.
         clock: Unix seconds. Not monotonic: links expire also while the machine sleeps.
 
@@ -55,12 +58,14 @@ class Uploads:
         limiter: Limiter,
         *,
         policy: RetryPolicy,
+        service: str = "",
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.limiter = limiter
         self._transports = transports
         self._journal = journal
+        self._service = service
         self._clock = clock
         self._sender = Sender(limiter, policy, emit=emit, clock=clock)
         self._in_progress = SharedUploads()
@@ -101,12 +106,11 @@ class Uploads:
 
         Raises:
             UploadError: See `host`, also for the errors that are not listed here.
-            ConfigurationError: `source` is none of these, or `file_name` is not text.
+            ConfigurationError: `source` is none of these, or `file_name` is no name of a file.
         """
         # Callers without a type checker get an error for a wrong argument too.
-        given, name = cast("object", source), cast("object", file_name)
-        if not isinstance(name, str | None):
-            raise ConfigurationError(f"file_name must be text, not {str(name)[:200]!r}")
+        given = cast("object", source)
+        check_file_name(file_name)
         if isinstance(source, LocalMedia | Path):
             local = source if isinstance(source, LocalMedia) else LocalMedia(source)
             return await self._host(local, session, file_name)
@@ -163,9 +167,10 @@ class Uploads:
         # 2. The link of an upload in progress. If that fails in a way that depends on its caller, look again.
         # 3. A new upload.
         while True:
-            known = (await self._journal.hosted((key,))).get(key)
+            recorded = self._recorded(key)
+            known = (await self._journal.hosted((recorded,))).get(recorded)
             if known is not None and known.expires_at - LEASE_MARGIN > self._clock():
-                return known
+                return attrs.evolve(known, sha256=key)
             starter, shared = self._in_progress.join_or_start(key, caller, start)
             try:
                 upload = await shared.result()
@@ -181,5 +186,12 @@ class Uploads:
         upload = await self._sender.upload(content, self._transports[session.fingerprint])
         # The link works without a record. If the journal has failed, the next submit raises before it costs anything.
         with suppress(JournalError):
-            await self._journal.uploaded(upload)
+            sha256 = None if upload.sha256 is None else self._recorded(upload.sha256)
+            await self._journal.uploaded(attrs.evolve(upload, sha256=sha256))
         return upload
+
+    def _recorded(self, sha256: str) -> str:
+        """Return the digest under which a journal knows an upload to this service."""
+        # A journal may be used with another service, as an emulator, before or after: its links lead nowhere here. Only
+        # EvoLink's own stands for nothing, so that journals of before are read on.
+        return f"{sha256}@{self._service}" if self._service else sha256

@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 
 import attrs
 
-from ..errors import StatusError
+from ..errors import ReplyError, StatusError
 from ..json_text import Json, dump, parse
 from ..media import MB, Upload
-from ..urls import web_host
+from ..urls import quoted, web_host
 from .messages import Request, Response, unreadable
 from .refusals import decode_error, vendor_error
 
@@ -47,6 +47,10 @@ MIME_TYPES = {
 """The declared media type of a file, by its suffix. The service also checks the bytes."""
 
 _PREFIX = "/api/v1/files/upload"
+
+
+class LinkError(ReplyError):
+    """The file service took a file and gave a link that no model takes; another upload would get the same one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +144,8 @@ def decode_upload(
 
     Raises:
         StatusError: The service refused the upload.
-        ReplyError: The answer has another structure, or no http(s) link.
+        ReplyError: The answer has another structure, or no link.
+        LinkError: The link is not an http(s) URL.
     """
     if not 200 <= response.status < 300:
         raise decode_error(response, now=now)
@@ -149,11 +154,15 @@ def decode_upload(
         raise _refused(response, error, now)
     try:
         receipt = _receipt(parse(response.body))
-        url = _link(receipt)
+        link = _link(receipt)
     except ValueError as error:
         raise unreadable(
             response, f"the file service answered HTTP {response.status}, but not with an upload: {error}"
         ) from None
+    url = _quoted(link)
+    if web_host(url) is None:
+        text = f"the file service took the file, but its link is no http(s) URL: {link[:200]!r}"
+        raise LinkError(text, status=response.status, excerpt=response.excerpt, request_id=response.request_id)
     file_id, mime_type, size = receipt.get("file_id"), receipt.get("mime_type"), receipt.get("file_size")
     return Upload(
         file_id=file_id if isinstance(file_id, str) else None,
@@ -189,10 +198,19 @@ def _receipt(reply: Json) -> dict[str, Json]:
 
 
 def _link(receipt: dict[str, Json]) -> str:
-    url = receipt.get("file_url")
-    if not isinstance(url, str) or web_host(url) is None:
-        raise ValueError("no http(s) link in `file_url`")
-    return url
+    link = receipt.get("file_url")
+    if not isinstance(link, str) or not link:
+        raise ValueError("no link in `file_url`")
+    return link
+
+
+def _quoted(link: str) -> str:
+    """Return a link in which every character is percent-encoded that a URL cannot hold."""
+    try:
+        return quoted(link)
+    except ValueError:
+        # The host has no ASCII form.
+        return link
 
 
 def _life(receipt: dict[str, Json]) -> float:

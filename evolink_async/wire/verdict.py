@@ -28,7 +28,8 @@ Answer to a poll                                                    Verdict
 any other answer, and no answer                                     poll again later: polls are free
 
 Answer to an upload                                                 Verdict
-2xx with a link                                                     an Upload
+2xx with a link; what a URL cannot hold is quoted in it             an Upload
+2xx with a link that is no http(s) URL                              refused by us: the next would be the same
 401, 402, 403 of the service                                        the key has no access, another may have
 408, 425, 429, 5xx; trouble on the way as in the first table;
 2xx that cannot be read; no answer                                  send again: uploads are free
@@ -59,7 +60,7 @@ from ..errors import (
 from ..media import Upload
 from ..settings import Resubmit
 from ..task import Snapshot, TaskState
-from .files import decode_upload
+from .files import LinkError, decode_upload
 from .messages import Response
 from .refusals import INTERCEPTED, decode_error, retry_after, vendor_error
 from .tasks import decode_batch, decode_task
@@ -254,7 +255,7 @@ def may_upload_again(error: EvolinkError) -> bool:
     """Whether an upload that ended with `error` can succeed if it is sent again."""
     if isinstance(error, StatusError):
         return error.status in (408, 425, 429) or error.status >= 500 or isinstance(error, InterceptedError)
-    return isinstance(error, TransportError | ReplyError) and not isinstance(error, UnsendableError)
+    return isinstance(error, TransportError | ReplyError) and not isinstance(error, UnsendableError | LinkError)
 
 
 def denies(error: EvolinkError) -> bool:

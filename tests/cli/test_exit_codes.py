@@ -14,6 +14,7 @@ from evolink_async.cli.running.run_plan import RunPlan
 from evolink_async.cli.running.run_result import RunResult
 from evolink_async.errors import DownloadError, OutageError, SubmissionUnknownError, TransportError
 from evolink_async.jobs import Timing
+from evolink_async.pool import Stats
 from evolink_async.task import Snapshot
 from tests.kit import dance
 
@@ -45,6 +46,12 @@ def test_of_a_whole_run(outcomes, bad_lines, code):
     result = RunResult(plan=PLAN, outcomes=tuple(outcomes), seconds=1)
     assert exit_codes.of_run(result, bad_lines=bad_lines) == code
     assert exit_codes.of_outcomes(iter(outcomes), bad_lines=bad_lines) == code
+
+
+def test_of_a_run_whose_journal_could_not_be_written():
+    """All is well but for what the next run will not know."""
+    result = RunResult(plan=PLAN, outcomes=(completed(),), seconds=1, stats=Stats(unrecorded=1))
+    assert exit_codes.of_run(result) == 1
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,18 @@ async def test_a_redirect_to_another_scheme_is_not_followed(target):
             await text_of(server.url)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [b"/\xe4.mp4", b"https://films.example/\xff", b"http://[::1", b"https://\xe4.example/"],
+)
+async def test_a_redirect_to_no_address_is_told(target):
+    """As it was sent, and not as the encoding of this process says it."""
+    head = reply(b"", 302, Location="X").replace(b"Location: X", b"Location: " + target)
+    async with serving(head) as server:
+        with pytest.raises(DownloadError, match="which is no address"):
+            await text_of(server.url)
+
+
 # --- redirects, refusals
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import attrs
@@ -14,21 +15,27 @@ import pytest
 
 from evolink_async.concurrency import Limiter
 from evolink_async.downloads import Downloads, Folder, ResultReader, Template, has_files
-from evolink_async.downloads.existing_files import find_unrecorded, unchanged_files
+from evolink_async.downloads.existing_files import find_named, find_same, unchanged_files
+from evolink_async.downloads.file_owners import FileOwners
 from evolink_async.downloads.names import Name
+from evolink_async.errors import LinkExpiredError
 from evolink_async.jobs import Completed, SavedFile
+from evolink_async.journal import Journal
 from evolink_async.journal.rows import column_of, files_of
+from evolink_async.journal.sqlite import SqliteJournal
 from tests.downloads.test_downloads import FILM, HASTY, MIB, PRIVATE_TOO, completed_with, nobody
+from tests.journal.test_laws import accepted, completed, intent
 from tests.servers import Listener, reply, serving
 
 pytestmark = pytest.mark.anyio
 
 ANSWER = reply(FILM, Content_Type="video/mp4")
+DIGEST = hashlib.sha256(FILM).hexdigest()
 
 
 @asynccontextmanager
 async def saving(
-    folder: Path, *, name: str | None = None, answer: bytes = ANSWER
+    folder: Path, *, name: str | None = None, answer: bytes | list[bytes] = ANSWER, journal: Journal | None = None
 ) -> AsyncIterator[tuple[Downloads, Listener]]:
     """Downloads into a folder, from a host that has one film."""
     result_reader = ResultReader(PRIVATE_TOO)
@@ -36,7 +43,14 @@ async def saving(
     async with serving(answer) as server:
         yield (
             Downloads(
-                Folder(folder), result_reader, Limiter(1), template=template, policy=HASTY, poll=nobody, max_bytes=MIB
+                Folder(folder),
+                result_reader,
+                Limiter(1),
+                template=template,
+                policy=HASTY,
+                poll=nobody,
+                max_bytes=MIB,
+                journal=journal,
             ),
             server,
         )
@@ -62,7 +76,7 @@ async def test_a_saved_file_is_described(tmp_path):
     assert file.path == tmp_path / "shot-1.mp4"
     assert saved.files == (file.path,)
     assert (file.size_bytes, file.mtime_ns) == (len(FILM), file.path.stat().st_mtime_ns)
-    assert file.sha256 == hashlib.sha256(FILM).hexdigest()
+    assert file.sha256 == DIGEST
     assert has_files(saved)
 
 
@@ -114,42 +128,164 @@ async def test_only_what_is_gone_is_fetched_again(tmp_path):
 
 
 async def test_a_file_that_no_journal_heard_of_is_found(tmp_path):
-    """By its name and length, if it is younger than the end of its task: its run died between the two."""
+    """By its name and bytes, if it is younger than the end of its task: its run died between the two."""
     async with saving(tmp_path) as (downloads, server):
         job = attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True)
         (tmp_path / "shot-1.mp4").write_bytes(FILM)
         second = await downloads.save(job)
         assert second.files == (tmp_path / "shot-1.mp4",)
-        assert second.saved[0].sha256 == hashlib.sha256(FILM).hexdigest()
+        assert second.saved[0].sha256 == DIGEST
+        assert second.saved[0].mtime_ns == second.files[0].stat().st_mtime_ns
+        assert list(tmp_path.iterdir()) == [second.files[0]]
         ended = attrs.evolve(job.timing, finished_at=second.files[0].stat().st_mtime + 60)
         third = await downloads.save(attrs.evolve(job, timing=ended))
     assert third.files == (tmp_path / "shot-1-2.mp4",)
 
 
-async def test_a_file_of_the_same_name_and_another_length_is_another_jobs(tmp_path):
-    """Keys that differ in signs no file name may have can share a name."""
-    (tmp_path / "shot-1.mp4").write_bytes(FILM + b"!")
+async def test_a_numbered_file_that_no_journal_heard_of_is_found(tmp_path):
+    """Its name was taken when it was published."""
+    (tmp_path / "shot-1.mp4").write_bytes(OTHER)
+    (tmp_path / "shot-1-2.mp4").write_bytes(FILM)
     async with saving(tmp_path) as (downloads, server):
         saved = await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True))
     assert saved.files == (tmp_path / "shot-1-2.mp4",)
-    assert saved.files[0].read_bytes() == FILM
+    assert len(list(tmp_path.iterdir())) == 2
 
 
-async def test_an_earlier_file_is_used_when_its_link_has_expired(tmp_path):
-    """The link has expired, and the file is all there is."""
-    (tmp_path / "shot-1.mp4").write_bytes(FILM)
-    async with saving(tmp_path, answer=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (downloads, server):
+OTHER = FILM[1:] + b"!"
+"""As long as the film."""
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(FILM), FILM)
+HOSTS = {
+    "healthy": [ANSWER],
+    "without a length": [CHUNKS],
+    "busy once": [reply(b"", 503), ANSWER],
+    "cut once": [reply(FILM[:99], Content_Length=len(FILM)), ANSWER],
+    "not HTTP once": [b"hello\r\n", ANSWER],
+}
+
+
+@pytest.mark.parametrize("answers", HOSTS.values(), ids=HOSTS)
+@pytest.mark.parametrize("foreign", [FILM + b"!", OTHER, b"holiday"], ids=["longer", "as long", "short"])
+@pytest.mark.parametrize("name", ["shot-1.mp4", "shot-1.mov", "shot-1.bin"])
+async def test_a_file_of_other_bytes_is_never_taken_for_the_result(tmp_path, answers, foreign, name):
+    """It is another job's, or the user's; the host fails as hosts do, and is asked again as for any download."""
+    (tmp_path / name).write_bytes(foreign)
+    async with saving(tmp_path, answer=answers) as (downloads, server):
         saved = await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True))
-    assert saved.files == (tmp_path / "shot-1.mp4",)
-    assert saved.download_error is None
+    assert saved.files[0].read_bytes() == FILM
+    assert (tmp_path / name).read_bytes() == foreign
+    assert server.accepted == len(answers)
+
+
+@asynccontextmanager
+async def journal_of(path: Path, saved: dict[str, SavedFile]) -> AsyncIterator[SqliteJournal]:
+    """A journal that knows the files of some jobs."""
+    journal = SqliteJournal(path)
+    await journal.open()
+    for key, file in saved.items():
+        await journal.submitting(intent(key))
+        await journal.accepted(accepted(key))
+        await journal.ended(completed(key))
+        await journal.saved(attrs.evolve(completed(key), saved=(file,)))
+    yield journal
+    await journal.aclose()
+
+
+async def save_again(folder: Path, key: str, journal: Journal | None = None) -> Completed:
+    """Save a job that an earlier run completed, and of whose file no journal knows."""
+    async with saving(folder, journal=journal) as (downloads, server):
+        return await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4", key=key), resumed=True))
+
+
+@pytest.mark.parametrize("spelled", ["same", "by a link", "moved"])
+async def test_a_file_that_a_journal_knows_of_another_job_is_not_taken(tmp_path, spelled):
+    """Not even if it has the very bytes: what is done to one would be done to both.
+
+    It is known by its path, or by its digest if the path leads to it or to nothing.
+    """
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    (folder / "a_b.mp4").write_bytes(FILM)
+    path = {"same": folder, "by a link": tmp_path / "link", "moved": tmp_path / "gone"}[spelled] / "a_b.mp4"
+    async with journal_of(tmp_path / "run.db", {"a b": SavedFile(path, len(FILM), DIGEST, 1)}) as journal:
+        saved = await save_again(folder, "a_b", journal)
+    assert [path.name for path in saved.files] == ["a_b-2.mp4"]
+
+
+async def test_a_file_of_which_only_the_path_is_known_is_not_taken(tmp_path):
+    """As an older journal knows it."""
+    (tmp_path / "a_b.mp4").write_bytes(FILM)
+    async with journal_of(tmp_path / "run.db", {"a b": SavedFile(tmp_path / "a_b.mp4")}) as journal:
+        saved = await save_again(tmp_path, "a_b", journal)
+    assert [path.name for path in saved.files] == ["a_b-2.mp4"]
+
+
+async def test_a_file_beside_that_of_another_job_with_the_same_bytes_is_taken(tmp_path):
+    """Two tasks may have made the same film."""
+    (tmp_path / "one.mp4").write_bytes(FILM)
+    (tmp_path / "two.mp4").write_bytes(FILM)
+    async with journal_of(tmp_path / "run.db", {"one": SavedFile(tmp_path / "one.mp4", len(FILM), DIGEST)}) as journal:
+        saved = await save_again(tmp_path, "two", journal)
+    assert [path.name for path in saved.files] == ["two.mp4"]
+
+
+async def test_the_files_of_many_jobs_are_looked_through(tmp_path, monkeypatch):
+    """Page by page; and what is recorded after that is known too."""
+    monkeypatch.setattr("evolink_async.downloads.file_owners.PAGE", 2)
+    (tmp_path / "a_b.mp4").write_bytes(FILM)
+    known = {key: SavedFile(tmp_path / f"{key}.mp4", 9, "0" * 64) for key in ("1", "2", "3", "4")}
+    async with journal_of(tmp_path / "run.db", {**known, "z": SavedFile(tmp_path / "a_b.mp4")}) as journal:
+        assert await FileOwners(journal).is_of_another(SavedFile(tmp_path / "a_b.mp4"), "a_b", 0)
+        owners = FileOwners(journal)
+        assert not await owners.is_of_another(SavedFile(tmp_path / "new.mp4"), "a_b", 0)
+        (tmp_path / "new.mp4").write_bytes(FILM)
+        owners.record(attrs.evolve(completed("5"), saved=(SavedFile(tmp_path / "new.mp4"),)))
+        assert await owners.is_of_another(SavedFile(tmp_path / "new.mp4"), "a_b", 0)
+
+
+async def test_a_file_is_not_taken_if_the_journal_cannot_be_read(tmp_path, caplog):
+    """Nobody knows whose it is; the log says so."""
+    (tmp_path / "a_b.mp4").write_bytes(FILM)
+    async with journal_of(tmp_path / "run.db", {}) as journal:
+        with closing(sqlite3.connect(tmp_path / "run.db")) as other, other:
+            other.execute("ALTER TABLE jobs RENAME TO gone")
+        saved = await save_again(tmp_path, "a_b", journal)
+    assert [path.name for path in saved.files] == ["a_b-2.mp4"]
+    assert "is not taken for the file of a_b" in caplog.text
+
+
+async def test_links_that_share_a_name_and_bytes_are_two_files(tmp_path):
+    """The file of the first is not that of the second."""
+    async with saving(tmp_path, name="{key}{ext}") as (downloads, server):
+        job = attrs.evolve(completed_with(f"{server.url}/a.mp4", f"{server.url}/b.mp4"), resumed=True)
+        saved = await downloads.save(job)
+    assert [path.name for path in saved.files] == ["shot-1.mp4", "shot-1-2.mp4"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_an_earlier_file_is_named_when_its_link_has_expired(tmp_path, status):
+    """Nothing can tell whether it is the result, and a wrong film would be worse than an error."""
+    (tmp_path / "shot-1.mp4").write_bytes(FILM)
+    gone = reply(b"", status)
+    async with saving(tmp_path, answer=gone) as (downloads, server):
+        saved = await downloads.save(attrs.evolve(completed_with(f"{server.url}/film.mp4"), resumed=True))
+        fresh = await downloads.save(completed_with(f"{server.url}/film.mp4"))
+        other = await downloads.save(attrs.evolve(completed_with(f"{server.url}/b.mp4", key="x"), resumed=True))
+    assert saved.files == ()
+    assert isinstance(saved.download_error, LinkExpiredError)
+    assert f"{tmp_path / 'shot-1.mp4'} may be it" in str(saved.download_error)
+    assert [str(done.download_error) for done in (fresh, other)] == [f"the result's host answered HTTP {status}"] * 2
 
 
 @pytest.mark.parametrize(("stem", "file"), [("猫", "_u732b.mp4"), ("é", "_xe9.mov"), ("猫", "猫.png")])
 def test_a_file_under_its_escaped_name_is_found(tmp_path, stem, file):
     """An earlier run saved it on a system, or in a locale, that could not write the key."""
     (tmp_path / file).write_bytes(FILM)
-    (found,) = find_unrecorded(Folder(tmp_path), (Name(stem, None, "task-1"),), 0)
-    assert found is not None
+    name, digest = Name(stem, None, "task-1"), DIGEST
+    assert find_named(Folder(tmp_path), name, 0) == tmp_path / file
+    spellings = name.spellings(Path(file).suffix)
+    (found,) = find_same(Folder(tmp_path), spellings, SavedFile(tmp_path, len(FILM), digest), 0)
     assert found.path.name == file
 
 
@@ -163,15 +299,18 @@ async def test_a_path_that_cannot_be_looked_up_counts_as_gone(tmp_path, name):
 
 
 def test_what_only_looks_like_a_file_is_not_found(tmp_path):
-    """A link, a folder, an empty file; and names that are not told apart find nothing."""
-    (tmp_path / "a.mp4").symlink_to(__file__)
+    """A link, a folder, a pipe, an empty file."""
+    (tmp_path / "elsewhere").write_bytes(FILM)
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "b.mp4").mkdir()
     (tmp_path / "c.mp4").touch()
-    folder = Folder(tmp_path)
-    assert find_unrecorded(folder, tuple(map(Name, "abc")), 0) == (None,) * 3
+    os.mkfifo(tmp_path / "d.mp4")
+    folder, same = Folder(tmp_path), SavedFile(tmp_path, len(FILM), DIGEST)
+    for stem in "abcd":
+        assert find_named(folder, Name(stem), 0) is None
+        assert find_same(folder, Name(stem).spellings(".mp4"), same, 0) == ()
     (tmp_path / "d.bin").write_bytes(FILM)
-    assert find_unrecorded(folder, (Name("d"), Name("d")), 0) == (None, None)
-    assert [file.path.name for file in find_unrecorded(folder, (Name("d"),), 0) if file] == ["d.bin"]
+    assert find_named(folder, Name("d"), 0) == tmp_path / "d.bin"
 
 
 async def test_a_template_names_the_files(tmp_path):

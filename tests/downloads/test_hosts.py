@@ -273,6 +273,195 @@ async def test_a_part_of_a_file_of_unknown_size_is_not_taken_for_the_rest(tmp_pa
     assert starts(server.heads) == [0, 1000, 0]
 
 
+LAST = len(FILM) - 1
+NO_PART: dict[str, bytes] = {
+    "from another place": reply(FILM[990:], 206, Content_Range=f"bytes 990-{LAST}/{len(FILM)}", ETag='"1"'),
+    "without a place": reply(FILM[1000:], 206, ETag='"1"'),
+    "with a place that is none": reply(FILM[1000:], 206, Content_Range="bytes", ETag='"1"'),
+    "all of it, called a part": reply(FILM, 206, Content_Range=f"bytes 1000-{LAST}/{len(FILM)}", ETag='"1"'),
+    "all of it, called a part, in chunks": reply(
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(FILM), FILM),
+        206,
+        Content_Length=None,
+        Transfer_Encoding="chunked",
+        Content_Range=f"bytes 1000-{LAST}/{len(FILM)}",
+        ETag='"1"',
+    ),
+    "several parts in one": reply(
+        b"--x\r\nContent-Type: video/mp4\r\n\r\n" + FILM[1000:], 206, Content_Type="multipart/byteranges; boundary=x"
+    ),
+    "several parts with one place": reply(
+        FILM[1000:],
+        206,
+        Content_Type="multipart/byteranges",
+        Content_Range=f"bytes 1000-{LAST}/{len(FILM)}",
+        ETag='"1"',
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", NO_PART.values(), ids=NO_PART)
+async def test_a_host_that_sends_no_part_is_asked_for_all_of_it(tmp_path, answer):
+    """One dropped connection does not cost the film."""
+    async with serving([CUT, answer, reply(FILM)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+EARLY, LATE = "Fri, 27 Nov 2026 01:00:00 GMT", "Fri, 27 Nov 2026 02:00:00 GMT"
+OTHER_VERSIONS: dict[str, tuple[dict[str, str], dict[str, str], int]] = {
+    "longer": ({"ETag": '"1"'}, {}, len(FILM) + 7),
+    "longer, with the same tag": ({"ETag": '"1"'}, {"ETag": '"1"'}, len(FILM) + 7),
+    "shorter": ({"Last_Modified": EARLY}, {}, len(FILM) - 7),
+    "another tag": ({"ETag": '"1"'}, {"ETag": '"2"'}, len(FILM)),
+    "another date, no tag": ({"ETag": '"1"', "Last_Modified": EARLY}, {"Last_Modified": LATE}, len(FILM)),
+    "another date, same tag": (
+        {"ETag": '"1"', "Last_Modified": EARLY},
+        {"ETag": '"1"', "Last_Modified": LATE},
+        len(FILM),
+    ),
+    "a tag where there was none": ({"Last_Modified": EARLY}, {"ETag": '"2"'}, len(FILM)),
+    "a date where there was none": ({"ETag": '"1"'}, {"Last_Modified": LATE}, len(FILM)),
+    "another weak tag": (
+        {"ETag": 'W/"1"', "Last_Modified": EARLY},
+        {"ETag": 'W/"2"', "Last_Modified": EARLY},
+        len(FILM),
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "total"), OTHER_VERSIONS.values(), ids=OTHER_VERSIONS)
+async def test_a_part_that_is_told_to_be_of_another_file_is_not_put_behind_the_first(tmp_path, first, second, total):
+    """By its size, its tag or its date, and whatever was named in If-Range."""
+    other = (OTHER + OTHER)[:total]
+    cut = reply(FILM[:1000], Content_Length=len(FILM), **first)
+    part = reply(other[1000:], 206, Content_Range=f"bytes 1000-{total - 1}/{total}", **second)
+    async with serving([cut, part, reply(other)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == other
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"ETag": '"1"', "Last_Modified": EARLY}, {"ETag": '"1"'}),
+        ({"ETag": '"1"', "Last_Modified": EARLY}, {"Last_Modified": EARLY}),
+        ({"ETag": 'W/"1"', "Last_Modified": EARLY}, {"ETag": 'W/"1"'}),
+        ({"Last_Modified": EARLY}, {"Last_Modified": EARLY, "ETag": '"1"'}),
+        ({"Last_Modified": EARLY}, {}),
+        ({"ETag": '"1"'}, {}),
+    ],
+    ids=str,
+)
+async def test_a_part_that_is_told_less_of_is_put_behind_the_first(tmp_path, first, second):
+    """Hosts need not repeat everything; the size is the same."""
+    cut = reply(FILM[:1000], Content_Length=len(FILM), **first)
+    part = reply(FILM[1000:], 206, Content_Range=f"bytes 1000-{LAST}/{len(FILM)}", **second)
+    async with serving([cut, part]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000]
+
+
+# --- an end that is not announced
+
+MOVIE = clip(2)
+OPEN = {"Content_Length": None, "Content_Type": "video/mp4"}
+
+
+def old(answer: bytes) -> bytes:
+    """The answer of a host that speaks HTTP/1.0."""
+    return answer.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+
+
+TELLING = {
+    "nothing is there": lambda size: reply(b"", 416, Content_Range=f"bytes */{size}"),
+    "a part": lambda size: reply(b"x", 206, Content_Range=f"bytes {size - 1}-{size - 1}/{size}"),
+    "all of it": lambda size: reply(MOVIE[:size]),
+}
+
+
+@pytest.mark.parametrize("told", TELLING.values(), ids=TELLING)
+async def test_an_end_that_is_not_announced_is_asked_for(tmp_path, told):
+    """Once; whatever the body looks like."""
+    body = MOVIE[:-9]
+    async with serving([reply(body, **OPEN), told(len(body))]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == body
+    assert starts(server.heads) == [0, len(body)]
+
+
+@pytest.mark.parametrize("told", TELLING.values(), ids=TELLING)
+async def test_a_body_that_is_cut_before_its_end_is_fetched_again(tmp_path, told):
+    """The host tells that the file is longer, and the rest is asked for if it has a version."""
+    cut, rest = MOVIE[:1000], part_of(MOVIE, 1000)
+    async with serving([reply(cut, ETag='"1"', **OPEN), told(len(MOVIE)), rest]) as server:
+        completed = await save(tmp_path / "a", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+    assert starts(server.heads) == [0, 1000, 1000]
+    async with serving([old(reply(cut, **OPEN)), told(len(MOVIE)), reply(MOVIE)]) as server:
+        completed = await save(tmp_path / "b", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
+SILENT = {
+    "no file": reply(b"", 404),
+    "busy": reply(b"", 503),
+    "no part": reply(MOVIE, Content_Length=None),
+    "no size": reply(b"", 416),
+    "a star": reply(b"x", 206, Content_Range="bytes 0-0/*"),
+    "a smaller file": reply(b"", 416, Content_Range="bytes */9"),
+    "no HTTP": b"hello\r\n",
+    "a redirect to nowhere": reply(b"", 302, Location="file:///etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("silent", SILENT.values(), ids=SILENT)
+async def test_where_no_host_tells_the_end_the_film_does(tmp_path, silent):
+    """A whole one is saved after one question; one whose last box is cut is fetched again."""
+    async with serving([reply(MOVIE, **OPEN), silent]) as server:
+        completed = await save(tmp_path / "a", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+    async with serving([reply(MOVIE[:-1], **OPEN), silent, reply(MOVIE, **OPEN)] + [silent] * 2) as server:
+        completed = await save(tmp_path / "b", f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
+async def test_a_film_that_is_always_cut_is_an_error(tmp_path):
+    """After the tries of the policy, and one question about its end."""
+    cut, policy = reply(MOVIE[: len(MOVIE) // 2], **OPEN), HASTY
+    async with serving([cut, reply(MOVIE, Content_Length=None)] + [cut] * 9) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert "ended before the result did" in str(completed.download_error)
+    assert list(tmp_path.iterdir()) == []
+    assert server.accepted == policy.attempts + 1
+
+
+async def test_an_end_that_is_announced_is_not_asked_for(tmp_path):
+    """By a length, by chunks, or by the compression."""
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(MOVIE), MOVIE)
+    for number, answer in enumerate(
+        [
+            reply(MOVIE),
+            reply(chunks, Content_Length=None, Transfer_Encoding="chunked"),
+            reply(gzip.compress(MOVIE), Content_Length=None, Content_Encoding="gzip"),
+        ]
+    ):
+        async with serving(answer) as server:
+            completed = await save(tmp_path, f"{server.url}/film.mp4", key=f"shot-{number}")
+        assert completed.files[0].read_bytes() == MOVIE
+        assert server.accepted == 1
+
+
+async def test_nothing_at_all_is_no_end(tmp_path):
+    """The connection ended behind the headers."""
+    async with serving([reply(b"", **OPEN), reply(MOVIE)]) as server:
+        completed = await save(tmp_path, f"{server.url}/film.mp4")
+    assert completed.files[0].read_bytes() == MOVIE
+
+
 # --- asked again
 
 LATER = {
@@ -433,12 +622,39 @@ async def test_words_that_are_called_a_text_are_no_video(tmp_path, named):
     assert "a text" in str(saved.download_error)
 
 
-@pytest.mark.parametrize("named", ["video/mp4", "application/octet-stream", None])
-async def test_what_looks_like_words_is_saved_where_its_host_calls_it_no_text(tmp_path, named):
-    """Nobody knows every format."""
-    async with serving(reply(WORDS, Content_Type=named)) as server:
+PERHAPS_PAGES: dict[str, tuple[bytes, str | None]] = {
+    "words without a name": (b"Access denied", None),
+    "words named bytes": (b"Access denied", "application/octet-stream"),
+    "words named a video": (b"error code: 1010", "video/mp4"),
+    "words in latin-1": ("Schlüssel fehlt".encode("latin-1"), "video/mp4"),
+    "words in UTF-16": ("Zugriff verweigert".encode("utf-16-le"), "video/mp4"),
+    "a page with a zero": (b"<html>\0Log in</html>", "video/mp4"),
+    "a page with the end of a DOS text": (b"<HTML><body>\x1aLog in</body>", None),
+    "a page in UTF-16 without a mark": ("<html>Log in</html>".encode("utf-16-be"), "video/mp4"),
+    "a Chinese page in UTF-16": ("<html>\u767b\u5f55\u3002".encode("utf-16"), "video/mp4"),
+    "a packed page": (gzip.compress(b"<html>Log in</html>"), "text/html"),
+    "bytes named HTML": (FILM, "text/html; charset=utf-8"),
+    "bytes named JSON": (FILM, "application/problem+json"),
+    "bytes named XML": (FILM, "application/xml"),
+}
+
+
+@pytest.mark.parametrize(("body", "named"), PERHAPS_PAGES.values(), ids=PERHAPS_PAGES)
+async def test_a_text_is_no_video_in_whatever_bytes(tmp_path, body, named):
+    """Words of a firewall, and pages that no browser would find clean."""
+    async with serving(reply(body, Content_Type=named)) as server:
         saved = await save(tmp_path, server.url + "/film.mp4")
-    assert saved.files[0].read_bytes() == WORDS
+    assert "a text" in str(saved.download_error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["video/mp4", "text/plain", "application/octet-stream", None])
+@pytest.mark.parametrize("body", [FILM, OTHER, bytes(900)], ids=["bytes", "bytes behind a mark of UTF-16", "zeros"])
+async def test_what_nobody_knows_is_saved(tmp_path, body, named):
+    """Nobody knows every format."""
+    async with serving(reply(body, Content_Type=named)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == body
 
 
 async def test_a_page_that_came_in_two_parts_is_no_video(tmp_path):

@@ -122,9 +122,31 @@ async def test_a_host_that_cannot_resume_sends_it_all_again(tmp_path, gift):
 
 
 async def test_a_part_from_another_place_is_refused(tmp_path):
-    """Whatever the host meant, the file would not be the film."""
-    with pytest.raises(DownloadError, match="another part"):
-        await transfer(Host(iter([5000]), [FILM], lies=True), tmp_path / "film")
+    """Whatever the host meant, the file would not be the film, so all of it is fetched."""
+    host = Host(iter([5000]), [FILM], lies=True)
+    await transfer(host, tmp_path / "film")
+    assert (tmp_path / "film").read_bytes() == FILM
+    assert host.asked == [0, 5000, 0]
+
+
+@pytest.mark.parametrize(
+    "gift",
+    [
+        {"tags": False, "films": [FILM]},
+        {"knows_range": False, "films": [FILM]},
+        {"lies": True, "films": [FILM]},
+        {"films": [FILM[number:] for number in range(99)]},
+    ],
+    ids=["no version", "no range", "wrong parts", "another film each time"],
+)
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_host_that_always_breaks_off_and_sends_no_part_is_given_up(tmp_path, seed, gift):
+    """However far it got: what cannot be continued is no progress."""
+    dice = random.Random(seed)
+    host = Host(iter(lambda: dice.randrange(1, 500_000), None), **gift)
+    with pytest.raises(DownloadError):
+        await transfer(host, tmp_path / "film")
+    assert 2 <= len(host.asked) <= 2 * POLICY.attempts
 
 
 async def test_a_host_that_brings_nothing_more_is_given_up(tmp_path):

@@ -16,11 +16,11 @@ psycopg = pytest.importorskip("psycopg")
 
 from evolink_async import Accepted, Completed, Failed, Job, Unknown
 from evolink_async.errors import JournalClaimError, JournalError
-from evolink_async.journal import Known, postgres_connections
+from evolink_async.journal import Known, postgres_connections, postgres_lease
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_claims import FAILED_OVER
 from evolink_async.journal.postgres_connections import Connections
-from evolink_async.journal.postgres_failover import MOST_JOBS, Recollection, missing_writes
+from evolink_async.journal.postgres_failover import MOST_JOBS, Recollection, missing_writes, take_over
 from evolink_async.journal.postgres_settling import ACCEPT
 from evolink_async.journal.postgres_statements import (
     BUY_ANEW,
@@ -172,6 +172,31 @@ async def test_a_claim_whose_answer_was_lost(postgres, monkeypatch):
         assert [key for key, held in claims.items() if isinstance(held, int)] == ["asked"]
         await until_free(journal, "left")
         assert isinstance(await where(journal, "left"), Unknown)
+
+
+async def test_a_failover_whose_commit_was_not_heard_of(postgres, monkeypatch):
+    """The connection is lost after it: the second try takes over what the first one had taken over."""
+    tries = 0
+
+    async def lost_after_commit(*arguments: Any) -> Any:
+        nonlocal tries
+        result = await take_over(*arguments)
+        if (tries := tries + 1) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return result
+
+    monkeypatch.setattr(postgres_lease, "take_over", lost_after_commit)
+    async with opened(postgres, listen=False) as journal:
+        await journal.claim(["a", "b"], "pool")
+        await journal.submitting(intent("a"))
+        await buy(journal, "b")
+        await promote(postgres, monkeypatch)
+        assert await journal.renew(["a", "b"], "pool") == {"a", "b"}
+        assert tries == 2
+        await journal.accepted(accepted("a"))
+        for key in "ab":
+            await journal.ended(completed(key))
+            assert isinstance(await where(journal, key), Completed)
 
 
 async def test_no_epoch_is_given_twice(postgres, monkeypatch):

@@ -16,7 +16,7 @@ from evolink_async import Accepted, Completed, Job, Unknown
 from evolink_async.concurrency import Signal
 from evolink_async.errors import ConfigurationError, JournalClaimError, JournalError
 from evolink_async.journal import postgres as postgres_journal
-from evolink_async.journal import postgres_listener
+from evolink_async.journal import postgres_listener, postgres_owner
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_calls import PASS
 from evolink_async.journal.postgres_calls import TAKE as TAKE_CALLS
@@ -403,6 +403,76 @@ async def test_a_server_that_stays_away(caplog):
         await asyncio.to_thread(server.start)
 
 
+@pytest.mark.parametrize("when", ["heartbeat", "end", "closing"])
+async def test_a_paid_task_that_the_server_did_not_take_is_written_later(postgres, caplog, when):
+    """With the next heartbeat, before the end of its job, or at closing; until then it is in the log."""
+    journal = PostgresJournal(postgres, patience=0.2)
+    await journal.open()
+    await lose(journal, "late")
+    await journal.submitting(intent("a"))
+    await sql(postgres, "ALTER TABLE evolink_jobs RENAME TO evolink_away")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        with pytest.raises(JournalError):
+            await journal.accepted(accepted("a"))
+        with pytest.raises(JournalError):
+            await journal.late_answer("ev-late", "task-late")
+    assert [word for word in ("task-a", "task-late") if word in caplog.text] == ["task-a", "task-late"]
+    await sql(postgres, "ALTER TABLE evolink_away RENAME TO evolink_jobs")
+    if when == "heartbeat":
+        await journal.renew([], "me")
+    elif when == "end":
+        await journal.ended(completed("a"))
+    await journal.aclose()
+    async with opened(postgres) as far:
+        found = await far.find(["a", "late"])
+    assert [type(one) for one in found.values()] == [Completed if when == "end" else Accepted, Accepted]
+    assert {as_accepted(one).task_id for one in found.values() if isinstance(one, Accepted)} <= {"task-a", "task-late"}
+
+
+async def test_a_paid_task_that_cannot_be_written_before_closing_is_in_the_log(caplog, monkeypatch):
+    """Though nobody waits for its answer any more."""
+    monkeypatch.setattr(postgres_owner, "CLOSING_SECONDS", 0.2)
+    with running_server() as server:
+        journal = PostgresJournal(server.journal())
+        await journal.open()
+        await journal.submitting(intent("a"))
+        await asyncio.to_thread(server.stop)
+        writing = asyncio.create_task(journal.accepted(accepted("a")))
+        while not journal._writes:
+            await asyncio.sleep(0)
+        writing.cancel()
+        with caplog.at_level(logging.ERROR, "evolink_async"), pytest.raises(JournalError):
+            await journal.aclose()
+        assert "task-a was paid for" in caplog.text
+        await asyncio.to_thread(server.start)
+        await asyncio.wait(list(journal._writes))
+
+
+async def test_a_journal_in_a_hurry_waits_for_no_server(monkeypatch):
+    """Neither in calls that wait already, nor in later ones, nor for what a stream has asked for."""
+    monkeypatch.setattr(postgres_owner, "CLOSING_SECONDS", 0.2)
+    with running_server() as server:
+        journal = PostgresJournal(server.journal(), patience=3600)
+        await journal.open()
+        await journal.submitting(intent("a"))
+        await asyncio.to_thread(server.stop)
+        taking = asyncio.create_task(journal.take_untold())
+        writing = asyncio.create_task(journal.accepted(accepted("a")))
+        while not journal._writes or not journal._taking:
+            await asyncio.sleep(0)
+        with pytest.raises(JournalError):
+            await journal.leave_untold()
+        assert taking.cancelled() or taking.exception()
+        journal.hurry()
+        with pytest.raises(JournalError):
+            await writing
+        with pytest.raises(JournalError):
+            await journal.find(["a"])
+        with pytest.raises(JournalError):
+            await journal.aclose()
+        await asyncio.to_thread(server.start)
+
+
 async def test_a_write_that_the_server_refuses_harms_no_other(one):
     """Those that go on beside it are written."""
     write = put(SUBMIT, intent("bad"), sent_at=1.0, owner="me")
@@ -603,7 +673,7 @@ PLANS: dict[str, tuple[str, Any]] = {
     "owners": (OWNERS, (["task-1", "task-2"],)),
     "outcomes": (OUTCOMES, (["task-1", "task-2"],)),
     "untold": (UNTOLD, (0, 100)),
-    "take untold": (TAKE, {"limit": 10, "epoch": 1}),
+    "take untold": (TAKE, {"limit": 10, "epoch": 1, "held": [7, 8]}),
     "tell": (TELL, JOB | {"numbers": [ROWS - 1, ROWS - 2]}),
     "durations": (DURATIONS, (1000,)),
     "claim": (CLAIM, JOB | {"keys": KEYS, "owner": "me"}),

@@ -17,7 +17,7 @@ import pytest
 
 from evolink_async import Accepted
 from evolink_async.errors import JournalError
-from evolink_async.journal import postgres_claims, postgres_connections, postgres_owner
+from evolink_async.journal import postgres_claims, postgres_connections, postgres_lease
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.postgres_claims import claim
 from evolink_async.journal.postgres_connections import MOST, run
@@ -120,12 +120,23 @@ async def test_what_waits_for_a_lock_is_stopped_on_the_server(postgres, one):
 
 async def test_closing_does_not_wait_for_a_silent_server(postgres, monkeypatch):
     """What is said last is said with another connection."""
-    monkeypatch.setattr(postgres_owner, "ENDING_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_lease, "ENDING_SECONDS", 0.5)
     async with opened(postgres, listen=False) as journal:
         pid = await connected(journal, 60.0)
         os.kill(pid, signal.SIGSTOP)
     os.kill(pid, signal.SIGCONT)
     assert await sql(postgres, "SELECT count(*) FROM evolink_owners WHERE lease_until > clock_timestamp()") == [(0,)]
+
+
+async def test_a_hurry_holds_for_what_is_waited_for_already(one):
+    """As when the pool closes."""
+    with stopped(await connected(one, 60.0)):
+        finding = asyncio.create_task(one.find(["a"]))
+        while not any(connection._watch for connection in one._connections._busy):
+            await asyncio.sleep(0)
+        one._connections.hurry(0.3)
+        assert isinstance((await finding)["a"], Accepted)
+    assert one._connections._busy == set()
 
 
 async def test_a_read_in_a_thread_has_a_limit(postgres, one, monkeypatch):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
+import psycopg
 import pytest
 
 from evolink_async.errors import JournalClaimError
+from evolink_async.journal import postgres_owner
 from evolink_async.journal.postgres import PostgresJournal
+from evolink_async.journal.postgres_connections import run
+from evolink_async.journal.postgres_telling import TAKE
 from tests.journal.test_laws import buy, completed, lose
 from tests.journal.test_postgres import expire, opened, sql
 
@@ -45,6 +50,24 @@ async def test_each_end_is_lent_to_one_stream(one, other):
     assert await taken(one) == ["e"]
     assert await taken(other) == await taken(one) == []
     assert [end.outcome.key for end in await other.untold()] == list("abcde")
+
+
+async def test_ends_whose_loan_was_not_heard_of_are_lent_again(one, other, monkeypatch):
+    """The connection is lost after the commit. Those that the stream has in hand are not lent to it twice."""
+    assert await taken(one, 1) == ["a"]
+    tries = 0
+
+    async def lost_after_commit(connection: Any, query: str, values: Any = ()) -> Any:
+        nonlocal tries
+        rows = await run(connection, query, values)
+        if query == TAKE and (tries := tries + 1) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return rows
+
+    monkeypatch.setattr(postgres_owner, "run", lost_after_commit)
+    assert await taken(one, 2) == ["b", "c"]
+    assert await taken(other) == ["d", "e"]
+    assert await taken(one) == []
 
 
 async def test_what_was_told_is_never_lent_again(postgres, one, other):

@@ -219,7 +219,62 @@ def test_bytes_behind_an_mp3_are_no_sound(tail):
     assert facts_of(mp3(4) + tail).seconds == pytest.approx(4, abs=0.1)
 
 
+def layer_ii(seconds: float) -> bytes:
+    """A sound of MPEG layer II, as of a broadcast."""
+    made = io.BytesIO()
+    with av.open(made, "w", format="mp2") as container:
+        stream = container.add_stream("mp2", rate=44_100, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=round(seconds * 44_100))
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
+        for part in (frame, None):
+            container.mux(stream.encode(part))
+    return made.getvalue()
+
+
+def ape_tag(size: int) -> bytes:
+    """A tag of APE with one entry, which has its header and its footer."""
+    entry = struct.pack("<II", size, 2) + b"Cover\0" + b"\xff\xfb" * (size // 2)
+    header, footer = (
+        b"APETAGEX" + struct.pack("<IIII", 2000, len(entry) + 32, 1, flags) + bytes(8)
+        for flags in (0xA0000000, 0x80000000)
+    )
+    return header + entry + footer
+
+
+@pytest.mark.parametrize("before", [b"", b"ID3\3\0\0\0\0\0\x05" + bytes(5), ape_tag(4000)], ids=["bare", "id3", "ape"])
+def test_another_layer_of_mpeg_audio_is_no_mp3(before):
+    """The reader of mp3 takes it, and no model does."""
+    assert facts_of(before + layer_ii(3)).format != "mp3"
+
+
+@pytest.mark.parametrize("size", [10, 4000, 9000, 3_000_000])
+@pytest.mark.parametrize("after", [b"", b"ID3\3\0\0\0\0\0\x05" + bytes(5)], ids=["bare", "id3"])
+def test_a_tag_of_ape_in_front_of_a_sound_is_no_damage(size, after):
+    """However long the cover in it is."""
+    facts = facts_of(ape_tag(size) + after + mp3(4, id3v2_version="0"))
+    assert facts.format == "mp3"
+    assert facts.seconds == pytest.approx(4, abs=0.1)
+
+
 # --- mp4 and mov
+
+
+@pytest.mark.parametrize("seconds", [1, 4, 40])
+@pytest.mark.parametrize("flags", ["disable_chpl", "frag_keyframe+empty_moov"])
+def test_a_clock_of_whole_seconds_counts_if_the_film_agrees(seconds, flags):
+    """One picture a second needs no finer one."""
+    made = io.BytesIO()
+    with av.open(made, "w", format="mp4", options={"movflags": flags, "video_track_timescale": "1"}) as container:
+        track = cast("av.VideoStream", container.add_stream("libx264", rate=1))
+        track.width, track.height = 320, 240
+        for number in range(seconds):
+            frame = grey(320, 240, None)
+            frame.pts, frame.time_base = number, Fraction(1)
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    assert facts_of(made.getvalue()).seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("flags", IN_PIECES)

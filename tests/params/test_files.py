@@ -120,8 +120,8 @@ def test_files_go_nowhere_else():
         (Path("a.mp4"), "must be a list of URLs, not a Python PosixPath @ video_urls"),
         ([Path("a.mp4")] * 4, "must be 1 to 3 URLs, not 4 @ video_urls"),
         (
-            [Path("a\udcff.mp4")],
-            "must be Unicode that can be sent, not text with lone surrogates @ video_urls[0]",
+            [Path("a\ud800.mp4")],
+            "must be a file whose name a system can write, not 'a\\ud800.mp4' @ video_urls[0]",
         ),
     ],
 )
@@ -179,3 +179,14 @@ def test_the_schema_knows_the_wire_only():
         "minItems": 1,
         "maxItems": 3,
     }
+
+
+@pytest.mark.parametrize("place", ["/films/a\udcff.mp4", "a\udcff b.mp4", "//nas/\udc80.mp4"])
+def test_a_name_of_other_bytes_than_utf_8_is_taken(place):
+    """It is never sent. Until the file is measured, a text of UTF-8 stands for it that names no file."""
+    params = Wan26ReferenceVideo(prompt="A", video_urls=[Path(place)])
+    body = dump_params(params)
+    json.dumps(body, ensure_ascii=False).encode()
+    assert local_media(params) == (LocalMedia(place),)
+    with pytest.raises(ParamsError, match=r"must be a file (URI in percent-encoded UTF-8|on this computer)"):
+        load_params(body, files_from=Path("/films"))

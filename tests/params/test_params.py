@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from typing import Any
 
 import attrs
 import pytest
@@ -131,3 +132,115 @@ def test_raw_parameters_must_be_json_for_a_path_of_the_service(arguments, fault)
         RawParams(*arguments)
     assert [str(each) for each in caught.value.faults] == [fault]
     assert str(caught.value).encode()  # also about what could not be encoded
+
+
+def knotted() -> dict[str, Any]:
+    """An object that holds itself in two places: twice as many values on each level."""
+    node: dict[str, Any] = {"name": "shot"}
+    node["children"] = [{"parent": node, "root": node}]
+    return node
+
+
+def doubled(levels: int) -> list[Any]:
+    """A list with an end, whose values are twice as many on each level."""
+    found: list[Any] = [1]
+    for _ in range(levels):
+        found = [found, found]
+    return found
+
+
+ENDLESS = [
+    (knotted(), "must not nest deeper than 64 levels"),
+    ([knotted(), knotted()], "must not nest deeper than 64 levels"),
+    (doubled(60), "must not hold more than 100000 values at all levels"),
+    ({"a": doubled(30), "b": math.nan}, "must not hold more than 100000 values at all levels"),
+    ([None] * 100_001, "must not hold more than 100000 values at all levels"),
+]
+
+
+@pytest.mark.parametrize("make", ["extra", "raw", "load", "voices"])
+@pytest.mark.parametrize(("value", "what"), ENDLESS)
+def test_a_value_that_grows_without_end_is_refused(make, value, what):
+    """Wherever it is given, with one fault for all of it: there would be no end of faults, or of the body."""
+    with pytest.raises(ParamsError) as caught:
+        if make == "extra":
+            Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], extra={"scene": value})
+        elif make == "raw":
+            RawParams("wan9", {"scene": value})
+        elif make == "load":
+            load_params({"model": "wan2.6-reference-video", "prompt": "A", "video_urls": [CLIP], "scene": value})
+        else:
+            Wan27ReferenceVideo(prompt="A", video_urls=[CLIP], voice_bindings={"video1": value})
+    (fault,) = (fault for fault in caught.value.faults if "unknown field" not in fault.what)
+    assert fault.what.startswith(what if make != "voices" else "must be text, not ")
+
+
+def test_as_many_values_as_are_sent_are_sent():
+    """Objects that stand in several places are no fault, and count in each."""
+    wide = doubled(14)
+    body = dump_params(RawParams("wan9", {"scene": wide}))
+    assert body["scene"] == wide
+
+
+def test_faults_before_the_end_of_a_long_value_are_named():
+    """The walk ends at the fault that ends it, not before."""
+    with pytest.raises(ParamsError) as caught:
+        RawParams("wan9", {"a": math.inf, "b": knotted(), "c": math.inf})
+    assert [fault.path.partition(".name")[0][:6] for fault in caught.value.faults] == ["body.a", "body.b"]
+
+
+BESIDE: list[tuple[dict[str, Any], list[str]]] = [
+    ({"image_urls": [5], "duration": 12}, ["image_urls[0]", "duration"]),
+    ({"voice_bindings": [CLIP], "duration": 12}, ["model_params.voice_bindings", "duration"]),
+    ({"image_urls": "x", "voice_bindings": {"video2": CLIP}}, ["image_urls", "model_params.voice_bindings.video2"]),
+    ({"duration": "12", "image_urls": [CLIP] * 5}, ["duration", "video_urls"]),
+    ({"video_urls": [5], "duration": 12}, ["video_urls[0]", "duration"]),
+]
+
+
+@pytest.mark.parametrize(("values", "paths"), BESIDE)
+def test_a_wrong_type_hides_no_rule_of_other_fields(values, paths):
+    """Rules between fields are independent; one that asks whether a field was given takes a wrong one as given."""
+    given: dict[str, Any] = {"prompt": "A", "video_urls": [CLIP], **values}
+    with pytest.raises(ParamsError) as caught:
+        Wan27ReferenceVideo(**given)
+    assert [fault.path for fault in caught.value.faults] == paths
+    voices = {"voice_bindings": given.pop("voice_bindings")} if "voice_bindings" in given else {}
+    with pytest.raises(ParamsError) as loaded:
+        load_params({"model": "wan2.7-reference-video", **given} | ({"model_params": voices} if voices else {}))
+    assert [fault.path for fault in loaded.value.faults] == paths
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        (
+            {"model": "wan2.7-image-to-video", "generation_mode": "first_frame", "image_end": 5, "video_urls": "x"},
+            ["video_urls", "image_end", "image_start", "image_end", "video_urls"],
+        ),
+        (
+            {"model": "wan2.7-image-to-video", "generation_mode": 5, "video_urls": [CLIP], "audio_urls": [CLIP]},
+            ["generation_mode", "audio_urls"],
+        ),
+        (
+            {"model": "wan3.0-reference-video", "model_params": {"file_url": 5, "link_url": CLIP}},
+            ["model_params.file_url", "model_params.link_url"],
+        ),
+        # No default stands in for what is not JSON.
+        ({"model": "wan2.7-reference-video", "prompt": "A", "image_urls": [math.nan]}, ["image_urls[0]"]),
+    ],
+)
+def test_what_was_given_was_given_whatever_its_type(body, paths):
+    """A field of a wrong type counts as given where only that matters."""
+    with pytest.raises(ParamsError) as caught:
+        load_params(body)
+    assert sorted(fault.path for fault in caught.value.faults) == sorted(paths)
+
+
+@pytest.mark.parametrize("extra", [{"model_params": {}}, {"model_params": {}, "x": {}}, {"model_params": {"y": {}}}])
+@pytest.mark.parametrize("shot_type", [None, "multi"])
+def test_an_empty_object_of_fields_says_nothing(extra, shot_type):
+    """It is not sent, so that what is dumped is loaded as the same value."""
+    params = Wan26ReferenceVideo(prompt="A", video_urls=[CLIP], shot_type=shot_type, extra=extra)
+    assert load_params(dump_params(params), check=False) == params
+    assert params.extra.get("model_params", True)

@@ -82,7 +82,7 @@ OTHER_TYPES = [
     (Url(), b"https://a", "must be text, not a Python bytes @ x"),
     (Url(), FILE, "must be text, not a Python LocalMedia @ x"),
     (Urls(1, 2), (FILE,), "must be text, not a Python LocalMedia @ x[0]"),
-    (Url(CLIP), LocalMedia("a\udcff"), "must be Unicode that can be sent, not text with lone surrogates @ x"),
+    (Url(CLIP), LocalMedia("a\ud800"), "must be a file whose name a system can write, not 'a\\ud800' @ x"),
     (Urls(1, 2, CLIP), (FILE, 5), "must be text, not 5 @ x[1]"),
     (VoiceBindings(1, CLIP), {"image1": b""}, "must be text, not a Python bytes @ x.image1"),
     (Urls(1, 2), URL, f"must be a list of URLs, not '{URL}' @ x"),

@@ -178,3 +178,33 @@ async def test_a_journal_of_an_earlier_version_is_readable(emulator, tmp_path):
         [again] = await completed_of(pool, download_to=films)
     assert again.files == done.files
     assert fetched(emulator) == 1
+
+
+async def test_two_keys_that_share_a_name_have_two_films(emulator, tmp_path):
+    """The second is saved in a later run, and its host is busy at first: it is asked again, and no film is shared."""
+    journal, films = tmp_path / "run.db", tmp_path / "films"
+    wishes = [ev.Job("a b", dance()), ev.Job("a_b", dance(2))]
+    async with open_pool(emulator, journal=journal) as pool:
+        assert len([outcome async for outcome in pool.run(wishes)]) == 2
+    saved = []
+    for wish in wishes:
+        emulator.faults.on("result", fetched(emulator) + 1, faults.reply(503))
+        async with open_pool(emulator, journal=journal) as pool:
+            saved += [as_completed(outcome).files[0] async for outcome in pool.run([wish], download_to=films)]
+    assert [path.name for path in saved] == ["a_b.mp4", "a_b-2.mp4"]
+    assert sorted(films.iterdir()) == sorted(saved)
+    assert fetched(emulator) == 4
+
+
+async def test_a_film_that_the_journal_lost_is_fetched_and_kept_once(emulator, tmp_path):
+    """The run died between publishing and recording."""
+    journal, films = tmp_path / "run.db", tmp_path / "films"
+    async with open_pool(emulator, journal=journal) as pool:
+        first = await completed_of(pool, 3, download_to=films)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE jobs SET files = NULL, state = 'completed' WHERE key = 'shot-2'")
+    async with open_pool(emulator, journal=journal) as pool:
+        second = await completed_of(pool, 3, download_to=films)
+    assert [outcome.files for outcome in second] == [outcome.files for outcome in first]
+    assert len(list(films.iterdir())) == 3
+    assert fetched(emulator) == 4

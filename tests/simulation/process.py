@@ -461,7 +461,7 @@ class Process:
         call = self._calls.get(run)
         if call is not None and call.stream is not None and not call.task.done():
             call.stream.drain()
-            call.how = call.how if call.how == "closed" else "drained"
+            call.how = call.how if call.how in ("closed", "left") else "drained"
             self._note(Released(self._now(), call.process, run, only_buying=True))
 
     async def _close_run(self, run: str) -> None:

@@ -14,6 +14,7 @@ import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import BudgetError, JournalError
 from evolink_async.journal import MemoryJournal
+from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.settings import Budget
 from tests.kit import PATIENT, dance, error_of, jobs, open_pool, until
 
@@ -258,6 +259,29 @@ async def test_a_task_id_is_told_though_the_journal_is_slow(emulator):
         task = asyncio.create_task(pool.submit(dance()))
         await journal.is_asked.wait()
     assert (await task).task_id in emulator.tasks
+
+
+class Full(SqliteJournal):
+    """A journal on a disk that is full from the first answer on."""
+
+    async def accepted(self, accepted: ev.Accepted) -> None:
+        assert self._writer is not None
+        self._writer._broken = JournalError("the disk is full")
+        await super().accepted(accepted)
+
+
+async def test_what_a_full_disk_does_not_take_is_told(emulator, tmp_path, caplog):
+    """In the outcome, in the log with the task id, and in the figures; nothing more is sent."""
+    path = str(tmp_path / "run.db")
+    with caplog.at_level(logging.ERROR, "evolink_async"):
+        async with open_pool(emulator, journal=Full(path), limits=ev.Limits(submits=1)) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(3))]
+            assert pool.stats().unrecorded == 2  # the task and its end
+    [done] = [outcome for outcome in outcomes if isinstance(outcome, ev.Completed)]
+    assert len(outcomes) == 3
+    assert emulator.ledger.accepted == 1
+    assert f"the task {done.task_id} was paid for" in caplog.text
+    assert caplog.text.count("the journal could not be written") == 1
 
 
 class Blind(MemoryJournal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from evolink_async.emulator.rendering.canvas import Title, png
 from evolink_async.errors import EvolinkError, JournalError, UploadError
 from evolink_async.events import Event, Uploaded, Uploading
 from evolink_async.journal import Journal, MemoryJournal
+from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads
@@ -79,6 +81,7 @@ async def house(
     policy: ev.RetryPolicy = PATIENT,
     is_observed: bool = True,
     options: HttpOptions = CALM,
+    service: str = "",
 ) -> AsyncIterator[House]:
     """Uploads to a file service; closed at the end."""
     keys = [ApiKey(CANARY), ApiKey(SPARE)]
@@ -86,12 +89,13 @@ async def house(
     session, spare = (Session(transports[key.fingerprint], key.fingerprint, policy=policy) for key in keys)
     clock, events = Clock(), list[Event]()
     emit = events.append if is_observed else None
-    uploads = Uploads(transports, journal or MemoryJournal(), Limiter(limiter), policy=policy, emit=emit, clock=clock)
+    kept, others = journal or MemoryJournal(), own_tasks()
+    uploads = Uploads(transports, kept, Limiter(limiter), policy=policy, service=service, emit=emit, clock=clock)
     try:
         yield House(uploads, session, spare, clock, events)
     finally:
         await uploads.aclose()
-        assert own_tasks() == set()
+        assert own_tasks() <= others
         assert uploads.limiter.used == 0
         assert "canary" not in repr(events)
 
@@ -189,6 +193,73 @@ async def test_a_link_that_lives_shortly_is_good_for_one(film):
     assert len(service.taken) == 2
 
 
+LINKS = {
+    "": LINK,
+    "http://127.0.0.1:9999": "https://files.a.example/x.mp4",
+    "https://mirror.example/e": "https://m.example/",
+}
+
+
+@pytest.mark.parametrize("kind", ["memory", "file", "shared"])
+async def test_a_link_belongs_to_the_service_that_gave_it(film, tmp_path, kind, request):
+    """A journal that was used with an emulator gives its link to no other service, and one of before is read on."""
+    async with one_journal(kind, tmp_path, request) as journal:
+        await journal.uploaded(kept(film, "https://files.example.com/before.mp4"))
+        for service in [*LINKS, *LINKS]:
+            async with (
+                file_service(receipt(file_url=LINKS[service])) as files,
+                house(files.url, journal, service=service) as here,
+            ):
+                upload = await here.uploads.host(film, here.session)
+                assert upload.sha256 == film.sha256
+                again = await here.uploads.host(film, here.session)
+            assert again == upload
+            assert upload.url == (LINKS[service] if service else "https://files.example.com/before.mp4")
+        assert set(await journal.hosted([str(film.sha256)])) == {film.sha256}
+
+
+def kept(film: LocalMedia, url: str) -> Upload:
+    """What an earlier run recorded of a file."""
+    return Upload(
+        file_id=None,
+        url=url,
+        sha256=film.sha256,
+        size_bytes=5,
+        mime_type=None,
+        expires_at=NOON + 3 * DAY,
+        uploaded_at=NOON,
+    )
+
+
+@asynccontextmanager
+async def one_journal(kind: str, folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    """A journal of a kind, open."""
+    if kind == "memory":
+        yield MemoryJournal()
+    elif kind == "file":
+        async with opened(folder / "run.db") as journal:
+            yield journal
+    else:
+        shared = PostgresJournal(request.getfixturevalue("postgres"))
+        await shared.open()
+        try:
+            yield shared
+        finally:
+            await shared.aclose()
+
+
+async def test_a_journal_is_not_asked_for_links_of_another_service(film, tmp_path):
+    """Two pools, two services and one file: each service gets the file once, and jobs get the links of their own."""
+    path = tmp_path / "run.db"
+    links = []
+    for _ in range(2):
+        async with Emulator(speed=1000) as one, open_pool(one, journal=path) as pool:
+            links.append((await pool.upload(film.path)).url)
+            assert (await pool.upload(film.path)).url == links[-1]
+            assert [request.kind for request in one.received if request.kind == "upload"] == ["upload"]
+    assert links[0] != links[1]
+
+
 async def test_a_journal_that_cannot_write_costs_no_link(film):
     """The upload is done; the submit that follows reports the failure of the disk."""
 
@@ -283,6 +354,14 @@ async def test_a_refusal_is_told_in_the_services_words(film, answer):
     assert len(service.taken) == 1
     assert caught.value.source == str(film.path)
     assert "canary" not in repr(vars(caught.value))
+
+
+async def test_a_link_that_we_refuse_uses_up_no_quota(film):
+    """The file is not sent ten times for the same answer."""
+    async with file_service(receipt(file_url="/photos/photo.png")) as service, house(service.url) as here:
+        with pytest.raises(UploadError, match=r"in 1 try: .* its link is no http\(s\) URL: '/photos/photo\.png'"):
+            await here.uploads.host(film, here.session)
+    assert len(service.taken) == 1
 
 
 async def test_fifty_who_wait_share_a_refusal(film):
@@ -609,6 +688,31 @@ async def test_what_is_no_name(emulator, film):
     async with open_pool(emulator) as pool:
         with pytest.raises(ev.ConfigurationError, match="file_name must be text, not '5'"):
             await pool.upload(film.path, file_name=5)  # type: ignore[arg-type]  # what is tested
+
+
+@pytest.mark.parametrize("name", ["", "a" * 5000, "a\ud800.png", "a\0.png", "a\r\nb.png", "a\u2028.png"])
+async def test_what_no_file_is_called(emulator, film, name):
+    """It is refused before anything is sent, whatever is uploaded."""
+    async with open_pool(emulator) as pool:
+        for source in (film.path, FILM, "https://example.com/a.png"):
+            with pytest.raises(ev.ConfigurationError, match="file_name must be 1 to 255 characters, with no control"):
+                await pool.upload(source, file_name=name)
+    assert emulator.received == []
+
+
+async def test_a_file_whose_name_is_no_utf_8(emulator, film):
+    """Is uploaded under a name of ASCII; its own is shown with escapes."""
+    odd = Path(os.fsdecode(os.fsencode(film.path.parent) + b"/\xff\xe7.mp4"))
+    film.path.rename(odd)
+    events: list[Event] = []
+    async with open_pool(emulator, observer=events.append) as pool:
+        await pool.upload(odd)
+        odd.unlink()
+        with pytest.raises(UploadError, match="udcff") as caught:
+            await pool.upload(odd)
+    (uploaded,) = (event for event in events if isinstance(event, Uploaded))
+    for text in (uploaded.source, str(caught.value), str(caught.value.source)):
+        assert text.encode().isascii()
 
 
 async def test_the_emulator_refuses_as_the_service_does(emulator, film):

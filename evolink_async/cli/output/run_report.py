@@ -23,6 +23,7 @@ def report_run(result: RunResult, terminal: Terminal) -> None:
     # Tasks of an embedded emulator are gone with the command.
     if result.plan.tasks_outlive_run:
         _report_open_jobs(result, terminal)
+    _report_unrecorded(result, terminal)
     _report_budget(result, terminal)
     _report_failed_tasks(result, terminal)
     _point_to_doubts(result, terminal)
@@ -54,6 +55,17 @@ def _report_open_jobs(result: RunResult, terminal: Terminal) -> None:
         terminal.note("Their links, each for 24 hours: evolink-async status ID [ID ...]")
     for doubt in result.in_doubt:
         tell_problem(doubt, result.plan, terminal)
+
+
+def _report_unrecorded(result: RunResult, terminal: Terminal) -> None:
+    if (count := result.stats.unrecorded) and result.plan.journal is not None:
+        journal = shlex.quote(str(result.plan.journal))
+        terminal.error(
+            f"the journal {str(result.plan.journal)!r} could not be written ({count} times), so it does not know all"
+            " that was bought",
+            "Keep this output: it names the task of each job that was accepted. Make room on the disk; then settle with"
+            f" these tasks what the journal has in doubt: evolink-async settle {journal} KEY TASK.",
+        )
 
 
 def _report_budget(result: RunResult, terminal: Terminal) -> None:

@@ -53,10 +53,10 @@ def measure(source: Path | IO[bytes], *, size_bytes: int | None = None) -> Media
 
 
 def _format(file: IO[bytes]) -> tuple[str, int]:
-    """Return the format, and where the file begins behind ID3 tags that are no part of this format."""
+    """Return the format, and where the file begins behind tags that are no part of this format."""
     start, head = 0, _head(file, 0)
     form = format_of(head)
-    # An ID3 tag begins an mp3, but can also be in front of another sound, and so can several.
+    # An ID3 tag begins an mp3, but can also be in front of another sound, and so can several, and those of APE.
     for _ in range(_MOST_TAGS):
         length = tag_bytes(head)
         if not length:
@@ -64,7 +64,7 @@ def _format(file: IO[bytes]) -> tuple[str, int]:
         start += length
         head = _head(file, start)
     tagged = format_of(head)
-    return (tagged, start) if tagged in _TAGGED else (form, 0)
+    return (tagged, start) if tagged in _TAGGED or (form == UNKNOWN and tagged == "mp3") else (form, 0)
 
 
 def _head(file: IO[bytes], start: int) -> bytes:

@@ -32,6 +32,8 @@ _PADDING_SECONDS = 0.32
 # A larger frame is not decoded. No model takes longer sides.
 _MOST_DECODED = 4096 * 4096
 _PICTURES = ("mjpeg", "png", "bmp")
+# By how many seconds a film may differ from its header if its clock has whole seconds only.
+_COARSEST = 1.5
 
 
 def recording_facts(file: IO[bytes], form: str, *, start: int = 0, is_whole: bool) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def recording_facts(file: IO[bytes], form: str, *, start: int = 0, is_whole: boo
                 known["format"] = "m4a"
             elif films and form == "m4a":
                 known["format"] = "mp4"
+            elif form == "mp3" and sounds and not any(map(_is_layer_iii, sounds)):
+                known["format"] = "mp2"
             return known | (_walk(container, tracks, film) if tracks or not container.streams.video else {})
     except FFmpegError:
         if is_whole:
@@ -87,10 +91,16 @@ def is_mp3(file: IO[bytes]) -> bool:
     from av.error import FFmpegError
 
     try:
-        with av.open(bounded(file, _MOST_AT_ONCE), "r", options={"format_whitelist": "mp3"}):
-            return True
+        with av.open(bounded(file, _MOST_AT_ONCE), "r", options={"format_whitelist": "mp3"}) as container:
+            # FFmpeg's reader takes the other layers of MPEG audio too.
+            return any(map(_is_layer_iii, container.streams.audio))
     except (FFmpegError, TooMuchError):
         return False
+
+
+def _is_layer_iii(track: Any) -> bool:  # noqa: ANN401  # the stubs do not say that the codec can be missing
+    # The decoder is called mp3float.
+    return getattr(track.codec_context, "name", "mp3").startswith("mp3")
 
 
 def _played(tracks: list[Any]) -> list[Any]:
@@ -122,17 +132,17 @@ def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None
     """Read the packets of tracks; return the length, and the size of a video that is turned."""
     from av.error import FFmpegError
 
-    start, end, count, known = float("inf"), 0.0, 0, dict[str, Any]()
+    fine, coarse = _Span(), _Span()
+    count, known = 0, dict[str, Any]()
     is_all, is_readable = False, True
     try:
         # A stream ends with an empty packet.
         for count, packet in enumerate(filter(_has_content, container.demux(tracks) if tracks else ()), 1):
             if film is not None and not known and packet.stream_index == film.index:
                 known = _upright(film, packet)
-            # An edit leaves out some at the start. A clock of whole seconds comes from a damaged header.
-            if packet.pts is not None and not packet.is_discard and packet.time_base < 1:
-                start = min(start, float(packet.pts * packet.time_base))
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            # An edit leaves out some at the start.
+            if packet.pts is not None and not packet.is_discard:
+                (fine if packet.time_base < 1 else coarse).add(packet)
             if count == _MOST_PACKETS:
                 break
         else:
@@ -143,9 +153,36 @@ def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None
         is_readable = False
     if not count and (is_all or not is_readable):
         raise UnreadableError(BROKEN)
-    if start > end or not is_readable:
+    header = _header_seconds(container)
+    # Most clocks of whole seconds come from a damaged header; one of frames that last for seconds agrees with the film.
+    if coarse and header is not None and abs(coarse.seconds - header) <= _COARSEST:
+        fine.join(coarse)
+    if not fine or not is_readable:
         return known
-    return {**known, "seconds": _seconds(_header_seconds(container), end - max(0, start), is_all=is_all)}
+    return {**known, "seconds": _seconds(header, fine.seconds, is_all=is_all)}
+
+
+class _Span:
+    """The time from the first to the last of some packets."""
+
+    def __init__(self) -> None:
+        self.start, self.end = float("inf"), 0.0
+
+    def __bool__(self) -> bool:
+        return self.start <= self.end
+
+    @property
+    def seconds(self) -> float:
+        return self.end - max(0.0, self.start)
+
+    def add(self, packet: Packet[Any]) -> None:
+        # Only of a packet with a time.
+        pts, clock = packet.pts or 0, packet.time_base
+        self.start = min(self.start, float(pts * clock))
+        self.end = max(self.end, float((pts + (packet.duration or 0)) * clock))
+
+    def join(self, other: _Span) -> None:
+        self.start, self.end = min(self.start, other.start), max(self.end, other.end)
 
 
 def _has_content(packet: Packet[Any]) -> bool:

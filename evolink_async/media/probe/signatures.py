@@ -12,6 +12,9 @@ import unicodedata
 UNKNOWN = "an unknown format"
 """The name of a format that is not one of the known ones."""
 
+TEXT = "txt"
+"""The name of every text, in any encoding."""
+
 HEAD_BYTES = 4096
 """Bytes at the start of a file that tell its format."""
 
@@ -48,6 +51,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 )
 _RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
+_NO_MEDIA = frozenset({UNKNOWN, TEXT, "pdf", "zip", "ole", "rar", "7z", "gzip", "a Windows program", "a Linux program"})
 # Brands of ISO base media files (ISO/IEC 14496-12, section 4.3); a file with another brand is an mp4.
 _BRANDS = {
     b"qt  ": "mov",
@@ -82,6 +86,8 @@ _BEFORE_PDF = b"\0\t\n\f\r \xef\xbb\xbf"
 # Control characters, and codes that no character has.
 _NO_CHARACTERS = ("Cc", "Cn", "Co")
 _WIDEST_SYNC = 4
+_APE = b"APETAGEX"
+_APE_HEADER = 32
 _ID3_HEADER = 10
 _ID3_FOOTER = 0x10
 
@@ -97,7 +103,7 @@ def format_of(head: bytes) -> str:
         return "pdf"
     # Many signatures are of letters, with which a text may begin too.
     if _is_text(head):
-        return "txt"
+        return TEXT
     for start, name in _STARTS:
         if head.startswith(start):
             return name
@@ -118,11 +124,22 @@ def format_of(head: bytes) -> str:
     # An MPEG transport stream: packets of 188 bytes, each with this first byte.
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return "mpeg"
-    return "txt" if _is_utf_16(head) else UNKNOWN
+    return TEXT if _is_utf_16(head) else UNKNOWN
+
+
+def is_media_format(name: str) -> bool:
+    """Whether a format, as `format_of` names it, is one of images, videos or sounds."""
+    return name not in _NO_MEDIA
 
 
 def tag_bytes(head: bytes) -> int:
-    """Return the length of the ID3 tag at the start of a file; 0 if there is none (id3.org/id3v2.4.0-structure)."""
+    """Return the length of the ID3 or APE tag at the start of a file; 0 if there is none.
+
+    Sources: id3.org/id3v2.4.0-structure, wiki.hydrogenaud.io/index.php?title=APE_Tags_Header.
+    """
+    if head.startswith(_APE) and len(head) >= _APE_HEADER and not _is_text(head):
+        # The header does not count itself.
+        return int.from_bytes(head[12:16], "little") + _APE_HEADER
     if not head.startswith(b"ID3") or len(head) < _ID3_HEADER or _is_text(head):
         return 0
     # Seven bits of each byte count. A tag with a footer, which is as long as the header, has a flag for it.
