@@ -146,10 +146,14 @@ class EvolinkBlueprint(Blueprint):
         assigner = KeyAssigner()
         intents = [intent_of(assigner.job(item)) for item in jobs]
 
+        # Of all tries: one whose commit was not heard of has queued them, and the next finds nothing to do.
+        queued = set[str]()
+
         async def act(given: AnyConnection) -> int:
             keys = await self._queue.put(given, intents)
             await self._defer(given, keys)
-            return len(keys)
+            queued.update(keys)
+            return len(queued)
 
         if connection is None:
             return await self._queue.in_transaction(act)
@@ -178,6 +182,8 @@ class EvolinkBlueprint(Blueprint):
             await self._run_task.configure(connection=connection).batch_defer_async(*chunks)
         except ConnectorException as error:
             reason = error.__cause__ or error
+            if self._queue.is_passing(reason, connection):
+                raise reason from None  # then all is done again, with another connection
             text = f"Procrastinate cannot take the chunks: {' '.join(str(reason).split())}"
             raise JournalError(text, advice="Its tables must be where the journal's are: see `prepare`.") from None
 

@@ -69,7 +69,8 @@ class PostgresJournal(PostgresOwner):
         claim = self._claimed.get(intent.key, (self._open_lease().epoch, self._claimant))
         self._purchases[intent.key] = intent.idempotency_key
         self._sending[intent.idempotency_key] = claim[0]
-        is_written = await self._write(put(SUBMIT, intent, sent_at=time.time(), owner=claim[1]))
+        sent_at = self._sent_at[intent.key] = time.time()
+        is_written = await self._write(put(SUBMIT, intent, sent_at=sent_at, owner=claim[1]))
         # It may have been claimed with this write: a process that stood still had lost it, and others had let it go.
         self._claimed.setdefault(intent.key, claim)
         if not is_written:
@@ -77,7 +78,7 @@ class PostgresJournal(PostgresOwner):
 
     async def refused(self, key: str) -> None:
         """Set the job back to planned."""
-        await self._write(Write(REFUSE, {"key": key}))
+        await self._write(Write(REFUSE, {"key": key, "sent_at": self._sent_at.get(key)}))
         self._answered(key)
 
     async def accepted(self, accepted: Accepted) -> None:

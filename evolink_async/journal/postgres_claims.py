@@ -16,14 +16,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
 from .postgres_connections import Connection, run, transaction
+from .postgres_silence import passing
 from .postgres_statements import ME, NOTIFY, WAITS
 
 MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
+ROUNDS = 20
+"""How often in a row a claim may meet claims that are under way: a round waits for them."""
+BURIAL_LIMITS: Final = """
+    SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '10s', true)
+"""
+"""How long the burial of a process that was stopped in it stays open: a slow line takes seconds for a statement. And
+how long it waits, while somebody makes an index for hours: its connection is needed."""
 
 BEGIN = """
     INSERT INTO evolink_owners (name, lease_seconds, seconds_to_answer, limit_units, submits_per_minute, lease_until)
@@ -63,6 +72,18 @@ RELEASE = """
         SELECT FROM evolink_jobs AS job
         WHERE job.key = claim.key AND job.state = 'submitting' AND job.epoch = claim.epoch
     )
+"""
+# A lease that lasts longer than any that is given was given before the clock of the server went back, or by a server
+# whose clock was ahead. It counts from now: its process has renewed it at most a moment ago, so that it knows of less.
+SET_RIGHT = """
+    WITH longest AS (
+        SELECT clock_timestamp() + make_interval(secs => coalesce(max(lease_seconds), 30)) AS until FROM evolink_owners
+    ), waits AS (
+        UPDATE evolink_journal SET claims_from = until FROM longest WHERE claims_from > until + interval '1 s'
+    ), set_right AS (
+        UPDATE evolink_owners SET lease_until = until FROM longest WHERE lease_until > until + interval '1 s'
+    )
+    SELECT EXISTS (SELECT FROM evolink_owners WHERE lease_until <= clock_timestamp()) AS has_ended
 """
 # Those that are being renewed at this moment are waited for, and looked at again. Nobody before a failover is noted.
 ENDED = """
@@ -177,13 +198,17 @@ async def claim(
     """Claim keys; return who has each of them, as epoch and owner. None if the lease of this epoch has ended."""
     found: dict[str, tuple[int, str]] = {}
     left: list[str] = sorted(set(keys))
-    while left:
+    for _ in range(ROUNDS):
+        if not left:
+            return found
         rows = await run(connection, CLAIM, {"keys": left, "owner": owner, "epoch": epoch})
         if all(row["key"] is not None for row in rows):
             return None
         found.update({row["key"]: (row["epoch"], row["owner"]) for row in rows if row["key"] is not None})
         # Another claim of the same key was under way: this statement does not see it yet, the next one does.
         left = [key for key in left if key not in found]
+    if left:
+        raise passing("the server does not tell who has the jobs")
     return found
 
 
@@ -201,7 +226,10 @@ async def bury(connection: Connection) -> bool:
     Returns:
         Whether there were any.
     """
-    async with transaction(connection):
+    [found] = await run(connection, SET_RIGHT)
+    if not found["has_ended"]:
+        return False
+    async with transaction(connection, idle=BURIAL_LIMITS):
         epochs = [row["epoch"] for row in await run(connection, ENDED)]
         if epochs:
             await run(connection, DOUBT, {"epochs": epochs})

@@ -11,51 +11,47 @@ import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import psycopg
-from psycopg import conninfo
 from psycopg.rows import DictRow as DictRow  # for other modules of the journal
 from psycopg.rows import dict_row
 
 from ..concurrency import Limiter
 from ..errors import ConfigurationError, JournalError
+from .postgres_address import read_address
+from .postgres_silence import (
+    ANSWER_SECONDS,
+    GREETING_SECONDS,
+    LEAST_ANSWER_SECONDS,
+    PASSING,
+    READING_SECONDS,
+    WatchedConnection,
+    is_passing,
+    reading,
+    shorter,
+    within,
+)
 
 _log = logging.getLogger("evolink_async")
 
 T = TypeVar("T")
-Connection: TypeAlias = "psycopg.AsyncConnection[DictRow]"
+Connection: TypeAlias = WatchedConnection
 AnyConnection: TypeAlias = "psycopg.AsyncConnection[Any]"
 """A connection of somebody else, whatever rows it makes."""
 
 MOST = 4
-"""Connections that are open at once, beside the one that listens."""
+"""Connections that are open at once, beside the one that listens and the one that renews the lease."""
 # Not psycopg_pool: while a server restarts it waits 1, 2, 4 ... s from try to try, and does not tell why it fails.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two tries to reach the server."""
 LONGEST_LOCK = "10s"
 """How long a read in a thread waits for a table that a migration or a VACUUM FULL holds."""
+SHORT_IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = '3s'"
+LONG_IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+"""How long a transaction stays open whose process was stopped: where others wait for it, and where they need not."""
 ADVICE = "Check that the server runs, its address, and the rights of the user; nothing in the journal is lost."
-# A silent network is noticed within half a minute. What the address sets itself holds.
-DEFAULTS = {
-    "application_name": "evolink_async",
-    "connect_timeout": "10",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "25000",
-}
-# The server goes down, comes up, or has become a standby; two transactions stand in each other's way; or the server
-# has ended the transaction of a process that stood still.
-PASSING = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-    psycopg.errors.TransactionTimeout,
-)
-"""Errors that may be over at the next try."""
 MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject)
 
 TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
@@ -76,20 +72,13 @@ class Connections:
     """
 
     def __init__(self, url: str, *, patience: float, prepares: bool) -> None:
-        try:
-            given = conninfo.conninfo_to_dict(url)
-        except psycopg.Error:
-            # Its text may quote any part of the address.
-            raise ConfigurationError(
-                "the address of the journal is not one of PostgreSQL, as postgresql://user@host/database"
-            ) from None
-        self.address: str = conninfo.make_conninfo("", **(DEFAULTS | given))
-        self.place: str = _place(given)
+        self.address, self.place, self._password = read_address(url)
         self.is_pooled: bool = not prepares
-        self._password = str(given.get("password") or "")
-        self._patience = patience
+        self.patience: float = patience
+        self._answer_seconds = min(ANSWER_SECONDS, max(LEAST_ANSWER_SECONDS, patience))
         self._prepare_threshold = 5 if prepares else None
         self._idle: list[Connection] = []
+        self._busy = set[Connection]()
         self._permits = Limiter(MOST)
         self._is_open = self._is_away = False
         self._hurried_at = self._hurry = math.inf
@@ -119,6 +108,8 @@ class Connections:
     def hurry(self, seconds: float) -> None:
         """Have no more patience than this from now on, also in calls that wait already."""
         self._hurried_at, self._hurry = time.monotonic(), seconds
+        for connection in self._busy:
+            connection.hurry(seconds)
 
     async def connect(self) -> Connection:
         """Open a connection of its own.
@@ -132,13 +123,15 @@ class Connections:
             raise self.error(error) from None
 
     async def _connect(self) -> Connection:
-        connection = await psycopg.AsyncConnection[DictRow].connect(
+        connection = await WatchedConnection.connect(
             self.address, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepare_threshold
         )
+        connection.answer_seconds = self._answer_seconds
         try:
             if self._prepare_threshold is not None:
                 # A statement that is prepared while the tables are small would go on to read them from end to end.
-                await connection.execute("SET enable_seqscan = off")
+                with within(connection, GREETING_SECONDS):
+                    await connection.execute("SET enable_seqscan = off")
             await self.follow(connection)
         except BaseException:
             await close_quietly(connection)
@@ -147,7 +140,8 @@ class Connections:
 
     async def follow(self, connection: Connection) -> None:
         """Notice a new timeline. Refuse a standby, and a server that was left for one: their rows are old."""
-        [server] = await run(connection, WHICH)
+        with within(connection, GREETING_SECONDS):
+            [server] = await run(connection, WHICH)
         timeline = server["timeline"]
         if timeline is None or timeline < self._timeline:
             what = "is a standby" if timeline is None else "was left at a failover: its timeline is an older one"
@@ -158,24 +152,32 @@ class Connections:
             self._timeline = max(self._timeline, timeline)
 
     async def run(
-        self, act: Callable[[Connection], Awaitable[T]], *, patience: float | None = None, is_urgent: bool = False
+        self,
+        act: Callable[[Connection], Awaitable[T]],
+        *,
+        patience: float | None = None,
+        is_urgent: bool = False,
+        is_beside: bool = False,
     ) -> T:
         """Do something with a connection, again with another one if it is lost: it must be safe to repeat.
+
+        A connection is lost also when it does not answer; see `postgres_silence`.
 
         Args:
             act: What is done.
             patience: Seconds for which tries begin; default: that of the journal.
             is_urgent: Whether it comes before all others that wait for a connection.
+            is_beside: Whether it waits for no others, which may have met a silent server. One act at a time may.
 
         Raises:
             JournalError: The server cannot be reached, or refuses.
         """
         pause, start = FIRST_PAUSE, time.monotonic()
-        until = start + (self._patience if patience is None else patience)
+        until = start + (self.patience if patience is None else patience)
         while True:
             began = time.monotonic()
             try:
-                return await self._once(act, -1.0 if is_urgent else 0.0)
+                return await self._once(act, -math.inf if is_beside else -1.0 if is_urgent else 0.0)
             except PASSING as error:
                 # Not how late it is: a process that stood still has not tried all the time.
                 if began >= min(until, max(start, self._hurried_at) + self._hurry):
@@ -189,21 +191,31 @@ class Connections:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _once(self, act: Callable[[Connection], Awaitable[T]], before: float) -> T:
-        await self._permits.acquire(before)
+        if before == -math.inf:
+            self._permits.borrow()
+        else:
+            await self._permits.acquire(before)
         try:
             connection = self._idle.pop() if self._idle else await self._connect()
+            self._busy.add(connection)
             try:
-                result = await act(connection)
+                with within(connection, shorter(connection.answer_seconds, self._hurry)):
+                    result = await act(connection)
             except BaseException as error:
                 # Those that were idle meanwhile have met the same. After anything else, a cancellation too, the state
                 # of this one is not known, and a new one costs milliseconds.
-                lost = [connection, *(self._idle if isinstance(error, PASSING) else ())]
+                has_passing = is_passing(error, connection)
+                lost = [connection, *(self._idle if has_passing else ())]
                 self._idle = [one for one in self._idle if one not in lost]
                 for one in lost:
                     await close_quietly(one)
+                if has_passing and not isinstance(error, PASSING):
+                    raise psycopg.OperationalError(str(error)) from error
                 raise
+            finally:
+                self._busy.discard(connection)
             self._is_away = False
-            if self._is_open:
+            if self._is_open and len(self._idle) < MOST:
                 self._idle.append(connection)
             else:
                 await close_quietly(connection)
@@ -219,7 +231,8 @@ class Connections:
             JournalError: The server cannot be reached.
         """
         try:
-            with psycopg.Connection[DictRow].connect(self.address, row_factory=dict_row) as connection:
+            connection = psycopg.Connection[DictRow].connect(self.address, row_factory=dict_row)
+            with reading(connection, READING_SECONDS), connection:
                 # Of this transaction alone: behind a pooler the connection is another's next. Somebody may hold a table
                 # for ever, and nobody can cancel a thread.
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (LONGEST_LOCK,))
@@ -249,20 +262,16 @@ class Connections:
         return text.replace(self._password, "***") if self._password else text
 
 
-def _place(given: dict[str, Any]) -> str:
-    # Several hosts share one port, or have one each.
-    hosts = str(given.get("host") or given.get("hostaddr") or "localhost").split(",")
-    ports = str(given.get("port") or "").split(",")
-    ports = ports * len(hosts) if len(ports) == 1 else ports
-    where = ",".join([f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)])
-    return f"postgresql://{where}/{given.get('dbname') or ''}"
-
-
 @asynccontextmanager
-async def transaction(connection: Connection) -> AsyncGenerator[None]:
-    """Run several statements in one transaction, which the server ends if this process is stopped in the middle."""
+async def transaction(connection: Connection, *, idle: LiteralString = SHORT_IDLE) -> AsyncGenerator[None]:
+    """Run several statements in one transaction, which the server ends if this process is stopped in the middle.
+
+    Args:
+        connection: To the server.
+        idle: Sets how long it may stand still: longer than a slow line takes to carry a statement.
+    """
     async with connection.transaction():
-        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
+        await connection.execute(idle)
         yield
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..concurrency import Signal
 from .facts import Fact, LentChunk
-from .postgres_connections import Connections, run
+from .postgres_connections import Connection, Connections, run
+from .postgres_silence import within
 from .postgres_statements import CHANNEL
 
 ABOUT_FACTS = "facts"
 """What a notification says when only a fact has changed."""
+FACT_SECONDS = 10.0
+"""For which a process waits for an answer about facts."""
 PLACE_SECONDS = 10.0
 """For which a process has the place of a scope, unless it keeps it."""
 
@@ -33,7 +36,8 @@ FACTS = """
         next_at timestamptz NOT NULL
     ) WITH (fillfactor = 10);
 """
-HELD = """(fact.held_until > clock_timestamp() AND EXISTS (
+HELD = f"""(fact.held_until > clock_timestamp()
+    AND fact.held_until <= clock_timestamp() + interval '{PLACE_SECONDS + 1} s' AND EXISTS (
         SELECT FROM evolink_owners AS other WHERE other.epoch = fact.epoch AND other.lease_until > clock_timestamp()
     ))"""
 # Others see no place in the hands of an owner whose lease is over, so it gets none: two would try at the same time.
@@ -42,7 +46,7 @@ IS_ALIVE = """EXISTS (
     )"""
 NOTIFY_FACTS = f"pg_notify({CHANNEL}, '{ABOUT_FACTS}')"
 READ = """
-    SELECT scope, version, state, extract(epoch FROM clock_timestamp() - told_at)::float8 AS age
+    SELECT scope, version, state, greatest(0, extract(epoch FROM clock_timestamp() - told_at))::float8 AS age
     FROM evolink_facts WHERE scope = ANY(%(scopes)s)
 """
 TELL = f"""
@@ -86,7 +90,9 @@ LIMIT_RATE = "UPDATE evolink_owners SET submits_per_minute = %(per_minute)s WHER
 # commit: then no more slots are lent in a second than there are commits. A server that crashes forgets at most what it
 # has lent in its last second, so that slots are lent twice, which the service refuses; nothing is sent without an
 # intent, and that is on the disk.
-LEND = """
+AHEAD = 10
+"""Seconds, and slots of each pool, that are lent ahead at most. What is further ahead was lent by another clock."""
+LEND = f"""
     WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true)), pools AS (
         SELECT 60 / min(submits_per_minute) AS gap, count(*) AS pools FROM evolink_owners
         WHERE submits_per_minute IS NOT NULL AND lease_until > clock_timestamp()
@@ -94,13 +100,14 @@ LEND = """
         INSERT INTO evolink_rates AS rate (scope, next_at)
         SELECT %(scope)s, clock_timestamp() + make_interval(secs => %(count)s * gap) FROM pools WHERE gap IS NOT NULL
         ON CONFLICT (scope) DO UPDATE SET next_at = make_interval(secs => %(count)s * (SELECT gap FROM pools))
-            + CASE WHEN rate.next_at >= clock_timestamp() - make_interval(secs => %(late)s) THEN rate.next_at
-                ELSE clock_timestamp() END
+            + CASE WHEN rate.next_at BETWEEN clock_timestamp() - make_interval(secs => %(late)s)
+                AND clock_timestamp() + (SELECT make_interval(secs => {AHEAD} * (1 + pools * gap)) FROM pools)
+                THEN rate.next_at ELSE clock_timestamp() END
         RETURNING next_at
     )
     SELECT extract(epoch FROM next_at - clock_timestamp())::float8 - %(count)s * gap AS delay, gap, pools
     FROM lent, pools, unsynced
-"""
+"""  # noqa: S608  # all names are constants of this package
 LATE_SECONDS = 0.25
 """A slot that was missed by less than this is lent."""
 
@@ -166,4 +173,11 @@ class PostgresFacts:
 
     async def _run(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         # Before all others: behind a burst of reads a fact would come too late.
-        return await self._connections.run(lambda one: run(one, query, values), patience=self.patience, is_urgent=True)
+        return await self._connections.run(
+            lambda one: self._brief(one, query, values), patience=self.patience, is_urgent=True
+        )
+
+    async def _brief(self, connection: Connection, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        # Nothing is locked for long here, and jobs wait for slots.
+        with within(connection, FACT_SECONDS if self.patience is None else max(1.0, self.patience)):
+            return await run(connection, query, values)

@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..errors import JournalClaimError, JournalError
 from .postgres_claims import Lease, begin, boot_seconds, bury, renewed
@@ -18,8 +18,17 @@ from .postgres_connections import Connection, Connections
 from .postgres_facts import PostgresFacts
 from .postgres_failover import Recollection, take_over
 from .postgres_reads import PostgresReads
+from .postgres_silence import within
 
 _log = logging.getLogger("evolink_async")
+
+RENEWING = 1 / 3
+"""The part of a lease that the answer to a renewal may take: another try must fit in."""
+LEAST_RENEWING_SECONDS = 1.0
+"""How long it may take even if the lease is short."""
+
+ENDING_SECONDS = 3.0
+"""For which what is said last is tried again: the first try may meet a connection that was lost in the meantime."""
 
 
 class PostgresLease(PostgresReads):
@@ -35,6 +44,7 @@ class PostgresLease(PostgresReads):
         connections.on_failover = self._fail_over
         self.lease_seconds: float = seconds
         self.seconds_to_answer: float = 0.0
+        self._renewing_seconds = max(seconds * RENEWING, LEAST_RENEWING_SECONDS)
         self._limit_units: int | None = None
         self._facts = PostgresFacts(connections, lambda: self._open_lease().epoch)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -42,10 +52,12 @@ class PostgresLease(PostgresReads):
         self._lease: Lease | None = None
         self._ending: Lease | None = None
         self._renewing = asyncio.Lock()
+        self._burying: asyncio.Task[None] | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._asking: list[list[str]] = []
         self._purchases: dict[str, str] = {}
         self._sending: dict[str, int] = {}
+        self._sent_at: dict[str, float] = {}
         self._recollection = Recollection()
         self._successors: dict[int, int] = {}
         self._begun: list[int] = []
@@ -56,11 +68,12 @@ class PostgresLease(PostgresReads):
         return self._lease
 
     async def _begin(self) -> Lease:
-        return await self._connections.run(self._begin_on, is_urgent=True)
+        return await self._connections.run(self._begin_on, is_beside=True)
 
     async def _begin_on(self, connection: Connection) -> Lease:
         limits = self._limit_units, self._facts.per_minute
-        return await begin(connection, self._name, self.lease_seconds, self.seconds_to_answer, *limits)
+        with within(connection, self._renewing_seconds):
+            return await begin(connection, self._name, self.lease_seconds, self.seconds_to_answer, *limits)
 
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
@@ -68,26 +81,59 @@ class PostgresLease(PostgresReads):
         async with self._renewing:  # of many calls that find the lease over, one begins a new one
             if self._lease is lease:
                 await self._renew(lease)
+        await self._bury_beside()
         epoch = self._open_lease().epoch
         return frozenset(key for key in keys if self._claimed.get(key) == (epoch, owner))
 
     async def _renew(self, lease: Lease) -> None:
-        # Before all others: behind a burst of reads it would come too late.
+        # Beside all others: behind a burst of reads, or acts that wait for a silent server, it would come too late.
         if self._connections.is_pooled:  # the server may have changed behind a connection
-            await self._connections.run(self._connections.follow, patience=self.lease_seconds, is_urgent=True)
+            await self._connections.run(self._connections.follow, patience=self.lease_seconds, is_beside=True)
             if self._lease is not lease:
                 return
-        newer = await self._connections.run(
-            lambda one: renewed(one, lease), patience=self.lease_seconds, is_urgent=True
-        )
-        await self._bury()
+        newer = await self._connections.run(self._renewed(lease), patience=self.lease_seconds, is_beside=True)
+        if newer is None:  # what was being sent under it is in doubt before anything is claimed anew
+            await self._bury_quietly()
         if newer is None and self._lease is lease:  # not taken over at a failover meanwhile
             newer = await self._begin()
         if newer is not None and self._lease is lease:  # nor closed
             self._lease = newer
 
+    def _renewed(self, lease: Lease) -> Callable[[Connection], Awaitable[Lease | None]]:
+        async def act(connection: Connection) -> Lease | None:
+            with within(connection, self._renewing_seconds):
+                return await renewed(connection, lease)
+
+        return act
+
     async def _bury(self) -> bool:
         return await self._connections.run(bury)
+
+    async def _bury_beside(self) -> None:
+        """Free the jobs of those who are gone. It goes on beside the next renewals: a table may be locked for long."""
+        if self._burying is None or self._burying.done():
+            self._burying = asyncio.create_task(self._bury_quietly(), name="evolink_async burial")
+        await asyncio.wait([self._burying], timeout=self._renewing_seconds / 4)
+
+    async def _bury_quietly(self) -> None:
+        try:
+            await self._connections.run(bury, patience=self._renewing_seconds)
+        except JournalError as error:  # they stay theirs until the next heartbeat of any process
+            _log.warning("the jobs of processes that are gone were not freed: %s", error)
+
+    async def _stop_burying(self) -> None:
+        # Again and again: psycopg loses a cancellation that arrives while it opens a connection.
+        while self._burying is not None and not self._burying.done():
+            self._burying.cancel()
+            await asyncio.wait([self._burying], timeout=0.1)
+
+    async def _said_last(self, act: Callable[[Connection], Awaitable[object]]) -> None:
+        async def brief(connection: Connection) -> None:
+            with within(connection, ENDING_SECONDS):
+                await act(connection)
+
+        patience = min(ENDING_SECONDS, self._connections.patience)
+        await self._connections.run(brief, patience=patience, is_beside=True)
 
     def may_send(self, purchase: str = "") -> bool:
         """Whether the lease certainly lasts at this moment. It looks at a clock, and waits for nothing."""
@@ -100,6 +146,7 @@ class PostgresLease(PostgresReads):
     def _answered(self, key: str) -> None:
         """Forget the purchase of a job that was being sent."""
         self._sending.pop(self._purchases.pop(key, ""), None)
+        self._sent_at.pop(key, None)
 
     # --- a failover
 
@@ -109,7 +156,10 @@ class PostgresLease(PostgresReads):
             return
         mine = {key: owner for key, (epoch, owner) in self._claimed.items() if epoch == lease.epoch}
         asked = [key for keys in self._asking for key in keys]
-        newer, kept = await take_over(connection, lease, self._begin_on, mine, asked, self._recollection, self._begun)
+        with within(connection, self._renewing_seconds):  # no renewal before it
+            newer, kept = await take_over(
+                connection, lease, self._begin_on, mine, asked, self._recollection, self._begun
+            )
         self._begun.clear()
         _log.warning(
             "the journal %s has failed over; of this pool's %d jobs %d go on at once, others within about %.0f s",

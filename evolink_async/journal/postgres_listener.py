@@ -14,6 +14,7 @@ from psycopg import sql
 
 from ..errors import JournalError
 from .postgres_connections import LONGEST_PAUSE, Connection, Connections, close_quietly, run
+from .postgres_silence import GREETING_SECONDS
 from .postgres_statements import NOTIFY
 
 LOOK_SECONDS = 1.0
@@ -81,9 +82,12 @@ class Listener:
         # The answer to one of its own: a pooler accepts LISTEN, and tells nothing.
         await self._connections.run(lambda other: run(other, NOTIFY))
         wait = HEARING_SECONDS
+        connection.answer_seconds = GREETING_SECONDS
         while not self._is_closing:
             # Equal ones that came together are one.
             texts = {notify.payload: None async for notify in connection.notifies(timeout=wait, stop_after=1)}
+            if self.is_listening and not texts:  # a connection that was lost in silence tells nothing either
+                await connection.execute("SELECT 1")
             # What was told before the first one arrived may be missed.
             told = texts if texts and self.is_listening else (None,)
             self.is_listening = self.is_listening or bool(texts)

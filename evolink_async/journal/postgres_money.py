@@ -178,7 +178,7 @@ ADMIT = """
         the_key text := wish->>'key'; the_shape text := wish->>'shape'; the_model text := wish->>'model';
         the_ticket bigint := wish->>'ticket'; most bigint := wish->>'most'; since bigint := wish->>'since';
         sums evolink_budget; hold evolink_holds; learned bigint; ceiling bigint; room bigint; unsettled bigint;
-        moment timestamptz := clock_timestamp();
+        moment timestamptz := clock_timestamp(); is_kept boolean;
     BEGIN
         PERFORM FROM evolink_owners WHERE epoch = asker AND lease_until > moment FOR SHARE;
         IF NOT FOUND THEN answer := 'over'; RETURN; END IF;
@@ -210,7 +210,9 @@ ADMIT = """
             WHERE shape IN (SELECT jsonb_array_elements_text(wish->'larger'));
         END IF;
         room := all_most - sums.spent - sums.held;
-        IF sums.kept_until > moment AND sums.kept_for <> the_key THEN room := room - sums.kept_units; END IF;
+        -- Nothing is kept for longer: a clock that went back would keep it from all others.
+        is_kept := sums.kept_until > moment AND sums.kept_until <= moment + interval '3 s';
+        IF is_kept AND sums.kept_for <> the_key THEN room := room - sums.kept_units; END IF;
         IF ceiling > most THEN
             answer := 'dear'; needed := ceiling; RETURN;
         ELSIF ceiling IS NULL THEN
@@ -248,11 +250,11 @@ ADMIT = """
         is_vain := NOT EXISTS (
             SELECT FROM evolink_holds AS one JOIN evolink_claims AS claim USING (key) WHERE NOT one.is_stuck
         );
-        IF sums.grants - since >= 100 AND (sums.kept_until <= moment OR sums.kept_for = the_key) THEN
+        IF sums.grants - since >= 100 AND (NOT is_kept OR sums.kept_for = the_key) THEN
             UPDATE evolink_budget
             SET kept_units = needed, kept_for = the_key, kept_until = moment + interval '3 s';
         END IF;
-        IF sums.waited_until < moment + interval '3 s' THEN
+        IF sums.waited_until NOT BETWEEN moment + interval '3 s' AND moment + interval '5 s' THEN
             UPDATE evolink_budget SET waited_until = moment + interval '5 s';
         END IF;
     END $$;

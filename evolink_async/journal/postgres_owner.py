@@ -20,10 +20,11 @@ from .postgres_calls import pass_calls, take_calls
 from .postgres_claims import Lease, claim, end, release
 from .postgres_connections import Connection, Connections, run
 from .postgres_facts import ABOUT_FACTS, PostgresFacts
-from .postgres_lease import PostgresLease, over
+from .postgres_lease import ENDING_SECONDS, PostgresLease, over
 from .postgres_listener import Listener
 from .postgres_reads import ENDS
 from .postgres_schema import prepare
+from .postgres_silence import within
 from .postgres_statements import ABOUT_MONEY, Write
 from .postgres_telling import LET_GO, TAKE
 from .rows import untold_of
@@ -126,13 +127,15 @@ class PostgresOwner(PostgresLease):
             return
         self._ending = lease
         await listener.aclose()
-        with suppress(JournalError):  # told below
-            await self._answers.write_again(patience=0)
+        await self._stop_burying()
+        with suppress(JournalError, TimeoutError):  # told below
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._answers.write_again(patience=ENDING_SECONDS)
         if self._writes:
             await asyncio.wait(list(self._writes), timeout=CLOSING_SECONDS)
         self._answers.say()
         try:
-            await self._connections.run(lambda one: end(one, self._now(lease.epoch)), patience=0)
+            await self._said_last(lambda one: end(one, self._now(lease.epoch)))
         finally:
             self._ending = None
             await self._connections.aclose()
@@ -167,7 +170,12 @@ class PostgresOwner(PostgresLease):
     async def release(self, keys: Sequence[str], owner: str) -> None:
         """Delete the claims."""
         lease, given = self._open_lease(), list(keys)
-        await self._connections.run(lambda one: release(one, given, owner, self._now(lease.epoch)))
+
+        async def act(connection: Connection) -> None:
+            with within(connection, self._renewing_seconds):  # the heartbeat waits for it
+                await release(connection, given, owner, self._now(lease.epoch))
+
+        await self._connections.run(act)
         for key in given:
             if self._claimed.get(key, (0, owner))[1] == owner:
                 self._claimed.pop(key, None)
@@ -201,23 +209,30 @@ class PostgresOwner(PostgresLease):
             self._taking.cancel()
             await asyncio.wait([self._taking])
         self._is_leaving = True
-        await self._let_go(patience=0)
+        await self._let_go(patience=ENDING_SECONDS)
 
     async def _let_go(self, patience: float | None = None) -> None:
         # If the server is away, the next heartbeat or the next stream does it. Never beside a stream that takes ends.
         async with self._letting_go:
             if self._is_leaving:
                 epoch = self._open_lease().epoch
-                await self._connections.run(lambda one: run(one, LET_GO, (epoch,)), patience=patience)
+
+                async def act(connection: Connection) -> None:
+                    with within(connection, self._renewing_seconds):  # the heartbeat waits for it
+                        await run(connection, LET_GO, (epoch,))
+
+                await self._connections.run(act, patience=patience)
                 self._lent.clear()
                 self._is_leaving = False
 
     async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         """Renew the lease of all claims. If it has ended, a new one begins, and no key is claimed."""
         mine = await super().renew(keys, owner)
-        with suppress(JournalError):  # at the next heartbeat
-            await self._let_go(patience=0)
-            await self._answers.write_again(patience=0)
+        # What takes longer is done at the next heartbeat, or to its end beside it: the next renewal does not wait.
+        with suppress(JournalError, TimeoutError):
+            async with asyncio.timeout(self._renewing_seconds):
+                await self._let_go(patience=0)
+                await self._answers.write_again(patience=0)
         return mine
 
     # --- callbacks

@@ -8,12 +8,13 @@ Which jobs stay, and why, is in `pruning`. Jobs are looked at in the order in wh
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
+from collections.abc import Mapping
 
 from ..budget import UNITS
 from ..errors import ConfigurationError
-from .postgres_connections import Connection, Connections, run
+from .postgres_connections import Connection, Connections, DictRow, run
 from .postgres_schema import HAS_TABLES, prepare
+from .postgres_silence import within
 from .pruning import BATCH, DELIVERED, ENDED, Pruned, Pruning, verdict
 
 # Neither EXISTS nor a join, for which PostgreSQL would read the whole other table in each batch.
@@ -91,13 +92,18 @@ async def prune_server(connections: Connections, pruning: Pruning) -> Pruned:
         while True:
             # A batch that was committed and not heard of is run again: its jobs are gone, and are counted in the tables
             # once.
-            [report] = await connections.run(partial(run, query=query, values=values))
+            [report] = await connections.run(lambda one: _prune_batch(one, query, values))
             pruned = pruned.plus(Counter(report["counts"] or {}))
             if not report["goes_on"]:
                 return pruned
             values["after"] = report["last"]
     finally:
         await connections.aclose()
+
+
+async def _prune_batch(connection: Connection, query: str, values: Mapping[str, object]) -> list[DictRow]:
+    with within(connection, None):  # nobody waits for it, and a batch may be slow
+        return await run(connection, query, values)
 
 
 async def _checked(connection: Connection) -> None:

@@ -20,9 +20,10 @@ from ..jobs import Job
 from .entries import Intent
 from .job_rows import job_of
 from .postgres_claims import bury
+from .postgres_connections import LONG_IDLE, Connection, Connections, run, run_on, transaction
 from .postgres_connections import AnyConnection as AnyConnection  # for engines
-from .postgres_connections import Connection, Connections, run, run_on, transaction
 from .postgres_schema import prepare
+from .postgres_silence import is_passing
 
 T = TypeVar("T")
 
@@ -86,10 +87,13 @@ GIVE_UP_UNSENT = """
 """
 # Not those that a person must settle first. NOT IN, because the server looks them up in a hash, whatever it knows of
 # the tables; with NOT EXISTS it may read all that wait for each job in the queue.
-ORPHANS = """
-    WITH waiting AS MATERIALIZED ({waiting})
+# A job is not due before its pause is over, and is not due any later if the clock of the server went back meanwhile.
+_PAUSE = f"CASE WHEN pauses = 0 THEN 0 ELSE least({FIRST_PAUSE} * 2 ^ least(pauses - 1, 20), {LONGEST_PAUSE}) END"
+ORPHANS = f"""
+    WITH waiting AS MATERIALIZED ({{waiting}})
     SELECT queued.key FROM evolink_queue AS queued JOIN evolink_jobs AS job ON job.key = queued.key
-    WHERE given_up IS NULL AND due_at <= clock_timestamp()
+    WHERE given_up IS NULL
+        AND (due_at <= clock_timestamp() OR due_at > clock_timestamp() + make_interval(secs => {_PAUSE}))
         AND (state NOT IN ('submitting', 'in_doubt', 'accepted') OR (state = 'accepted' AND missing_at IS NULL))
         AND NOT EXISTS (SELECT FROM evolink_claims AS claim WHERE claim.key = queued.key)
         AND queued.key NOT IN (SELECT key FROM waiting)
@@ -159,12 +163,14 @@ class JobQueue:
         """
 
         async def acted(connection: Connection) -> T:
-            async with transaction(connection):
-                # Some statements read a table as a whole.
-                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+            async with transaction(connection, idle=LONG_IDLE):  # some statements read a table as a whole
                 return await act(connection)
 
         return await self._connections.run(acted)
+
+    def is_passing(self, error: BaseException | None, connection: AnyConnection) -> bool:
+        """Whether an error of somebody else who used a connection may be over at the next try."""
+        return is_passing(error, connection)
 
     def translated(self) -> AbstractAsyncContextManager[None]:
         """Raise a JournalError for what goes wrong with a connection of somebody else."""

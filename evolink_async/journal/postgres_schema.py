@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from ..errors import JournalError
 from .file_errors import of_later_version
-from .postgres_connections import TIMELINE, Connection, run, transaction
+from .postgres_connections import LONG_IDLE, TIMELINE, Connection, run, transaction
 from .postgres_facts import FACTS
 from .postgres_money import MONEY
+from .postgres_silence import within
 from .postgres_statements import CHANNEL, NOTE_TIMELINE
 
 # "EVLK" in ASCII: all openings of a journal in this database wait for each other.
 LOCK = "SELECT pg_advisory_xact_lock(1163282507, 0)"
 VERSION = "SELECT version FROM evolink_journal"
-HAS_TABLES = "SELECT to_regclass('evolink_journal') IS NOT NULL AS has_tables"
+# With pg_class, whose lock makes the server look anew: it remembers in a transaction that there was no such table.
+HAS_TABLES = "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('evolink_journal')) AS has_tables"
 SERVER = f"""
     SELECT current_setting('synchronous_commit') AS commits, current_setting('fsync') AS fsync,
         current_setting('synchronous_standby_names') AS standbys,
+        current_setting('server_encoding') AS encoding,
         {CHANNEL} AS channel
 """
 
@@ -151,15 +154,28 @@ async def migrate(connection: Connection) -> None:
     Raises:
         JournalError: A later version of this package wrote them.
     """
-    async with transaction(connection):
-        await run(connection, LOCK)
-        [has_tables] = await run(connection, HAS_TABLES)
-        version = (await run(connection, VERSION))[0]["version"] if has_tables["has_tables"] else 0
-        if version > len(MIGRATIONS):
-            raise of_later_version("the tables of the journal were")
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            await connection.execute(statements.encode())
-            await connection.execute("UPDATE evolink_journal SET version = %s", (number,))
+    if await _version(connection) == len(MIGRATIONS):
+        return
+    # For as long as it takes: tables may be long, and another process may be at it.
+    with within(connection, None):
+        async with transaction(connection, idle=LONG_IDLE):
+            await run(connection, LOCK)
+            await _migrate(connection, await _version(connection))
+
+
+async def _version(connection: Connection) -> int:
+    """Return the version of the tables; 0 if there are none."""
+    [has_tables] = await run(connection, HAS_TABLES)
+    version = int((await run(connection, VERSION))[0]["version"]) if has_tables["has_tables"] else 0
+    if version > len(MIGRATIONS):
+        raise of_later_version("the tables of the journal were")
+    return version
+
+
+async def _migrate(connection: Connection, version: int) -> None:
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        await connection.execute(statements.encode())
+        await connection.execute("UPDATE evolink_journal SET version = %s", (number,))
 
 
 async def prepare(connection: Connection) -> str:
@@ -178,7 +194,7 @@ async def check_server(connection: Connection) -> str:
     """Refuse a server that may lose what it has confirmed. Return the channel of notifications.
 
     Raises:
-        JournalError: `synchronous_commit` or `fsync` is off; or there is no schema.
+        JournalError: `synchronous_commit` or `fsync` is off; texts are not kept in UTF-8; or there is no schema.
     """
     [found] = await run(connection, SERVER)
     name, value = ("fsync", "off") if found["fsync"] == "off" else ("synchronous_commit", found["commits"])
@@ -186,6 +202,11 @@ async def check_server(connection: Connection) -> str:
         raise JournalError(
             f"the server of the journal may lose what it has confirmed: {name} is {value}",
             advice=f"Set {name} to 'on' for this database. A lost entry would buy a job twice.",
+        )
+    if found["encoding"] != "UTF8":
+        raise JournalError(
+            f"the database of the journal cannot keep all texts: its encoding is {found['encoding']}",
+            advice="Make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.",
         )
     if found["channel"] is None:
         raise JournalError("the search path of the journal's address has no schema", advice="Create the schema first.")

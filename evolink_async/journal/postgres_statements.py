@@ -135,10 +135,12 @@ RESTORE = f"""
     )
     SELECT EXISTS (SELECT FROM done) AS is_done
 """
+# Of the send that it names: the server may do it when the job is sent again already; see `postgres_silence`.
 REFUSE = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs AS job SET state = 'planned', epoch = NULL FROM free
-        WHERE key = %(key)s AND state IN ({_on(Event.REFUSED)}) AND job.epoch = free.epoch RETURNING key
+        WHERE key = %(key)s AND state IN ({_on(Event.REFUSED)}) AND job.epoch = free.epoch
+            AND coalesce(%(sent_at)s::float8, job.sent_at) IS NOT DISTINCT FROM job.sent_at RETURNING key
     )
     {REPORT}
 """

@@ -98,7 +98,7 @@ class FactExchange:
             for task in pending:  # again and again: a library of the journal may swallow a cancellation
                 task.cancel()
             await asyncio.wait(pending, timeout=0.1)
-        self._facts.patience = 0.0
+        self._facts.patience = LOOK_SECONDS  # the first try may meet a connection that was lost meanwhile
         with suppress(JournalError):
             await self._tell()
             await self._leave(list(self._places))

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import procrastinate
 import psycopg
@@ -16,7 +17,9 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.engines.procrastinate import EvolinkBlueprint
 from evolink_async.engines.task_tables import WAITING
 from evolink_async.errors import ConfigurationError, JournalConflictError, JournalError
+from evolink_async.journal import postgres_queue
 from evolink_async.journal.postgres import PostgresJournal
+from evolink_async.journal.postgres_connections import transaction
 from tests.engines.kit import chunks, queued, sql, states
 from tests.engines.worker import NEVER, make_app
 from tests.kit import FAST, dance, jobs, open_pool
@@ -167,6 +170,52 @@ async def test_a_lost_connection_is_no_loss(plugged, postgres):
         )
     await working
     assert (states(postgres), queued(postgres), chunks(postgres)) == ({"planned": 4000}, 4000, {"todo": 200})
+
+
+async def test_a_connection_lost_while_tasks_are_made_is_no_loss(plugged, postgres, monkeypatch):
+    """Procrastinate tells it as an error of its own."""
+    _, films = plugged
+    put, tries = films._queue.put, list[object]()
+
+    async def lost(connection, intents):
+        keys = await put(connection, intents)
+        if not tries:
+            sql(postgres, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 10000)")
+        tries.append(connection)
+        return keys
+
+    monkeypatch.setattr(films._queue, "put", lost)
+    assert await films.enqueue(jobs(3)) == 3
+    assert len(tries) == 2
+    assert (queued(postgres), chunks(postgres)) == (3, {"todo": 1})
+
+
+async def test_a_commit_that_was_not_heard_of_is_counted(plugged, postgres, monkeypatch):
+    """The next try finds all jobs in the queue."""
+    _, films = plugged
+    tries = list[object]()
+
+    @asynccontextmanager
+    async def unheard(connection, *, idle):
+        async with transaction(connection, idle=idle):
+            yield
+        tries.append(connection)
+        if len(tries) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(postgres_queue, "transaction", unheard)
+    assert await films.enqueue(jobs(3)) == 3
+    assert (len(tries), queued(postgres), chunks(postgres)) == (2, 3, {"todo": 1})
+
+
+async def test_a_clock_that_went_back_keeps_no_job_from_being_swept(plugged, postgres, emulator):
+    """What was queued without a pause is due at once."""
+    app, films = plugged
+    await films.enqueue(jobs(3))
+    sql(postgres, "DELETE FROM procrastinate_jobs")
+    sql(postgres, "UPDATE evolink_queue SET due_at = due_at + interval '1 hour'")
+    await sweep(app)
+    assert queued(postgres) == 0
 
 
 async def test_what_cannot_be_enqueued(plugged, postgres, tmp_path):

@@ -46,7 +46,7 @@ HOME = {
     "PIL": {"media.probe.images", "media.probe.odd_images"},
     "pypdf": {"media.probe.documents"},
     "orjson": {"json_text"},
-    "psycopg": {f"journal.postgres_{name}" for name in ("connections", "listener")},
+    "psycopg": {f"journal.postgres_{name}" for name in ("address", "connections", "listener", "silence")},
 }
 """Where each package outside the standard library is imported; attrs and anyio are everywhere."""
 EXTRAS = {"orjson", "av", "PIL", "psycopg", "pypdf"}

@@ -57,6 +57,12 @@ class _LocalConnections(Connections):
 
 
 class _LocalConnection:
+    answer_seconds: float | None = None
+    closed = False
+
+    def hurry(self, _: float) -> None:
+        """It answers at once."""
+
     def __init__(self, server: LocalServer) -> None:
         self._server = server
         self._heard: asyncio.Queue[Notice] | None = None

@@ -139,6 +139,12 @@ class Connection:
         number: Of that process, in the trace.
     """
 
+    answer_seconds: float | None = None
+    closed: bool = False
+
+    def hurry(self, _: float) -> None:
+        """It answers, or is lost."""
+
     def __init__(self, server: Server, place: int, number: int) -> None:
         self.place = place
         self._number = number

@@ -18,7 +18,7 @@ def read(tables: Tables, values: Any) -> list[Row]:
     """Return what was told."""
     found = [(scope, tables.facts[scope]) for scope in sorted(set(values["scopes"])) if scope in tables.facts]
     return [
-        {"scope": scope, "version": fact.version, "state": fact.state, "age": tables.now() - fact.told_at}
+        {"scope": scope, "version": fact.version, "state": fact.state, "age": max(0.0, tables.now() - fact.told_at)}
         for scope, fact in found
     ]
 

@@ -84,7 +84,9 @@ def _is_covered(tables: Tables, key: str, epoch: int) -> bool:
 @statement(writes.REFUSE)
 def refuse(tables: Tables, values: Any) -> list[Row]:
     """Set a job back to planned."""
-    is_done = _may(tables, values, Event.REFUSED) and tables.jobs[values["key"]]["epoch"] == values["epoch"]
+    row, sent_at = tables.jobs.get(values["key"], {}), values["sent_at"]
+    is_this = row.get("epoch") == values["epoch"] and sent_at in (None, row.get("sent_at"))
+    is_done = _may(tables, values, Event.REFUSED) and is_this
     if is_done:
         tables.put(values["key"], state="planned", epoch=None)
     return _report(tables, values, is_done=is_done)
