@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..inputs.local_emulator import EMULATOR_SPEED, EmulatorOptions
-from ..inputs.option_types import BaseUrl, Flag, JobsSource, PrivateResults, Speed
+from ..inputs.option_types import BaseUrl, Flag, Integer, JobsSource, PrivateResults, Speed
 from ..inputs.run_options import RunOptions
 from ..inputs.service import Service
 from ..output.terminal import Terminal
@@ -18,7 +18,7 @@ _EMULATOR_DEFAULTS = EmulatorOptions()
 
 
 def demo(  # noqa: D417
-    *, out: Path = Path("evolink-demo"), speed: Speed = EMULATOR_SPEED, jobs: int | None = None
+    *, out: Path = Path("evolink-demo"), speed: Speed = EMULATOR_SPEED, jobs: Integer | None = None
 ) -> int:
     """Run 40 example jobs on a local emulator and save their videos. Needs no key and costs nothing.
 
