@@ -17,7 +17,7 @@ from yarl import URL
 from ..client import ApiKey, HttpOptions, base_url, is_loopback
 from ..errors import ConfigurationError
 from ..events import Observer
-from ..journal import Journal, MemoryJournal, is_address, missing_extra
+from ..journal import Journal, MemoryJournal, check_address, is_address, missing_extra
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from .callbacks import Callbacks
 
@@ -116,8 +116,8 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
     """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
 
     Raises:
-        ConfigurationError: It is none of these, the address of the server cannot be read, or the extra for it is not
-            installed.
+        ConfigurationError: It is none of these, the address of the server cannot be read or is none of PostgreSQL, or
+            the extra for it is not installed.
     """
     if given is None:
         return MemoryJournal()
@@ -135,6 +135,7 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
 
 
 def _postgres_journal(url: str) -> Journal:
+    check_address(url)
     try:
         from ..journal.postgres import PostgresJournal
     except ImportError:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TypeAlias, get_args
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
+from ...journal import looks_like_address
+
 # cyclopts itself rounds 4.6 to 5, and takes 0x5 and 1_0: what is bought must be what was written.
 _WHOLE = re.compile(r"-?[0-9]{1,300}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -39,6 +41,37 @@ def _number(_: object, tokens: Sequence[Token]) -> float:
     return float(text)
 
 
+def a_path(_: object, tokens: Sequence[Token]) -> Path:
+    """Read a path, for cyclopts.
+
+    Raises:
+        ValueError: It is empty, which `Path` takes for the current folder.
+    """
+    if not (text := tokens[0].value):
+        raise ValueError("Must not be empty.")
+    return Path(text)
+
+
+def _journal_file(hint: object, tokens: Sequence[Token]) -> Path:
+    # The address is not shown: it may hold a password.
+    if looks_like_address(tokens[0].value):
+        raise ValueError(
+            "This command takes a journal file only; enqueue, worker, jobs, outcomes, doubts, settle, report and "
+            "dashboard take an address."
+        )
+    return a_path(hint, tokens)
+
+
+def check_not_empty(_: object, value: Any) -> None:  # noqa: ANN401  # cyclopts types validators so
+    """Refuse an empty text, for cyclopts.
+
+    Raises:
+        ValueError: It is empty.
+    """
+    if value == "":
+        raise ValueError("Must not be empty.")
+
+
 def _check_positive(_: object, value: Any) -> None:  # noqa: ANN401  # cyclopts types validators so
     # Not Number(gt=0), which lets infinity and nan pass.
     if value is not None and (not math.isfinite(value) or value <= 0):
@@ -56,7 +89,10 @@ Port: TypeAlias = Annotated[Integer, Parameter(validator=Number(gte=0, lte=65535
 Flag: TypeAlias = Annotated[bool, Parameter(negative=())]
 
 # A leading hyphen is allowed, as "-" is standard input.
-JobsSource: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
+JobsSource: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True, validator=check_not_empty)]
+Name: TypeAlias = Annotated[str, Parameter(validator=check_not_empty)]
+OwnPath: TypeAlias = Annotated[Path, Parameter(converter=a_path)]
+JournalFile: TypeAlias = Annotated[Path, Parameter(converter=_journal_file)]
 
 Speed: TypeAlias = Annotated[Positive, Parameter(help="Speed of the emulator: emulated seconds per real second.")]
 BaseUrl: TypeAlias = Annotated[str | None, Parameter(env_var="EVOLINK_BASE_URL", help="Address of the service.")]
@@ -74,10 +110,10 @@ LookEvery: TypeAlias = Annotated[
     ),
 ]
 JobKey: TypeAlias = Annotated[
-    str | None, Parameter(help="Key of a job, its custom_id, in place of the id of its task; with --journal.")
+    Name | None, Parameter(help="Key of a job, its custom_id, in place of the id of its task; with --journal.")
 ]
 JobsJournal: TypeAlias = Annotated[
-    Path | None, Parameter(help="Journal file that knows the job of --key; a run may be using it.")
+    JournalFile | None, Parameter(help="Journal file that knows the job of --key; a run may be using it.")
 ]
 PrivateResults: TypeAlias = Annotated[
     bool,
