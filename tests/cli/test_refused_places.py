@@ -57,7 +57,8 @@ def test_an_address_that_is_none_of_postgresql(cli, tmp_path, monkeypatch, words
 @pytest.mark.parametrize(
     "words",
     [
-        ("run", "", "--out", "films"), ("run", "a.jsonl", "--out", ""), ("run", "a.jsonl", "--out", "x", "--results", ""),
+        ("run", "", "--out", "films"), ("run", "a.jsonl", "--out", ""),
+        ("run", "a.jsonl", "--out", "x", "--results", ""),
         ("run", "a.jsonl", "--out", "x", "--journal", ""), ("check", ""), ("status", ""), ("status", "task", ""),
         ("watch", ""), ("wait", ""), ("download", "task", "--out", ""), ("upload", ""), ("upload", "a", ""),
         ("jobs", ""), ("doubts", ""), ("report", "a.db", "-o", ""), ("models", ""), ("worker", "--journal", ""),
