@@ -36,8 +36,7 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
-myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
-myst_substitutions = {"pythons": extras.pythons(), "dependencies": extras.dependencies()}
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 # Single backticks in the package's docstrings mark code. Where they name an object, they become a link to it.
@@ -67,13 +66,11 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # else every field of an attrs class would be described twice
 
-# Every page runs with `asyncio` and `ev` at hand, as if its reader had typed the imports of the first sample.
+# Nothing is at hand that a page does not import: a reader copies its samples from the first one on.
 doctest_global_setup = f"""
 __name__ = "__main__"
 import sys
 sys.path.insert(0, {str(Path(__file__).parent / "_support")!r})
-import asyncio
-import evolink_async as ev
 import stage
 stage.set_up()
 """

@@ -39,17 +39,22 @@ LARGEST = 10**15
 
 def _number_check(kind: type, *, least: float, above: bool = False) -> _Check:
     """Make a validator that takes a finite `kind` of at least (or, with `above`, more than) `least`."""
-    allowed = (int,) if kind is int else (int, float)
+    allowed, noun = ((int,), "a whole number") if kind is int else ((int, float), "a number")
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         where = f"{type(instance).__name__}.{field.name}"
         # `type`, because a bool is an int; `not <=`, because every comparison with NaN is false.
         if type(value) not in allowed or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-            raise ConfigurationError(f"{where} must be a finite {kind.__name__}, not {str(value)[:40]}")
+            raise ConfigurationError(f"{where} must be {noun}, at most 10**15, not {_shown(value)}")
         if value < least or (above and value == least):
             raise ConfigurationError(f"{where} must be {'more than' if above else 'at least'} {least}, not {value!r}")
 
     return check
+
+
+def _shown(value: object) -> str:
+    # Python writes no more than 4,300 digits.
+    return "a larger one" if isinstance(value, int) and abs(value) > LARGEST else repr(value)[:40]
 
 
 check_count: _Check = _number_check(int, least=1)

@@ -45,6 +45,8 @@ async def main(prompts: Path, folder: Path, most_credits: float) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python batch.py PROMPTS.txt FOLDER CREDITS")
     films = Path(sys.argv[2])
     films.mkdir(parents=True, exist_ok=True)
     sys.exit(asyncio.run(main(Path(sys.argv[1]), films, float(sys.argv[3]))))

@@ -4,13 +4,17 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Annotated
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.responses import EventSourceResponse, JSONResponse
 
 import evolink_async as ev
 from evolink_async.callbacks import CallbackReceiver
+from evolink_async.errors import JournalError
+
+Order = Annotated[str, Path(pattern=r"^[\w.-]{1,100}$")]
 
 
 def application() -> FastAPI:
@@ -37,22 +41,32 @@ def application() -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, exception_handlers={ev.EvolinkError: refuse})
     app.mount("/callbacks", receiver.asgi)
-    app.add_api_route("/doubts/{key}", pool.settle, methods=["POST"])
+
+    async def known(order: Order) -> None:
+        if await pool.find(order) is None:
+            raise HTTPException(404)
+
+    @app.post("/doubts/{order}", dependencies=[Depends(known)])
+    async def settle(order: Order, how: str) -> None:
+        try:
+            await pool.settle(order, how)
+        except JournalError as error:  # it is not in doubt
+            raise HTTPException(409, str(error)) from None
 
     @app.post("/films/{order}", status_code=202)
-    async def create(order: str, body: dict[str, object]) -> dict[str, str | None]:
+    async def create(order: Order, body: dict[str, object]) -> dict[str, str | None]:
         await pool.submit(ev.load_params(body), key=order)  # a second call for an order buys nothing
         return await show(order)
 
     @app.get("/films/{order}")
-    async def show(order: str) -> dict[str, str | None]:
+    async def show(order: Order) -> dict[str, str | None]:
         if (job := await pool.find(order)) is None:
             raise HTTPException(404)
         url = (await pool.wait(key=order)).url if isinstance(job, ev.Completed) else None  # never expired
         return {"state": type(job).__name__.lower(), "url": url}
 
-    @app.get("/films/{order}/events", response_class=EventSourceResponse)
-    async def follow(order: str) -> AsyncIterator[dict[str, object]]:
+    @app.get("/films/{order}/events", response_class=EventSourceResponse, dependencies=[Depends(known)])
+    async def follow(order: Order) -> AsyncIterator[dict[str, object]]:
         with suppress(ev.EvolinkError):  # the stream ends; `show` tells how the order stands
             async for seen in pool.watch(key=order):
                 yield {"state": seen.state, "progress": seen.progress_percent}

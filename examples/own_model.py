@@ -1,4 +1,8 @@
-"""Ask for a model that has no class in the library: by a class of your own, and by `RawParams`."""
+"""Ask for a model that has no class in the library: by a class of your own, and by `RawParams`.
+
+It needs an account: `evolink-async emulator` knows only the models of the library, and answers "unknown model". A test
+can define the class in the process of its `Emulator`, which then knows the model.
+"""
 
 from __future__ import annotations
 

@@ -41,4 +41,6 @@ def main(jobs: Path, films: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python ray_films.py JOBS.jsonl FILMS.parquet")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import attrs
-import extras
 import pictures
 import public_names as public_names_module
 import speed
@@ -203,14 +202,6 @@ def _help(words: tuple[str, ...]) -> str:
     app.help_print(list(words), console=Console(file=told, width=96, force_terminal=False, color_system=None))
     text = "\n".join(line.rstrip() for line in told.getvalue().strip().splitlines())
     return f"```text\n{text}\n```"
-
-
-# --- installation
-
-
-def extras_table() -> str:
-    """Return every extra, with what it is for and what it installs."""
-    return _table(extras.HEAD, extras.rows())
 
 
 # --- the emulator
@@ -407,7 +398,6 @@ _WRITERS: dict[str, Callable[[], str]] = {
     "error_classes": error_classes,
     "error_table": error_table,
     "error_tree": error_tree,
-    "extras": extras_table,
     "fault_classes": fault_classes,
     "fault_functions": fault_functions,
     "models": models,

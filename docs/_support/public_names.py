@@ -38,7 +38,7 @@ BETWEEN_ROOMS = {
         *("opened", "places", "printable"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
-    "journal": {"is_address", "missing_extra"},
+    "journal": {"check_address", "is_address", "looks_like_address", "missing_extra"},
     "settings": {"LARGEST", "check_count", "check_positive", "check_seconds", "check_whole", "check_word"},
 }
 """Names of other modules that are not for users."""

@@ -114,6 +114,9 @@ def launch(tokens: Sequence[str]) -> int:
         abandon(sys.stdout)
         terminal.error(f"{_place_of(error)}: {error.strerror or error}")
         return FAILED
+    except MemoryError:
+        terminal.error("this computer has too little memory for what was asked; give it less at once")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -4,7 +4,7 @@ The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal.
 without a file does not need SQLite.
 """
 
-from .address import is_address, missing_extra
+from .address import check_address, is_address, looks_like_address, missing_extra
 from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
 from .facts import Fact, LentChunk, SharedFacts
 from .job_rows import intent_of, job_of
@@ -23,9 +23,11 @@ __all__ = (
     "Sent",
     "SharedFacts",
     "Untold",
+    "check_address",
     "end_of",
     "intent_of",
     "is_address",
     "job_of",
+    "looks_like_address",
     "missing_extra",
 )

@@ -31,6 +31,7 @@ __all__ = (
     "doubt_of_row",
     "holder_of",
     "is_in_use",
+    "moment",
     "read_doubts",
     "settle_doubt",
     "what_to_check",
@@ -65,23 +66,33 @@ class Doubt:
 
 
 def window_of(doubt: Doubt) -> tuple[datetime, datetime]:
-    """Return the time in which its task was made, if there is one, in local time: a person compares it with a page."""
+    """Return the time in which its task was made, if there is one, in local time."""
     sent = datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
     return sent - _WINDOW, sent + _WINDOW
 
 
-def what_to_check(doubt: Doubt) -> str:
-    """Return one sentence on what to look for in the dashboard."""
-    begin, end = window_of(doubt)
+def moment(at: datetime) -> str:
+    """Write a time for a person, with its zone: another process or a browser may be in another one."""
+    return f"{at:%Y-%m-%d %H:%M:%S} (UTC{at.isoformat()[19:]})"
+
+
+def what_to_check(doubt: Doubt, window: str | None = None) -> str:
+    """Return one sentence on what to look for in the dashboard.
+
+    Args:
+        doubt: The job.
+        window: The time in which its task was made, as "1 and 2 o'clock". Default: that of `window_of`.
+    """
+    window = " and ".join(map(moment, window_of(doubt))) if window is None else window
     if doubt.task_id is not None:
         return (
             f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, whether the task "
             f"{doubt.task_id} was charged, and whether there is another one of {doubt.model} with "
-            f"this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
+            f"this prompt, made between {window}."
         )
     return (
         f"Look in {DASHBOARD}, under the API key with the fingerprint {doubt.session}, for a task of {doubt.model} "
-        f"with this prompt, made between {begin:%H:%M:%S} and {end:%H:%M:%S} on {begin:%Y-%m-%d}."
+        f"with this prompt, made between {window}."
     )
 
 

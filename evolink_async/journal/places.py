@@ -14,7 +14,7 @@ import attrs
 
 from ..jobs import JobState
 from . import doubts, listing
-from .address import is_address, missing_extra
+from .address import check_address, check_path, is_address, missing_extra
 from .doubts import Doubt
 from .histories import Histories, HistoryReader
 from .listing import RecordedJob
@@ -133,10 +133,12 @@ def journal_at(given: str | Path) -> JournalPlace:
         given: The path of a file, or an address as postgresql://user@host/database.
 
     Raises:
-        ConfigurationError: The address cannot be read, or the extra for it is not installed.
+        ConfigurationError: The address cannot be read, or is none of PostgreSQL, or the extra for it is not installed.
     """
     if isinstance(given, Path) or not is_address(given):
+        check_path(given)
         return JournalInFile(Path(given))
+    check_address(given)
     try:
         from .postgres_place import JournalOnServer
     except ImportError:

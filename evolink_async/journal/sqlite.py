@@ -22,6 +22,7 @@ from ..errors import JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
 from ..purchases import Event, State, sources
+from .address import check_path
 from .claims import Claims, OneOwner
 from .entries import Intent, end_of, log_late, log_unwritten
 from .file import BUSY_TIMEOUT, Change
@@ -61,6 +62,7 @@ class SqliteJournal(RowQueries, OneOwner):
     """
 
     def __init__(self, path: str | Path) -> None:
+        check_path(path)
         # Once: the process may change its folder while the journal is open.
         super().__init__(str(Path(path).absolute()))
         self._claims: Claims | None = None

@@ -18,7 +18,7 @@ from ..client import ApiKey, HttpOptions, base_url, is_loopback
 from ..errors import ConfigurationError
 from ..events import Observer
 from ..jobs import Job
-from ..journal import Journal, MemoryJournal, is_address, missing_extra
+from ..journal import Journal, MemoryJournal, check_address, is_address, missing_extra
 from ..params import Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..wire import check_task_id
@@ -152,8 +152,8 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
     """Return the journal given, one for the file or the server given, or one in memory; it is not opened yet.
 
     Raises:
-        ConfigurationError: It is none of these, the address of the server cannot be read, or the extra for it is not
-            installed.
+        ConfigurationError: It is none of these, the address of the server cannot be read or is none of PostgreSQL, or
+            the extra for it is not installed.
     """
     if given is None:
         return MemoryJournal()
@@ -171,6 +171,7 @@ def journal_of(given: str | Path | Journal | None) -> Journal:
 
 
 def _postgres_journal(url: str) -> Journal:
+    check_address(url)
     try:
         from ..journal.postgres import PostgresJournal
     except ImportError:

@@ -79,7 +79,7 @@ class Search:
         idempotency_key: That of the purchase.
         request_id: That of the answer, if there was one.
         http_status: That of the answer, if there was one.
-        check: One sentence on what to look for.
+        check: The sentence on what to look for, before and after the two times, which the page writes in its own zone.
     """
 
     begin: float
@@ -88,7 +88,7 @@ class Search:
     idempotency_key: str | None
     request_id: str | None
     http_status: int | None
-    check: str
+    check: tuple[str, str]
 
 
 @attrs.frozen(kw_only=True)
@@ -240,6 +240,8 @@ def _films_of(place: int, done: Completed, address_of: AddressOf) -> list[Film]:
 
 def _search_of(doubt: Doubt) -> Search:
     begin, end = window_of(doubt)
+    # A mark that no model's name has.
+    before, _, after = what_to_check(doubt, "\0").partition("\0")
     return Search(
         begin=begin.timestamp(),
         end=end.timestamp(),
@@ -247,5 +249,5 @@ def _search_of(doubt: Doubt) -> Search:
         idempotency_key=doubt.error.idempotency_key,
         request_id=doubt.error.request_id,
         http_status=doubt.error.status,
-        check=what_to_check(doubt),
+        check=(before, after),
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evolink_async import Wan26ReferenceVideo
+from evolink_async.cli.inputs import jobs_file
 from evolink_async.cli.inputs.job_lines import parse_jobs
 from evolink_async.cli.inputs.line_text import fault_of_file
 
@@ -286,3 +287,48 @@ def test_another_vendors_batch(line):
 def test_no_model_is_guessed(line):
     """Where no field is one of a model."""
     assert text_of(json.dumps(line).encode()) == "is required @ model"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\0\0\0\x18ftypmp42" + b"\n" * 50, "is no text, but binary data"),
+        (b"\0" * 5000, "is no text, but binary data"),
+        (b"x" * 1001, "has a line longer than"),
+        (json.dumps(GOOD).encode() + b"\n" + b"x" * 5000, "has a line longer than"),
+        (b"[" + b" " * 5000, "is a JSON array"),
+        (gzip.compress(b"x") + b"a" * 5000, "is compressed (gzip)"),
+        (b"{}\n" * 2000, "is longer than"),
+    ],
+)
+@pytest.mark.parametrize("is_stdin", [False, True])
+def test_what_is_no_file_of_jobs_is_not_read_whole(cli, tmp_path, monkeypatch, content, words, is_stdin):
+    """A video, a file of null bytes, a device: one sentence, before the memory is full."""
+    monkeypatch.setattr(jobs_file, "MAX_LINE", 1000)
+    monkeypatch.setattr(jobs_file, "MAX_SIZE", 5000)
+    (path := tmp_path / "jobs.jsonl").write_bytes(content)
+    with path.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        ran = cli("check", "-" if is_stdin else path)
+    assert (ran.code, ran.out, ran.err.count("error: ")) == (2, "", 1)
+    assert words in ran.err
+
+
+def test_a_device_without_an_end(cli):
+    """It is refused after its first bytes."""
+    ran = cli("check", "/dev/zero")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no text, but binary data" in ran.err
+
+
+def test_too_little_memory_is_a_sentence(cli, tmp_path, monkeypatch):
+    """And no traceback."""
+
+    def fail(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(jobs_file, "_read_lines", fail)
+    (path := tmp_path / "jobs.jsonl").write_bytes(b"{}")
+    ran = cli("check", path)
+    assert (ran.code, ran.out) == (1, "")
+    assert "too little memory" in ran.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import get_args
 
 import attrs
 import pytest
@@ -14,7 +15,7 @@ from evolink_async.cli.inputs.local_emulator import EmulatorOptions, new_emulato
 from evolink_async.cli.inputs.run_options import RunOptions
 from evolink_async.cli.inputs.service import Service
 from evolink_async.emulator import Emulator
-from tests.cli.conftest import dance, write_jobs
+from tests.cli.conftest import dance, submits, write_jobs
 
 
 def options_of(command):
@@ -53,9 +54,15 @@ def test_the_defaults_are_those_of_the_library():
     ("words", "expected"),
     [
         (["--budget", "0"], "Must be more than 0 and finite"),
-        (["--timeout", "inf"], "Must be more than 0 and finite"),
-        (["--look-every", "nan"], "Must be more than 0 and finite"),
+        (["--timeout", "1e400"], "Must be more than 0 and finite"),
+        (["--timeout", "inf"], "Must be a number, as 5 or 0.5, not 'inf'"),
+        (["--look-every", "nan"], "Must be a number"),
+        (["--budget", "1_0"], "Must be a number"),
         (["--in-flight", "0"], "Must be >= 1"),
+        (["--in-flight", "1.5"], "Must be a whole number in decimal digits, as 5, not '1.5'"),
+        (["--rebuy", "0.6"], "Must be a whole number"),
+        (["--rebuy", "-1"], "Must be >= 0"),
+        (["--dashboard-port", "8999.6"], "Must be a whole number"),
         (["--resubmit", "always"], "if_undelivered"),
         (["--no-emulator"], "Unknown option"),
         (["--api-key", "sk-1"], "Unknown option"),
@@ -69,3 +76,37 @@ def test_wrong_options(cli, tmp_path, words, expected):
     assert (ran.code, ran.out, ran.err.count("error: ")) == (2, "", 1)
     assert expected in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.jsonl"]
+
+
+@pytest.mark.parametrize("duration", ["4.6", "5.0", "0x5", "1_0", "\u0665", "1e1", ""])
+@pytest.mark.parametrize("model", ["wan2.5-text-to-video", "wan2.6-text-to-video"])
+def test_a_duration_is_bought_as_it_is_written_or_not_at_all(cli, service, model, duration):
+    """A fraction, other digits, an underscore: nothing is rounded, and nothing is sent."""
+    ran = cli("generate", model, "--prompt", "x", "--duration", duration)
+    assert (ran.code, ran.out, submits(service)) == (2, "", 0)
+    assert f"--duration: Must be a whole number in decimal digits, as 5, not {duration!r}" in ran.err
+
+
+def test_a_duration_that_is_no_choice(cli, service):
+    """The choices are listed."""
+    ran = cli("generate", "wan2.5-text-to-video", "--prompt", "x", "--duration", "6")
+    assert (ran.code, submits(service)) == (2, 0)
+    assert "--duration: Choose from: 5, 10." in ran.err
+
+
+def numbers_of(command):
+    """The options of a command, and of its own commands, that are numbers."""
+    for argument in command.assemble_argument_collection() if command.default_command else ():
+        hint = argument.hint
+        if argument.parse and {int, float} & {hint, *get_args(hint), *map(type, get_args(hint))}:
+            yield argument
+    for name in command:
+        if not name.startswith("-"):
+            yield from numbers_of(command[name])
+
+
+def test_every_number_is_read_strictly():
+    """No option leaves its number to cyclopts, which rounds fractions."""
+    numbers = list(numbers_of(app))
+    assert {"--duration", "--in-flight", "--speed", "--seed", "--jobs"} <= {one.name for one in numbers}
+    assert [one.name for one in numbers if one.parameter.converter is None] == []

@@ -100,7 +100,7 @@ class Site:
         """Send a request, a POST if there is a body: status and answer."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
-            data=None if body is None else json.dumps(body).encode(),
+            data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
             method=method,
         )

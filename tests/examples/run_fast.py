@@ -21,6 +21,8 @@ def speed_up() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python run_fast.py EXAMPLE ARGUMENT ...")
     speed_up()
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name="__main__")

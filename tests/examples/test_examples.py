@@ -6,8 +6,11 @@ import ast
 import asyncio
 import inspect
 import json
+import os
 import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -18,7 +21,7 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator
 from evolink_async.params import unregister
-from tests.examples.kit import EXAMPLES, fast_python_path, start
+from tests.examples.kit import EXAMPLES, ROOT, fast_python_path, start
 
 pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
 
@@ -147,3 +150,14 @@ def test_the_cells_of_the_notebook_run_in_order(tmp_path: Path, monkeypatch, cap
 def compiled(cell: str) -> CodeType:
     """A cell as code, with `await` at its top level."""
     return compile(cell, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("words", [("batch.py",), ("batch.py", "only.txt"), ("../tests/examples/run_fast.py",)])
+def test_without_arguments_there_is_a_sentence(words):
+    """And no traceback."""
+    command = [sys.executable, str(EXAMPLES / words[0]), *words[1:]]
+    ran = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("usage: python ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -144,6 +145,27 @@ def test_everybody_can_use_it(browser, address, theme):
         page.wait_for_selector("dialog[open] video")
         found += [f"player: {fault}" for fault in faults(page)]
         assert found == []
+
+
+@pytest.mark.parametrize(("zone", "named"), [("Asia/Tokyo", {"GMT+9"}), ("America/New_York", {"GMT-4", "GMT-5"})])
+def test_the_times_of_a_doubt_are_in_one_zone(browser, address, zone, named):
+    """That of the reader, which is named; the process that wrote the page was in another one."""
+    with visit(browser, address, timezone_id=zone, locale="en-GB") as page:
+        page.locator("#tab-doubts").click()
+        doubt = page.locator(".group.doubt").first.inner_text()
+        offsets = re.findall(r"\d{4}, \d\d:\d\d:\d\d (GMT[-+]\d+)", doubt)
+        assert ("UTC" in doubt, len(offsets), {*offsets} <= named) == (False, 3, True)
+
+
+def test_words_stay_whole_on_a_telephone(browser, address):
+    """The names of models, and the buttons beside commands, are not broken into letters."""
+    with visit(browser, address, viewport={"width": 390, "height": 800}) as page:
+        page.locator("#tab-credits").click()
+        names = page.locator(".scroll td:first-child")
+        assert max(one.bounding_box()["height"] for one in names.all()) < 70
+        page.locator("#tab-doubts").click()
+        buttons = page.locator(".command .button")
+        assert {round(one.bounding_box()["height"]) < 40 for one in buttons.all()} == {True}
 
 
 @pytest.mark.parametrize("width", [1280, 768, 390, 320])

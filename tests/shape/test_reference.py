@@ -48,6 +48,28 @@ def pages(names) -> list[str]:
     return texts
 
 
+def test_the_page_on_installing_is_plain_text(names):
+    """The README links to it, so it has no marks that only Sphinx fills in; what it says is what is declared."""
+    extras = importlib.import_module("extras")
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    table = [f"| {' | '.join(row)} |" for row in extras.rows()]
+    assert "{{" not in text
+    assert "generated:" not in text
+    assert [line for line in text.splitlines() if line.startswith("| `")] == table
+    assert f"CPython {extras.pythons()}," in text
+    assert f"the library needs {extras.dependencies()}." in " ".join(text.split())
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+def test_samples_import_what_they_use(page):
+    """A sample that a reader can see is not the second one of a page to need a name that none of them imports."""
+    shown = [code for _, code in CODE.findall(page.read_text(encoding="utf-8")) if not code.startswith(":hide:")]
+    code = "\n".join(shown)
+    for name, words in (("ev", "import evolink_async as ev"), ("asyncio", "import asyncio")):
+        used = re.search(rf"\b{name}\.\w", code)
+        assert used is None or words in code[: used.start()], name
+
+
 def test_every_public_name_is_documented(names, pages):
     """Each has an entry in the reference, or is named as one that is not for users."""
     assert set(names.MODULES) == PUBLIC

@@ -13,7 +13,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from ...journal.doubts import Doubt, what_to_check, window_of
+from ...journal.doubts import Doubt, moment, what_to_check, window_of
 from ...journal.places import journal_at
 from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
@@ -84,7 +84,7 @@ def _card(doubt: Doubt) -> Table:
         "job": doubt.key,
         "model": doubt.model,
         "prompt": doubt.prompt[:_PROMPT_LENGTH],
-        "sent": f"{_local_time(doubt):%Y-%m-%d %H:%M:%S %Z}",
+        "sent": moment(_local_time(doubt)),
         "idempotency key": error.idempotency_key or "",
         **(
             {"task": doubt.task_id}

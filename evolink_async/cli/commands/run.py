@@ -29,6 +29,14 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
         ConfigurationError: A file, the folder, the API key, an address or an option is invalid; nothing was sent.
     """
     journal = options.journal_file(source)
+    means = RunMeans(
+        service=options.service,
+        emulator_speed=options.emulator_speed(),
+        budget=options.spending_limit(),
+        results=options.results,
+        has_page=True,
+        dashboard_port=options.page_port(),
+    )
     parsed = read_jobs(source)
     report_lines(name_of(source), parsed, terminal)
     if not parsed.jobs:
@@ -44,14 +52,6 @@ def run(source: str, options: RunOptions, terminal: Terminal) -> int:
         line_numbers=parsed.line_numbers,
         tasks_outlive_run=not options.emulator,
         retry_failed=options.retry_failed,
-    )
-    means = RunMeans(
-        service=options.service,
-        emulator_speed=options.speed if options.emulator else None,
-        budget=options.spending_limit(),
-        results=options.results,
-        has_page=True,
-        dashboard_port=options.dashboard_port if options.dashboard else None,
     )
     return run_to_end(plan, means, terminal, bad_lines=len(parsed.bad))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..inputs.local_emulator import EMULATOR_SPEED, EmulatorOptions
-from ..inputs.option_types import BaseUrl, Flag, JobsSource, PrivateResults, Speed
+from ..inputs.option_types import BaseUrl, Flag, Integer, JobsSource, JournalFile, Name, OwnPath, PrivateResults, Speed
 from ..inputs.run_options import RunOptions
 from ..inputs.service import Service
 from ..output.terminal import Terminal
@@ -18,7 +18,7 @@ _EMULATOR_DEFAULTS = EmulatorOptions()
 
 
 def demo(  # noqa: D417
-    *, out: Path = Path("evolink-demo"), speed: Speed = EMULATOR_SPEED, jobs: int | None = None
+    *, out: OwnPath = Path("evolink-demo"), speed: Speed = EMULATOR_SPEED, jobs: Integer | None = None
 ) -> int:
     """Run 40 example jobs on a local emulator and save their videos. Needs no key and costs nothing.
 
@@ -54,7 +54,7 @@ def check(  # noqa: D417
     *,
     remote: Flag = False,
     allow_private_results: PrivateResults = False,
-    journal: Path | None = None,
+    journal: JournalFile | None = None,
     online: Flag = False,
     retry_failed: Flag = False,
     base_url: BaseUrl = None,
@@ -87,7 +87,7 @@ def check(  # noqa: D417
     )
 
 
-def models(name: str | None = None, /) -> int:
+def models(name: Name | None = None, /) -> int:
     """List the models, or the fields of one. In a pipe: JSON.
 
     Args:

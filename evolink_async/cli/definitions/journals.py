@@ -6,17 +6,16 @@ share has its help text in `inputs`, which is why D417 is silenced.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from ...jobs import JobState
-from ..inputs.option_types import Flag, Port
+from ..inputs.option_types import Flag, Name, OwnPath, Port
 from ..output.terminal import Terminal
 
 
-def doubts(journal: str, /) -> int:
+def doubts(journal: Name, /) -> int:
     """Show the jobs of a journal that may have been paid for, and what to look for. In a pipe: JSON.
 
     Needs no key and no network. Exit code 3 if there are any.
@@ -29,7 +28,7 @@ def doubts(journal: str, /) -> int:
     return run_command(journal, Terminal.here())
 
 
-def settle(journal: str, key: str, how: str, /) -> int:
+def settle(journal: Name, key: Name, how: Name, /) -> int:
     """Resolve the doubt of one job, after a look in the dashboard. Needs no key and no network.
 
     Args:
@@ -42,7 +41,7 @@ def settle(journal: str, key: str, how: str, /) -> int:
     return run_command(journal, key, how, Terminal.here())
 
 
-def jobs(journal: str, /, *, state: JobState | None = None) -> int:
+def jobs(journal: Name, /, *, state: JobState | None = None) -> int:
     """List the jobs of a journal and where each stands. In a pipe: JSON.
 
     Needs no key and no network.
@@ -56,7 +55,7 @@ def jobs(journal: str, /, *, state: JobState | None = None) -> int:
     return run_command(journal, state, Terminal.here())
 
 
-def outcomes(journal: str, /, *, follow: Flag = False) -> int:
+def outcomes(journal: Name, /, *, follow: Flag = False) -> int:
     """Write how the jobs of a journal ended, as JSON, an object a line, in the order of their ends.
 
     The fields are those of run. Needs no key and no network, and changes nothing in the journal.
@@ -70,7 +69,7 @@ def outcomes(journal: str, /, *, follow: Flag = False) -> int:
     return run_command(journal, Terminal.here(), follow=follow)
 
 
-def report(journal: str, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
+def report(journal: Name, /, *, out: Annotated[OwnPath | None, Parameter(name=["--out", "-o"])] = None) -> int:
     """Write a page with the films of a journal, their costs and times, what failed and why, and what is in doubt.
 
     It is one HTML file that needs no other host. Needs no key and no network; needs the extra `report`.
@@ -84,7 +83,7 @@ def report(journal: str, /, *, out: Annotated[Path | None, Parameter(name=["--ou
     return run_command(journal, out, Terminal.here())
 
 
-def dashboard(journal: str, /, *, port: Port = 0) -> int:
+def dashboard(journal: Name, /, *, port: Port = 0) -> int:
     """Show the page of a journal, and what changes in it, in a browser on this computer, until Ctrl-C.
 
     The page can settle jobs in doubt; those of a file, while no run uses it. Needs no key; needs the extra `report`.
@@ -98,7 +97,7 @@ def dashboard(journal: str, /, *, port: Port = 0) -> int:
     return run_command(journal, port, Terminal.here())
 
 
-def prune(journal: str, /, *, older: str, untold: Flag = False, dry_run: Flag = False) -> int:
+def prune(journal: Name, /, *, older: Name, untold: Flag = False, dry_run: Flag = False) -> int:
     """Remove jobs that ended long ago. What they cost stays counted. Needs no key and no network.
 
     A removed job is forgotten: run again, it is bought again. Jobs that are planned, under way or in doubt always stay.

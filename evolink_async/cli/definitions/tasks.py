@@ -6,15 +6,24 @@ share has its help text in `inputs`, which is why D417 is silenced.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..inputs.option_types import BaseUrl, FilesUrl, Flag, JobKey, JobsJournal, LookEvery, Positive, PrivateResults
+from ..inputs.option_types import (
+    BaseUrl,
+    FilesUrl,
+    Flag,
+    JobKey,
+    JobsJournal,
+    JournalFile,
+    LookEvery,
+    Name,
+    Positive,
+    PrivateResults,
+)
 from ..inputs.service import Service
 from ..inputs.task_choice import chosen_task
 from ..output.terminal import Terminal
 
 
-def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:  # noqa: D417
+def status(task_id: Name, /, *more: Name, base_url: BaseUrl = None) -> int:  # noqa: D417
     """Poll tasks once, free of charge. In a pipe: JSON.
 
     Args:
@@ -27,10 +36,10 @@ def status(task_id: str, /, *more: str, base_url: BaseUrl = None) -> int:  # noq
 
 
 def upload(  # noqa: D417
-    source: str,
+    source: Name,
     /,
-    *more: str,
-    journal: Path | None = None,
+    *more: Name,
+    journal: JournalFile | None = None,
     json: Flag = False,
     base_url: BaseUrl = None,
     files_url: FilesUrl = None,
@@ -50,7 +59,7 @@ def upload(  # noqa: D417
 
 
 def watch(  # noqa: D417
-    task_id: str | None = None,
+    task_id: Name | None = None,
     /,
     *,
     key: JobKey = None,
@@ -72,7 +81,7 @@ def watch(  # noqa: D417
 
 
 def wait(  # noqa: D417
-    task_id: str | None = None,
+    task_id: Name | None = None,
     /,
     *,
     key: JobKey = None,
@@ -94,10 +103,10 @@ def wait(  # noqa: D417
 
 
 def download(  # noqa: D417
-    task_id: str | None = None,
+    task_id: Name | None = None,
     /,
     *,
-    out: str,
+    out: Name,
     key: JobKey = None,
     journal: JobsJournal = None,
     timeout: Positive | None = None,

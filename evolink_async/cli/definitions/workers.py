@@ -6,16 +6,14 @@ share has its help text in `inputs`, which is why D417 is silenced.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..inputs.option_types import Count, JobsSource
+from ..inputs.option_types import Count, JobsSource, Name, OwnPath
 from ..inputs.service import Service
 from ..output.terminal import Terminal
 
 _SERVICE_DEFAULTS = Service()
 
 
-def enqueue(jobs: JobsSource, /, *, journal: str) -> int:
+def enqueue(jobs: JobsSource, /, *, journal: Name) -> int:
     """Queue the jobs of a JSONL file for the workers of a journal in PostgreSQL. In a pipe: JSON.
 
     All good lines are queued, or none. Those that were queued before, or have ended, are not queued again. Needs no
@@ -32,8 +30,8 @@ def enqueue(jobs: JobsSource, /, *, journal: str) -> int:
 
 def worker(
     *,
-    journal: str,
-    out: Path | None = None,
+    journal: Name,
+    out: OwnPath | None = None,
     name: str | None = None,
     chunks: Count = 10,
     service: Service = _SERVICE_DEFAULTS,

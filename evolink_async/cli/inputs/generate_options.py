@@ -5,12 +5,10 @@ The options of each model are made in `model_options`.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import attrs
 from cyclopts import Group, Parameter
 
-from .option_types import BaseUrl, Flag, LookEvery, Positive, PrivateResults, Whole
+from .option_types import BaseUrl, Flag, JournalFile, LookEvery, Name, OwnPath, Positive, PrivateResults, Whole
 from .service import Service
 
 
@@ -33,9 +31,9 @@ class GenerateOptions:
         look_every: Seconds between polls, for services faster than EvoLink.
     """
 
-    out: Path | None = None
-    key: str | None = None
-    journal: Path | None = None
+    out: OwnPath | None = None
+    key: Name | None = None
+    journal: JournalFile | None = None
     emulator: Flag = False
     timeout: Positive | None = None
     rebuy: Whole = 0

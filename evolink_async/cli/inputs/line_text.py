@@ -41,6 +41,9 @@ def fault_of_file(content: bytes) -> str | None:
     encoding = wide_encoding(content)
     if encoding is not None:
         return f"is in {encoding}; save it as UTF-8"
+    # Pictures, videos and programs begin so; no text does.
+    if 0 in content[:8]:
+        return "is no text, but binary data"
     first, _, rest = content.removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")
     goes_on = bool(rest.strip()) and _ends_early(first)
     # Not line by line: of an array with an object a line the last one has no comma, and would be bought alone.

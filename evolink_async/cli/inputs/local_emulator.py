@@ -15,7 +15,7 @@ import attrs
 from cyclopts import Parameter
 
 from ...errors import ConfigurationError
-from .option_types import Port, Share, Speed
+from .option_types import Integer, Port, Share, Speed
 from .service import Service
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class EmulatorOptions:
     port: Port = 8787
     results_port: Port = 0
     speed: Speed = EMULATOR_SPEED
-    seed: int = 0
+    seed: Integer = 0
     failure_share: Share = 0.0
     fault: Annotated[tuple[str, ...], Parameter(help=_FAULT_HELP, negative=(), show_default=False)] = ()
 

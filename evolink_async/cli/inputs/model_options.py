@@ -18,6 +18,7 @@ from ...errors import ConfigurationError, ParamsError
 from ...json_text import Json
 from ...media import LocalMedia
 from ...params import ParamField, Params, fields_of, load_params
+from .option_types import whole_number
 
 PANEL = Group("Parameters of the model", sort_key=1)
 """The part of the help with the options of the model; those that all models share come after it."""
@@ -48,6 +49,7 @@ def option_of(cls: type[Params], field: ParamField) -> inspect.Parameter:
         help=_help_of(cls, field, is_listed=bool(choices)),
         group=PANEL,
         consume_multiple=kind == list[str],
+        converter=whole_number if kind is int else None,
         # A flag that is on by default needs a way to turn it off; `--empty-NAME` of a list says nothing.
         negative=None if field.default is True else (),
     )

@@ -14,7 +14,7 @@ from ...errors import ConfigurationError
 from ...settings import Budget
 from .jobs_file import journal_beside
 from .local_emulator import EMULATOR_SPEED
-from .option_types import Flag, Port, Positive, Speed
+from .option_types import Flag, JournalFile, OwnPath, Port, Positive, Speed
 from .service import Service
 
 
@@ -28,7 +28,7 @@ class RunOptions:
         out: Folder for the videos; nothing in it is overwritten.
         name: Names of the videos, as "{model}-{key}{ext}"; fields: {key}, {index}, {task_id}, {model}, {ext}.
         emulator: Use a local emulator instead of EvoLink: no key, no cost.
-        speed: Speed of the emulator.
+        speed: Speed of the emulator; None for 20.
         results: Append one JSON object per job to this file.
         journal: Journal file. Default: NAME.journal.db beside the videos for NAME.jsonl; none with --emulator.
         no_journal: Keep no journal: the same command again buys everything anew.
@@ -36,25 +36,45 @@ class RunOptions:
         budget: Most credits to spend, over all runs of the journal; the first job of each kind may exceed it.
         most_per_job: Credits held for a job of unknown price; with it no first job exceeds the budget.
         dashboard: Show the run in a browser on this computer while it goes on; needs the extra `report`.
-        dashboard_port: Port of that page; 0 takes a free one.
+        dashboard_port: Port of that page. Default: a free one.
         timeout: Seconds a task may take before it is given up; it goes on at the service.
         service: How the service is reached and used.
     """
 
-    out: Path
+    out: OwnPath
     name: str | None = None
     emulator: Flag = False
-    speed: Speed = EMULATOR_SPEED
-    results: Path | None = None
-    journal: Path | None = None
+    speed: Speed | None = None
+    results: OwnPath | None = None
+    journal: JournalFile | None = None
     no_journal: Flag = False
     retry_failed: Flag = False
     budget: Positive | None = None
     most_per_job: Positive | None = None
     dashboard: Flag = False
-    dashboard_port: Port = 0
+    dashboard_port: Port | None = None
     timeout: Positive | None = None
     service: Service = attrs.field(factory=Service)
+
+    def emulator_speed(self) -> float | None:
+        """Return the speed of the local emulator; None for no emulator.
+
+        Raises:
+            ConfigurationError: `speed` is set without `emulator`.
+        """
+        if self.speed is not None and not self.emulator:
+            raise ConfigurationError("--speed needs --emulator")
+        return (self.speed or EMULATOR_SPEED) if self.emulator else None
+
+    def page_port(self) -> int | None:
+        """Return the port of the live page, 0 for a free one; None for no live page.
+
+        Raises:
+            ConfigurationError: `dashboard_port` is set without `dashboard`.
+        """
+        if self.dashboard_port is not None and not self.dashboard:
+            raise ConfigurationError("--dashboard-port needs --dashboard")
+        return (self.dashboard_port or 0) if self.dashboard else None
 
     def spending_limit(self) -> Budget | None:
         """Return the budget to keep to; None for no limit.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
 from ...jobs import Job, Outcome
-from ...journal import is_address
+from ...journal import check_address, is_address
 from ..inputs.service import Service
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def worker_app(
         raise ConfigurationError(
             "--journal must be the address of a PostgreSQL database, as postgresql://user@host/films"
         )
+    check_address(journal)
     pool_of = service or Service()
     films = EvolinkBlueprint(
         journal,

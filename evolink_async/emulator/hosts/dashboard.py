@@ -52,7 +52,7 @@ class Dashboard:
         ledger = self._ledger
         yield (
             f"{len(self._tasks)} tasks, {ledger.unfinished} unfinished. Credits: {ledger.charged:.2f} charged, "
-            f"{ledger.reserved:.2f} held, {ledger.balance:.2f} left."
+            f"{ledger.reserved:.2f} held, {ledger.balance:.2f} left. Times are in UTC{_offset(self._clock.now())}."
         )
         if self._tasks:
             yield ""
@@ -67,6 +67,10 @@ class Dashboard:
             status, price = task.view(now).status, f"{task.price.reserved:g}"
             prompt = one_line(str(task.body.get("prompt", "")))
             yield made, task.task_id, status, price, task.model, paid.idempotency_key or "", prompt
+
+
+def _offset(seconds: float) -> str:
+    return time.strftime("%z", time.localtime(seconds))
 
 
 def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -125,7 +125,7 @@ function byModel(paid) {
   const cents = aligned(rows.map((row) => row[2]));
   const meter = (total) => { const made = el("span", { class: "meter" }); made.style.width = `${(100 * total) / most}%`; return made; };
   return el("section", { class: "panel" }, el("header", {}, el("h2", {}, "Credits by model")), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Credits by model" }, el("table", {},
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), ["Films", "Credits", "Per film"].map((word) => el("th", { scope: "col", class: "number" }, word)), el("th", { scope: "col" }, el("span", { class: "unseen" }, "Share")))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), ["Films", "Credits", "Per film"].map((word) => el("th", { scope: "col", class: "number" }, word)), el("th", { scope: "col", class: "wide" }, el("span", { class: "unseen" }, "Share")))),
     el("tbody", {}, rows.map(([model, count, total]) => el("tr", {}, el("td", {}, short(model)), [whole.format(count), cents(total), cents(total / count)].map((text) => el("td", { class: "number" }, text)), el("td", { class: "wide" }, meter(total))))))));
 }
 

@@ -24,7 +24,7 @@ function doubtCard(job) {
     el("header", {}, el("h2", { class: "mono" }, job.key), el("span", { class: "count" }, job.sent_at ? `sent ${exactly(job.sent_at)}` : "")),
     el("p", {}, job.problem?.message ?? ""),
     el("ol", { class: "steps" },
-      el("li", {}, el("p", {}, search?.check ?? "Look in the dashboard for its task."), prompt && el("p", { class: "soft" }, `“${prompt.slice(0, 200)}${prompt.length > 200 ? " …" : ""}”`),
+      el("li", {}, el("p", {}, search ? search.check.join(`${exactly(search.begin)} and ${exactly(search.end)}`) : "Look in the dashboard for its task."), prompt && el("p", { class: "soft" }, `“${prompt.slice(0, 200)}${prompt.length > 200 ? " …" : ""}”`),
         el("p", {}, link("https://evolink.ai/dashboard", "Open the dashboard"))),
       el("li", {}, el("p", {}, "Say what you found. Nothing is sent to the service by that."), settling(job))),
     el("details", {}, el("summary", {}, "All that is known of the submit"), el("dl", { class: "pairs" },

@@ -12,7 +12,10 @@ const hundredths = format({ minimumFractionDigits: 2, maximumFractionDigits: 2 }
 /** A format for a column: with decimals in all of its cells, or in none. */
 const aligned = (values) => (values.every(Number.isInteger) ? exact : hundredths).format;
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const second = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// With its zone: a person compares it with a dashboard, or with a terminal elsewhere.
+const second = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "shortOffset",
+});
 const when = (seconds) => moment.format(seconds * 1000);
 const exactly = (seconds) => second.format(seconds * 1000);
 
