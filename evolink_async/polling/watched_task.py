@@ -21,7 +21,15 @@ PollMany: TypeAlias = "Callable[[Sequence[str]], Awaitable[Mapping[str, Snapshot
 class Account(Protocol):
     """The account that a task is polled from: what the poller needs of a `Session`."""
 
-    busy: int
+    @property
+    def busy(self) -> int:
+        """Tasks that are watched under it."""
+        ...
+
+    @busy.setter
+    def busy(self, count: int) -> None:
+        """Count them."""
+        ...
 
     async def poll(self, task_id: str) -> Snapshot | EvolinkError:
         """Poll one task, once."""
