@@ -31,7 +31,7 @@ from .counted import COUNT, MARK, ROWS
 BASELINE = Path(__file__).with_name("instructions.json")
 MOST = 1.05
 """Times the baseline from which a row fails."""
-PACKAGES = ("aiohttp", "anyio", "attrs", "backoff", "yarl")
+PACKAGES = ("aiohttp", "anyio", "attrs", "backoff", "cattrs", "yarl")
 NAMED = 10
 """Functions named for a row that grew."""
 STEPS = (sys.executable, "-m", "benchmarks.counted")

@@ -42,6 +42,7 @@ HOME = {
         "pool.arguments",
     },
     "backoff": {"client.retry", "client.key_health"},
+    "cattrs": {"wire.account"},
     "av": {"media.probe.recordings"},
     "PIL": {"media.probe.images", "media.probe.odd_images"},
     "pypdf": {"media.probe.documents"},
