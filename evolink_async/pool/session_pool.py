@@ -197,7 +197,7 @@ class SessionPool(PricedJobs):
             EvolinkError: What `submit` and `wait` raise.
         """
         engine = self._open_engine()
-        job = Job(key or secrets.token_hex(16), params)
+        job = Job(secrets.token_hex(16) if key is None else key, params)
         if not engine.rebuys.is_on:
             return await self._generate_once(job, timeout)
         engine.rebuys.begin(job.key)
@@ -253,9 +253,9 @@ class SessionPool(PricedJobs):
             StatusError: The service refused; nothing was charged.
             BudgetError: The job does not fit into the budget; nothing was submitted.
             JournalConflictError: The key belongs to a job with other parameters.
-            ConfigurationError: The pool is not open in this event loop.
+            ConfigurationError: The pool is not open in this event loop, or the key cannot be one.
         """
-        taken = await self._submit(Job(key or secrets.token_hex(16), params))
+        taken = await self._submit(Job(secrets.token_hex(16) if key is None else key, params))
         return taken if isinstance(taken, Accepted) else taken.as_accepted()
 
     async def _submit(self, job: Job) -> Accepted | Completed:

@@ -205,6 +205,15 @@ async def test_a_key_given_twice(emulator):
     assert emulator.ledger.accepted == 2
 
 
+@pytest.mark.parametrize("call", ["submit", "generate"])
+async def test_an_empty_key_is_refused(emulator, call):
+    """It is one that somebody forgot: a key of our own in its place would be paid for each time."""
+    async with open_pool(emulator) as pool:
+        with pytest.raises(ev.ConfigurationError, match="key"):
+            await getattr(pool, call)(dance(), key="")
+    assert emulator.received == []
+
+
 @pytest.mark.parametrize("wrong", ["prompt", b"x", dance(), ev.Job("a", dance()), [dance(), None], [{"model": "x"}]])
 async def test_what_is_no_job_is_refused_before_anything_is_sent(emulator, wrong):
     """One sentence, before the network."""
