@@ -80,16 +80,16 @@ def _by_id(reply: Json, request_id: str | None, asked: Collection[str]) -> dict[
     rows = reply.get("data") if isinstance(reply, dict) else None
     if not isinstance(rows, list):
         raise ValueError("no list `data`")
-    named = [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    named = [row for row in rows if isinstance(row, dict) and row.get("id") is not None]
     # A row that names no task is the same as no row: its task is polled alone.
     if rows and not named:
         raise ValueError("no row with an id")
     found = dict[str, Snapshot]()
     for row in named:
-        task_id = str(row["id"])
+        task_id = row["id"]
         # A row of a wrong task discredits the whole answer: the route is not documented.
-        if task_id not in asked or task_id in found:
-            raise ValueError(f"a row about {task_id[:80]!r}")
+        if not isinstance(task_id, str) or task_id not in asked or task_id in found:
+            raise ValueError(f"a row about {str(task_id)[:80]!r}")
         # A row without a state is the same as no row too.
         with suppress(ValueError):
             found[task_id] = read_task(row, request_id=request_id, asked=task_id)

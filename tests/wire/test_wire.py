@@ -565,10 +565,17 @@ def test_a_retry_after_date_is_read_against_the_replys_own_clock():
 
 def test_a_row_that_names_no_task_costs_that_row():
     """Null, a text, a row without an id: the others are read. A row of a wrong task still discredits the answer."""
-    rows = [None, "text", {"status": "pending"}, {"id": 5, "status": "pending"}, {"id": "t-1", "status": "processing"}]
+    rows = [
+        None,
+        "text",
+        {"status": "pending"},
+        {"id": None, "status": "pending"},
+        {"id": "t-1", "status": "processing"},
+    ]
     assert list(decode_batch(answer({"data": rows}), asked=["t-1", "t-2"])) == ["t-1"]
-    with pytest.raises(ReplyError, match="t-9"):
-        decode_batch(answer({"data": [*rows, {"id": "t-9", "status": "failed"}]}), asked=["t-1", "t-2"])
+    for wrong in ("t-9", 5):
+        with pytest.raises(ReplyError, match=f"a row about '{wrong}'"):
+            decode_batch(answer({"data": [*rows, {"id": wrong, "status": "failed"}]}), asked=["t-1", "t-2"])
 
 
 @pytest.mark.parametrize(
