@@ -20,7 +20,7 @@ import attrs
 from evolink_async.concurrency import Signal
 from evolink_async.jobs import Accepted, DurationClass
 from evolink_async.journal import Fact, Intent, LentChunk, MemoryJournal
-from evolink_async.journal.postgres_facts import LATE_SECONDS, PLACE_SECONDS
+from evolink_async.journal.postgres_facts import AHEAD, LATE_SECONDS, PLACE_SECONDS
 from evolink_async.polling.quantiles import Quantiles
 
 T = TypeVar("T")
@@ -135,8 +135,9 @@ class FleetServer:
         if not self._per_minute:
             return None
         now, gap = time.monotonic(), 60 / min(self._per_minute.values())
+        latest = now + AHEAD * (1 + len(self._per_minute) * gap)
         next_at = self._next_at.get(scope, -math.inf)
-        self._next_at[scope] = count * gap + (next_at if next_at >= now - LATE_SECONDS else now)
+        self._next_at[scope] = count * gap + (next_at if now - LATE_SECONDS <= next_at <= latest else now)
         return LentChunk(delay=self._next_at[scope] - now - count * gap, gap=gap, pools=len(self._per_minute))
 
     def facts(self, scopes: Sequence[str]) -> list[Fact]:

@@ -166,8 +166,8 @@ def reading(connection: psycopg.Connection[Any], seconds: float) -> Generator[No
     has_cut = threading.Event()
 
     def look() -> None:
-        if cut(connection.pgconn):
-            has_cut.set()
+        has_cut.set()  # before: the thread that waits may be faster than this one
+        cut(connection.pgconn)
 
     timer = threading.Timer(seconds, look)
     timer.daemon = True

@@ -179,7 +179,7 @@ def test_ages_that_make_no_sense(cli, tmp_path, age):
     """They are refused before anything is opened."""
     ran = cli("journal", "prune", f"--older={age}", tmp_path / "films.db")
     assert (ran.code, ran.out) == (2, "")
-    assert re.search("age|day", ran.err)
+    assert re.search("age|day|empty", ran.err)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def lend(tables: Tables, values: Any) -> list[Row]:
         return []
     gap = 60 / min(rates)
     next_at = tables.rates.get(values["scope"])
-    begins = now if next_at is None or next_at < now - values["late"] else next_at
+    latest = now + facts.AHEAD * (1 + len(rates) * gap)
+    begins = now if next_at is None or not now - values["late"] <= next_at <= latest else next_at
     tables.rates[values["scope"]] = begins + count * gap
     return [{"delay": begins - now, "gap": gap, "pools": len(rates)}]
