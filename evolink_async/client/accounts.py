@@ -52,7 +52,13 @@ class OwnSession:
 
     async def poll(self, task_id: str) -> PollVerdict:
         """Poll once: the key that made the task, and the others if that one is denied."""
-        return await self._ask(lambda session: session.poll(task_id))
+        if self._reader is not self._owner:
+            return await self._ask(lambda session: session.poll(task_id))
+        # Nearly every poll: two calls less for each.
+        verdict = await self._owner.poll(task_id)
+        if isinstance(verdict, Snapshot) or not _is_denied(verdict):
+            return verdict
+        return await self._ask_others(lambda session: session.poll(task_id), verdict)
 
     async def poll_many(self, task_ids: Sequence[str]) -> Mapping[str, Snapshot] | EvolinkError:
         """Poll many tasks with one status request: of the key that made them, and of the others if it is denied."""
@@ -68,9 +74,10 @@ class OwnSession:
             # It has read tasks of this key: its trouble is no reason to believe the denial of another.
             if _is_trouble(seen):
                 return seen
-        denial = await ask(self._owner)
-        if not _is_denied(denial):
-            return denial
+        seen = await ask(self._owner)
+        return await self._ask_others(ask, seen) if _is_denied(seen) else seen
+
+    async def _ask_others(self, ask: Callable[[Session], Awaitable[_Answer]], denial: _Answer) -> _Answer:
         trouble: _Answer | None = None
         for session in self._others:
             seen = await ask(session)

@@ -89,7 +89,7 @@ class SendLoop:
         self.is_closing = False
         self.sends: int = 0
         self.faults: int = 0
-        self.record = Recorder()
+        self.record: Recorder = Recorder()
         self.refused: int = 0
 
     @property
