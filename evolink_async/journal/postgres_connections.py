@@ -72,6 +72,8 @@ class Connections:
     """
 
     def __init__(self, url: str, *, patience: float, prepares: bool) -> None:
+        self.address: str
+        self.place: str
         self.address, self.place, self._password = read_address(url)
         self.is_pooled: bool = not prepares
         self.patience: float = patience

@@ -35,8 +35,8 @@ class _Walk:
     __slots__ = ("is_over", "left")
 
     def __init__(self) -> None:
-        self.left = MAX_VALUES
-        self.is_over = False
+        self.left: int = MAX_VALUES
+        self.is_over: bool = False
 
     def enter(self, value: Mapping[object, object] | Sequence[object], path: str, depth: int) -> Iterator[InvalidValue]:
         """Count the values of a list or an object; find that there are too many, or that it is too deep."""
