@@ -10,7 +10,7 @@ from yarl import URL
 from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions
 from evolink_async.errors import NotDeliveredError, SubmissionUnknownError, TransportError
 from evolink_async.wire import Request, Response, on_submit
-from tests.servers import free_port, reply, reset, serving
+from tests.servers import Act, free_port, reply, reset, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,7 @@ KINDS = {
     "poll": Request(kind="poll", method="GET", path="/v1/tasks/t"),
     "submit": Request(kind="submit", method="POST", path="/v1/x", body=b"{}"),
 }
-ENDS = {
+ENDS: dict[str, bytes | Act] = {
     "nothing": b"",
     "a reset": reset,
     "no HTTP": b"garbage\r\n\r\n",

@@ -129,7 +129,7 @@ async def test_a_proxy_that_refuses_is_not_delivered_and_does_not_see_the_key():
 
 # --- perhaps delivered
 
-BROKEN = {
+BROKEN: dict[str, bytes | Act] = {
     "reset": reset,
     "closed": b"",
     "silence": hang,

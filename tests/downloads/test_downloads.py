@@ -22,7 +22,7 @@ from evolink_async.errors import ConfigurationError, DownloadError, EvolinkError
 from evolink_async.jobs import Completed, Timing
 from evolink_async.settings import RetryPolicy
 from evolink_async.task import Snapshot
-from tests.servers import flood, free_port, hang, reply, reset, serving, then_hang, then_reset
+from tests.servers import Act, flood, free_port, hang, reply, reset, serving, then_hang, then_reset
 
 pytestmark = pytest.mark.anyio
 
@@ -330,7 +330,7 @@ async def test_a_whole_file_is_saved(tmp_path, url, content_type, name):
     assert list(completed.files[0].parent.iterdir()) == [completed.files[0]]
 
 
-BROKEN = {
+BROKEN: dict[str, bytes | Act] = {
     "cut": reply(FILM[:-1], Content_Length=len(FILM)),
     "cut, then reset": then_reset(reply(FILM[:-1], Content_Length=len(FILM))),
     "cut, then silence": then_hang(reply(FILM[:-1], Content_Length=len(FILM))),

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 import zlib
 from itertools import pairwise
+from typing import Any
 
 import aiohttp
 import pytest
@@ -368,7 +369,7 @@ async def test_a_part_that_is_told_less_of_is_put_behind_the_first(tmp_path, fir
 # --- an end that is not announced
 
 MOVIE = clip(2)
-OPEN = {"Content_Length": None, "Content_Type": "video/mp4"}
+OPEN: dict[str, Any] = {"Content_Length": None, "Content_Type": "video/mp4"}
 
 
 def old(answer: bytes) -> bytes:

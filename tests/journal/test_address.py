@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import evolink_async as ev
-from evolink_async.journal.places import journal_at
+from evolink_async.journal.places import JournalInFile, journal_at
+from evolink_async.journal.postgres_place import JournalOnServer
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,8 @@ def test_what_may_hold_a_password_is_not_shown(tmp_path, monkeypatch, given):
 def test_odd_paths_are_paths(tmp_path, monkeypatch, name):
     """A colon or an @ does not make an address."""
     monkeypatch.chdir(tmp_path)
-    assert ev.SessionPool("sk-1", journal=name)
+    ev.SessionPool("sk-1", journal=name)
+    assert isinstance(journal_at(name), JournalInFile)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +48,4 @@ def test_odd_paths_are_paths(tmp_path, monkeypatch, name):
 )
 def test_good_addresses(address):
     """An @ is written %40; in the settings behind a question mark it may stand."""
-    assert journal_at(address)
+    assert isinstance(journal_at(address), JournalOnServer)

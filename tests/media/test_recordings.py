@@ -267,7 +267,7 @@ def test_a_clock_of_whole_seconds_counts_if_the_film_agrees(seconds, flags):
     """One picture a second needs no finer one."""
     made = io.BytesIO()
     with av.open(made, "w", format="mp4", options={"movflags": flags, "video_track_timescale": "1"}) as container:
-        track = cast("av.VideoStream", container.add_stream("libx264", rate=1))
+        track = container.add_stream("libx264", rate=1)
         track.width, track.height = 320, 240
         for number in range(seconds):
             frame = grey(320, 240, None)

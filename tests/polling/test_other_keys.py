@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 
 from evolink_async import AccessDeniedError, AuthenticationError, Completed, Failed, SessionPool
+from evolink_async.client import Session
 from evolink_async.client.accounts import OwnSession
 from evolink_async.errors import NotDeliveredError, RateLimitError, TaskNotFoundError
 from evolink_async.task import Snapshot
@@ -122,7 +123,8 @@ class Told:
     """A session that answers what it is told to."""
 
     def __init__(self) -> None:
-        self.busy, self.answers, self.asked = 0, [], 0
+        self.busy, self.asked = 0, 0
+        self.answers: list[object] = []
 
     async def poll_many(self, _: object) -> object:
         """Answer the next one."""
@@ -137,7 +139,7 @@ DENIED = AuthenticationError(401, "no")
 async def test_batches_are_asked_of_the_key_that_reads_them():
     """A batch without rows counts of the key that made the tasks, not of another; a key that is well again is used."""
     owner, other, third = Told(), Told(), Told()
-    account = OwnSession(owner, [other, third])  # type: ignore[arg-type]  # all that it needs of a session
+    account = OwnSession(cast("Session", owner), cast("list[Session]", [other, third]))  # all that it needs of one
     owner.answers, other.answers, third.answers = [{}, DENIED, SHOWN], [{}], [SHOWN, RateLimitError(429, "slow"), {}]
     assert await account.poll_many(["t"]) == {}
     assert await account.poll_many(["t"]) == SHOWN

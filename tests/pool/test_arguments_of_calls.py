@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import pytest
 
-from evolink_async import ConfigurationError, Unknown
+from evolink_async import ConfigurationError, Job, Unknown
 from evolink_async.client import HttpOptions, base_url
 from evolink_async.emulator import faults
 from tests.kit import jobs, open_pool
@@ -45,7 +48,7 @@ async def test_a_coroutine_is_no_input(emulator):
     given = no_input()
     async with open_pool(emulator) as pool:
         with pytest.raises(ConfigurationError, match="not coroutine"):
-            pool.run(given)
+            pool.run(given)  # type: ignore[arg-type]  # what is tested
     given.close()
 
 
@@ -57,7 +60,7 @@ async def test_what_python_reads_item_by_item_is_an_input(emulator):
             return jobs(2)[index]
 
     async with open_pool(emulator) as pool:
-        assert len([outcome async for outcome in pool.run(Old())]) == 2
+        assert len([outcome async for outcome in pool.run(cast("Iterable[Job]", Old()))]) == 2
 
 
 @pytest.mark.parametrize("how", ["RESUBMIT", "Abandon", " resubmit", "abandon\n"])

@@ -141,6 +141,7 @@ async def test_what_is_raised_when_an_end_is_said_costs_no_outcome(emulator, mon
         raise StrangeError
 
     async with open_pool(emulator) as pool:
+        assert pool._engine is not None
         monkeypatch.setattr(pool._engine.ends, "on_said", broken)
         with pytest.raises(StrangeError):
             async for outcome in pool.run(jobs(1)):
@@ -153,7 +154,9 @@ async def test_an_end_that_is_cancelled_from_outside_ends_the_stream_aloud(emula
     """As a program does that cancels all tasks it can find: nobody waits for an outcome that will not come."""
 
     async def cancelled(*_):
-        asyncio.current_task().cancel()
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
         await asyncio.sleep(0)
 
     async with open_pool(emulator) as pool, stream(pool) as outcomes:

@@ -43,7 +43,9 @@ async def test_a_task_of_this_process_is_polled_by_the_schedule(monkeypatch):
         accepted = await pool.submit(jobs(1)[0].params)
         monkeypatch.setattr(time, "time", lambda: wall() + 86400)
         waiting = asyncio.create_task(pool.wait(accepted.task_id))
-        await until(lambda: len(pool._engine.tasks))
-        [entry] = pool._engine.tasks
+        engine = pool._engine
+        assert engine is not None
+        await until(lambda: len(engine.tasks))
+        [entry] = engine.tasks
         assert entry.due > time.monotonic() + 60
         waiting.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 
 import pytest
 
@@ -39,7 +40,7 @@ def chunked(body: bytes) -> bytes:
     return HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body)
 
 
-CUTS = {
+CUTS: dict[str, Callable[[bytes], bytes | Act]] = {
     "Content-Length too large": too_long,
     "no last chunk": chunked,
     "then a reset": lambda body: then_reset(too_long(body)),

@@ -21,7 +21,7 @@ from evolink_async.uploads.content import Content, InlineContent, LocalFileError
 from evolink_async.uploads.file_content import FileContent
 from evolink_async.wire import Response, decode_upload
 from tests.kit import until
-from tests.servers import hang, reply, reset, serving, then_hang, then_reset
+from tests.servers import Act, hang, reply, reset, serving, then_hang, then_reset
 from tests.uploads.file_service import LINK, early, file_service, receipt, refusal
 
 pytestmark = pytest.mark.anyio
@@ -252,7 +252,7 @@ async def test_contents_have_limits_too(content, words):
 # --- services that fail
 
 
-BROKEN = {
+BROKEN: dict[str, bytes | Act] = {
     "reset": reset,
     "silence": hang,
     "closed": b"",

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ SHA256 = hashlib.sha256(b"film").hexdigest()
 HOUR = 3600.0
 
 
-def receipt(**changes: object) -> dict[str, object]:
+def receipt(**changes: object) -> dict[str, Any]:
     """The page's example with other values in `data`; None takes one away."""
     reply = sample("upload-stream")
     values = reply["data"] | changes
