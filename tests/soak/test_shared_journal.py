@@ -6,7 +6,6 @@ Workers are killed, or stopped past their lease and woken; connections are cut; 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -39,7 +38,7 @@ class Bench:
         self.journal = server.journal()
         self.workers: list[Worker] = []
         self.listeners: list[threading.Thread] = []
-        self.sleeping: dict[int, float] = {}
+        self.sleeping: dict[subprocess.Popen[str], float] = {}
         for _ in range(WORKERS):
             self.begin()
 
@@ -68,7 +67,7 @@ class Bench:
         return [
             worker
             for worker in self.workers
-            if worker.process.poll() is None and worker.process.pid not in self.sleeping
+            if worker.process.poll() is None and worker.process not in self.sleeping
         ]
 
     # --- faults
@@ -82,9 +81,9 @@ class Bench:
     def stop(self) -> None:
         """One stands still for longer than its lease."""
         if len(running := self.running()) > 1:
-            worker = self.dice.choice(running)
-            os.kill(worker.process.pid, signal.SIGSTOP)
-            self.sleeping[worker.process.pid] = time.monotonic() + LEASE * self.dice.uniform(0.5, 2.5)
+            process = self.dice.choice(running).process
+            process.send_signal(signal.SIGSTOP)  # nothing happens if it has just ended
+            self.sleeping[process] = time.monotonic() + LEASE * self.dice.uniform(0.5, 2.5)
 
     def cut(self) -> None:
         """All connections to the server are lost."""
@@ -101,10 +100,10 @@ class Bench:
 
     def wake(self, at: float) -> None:
         """Wake those whose time has come."""
-        for pid, until in list(self.sleeping.items()):
+        for process, until in list(self.sleeping.items()):
             if at >= until:
-                del self.sleeping[pid]
-                os.kill(pid, signal.SIGCONT)
+                del self.sleeping[process]
+                process.send_signal(signal.SIGCONT)
 
     def play(self, faults: int) -> None:
         """Let faults happen, then let all come to their end."""

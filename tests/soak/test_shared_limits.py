@@ -102,12 +102,6 @@ class Weather(Bench):
         self.emulator.faults.clear()
         super().begin()
 
-    def wake(self, at: float) -> None:
-        """As before; one that an outage had ended just then does not wake."""
-        ended = {worker.process.pid for worker in self.workers if worker.process.poll() is not None}
-        self.sleeping = {pid: until for pid, until in self.sleeping.items() if pid not in ended}
-        super().wake(at)
-
     def check(self) -> None:
         """Nothing is paid twice or forgotten, and who began in good weather at the end has told of all."""
         kinds = {"Completed", "Unknown", "OutageError", "RateLimitError"}
