@@ -105,7 +105,7 @@ class SubmitQueue:
 
     def holds(self, turn: Turn, submission: Submission) -> bool:
         """Whether a turn still holds, after a step that took time."""
-        return self._choice.holds(turn, submission, self._now())
+        return self._is_free_for(submission) and self._choice.holds(turn, submission, self._now())
 
     def refusal(self, submission: Submission) -> EvolinkError | None:
         """Return why a submission is not to wait for a turn: every key refuses, or the outage is past patience."""
@@ -212,10 +212,13 @@ class SubmitQueue:
         answer: Turn | Session | None = None
         if not wants_turn:
             answer = self._choice.for_upload(submission, now)
-        # While a learner is under way nothing else is bought: its price bounds what that may cost.
-        elif self._learner is None:
+        elif self._is_free_for(submission):
             answer = self._choice.turn(submission, now)
         return answer or self.refusal(submission)
+
+    def _is_free_for(self, submission: Submission) -> bool:
+        # While a learner is under way nothing else is bought: its price bounds what that may cost.
+        return self._learner is None or self._learner is submission
 
     def _remove(self, waiter: _Waiter) -> None:
         queue = self._queues.get(waiter.kind)

@@ -30,8 +30,11 @@ def heeded(history: History) -> Iterator[Violation]:
         return
     yield from taken(history)
     has_trouble = history.script.poll_trouble or any(isinstance(step, TROUBLES) for step in history.script.steps)
-    # Who stands before a full pool does not watch yet, and a slow disk makes everything late.
-    has_room = least_room(history) >= len(history.script.wishes)
+    # Who stands before a full pool does not watch yet, and a slow disk makes everything late. A job that two calls want
+    # takes two places.
+    keys = {wish.key for wish in history.script.wishes}
+    wanted = {(entry.call, entry.job) for entry in history.trace.of(Wanted) if entry.job in keys}
+    has_room = least_room(history) >= len(wanted)
     if has_room and not has_trouble and not history.script.slow_disk:
         yield from _unheeded(history)
 

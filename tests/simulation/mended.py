@@ -1314,6 +1314,41 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: a POST beside a learner",
+        why="A job that had its turn before the learner took one was sent beside it, once the journal had written.",
+        script=Script(
+            salt=47000,
+            budget=300.0,
+            submits=2,
+            wishes=(
+                Wish(key="j0"),
+                Wish(key="j1", price_class=1),
+                Wish(key="j3"),
+                Wish(key="j4", price_class=3),
+                Wish(key="j12", price_class=2),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1", "j0", "j4")),
+                Generate(at=0.0, name="generate2", job="j12"),
+                Submit(at=1.0, name="strait3", job="j3"),
+            ),
+        ),
+    ),
+    Known(
+        pattern="14 callbacks heeded: no poll follows a callback",
+        why="The law did not know that a job which two runs want takes two places of a full pool.",
+        script=Script(
+            in_flight=2,
+            calls=True,
+            wishes=(Wish(key="j0", life=120.0), Wish(key="j1")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Submit(at=0.0, name="strait7", job="j1"),
+                Run(at=10.0, name="retry0", jobs=("j0", "j1")),
+            ),
+        ),
+    ),
 )
 
 MENDED = (

@@ -65,9 +65,7 @@ class Bench:
     def running(self) -> list[Worker]:
         """The workers that neither have ended nor are stopped."""
         return [
-            worker
-            for worker in self.workers
-            if worker.process.poll() is None and worker.process not in self.sleeping
+            worker for worker in self.workers if worker.process.poll() is None and worker.process not in self.sleeping
         ]
 
     # --- faults
