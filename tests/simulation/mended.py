@@ -1336,6 +1336,25 @@ RARE = (
         ),
     ),
     Known(
+        pattern="2 paid once: a job bought twice, journal in file",
+        why="The laws did not know that the journal may have what a person settled in the moment of a crash.",
+        script=Script(
+            salt=598059,
+            journal="file",
+            slow_disk=True,
+            wishes=(Wish(key="j0", sends=("409",), life=120.0),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Settle(at=58.0, job="j0"),
+                Run(at=68.0, name="retry4", jobs=("j0",)),
+                Forget(at=159.0, job="j0"),
+                Settle(at=795.01, job="j0"),
+                Crash(at=795.01),
+                Settle(at=849.0, job="j0"),
+            ),
+        ),
+    ),
+    Known(
         pattern="14 callbacks heeded: no poll follows a callback",
         why="The law did not know that a job which two runs want takes two places of a full pool.",
         script=Script(

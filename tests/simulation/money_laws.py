@@ -191,6 +191,8 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
             if entry.job != entry.task and entry.task not in over and latest == [entry.task]:
                 not_found[entry.job] = entry.task
         elif isinstance(entry, Acted) and entry.text.startswith("Crash"):
+            for job in [job for job in not_found if settling[job]]:  # the journal may have it
+                del not_found[job]
             settling.clear()
             if history.script.journal == "memory":
                 not_found.clear()

@@ -7,7 +7,7 @@ from collections import defaultdict
 import attrs
 
 from tests.simulation.history import History
-from tests.simulation.trace import Acted, Entry, Posted, Released, Reported, Settled, Stood, Told, Wanted
+from tests.simulation.trace import Acted, Entry, Finished, Posted, Released, Reported, Settled, Stood, Told, Wanted
 
 TASK_ERRORS = ("TaskFailedError", "TaskCancelledError")
 """Errors that tell the end of a task."""
@@ -27,7 +27,8 @@ class Order:
         processes: In which process each POST began.
         ends: Of the first time that a caller was told the end of a task.
         asked: Of each time that a call began to want a job to be bought.
-        settled: Of each time that a doubt was given up or to be bought again, by purchase.
+        settled: Of each time that a doubt was given up or to be bought again, by purchase; also where a crash came
+            before the call had returned, as the journal may have it.
         crashes: Of the crashes.
     """
 
@@ -41,7 +42,7 @@ class Order:
     @classmethod
     def of(cls, history: History) -> Order:
         """Read the trace."""
-        order, crashed, begun = cls(), dict[int, int](), dict[str, int]()
+        order, crashed, begun, sent = cls(), dict[int, int](), dict[str, int](), dict[str, str]()
         for place, entry in enumerate(history.trace.entries):
             match entry:
                 case Posted():
@@ -49,6 +50,7 @@ class Order:
                     killed = crashed.get(entry.process)
                     order.posts[entry.number] = place if killed is None else killed - 1
                     order.processes[entry.number] = entry.process
+                    sent[entry.job] = entry.purchase
                 case Wanted() if entry.buys:
                     order.asked.setdefault(entry.job, []).append(place)
                 case Told() | Reported() if entry.kind in ("completed", "final") or entry.error in TASK_ERRORS:
@@ -58,8 +60,12 @@ class Order:
                 case Settled() if entry.how in ("resubmit", "abandon"):
                     # It holds from the moment it is asked for, or a little later.
                     order.settled[entry.purchase] = begun.get(entry.job, place)
+                case Finished() if entry.call.startswith("settle "):
+                    begun.pop(entry.call.split()[1], None)
                 case Acted() if entry.text.startswith("Crash"):
                     order.crashes.append(place)
+                    for job in begun.keys() & sent.keys():
+                        order.settled.setdefault(sent[job], begun[job])
                     crashed[entry.process] = place
                 case _:
                     pass
