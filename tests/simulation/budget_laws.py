@@ -91,6 +91,11 @@ class _Ceilings:
     at_admission: float | None
     at_post: float | None
 
+    @property
+    def lowest(self) -> float | None:
+        """The lower one: a class that names a price of its own is no longer held at that of a larger class."""
+        return min((one for one in (self.at_admission, self.at_post) if one is not None), default=None)
+
 
 def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> float:
     """Return by how much tasks may be over what was known when their POSTs began."""
@@ -104,8 +109,8 @@ def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> 
         learners[task.price_class] += ceiling.at_admission is None
         if ceiling.at_admission is None and learners[task.price_class] <= OPEN_LEARNERS:
             excess += price
-        elif (named := ceiling.at_admission or ceiling.at_post) is not None:
-            excess += max(0.0, price - named)
+        elif (lowest := ceiling.lowest) is not None:
+            excess += max(0.0, price - lowest)
     return excess
 
 

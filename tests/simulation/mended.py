@@ -1368,6 +1368,25 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: more than the limit",
+        why="The law did not know that a slow disk may hide when a class named a price below that of a larger class.",
+        script=Script(
+            slow_disk=True,
+            budget=42.5,
+            used=1.5,
+            wishes=(
+                Wish(key="j0", price_class=2, passing=2),
+                Wish(key="strait0"),
+                Wish(key="strait1"),
+                Wish(key="strait2"),
+            ),
+            steps=(
+                Generate(at=315.0, name="generate0", job="j0"),
+                Run(at=753.0, name="writes", jobs=("strait0", "strait1", "strait2")),
+            ),
+        ),
+    ),
 )
 
 MENDED = (
