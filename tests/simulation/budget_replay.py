@@ -151,6 +151,9 @@ class Replay:
                     self._is_believed[task.price_class] = is_kept
                 if self._says_charge or entry.kind != "completed":
                     self._unnamed.pop(task.purchase, None)
+                if entry.kind == "completed":
+                    # Who has not heard of it yet does not wait for the task of a later purchase.
+                    self._wants.pop(entry.job, None)
                 if self._says_charge and entry.kind == "completed" and task.purchase in held:
                     named = self._view.named
                     named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))

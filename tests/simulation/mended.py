@@ -1387,6 +1387,23 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: refused, though credits may come free",
+        why="The law took a slow reader of a job that has ended for one that waits for the job's next purchase.",
+        script=Script(
+            salt=775282,
+            budget=42.5,
+            calls=True,
+            calls_lost=1.0,
+            wishes=(Wish(key="j0"), Wish(key="j1"), Wish(key="j2"), Wish(key="j3")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1", "j2", "j0", "j3"), pause=30.0),
+                Poll(at=329.0, name="poll0", job="j1"),
+                Submit(at=331.0, name="submit0", job="j1"),
+                Submit(at=340.0, name="submit1", job="j0"),
+            ),
+        ),
+    ),
 )
 
 MENDED = (
