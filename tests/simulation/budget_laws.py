@@ -100,7 +100,8 @@ class _Ceilings:
 def _excess(order: Order, ceilings: dict[str, _Ceilings], begun: list[Task]) -> float:
     """Return by how much tasks may be over what was known when their POSTs began."""
     excess, learners = 0.0, Counter[int]()
-    for task in sorted(begun, key=lambda task: task.number):
+    # Those that are learners for sure come first: a slow disk hides whether the others knew a price.
+    for task in sorted(begun, key=lambda task: (ceilings[task.task_id].at_post is not None, task.number)):
         ceiling = ceilings[task.task_id]
         price = max(task.price, task.charged)
         if task.purchase in order.settled:

@@ -1404,6 +1404,46 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: many jobs of a price that the vendor does not name",
+        why="The law counted jobs for learners whose knowledge a slow disk hides, and not the one that was a learner.",
+        script=Script(
+            salt=136712,
+            slow_disk=True,
+            budget=300.0,
+            resubmit="same_key",
+            submits=1,
+            in_flight=4,
+            used=1.5,
+            wishes=(
+                Wish(key="j10"),
+                Wish(key="j12", end="expired"),
+                Wish(key="j13", life=120.0),
+                Wish(key="j14", life=5.0),
+                Wish(key="j24", life=5.0),
+                Wish(key="j25", life=0.5),
+                Wish(key="j35", sends=("403_page", "403_page", "404_page"), life=0.5),
+                Wish(key="j36"),
+                Wish(key="j37", life=0.5),
+                Wish(key="j38", life=0.5),
+                Wish(key="j42"),
+            ),
+            steps=(
+                Outage(at=2.25, seconds=10.0, reply="500", reads=True),
+                Run(
+                    at=3.03,
+                    name="retry2",
+                    jobs=("j12", "j25", "j38", "j13", "j10", "j42", "j36", "j35", "j14", "j37", "j24"),
+                ),
+                Reprice(at=152.48, price_class=0, price=200.0),
+                Run(
+                    at=198.97,
+                    name="retry0",
+                    jobs=("j24", "j42", "j14", "j12", "j37", "j25", "j13", "j38", "j36", "j10", "j35"),
+                ),
+            ),
+        ),
+    ),
 )
 
 MENDED = (
