@@ -68,9 +68,9 @@ def test_models_in_a_terminal():
     assert re.search(r"quality +\"720p\" +720p or 1080p", text)
 
 
-@pytest.mark.parametrize("columns", ["0", "1", "2"])
-def test_a_terminal_that_claims_to_have_no_room(columns):
-    """Help ends, and an error is not silent, also with a width in which no word has room."""
+@pytest.mark.parametrize("columns", ["0", "1", "2", "\N{SUPERSCRIPT TWO}", "9" * 12, "-5", "wide", ""])
+def test_a_terminal_that_claims_an_odd_width(columns):
+    """Help ends, and an error is not silent, also with a width in which no word has room, or that is none."""
     text, code = in_terminal("run", "--help", env={"COLUMNS": columns})
     assert (code, "Usage" in text) == (0, True)
     text, code = in_terminal("check", "none.jsonl", env={"COLUMNS": columns})

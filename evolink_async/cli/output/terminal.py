@@ -24,6 +24,9 @@ _WIDTH_WITHOUT_TERMINAL = 110
 # In no column rich prints nothing, and in one or two cyclopts wraps help for ever. A terminal folds what is too wide.
 _LEAST_WIDTH = 20
 
+# rich takes a superscript two for a number, and fails; and it fills as many columns as it is told.
+_SIZE = re.compile("[0-9]{1,4}")
+
 # Control characters, line separators, marks that reverse the order of what follows, and surrogates. Spaces of other
 # scripts and the joiners inside emoji are shown as they are.
 _OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -49,7 +52,10 @@ class Terminal:
 
     @classmethod
     def here(cls) -> Self:
-        """Return the streams of this process, as they are now."""
+        """Return the streams of this process, as they are now; what is no size leaves the environment."""
+        for name in ("COLUMNS", "LINES"):
+            if not _SIZE.fullmatch(os.environ.get(name, "")):
+                os.environ.pop(name, None)
         # Not `Console.is_terminal`: FORCE_COLOR makes that true in a pipe, where a program reads.
         shows_tables, shows_progress = sys.stdout.isatty(), sys.stderr.isatty()
         return cls(out=_console(), err=_console(stderr=True), shows_tables=shows_tables, shows_progress=shows_progress)
