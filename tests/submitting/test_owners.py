@@ -12,7 +12,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import faults
-from evolink_async.events import Event, JobEnded
+from evolink_async.events import Event, JobEnded, JobStarted
 from evolink_async.journal import MemoryJournal
 from tests.kit import as_completed, dance, jobs, open_pool, own_tasks, until
 from tests.submitting.small_vendor import Post, pool_of, small_vendor
@@ -286,6 +286,25 @@ async def test_every_job_read_has_an_outcome_after_drain(emulator):
         second.drain()
         assert {outcome.key async for outcome in second} == set(read)
         await first.aclose()
+
+
+@pytest.mark.parametrize("close", [False, True])
+async def test_an_observer_that_hears_of_a_job_can_stop_its_run_unsent(emulator, close):
+    """Drained, or closed, while `JobStarted` is told, the run buys nothing: the job has begun, and nobody wants it."""
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, JobStarted) and not stopping:
+            stream.drain()
+            stopping.extend([asyncio.create_task(stream.aclose())] if close else [])
+
+    async with open_pool(emulator, observer=stop) as pool:
+        stream = await pool.run(jobs(3)).__aenter__()
+        outcomes = [outcome async for outcome in stream]
+        await asyncio.gather(*stopping)
+        assert [type(outcome) for outcome in outcomes] == ([] if close else [ev.Failed])
+        assert (await pool.generate(dance(), key="later")).key == "later"
+    assert emulator.ledger.accepted == 1
 
 
 async def test_a_run_drained_before_its_first_outcome_reads_nothing(emulator):
