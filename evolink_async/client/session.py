@@ -257,9 +257,9 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
     """Return why no key may send a request: the refusal of the first.
 
     Raises:
-        ConfigurationError: No key is refused.
+        ConfigurationError: No key is refused any more.
     """
     for session in sessions:
         if (refusal := session.refusal_for("")) is not None:
             return copy.copy(refusal)
-    raise ConfigurationError("the pool has no session")
+    raise ConfigurationError("no API key of the pool is refused any more; try again")

@@ -1,7 +1,7 @@
 """The parts of an open pool and their common life: sessions, permits, journal, submitter, poller.
 
-What a caller sees is in `pool` and `streams`. The engine's background work is one asyncio task of its own, so that
-nothing of it is tied to the caller's cancel scopes.
+What a caller sees is in `session_pool` and `streams`. The engine's background work is one asyncio task of its own, so
+that nothing of it is tied to the caller's cancel scopes.
 """
 
 from __future__ import annotations
