@@ -58,14 +58,17 @@ def _shown(value: object) -> str:
 
 
 check_count: _Check = _number_check(int, least=1)
+"""Refuses what is not a whole number of at least 1 and at most 10**15."""
 check_whole: _Check = _number_check(int, least=0)
+"""Refuses what is not a whole number of at least 0 and at most 10**15."""
 check_positive: _Check = _number_check(float, least=0, above=True)
-# The same check under the name of what most fields hold.
+"""Refuses what is not a number above 0 and at most 10**15."""
 check_seconds: _Check = check_positive
+"""The same check as `check_positive`, under the name of what most fields hold."""
 
 
 def check_word(*words: str) -> _Check:
-    """Make a validator that takes one of `words`."""
+    """Make a validator that takes one of `words`, and raises a ConfigurationError for any other value."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if value not in words:

@@ -198,7 +198,13 @@ class Engine:
             run.shut(self._death or closed())
 
     async def aclose(self) -> None:
-        """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
+        """Stop reading and submitting, let what is on its way tell its task id, then close every connection.
+
+        Not safe to cancel: `lifetime` runs it in a task of its own, and waits for it shielded.
+
+        Raises:
+            BaseException: What ended the poller before, if anything did; all connections are closed by then.
+        """
         self.stop_buying()
         self.journal.hurry()
         for run in list(self.runs):

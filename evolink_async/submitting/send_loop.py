@@ -60,6 +60,7 @@ class SendLoop:
         is_closing: Whether nothing is sent again.
         sends: Requests sent.
         faults: Those without a task.
+        record: Awaits writes to the journal, and counts those that failed.
         refused: Those answered with 429.
     """
 
