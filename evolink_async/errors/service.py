@@ -197,7 +197,7 @@ class InterceptedError(StatusError):
 
     may_resubmit = True
     advice: str = (
-        "Run the job again later. If other jobs are accepted meanwhile, a firewall may dislike the text or links of "
+        "Run the job again later. If other jobs are accepted meanwhile, a firewall may refuse the text or links of "
         "this one; if none is, check the address, the proxy and the network."
     )
 
