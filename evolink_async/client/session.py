@@ -208,7 +208,7 @@ class Session:
         return 200 <= response.status < 300
 
     async def check(self) -> None:
-        """Find out whether a suspended key is well again; if it seems so, one job may try it. Free of charge."""
+        """Find out whether a suspended key works again; if it seems so, one job may try it. Free of charge."""
         suspended = self.health.suspended
         if suspended is None:
             return
