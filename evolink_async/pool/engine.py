@@ -140,7 +140,7 @@ class Engine:
             raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
 
     def stats(self) -> Stats:
-        """Figures of this moment."""
+        """Return the figures of this moment."""
         balance = self.budget_queue.balance
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
