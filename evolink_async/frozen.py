@@ -86,7 +86,7 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # as above
-    """Return a scalar of a derived class, as a member of an enum of texts, as the text or number that JSON writes.
+    """Return a scalar of a derived class, as of an enum of texts, as the plain text or number that JSON writes.
 
     Its own `str`, `format` and `hash` can be those of a name: what is sent, and what it is found by, is its value.
     """

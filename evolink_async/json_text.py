@@ -206,6 +206,8 @@ def dump(value: object) -> bytes:
     """Write a value as compact JSON in UTF-8, with its keys in their order.
 
     Raises:
-        ValueError: The value holds NaN or an infinite number.
+        ValueError: The value holds NaN, an infinite number, itself, or a text with a lone surrogate, which UTF-8 cannot
+            hold.
+        TypeError: The value holds what JSON cannot.
     """
     return _writer.encode(value).encode("utf-8")

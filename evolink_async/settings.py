@@ -58,14 +58,17 @@ def _shown(value: object) -> str:
 
 
 check_count: _Check = _number_check(int, least=1)
+"""Refuses what is not a whole number of at least 1 and at most 10**15."""
 check_whole: _Check = _number_check(int, least=0)
+"""Refuses what is not a whole number of at least 0 and at most 10**15."""
 check_positive: _Check = _number_check(float, least=0, above=True)
-# The same check under the name of what most fields hold.
+"""Refuses what is not a number above 0 and at most 10**15."""
 check_seconds: _Check = check_positive
+"""The same check as `check_positive`, under the name of what most fields hold."""
 
 
 def check_word(*words: str) -> _Check:
-    """Make a validator that takes one of `words`."""
+    """Make a validator that takes one of `words`, and raises a ConfigurationError for any other value."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if value not in words:
@@ -94,8 +97,8 @@ class Limits:
             share a journal in PostgreSQL and have this limit keep it together; the strictest of the open pools holds.
 
     Raises:
-        ConfigurationError: A number is not a whole number of at least 1, `submits_per_minute` is not above 0, or
-            `submits` exceeds `requests`.
+        ConfigurationError: A number is not a whole number of at least 1, `submits_per_minute` is not above 0, a number
+            exceeds 10**15, or `submits` exceeds `requests`.
     """
 
     requests: int = attrs.field(default=32, validator=check_count)
@@ -132,7 +135,8 @@ class Cadence:
             "never" does not use it.
 
     Raises:
-        ConfigurationError: A number is not above 0, `min_interval` exceeds `max_interval`, or `batch` is another word.
+        ConfigurationError: A number is not above 0 or exceeds 10**15, `min_interval` exceeds `max_interval`, or `batch`
+            is another word.
     """
 
     polls_per_second: float = attrs.field(default=20.0, validator=check_seconds)
@@ -155,10 +159,10 @@ class RetryPolicy:
     """When a submit is sent again. Polls have no policy: they are free, so they are repeated without a limit.
 
     Attributes:
-        resubmit: "if_undelivered" repeats a submit that certainly was not accepted: no connection, 429, or 503 in the
-            service's own error format. "same_key" also repeats a submit in doubt, with the same Idempotency-Key and
-            body; the service's own clients rely on that header, but its documentation does not promise it. "never"
-            sends every submit once.
+        resubmit: "if_undelivered" repeats a submit that certainly was not accepted: no connection, 429, 503 with one of
+            the service's own words for "not accepted", or 401, 403 and the like from something on the way. "same_key"
+            also repeats a submit in doubt, with the same Idempotency-Key and body; the service's own clients rely on
+            that header, but its documentation does not promise it. "never" sends every submit once.
         attempts: Most sends of one submit, with the first.
         patience: Seconds for which jobs wait. In an outage of the service, counted from when paid requests were
             stopped: then waiting jobs fail with `OutageError`, and runs end with it. For one job in trouble, from its
@@ -176,7 +180,8 @@ class RetryPolicy:
             cancelled or the pool was closed.
 
     Raises:
-        ConfigurationError: A number is out of range, or `resubmit` is another word.
+        ConfigurationError: `attempts` or `refusals` is not a whole number of at least 1, `rebuy` is not a whole number
+            of at least 0, another number is not above 0, one exceeds 10**15, or `resubmit` is another word.
     """
 
     resubmit: Resubmit = attrs.field(
@@ -212,7 +217,7 @@ class Budget:
         most_per_job: Credits held for each job until its price is known; None to learn prices.
 
     Raises:
-        ConfigurationError: A number is not finite and above 0.
+        ConfigurationError: A number is not above 0, or exceeds 10**15.
     """
 
     credits: float = attrs.field(validator=check_positive)

@@ -13,7 +13,7 @@ HEAD = ("Extra", "For", "Installs")
 
 _FOR = {
     "cli": "the command `evolink-async`",
-    "demo": "the first try: `cli` and `emulator`",
+    "demo": "the first try: `cli`, `emulator` and `report`",
     "emulator": "a local EvoLink for tests and demos",
     "fast": "JSON in less processor time",
     "media": "lengths, pixels and pages of local files, checked before you pay",

@@ -1,4 +1,7 @@
-"""Credits: what is spent and held, what fits, where jobs wait for it, and what jobs will cost."""
+"""Credits: what is spent and held, what fits, where jobs wait for it, and what jobs will cost.
+
+Whether a job may be sent for any other reason is decided in `submitting`.
+"""
 
 from .account import Admitted, Balance, BudgetAccount
 from .estimates import Estimate, JobPrice, PriceLine, PriceSource, UnknownPrice

@@ -117,7 +117,7 @@ class BudgetAccount:
         return self._holds.by_key
 
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
-        """Return the keys of purchases without a named price that only a person can free, of one class or of all."""
+        """Return the keys of jobs without a named price that only a person can free, of one class or of all."""
         return [job_of(key) for key, hold in self._holds.unnamed(price_class) if hold.is_stuck]
 
     def admit(self, key: str, price_class: PriceClass) -> Admitted | Full | BudgetError:

@@ -29,7 +29,7 @@ class KeyHealth:
 
     Attributes:
         suspended: The refusal that suspended the key; None while it may submit.
-        is_on_trial: Whether the key was suspended and only one job may find out if it is well again.
+        is_on_trial: Whether the key was suspended and only one job may find out whether it works again.
         unproven: The refusal that suspended the key last; None once a job was accepted since.
         opens_at: When the next request may be sent with it, after refusals for load.
         changes: How often something was learned that other processes should know.
@@ -65,11 +65,11 @@ class KeyHealth:
         return is_new
 
     def put_off_check(self, now: float) -> None:
-        """The key is not checked again before some time has passed."""
+        """Do not check the key again before some time has passed."""
         self._check_at = now + min(CHECK_SECONDS * 2.0 ** min(self._relapses, 10), LONGEST_CHECK_SECONDS)
 
     def lift(self) -> None:
-        """The key seems well again: let one job try it."""
+        """The key may work again: let one job try it."""
         self.is_on_trial = self.suspended is not None
         self.suspended = None
 
@@ -164,5 +164,5 @@ class KeyHealth:
         return self._load if is_asked_too_long or is_out_of_patience else None
 
     def is_check_due(self, now: float) -> bool:
-        """Whether it is time to find out if a suspended key is well again."""
+        """Whether it is time to find out whether a suspended key works again."""
         return self.suspended is not None and now >= self._check_at

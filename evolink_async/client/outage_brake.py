@@ -124,11 +124,11 @@ class OutageBrake:
     # --- what was learned
 
     def began(self) -> None:
-        """A probe or a trial is under way."""
+        """A probe or a trial begins."""
         self.is_busy = True
 
     def ended(self) -> None:
-        """It is no longer. A trial without an answer that counts, as a withdrawn one, hands its place on."""
+        """It has ended. A trial without an answer that counts, as a withdrawn one, hands its turn on."""
         self.is_busy = False
 
     def skip_probe(self) -> None:

@@ -208,7 +208,7 @@ class Session:
         return 200 <= response.status < 300
 
     async def check(self) -> None:
-        """Find out whether a suspended key is well again; if it seems so, one job may try it. Free of charge."""
+        """Find out whether a suspended key works again; if it seems so, one job may try it. Free of charge."""
         suspended = self.health.suspended
         if suspended is None:
             return
@@ -257,9 +257,9 @@ def suspension_error(sessions: tuple[Session, ...]) -> StatusError:
     """Return why no key may send a request: the refusal of the first.
 
     Raises:
-        ConfigurationError: No key is refused.
+        ConfigurationError: No key is refused any more.
     """
     for session in sessions:
         if (refusal := session.refusal_for("")) is not None:
             return copy.copy(refusal)
-    raise ConfigurationError("the pool has no session")
+    raise ConfigurationError("no API key of the pool is refused any more; try again")

@@ -146,7 +146,10 @@ class AiohttpTransport:
             self._own += [self._submits, self._reads]
 
     async def send(self, request: Request) -> Response:
-        """Send a request once; see `Transport.send`."""
+        """Send a request once; see `Transport.send`, also for what it raises.
+
+        If it is cancelled, a paid request may have been sent.
+        """
         session = self._submits if request.kind == "submit" else self._reads
         if session.closed or session.auth is not None:
             raise _unusable(session, request.kind, is_own=bool(self._own))

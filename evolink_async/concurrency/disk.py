@@ -21,6 +21,9 @@ async def on_disk(act: Callable[[], T], failure: Callable[[OSError], Exception])
     Args:
         act: Does the blocking work.
         failure: Takes the OSError that `act` raised, and returns the error to raise in its place.
+
+    Raises:
+        Exception: What `failure` returned for an OSError of `act`; other exceptions of `act` as they are.
     """
     try:
         return await anyio.to_thread.run_sync(act)

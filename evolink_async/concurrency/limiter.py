@@ -37,6 +37,8 @@ class Limiter:
     async def acquire(self, before: float = 0.0) -> None:
         """Take a permit; wait until one is free.
 
+        Cancelling is safe: a permit that was given in the same iteration of the event loop is passed on.
+
         Args:
             before: Time by which the permit is wanted, in any unit: the waiter with the smallest value is served first.
         """

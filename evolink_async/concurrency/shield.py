@@ -11,7 +11,12 @@ import anyio
 
 
 async def wait_shielded(task: asyncio.Task[None]) -> None:
-    """Wait until `task` ends, then raise the last cancellation that arrived meanwhile, or the task's exception."""
+    """Wait until `task` ends, then raise the last cancellation that arrived meanwhile, or the task's exception.
+
+    Raises:
+        CancelledError: The caller was cancelled meanwhile, or the task was.
+        Exception: What ended the task, if the caller was not cancelled.
+    """
     cancelled: asyncio.CancelledError | None = None
     # anyio's shield holds back cancel scopes, the loop holds back `Task.cancel`. Neither covers the other.
     with anyio.CancelScope(shield=True):

@@ -1,4 +1,7 @@
-"""Result links to files: reading them, naming them, and saving them in a folder."""
+"""Result links to files: reading them, naming them, and saving them in a folder.
+
+Which results are saved, and when, is decided in `pool`.
+"""
 
 from .downloads import Downloads
 from .existing_files import has_files

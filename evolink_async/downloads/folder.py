@@ -157,7 +157,7 @@ class Folder:
             now: Unix seconds.
         """
         names: list[str] = []
-        # Sweeping is a courtesy: a folder that cannot be listed, or a file that vanishes, must not fail a download.
+        # Cleaning up is optional: a folder that cannot be listed, or a file that vanishes, must not fail a download.
         with suppress(OSError):
             names = os.listdir(self.path if self._fd is None else self._fd)  # noqa: PTH208  # by its descriptor
         for name in filter(OWN_FILES.fullmatch, names):

@@ -243,7 +243,7 @@ class EvolinkBlueprint(Blueprint):
     async def _sweep(self, context: JobContext, timestamp: int) -> None:
         """Bring the jobs again that nobody works on."""
         await self._clear_stalled(context.app)
-        await self._queue.bury()
+        await self._queue.remove_ended_owners()
 
         async def act(connection: AnyConnection) -> int:
             values = {"task": self._run_task.name}

@@ -8,7 +8,7 @@ The rooms that send requests decide when an error is raised. All errors are pick
     |- ConfigurationError                  no key, invalid limits, another event loop, a closed pool
     |- TransportError                      no complete answer
     |  |- NotDeliveredError                certainly not accepted
-    |  |  `- UnsendableError               and no try would be: a certificate, a proxy
+    |  |  `- UnsendableError               and no repeat would be: a certificate, a proxy
     |  `- SubmissionUnknownError           possibly accepted and charged
     |- StatusError                         answered with 3xx, 4xx or 5xx
     |  |- InvalidRequestError              400, 413, 422 and every 4xx without a class of its own

@@ -15,7 +15,8 @@ class TransportError(EvolinkError):
     """No complete answer arrived: a reset, a timeout, or a body that ended early.
 
     Attributes:
-        kind: What the request was for: "submit", "poll", "batch", "credits" or "upload".
+        kind: What the request was for: "submit", "poll", "batch", "credits", "prices" or "upload"; "request" if that is
+            not known.
     """
 
     advice: str = "Try again: this request is free. Check the network if it fails repeatedly."
@@ -34,12 +35,12 @@ class NotDeliveredError(TransportError):
 
 
 class UnsendableError(NotDeliveredError):
-    """No such request can be made from here: a certificate is refused, or the proxy or a header is invalid.
+    """The request cannot be made from here, so it is not tried again.
 
-    Or your own aiohttp session is closed, or has `auth`. It is not tried again.
+    A certificate is refused, the proxy or a header is invalid, or your own aiohttp session is closed or has `auth`.
     """
 
-    advice: str = "Mend what the message names, then run the job again; nothing was sent."
+    advice: str = "Correct what the message names, then run the job again; nothing was sent."
 
 
 class SubmissionUnknownError(TransportError):
@@ -196,7 +197,7 @@ class InterceptedError(StatusError):
 
     may_resubmit = True
     advice: str = (
-        "Run the job again later. If other jobs are accepted meanwhile, a firewall may dislike the text or links of "
+        "Run the job again later. If other jobs are accepted meanwhile, a firewall may refuse the text or links of "
         "this one; if none is, check the address, the proxy and the network."
     )
 
@@ -209,9 +210,9 @@ class RateLimitError(StatusError):
 
 
 class ServerError(StatusError):
-    """The service failed (5xx) and said so in its own error format; nothing was accepted."""
+    """The service failed (5xx). A submit that ends with this error was not accepted."""
 
-    # A submit gets this error only for a 503 in that format; every other 5xx leaves it in doubt.
+    # A submit gets it only for a 503 with a word of `wire.verdict.NOT_ACCEPTED`; every other 5xx leaves it in doubt.
     may_resubmit = True
     advice: str = "Wait a few minutes, then run the job again; nothing was accepted."
 

@@ -90,4 +90,4 @@ class JournalConflictError(JournalError):
 class JournalClaimError(JournalError):
     """Another process has the job, or has done something for it, or this one's claim has run out; nothing was sent."""
 
-    advice: str = "Run the job again, or wait for it by its key: the journal knows what becomes of it."
+    advice: str = "Run the job again, or wait for it by its key: the journal will have its end."

@@ -49,7 +49,7 @@ class DeadlineError(EvolinkError, TimeoutError):
     """The wait timed out; the task continues at the service and stays paid for.
 
     Attributes:
-        task_id: The task's id, for a later `pool.wait(task_id)`.
+        task_id: The task's id, for a later `pool.wait(task_id)`; empty if the job was not accepted yet.
         waited: Seconds waited.
     """
 

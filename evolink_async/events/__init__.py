@@ -3,11 +3,7 @@
 Ready-made observers are in `telemetry`. No event holds a prompt or an API key, and only `JobEnded` holds links.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
-
+from .observer import Emit, Event, Observer
 from .of_jobs import (
     Downloaded,
     JobEnded,
@@ -48,38 +44,3 @@ __all__ = (
     "Uploaded",
     "Uploading",
 )
-
-# A union, not a base class, so that a type checker finds a `match` that leaves an event out.
-Event: TypeAlias = (
-    JobStarted
-    | SubmitAnswered
-    | StatusAnswered
-    | Uploading
-    | Uploaded
-    | Downloaded
-    | DownloadsBehind
-    | JobEnded
-    | KeySuspended
-    | KeyRestored
-    | SubmitsLimited
-    | SubmitsHalted
-    | SubmitsResumed
-    | BatchReadsOff
-    | PollingTrouble
-)
-
-
-Emit: TypeAlias = Callable[[Event], None]
-
-
-class Observer(Protocol):
-    """Receives every event of a pool: any callable that takes one. `telemetry` has ready-made ones.
-
-    The pool calls it in the event loop, at once and in order, so it must not block. An exception of an observer is
-    logged once for each class, and has no other effect; only KeyboardInterrupt and SystemExit are let out.
-    """
-
-    # Positional only, so that an observer can name its argument as it likes.
-    def __call__(self, event: Event, /) -> None:
-        """Receive one event."""
-        ...

@@ -44,7 +44,7 @@ class KeySuspended:
 
 @attrs.frozen(kw_only=True)
 class KeyRestored:
-    """A suspended key seems well again: one job tries it, and if that is accepted, all may.
+    """A suspended key may be used again: one job is sent with it, and if that is accepted, all are.
 
     Attributes:
         at: Unix seconds.

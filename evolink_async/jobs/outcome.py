@@ -130,7 +130,7 @@ class Completed:
         return tuple(file.path for file in self.saved)
 
     def has_expired(self, at: float) -> bool:
-        """Tell whether the links have expired at a time, in Unix seconds."""
+        """Whether the links have expired at a time, in Unix seconds."""
         return at >= self.expires_at
 
     def as_accepted(self) -> Accepted:

@@ -1,7 +1,7 @@
 """The record of jobs: written before money is spent and before an outcome is returned.
 
-The calls are in `protocol`; `memory` and `sqlite` are the two kinds of journal. `sqlite` is not imported here: a pool
-without a file does not need SQLite.
+The calls are in `protocol`; `memory`, `sqlite` and `postgres` are the three kinds of journal. The last two are imported
+only by a pool that uses them.
 """
 
 from .address import check_address, is_address, looks_like_address, missing_extra

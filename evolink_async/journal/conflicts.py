@@ -1,6 +1,6 @@
 """Whether a job is the one that a journal has under its key, and what differs if it is not.
 
-How jobs are looked up is in `memory` and `sqlite`.
+How jobs are looked up is in `memory_queries`, `row_queries` and `postgres_reads`.
 """
 
 from __future__ import annotations

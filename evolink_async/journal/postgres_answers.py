@@ -93,7 +93,7 @@ class Answers:
                 await self.write(answered, patience=patience)
 
     def say(self) -> None:
-        """Tell of each that is left."""
+        """Log each answer that the server has not confirmed."""
         for answered in list(self._unwritten):
             self._say(answered)
 

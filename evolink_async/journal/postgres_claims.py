@@ -28,11 +28,11 @@ MARGIN = 0.1
 """The part of a lease that is kept for clocks that do not run alike."""
 ROUNDS = 20
 """How often in a row a claim may meet claims that are under way: a round waits for them."""
-BURIAL_LIMITS: Final = """
+REMOVAL_LIMITS: Final = """
     SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '10s', true)
 """
-"""How long the burial of a process that was stopped in it stays open: a slow line takes seconds for a statement. And
-how long it waits, while somebody makes an index for hours: its connection is needed."""
+"""How long a removal stays open that its process left behind: over a slow line a statement takes seconds. And how long
+it waits for a lock, which an index in the making holds for hours: its connection is needed."""
 
 BEGIN = """
     INSERT INTO evolink_owners (name, lease_seconds, seconds_to_answer, limit_units, submits_per_minute, lease_until)
@@ -220,7 +220,7 @@ async def release(connection: Connection, keys: Sequence[str], owner: str, epoch
         await run(connection, RELEASE, values)
 
 
-async def bury(connection: Connection) -> bool:
+async def remove_ended_owners(connection: Connection) -> bool:
     """Delete the owners whose leases have ended, with their claims; set what they were submitting to in doubt.
 
     Returns:
@@ -229,7 +229,7 @@ async def bury(connection: Connection) -> bool:
     [found] = await run(connection, SET_RIGHT)
     if not found["has_ended"]:
         return False
-    async with transaction(connection, idle=BURIAL_LIMITS):
+    async with transaction(connection, idle=REMOVAL_LIMITS):
         epochs = [row["epoch"] for row in await run(connection, ENDED)]
         if epochs:
             await run(connection, DOUBT, {"epochs": epochs})
@@ -241,4 +241,4 @@ async def bury(connection: Connection) -> bool:
 async def end(connection: Connection, epoch: int) -> None:
     """End the lease of an owner now."""
     await run(connection, END, (epoch,))
-    await bury(connection)
+    await remove_ended_owners(connection)

@@ -141,7 +141,7 @@ class Connections:
         return connection
 
     async def follow(self, connection: Connection) -> None:
-        """Notice a new timeline. Refuse a standby, and a server that was left for one: their rows are old."""
+        """Notice a new timeline. Raise an OperationalError for a server whose rows are old: a standby, or one left."""
         with within(connection, GREETING_SECONDS):
             [server] = await run(connection, WHICH)
         timeline = server["timeline"]
@@ -246,7 +246,7 @@ class Connections:
 
     @asynccontextmanager
     async def translated(self) -> AsyncGenerator[None]:
-        """Raise a JournalError for what goes wrong with a connection of somebody else."""
+        """Raise a JournalError for what goes wrong in a block with a connection of somebody else."""
         try:
             yield
         except MISSING as error:

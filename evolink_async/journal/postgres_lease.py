@@ -13,7 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..errors import JournalClaimError, JournalError
-from .postgres_claims import Lease, begin, boot_seconds, bury, renewed
+from .postgres_claims import Lease, begin, boot_seconds, remove_ended_owners, renewed
 from .postgres_connections import Connection, Connections
 from .postgres_facts import PostgresFacts
 from .postgres_failover import Recollection, take_over
@@ -52,7 +52,7 @@ class PostgresLease(PostgresReads):
         self._lease: Lease | None = None
         self._ending: Lease | None = None
         self._renewing = asyncio.Lock()
-        self._burying: asyncio.Task[None] | None = None
+        self._removing: asyncio.Task[None] | None = None
         self._claimed: dict[str, tuple[int, str]] = {}
         self._asking: list[list[str]] = []
         self._purchases: dict[str, str] = {}
@@ -81,7 +81,7 @@ class PostgresLease(PostgresReads):
         async with self._renewing:  # of many calls that find the lease over, one begins a new one
             if self._lease is lease:
                 await self._renew(lease)
-        await self._bury_beside()
+        await self._remove_ended_owners_beside()
         epoch = self._open_lease().epoch
         return frozenset(key for key in keys if self._claimed.get(key) == (epoch, owner))
 
@@ -93,7 +93,7 @@ class PostgresLease(PostgresReads):
                 return
         newer = await self._connections.run(self._renewed(lease), patience=self.lease_seconds, is_beside=True)
         if newer is None:  # what was being sent under it is in doubt before anything is claimed anew
-            await self._bury_quietly()
+            await self._remove_ended_owners_quietly()
         if newer is None and self._lease is lease:  # not taken over at a failover meanwhile
             newer = await self._begin()
         if newer is not None and self._lease is lease:  # nor closed
@@ -106,26 +106,26 @@ class PostgresLease(PostgresReads):
 
         return act
 
-    async def _bury(self) -> bool:
-        return await self._connections.run(bury)
+    async def _remove_ended_owners(self) -> bool:
+        return await self._connections.run(remove_ended_owners)
 
-    async def _bury_beside(self) -> None:
+    async def _remove_ended_owners_beside(self) -> None:
         """Free the jobs of those who are gone. It goes on beside the next renewals: a table may be locked for long."""
-        if self._burying is None or self._burying.done():
-            self._burying = asyncio.create_task(self._bury_quietly(), name="evolink_async burial")
-        await asyncio.wait([self._burying], timeout=self._renewing_seconds / 4)
+        if self._removing is None or self._removing.done():
+            self._removing = asyncio.create_task(self._remove_ended_owners_quietly(), name="evolink_async ended owners")
+        await asyncio.wait([self._removing], timeout=self._renewing_seconds / 4)
 
-    async def _bury_quietly(self) -> None:
+    async def _remove_ended_owners_quietly(self) -> None:
         try:
-            await self._connections.run(bury, patience=self._renewing_seconds)
+            await self._connections.run(remove_ended_owners, patience=self._renewing_seconds)
         except JournalError as error:  # they stay theirs until the next heartbeat of any process
             _log.warning("the jobs of processes that are gone were not freed: %s", error)
 
-    async def _stop_burying(self) -> None:
+    async def _stop_removing(self) -> None:
         # Again and again: psycopg loses a cancellation that arrives while it opens a connection.
-        while self._burying is not None and not self._burying.done():
-            self._burying.cancel()
-            await asyncio.wait([self._burying], timeout=0.1)
+        while self._removing is not None and not self._removing.done():
+            self._removing.cancel()
+            await asyncio.wait([self._removing], timeout=0.1)
 
     async def _said_last(self, act: Callable[[Connection], Awaitable[object]]) -> None:
         async def brief(connection: Connection) -> None:

@@ -79,7 +79,7 @@ class PostgresOwner(PostgresLease):
         await self._connections.open()
         try:
             channel = await self._connections.run(prepare, patience=0)
-            await self._bury()
+            await self._remove_ended_owners()
             [before] = await self._rows(ENDS)
             self._ends_before = before["ends"]
             self._lease = await self._begin()
@@ -127,7 +127,7 @@ class PostgresOwner(PostgresLease):
             return
         self._ending = lease
         await listener.aclose()
-        await self._stop_burying()
+        await self._stop_removing()
         with suppress(JournalError, TimeoutError):  # told below
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._answers.write_again(patience=ENDING_SECONDS)
@@ -149,7 +149,8 @@ class PostgresOwner(PostgresLease):
         self._asking.append(wanted)  # what the server has claimed, and whose answer was lost
         try:
             found = await self._claim(wanted, owner, lease)
-            if any(epoch != self._now(lease.epoch) for epoch, _ in found.values()) and await self._bury():
+            has_others = any(epoch != self._now(lease.epoch) for epoch, _ in found.values())
+            if has_others and await self._remove_ended_owners():
                 found = await self._claim(wanted, owner, lease)
         finally:
             self._asking.remove(wanted)

@@ -19,7 +19,7 @@ from ..errors import JournalConflictError
 from ..jobs import Job
 from .entries import Intent
 from .job_rows import job_of
-from .postgres_claims import bury
+from .postgres_claims import remove_ended_owners
 from .postgres_connections import LONG_IDLE, Connection, Connections, run, run_on, transaction
 from .postgres_connections import AnyConnection as AnyConnection  # for engines
 from .postgres_schema import prepare
@@ -221,9 +221,9 @@ class JobQueue:
         given, query = list(keys), GIVE_UP_UNSENT if unsent_only else GIVE_UP
         await self._connections.run(lambda one: run(one, query, (why, given)))
 
-    async def bury(self) -> None:
+    async def remove_ended_owners(self) -> None:
         """Free the jobs of processes whose leases have ended."""
-        await self._connections.run(bury)
+        await self._connections.run(remove_ended_owners)
 
     async def orphans(
         self, connection: AnyConnection, waiting: str, values: Mapping[str, object], limit: int

@@ -85,7 +85,11 @@ class WatchedConnection(psycopg.AsyncConnection[DictRow]):
             self._watch.hurry(seconds)
 
     async def wait(self, gen: PQGen[T], *args: Any, **settings: Any) -> T:  # noqa: ANN401  # they differ by version
-        """Wait for an answer, as psycopg does for each."""
+        """Wait for an answer, as psycopg does for each.
+
+        Raises:
+            psycopg.OperationalError: No answer came within `answer_seconds`, or the connection was lost.
+        """
         if (seconds := self.answer_seconds) is None:
             return await super().wait(gen, *args, **settings)
         watch = self._watch = _Watch(self, seconds)
@@ -162,7 +166,15 @@ def shorter(seconds: float | None, most: float) -> float | None:
 
 @contextmanager
 def reading(connection: psycopg.Connection[Any], seconds: float) -> Generator[None]:
-    """Cut a connection that a thread waits for, if the block takes longer."""
+    """Cut a connection that a thread waits for, if the block takes longer.
+
+    Args:
+        connection: The connection.
+        seconds: Longest time of the block.
+
+    Raises:
+        psycopg.OperationalError: The connection was cut, or lost.
+    """
     has_cut = threading.Event()
 
     def look() -> None:

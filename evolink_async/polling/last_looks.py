@@ -1,4 +1,4 @@
-"""Polls that somebody wants besides the planned ones, because his time is up or because there may be news.
+"""Polls beside the planned ones: a time-out has come, or there may be news of a task.
 
 When they are sent is decided in `watchlist`.
 """
@@ -19,7 +19,7 @@ class LastLooks:
     """Who wants to know what the next poll of a task shows, whatever it shows."""
 
     def __init__(self) -> None:
-        # With the number of polls sent before: an answer to one of those is older than the wish.
+        # With the number of polls sent before: an answer to one of those is older than the request for it.
         self._wanted: dict[WatchedTask, list[tuple[int, Then]]] = {}
 
     def __contains__(self, entry: WatchedTask) -> bool:

@@ -1,6 +1,6 @@
 """How the status requests of one account wait during an outage of the service, and for `Retry-After`.
 
-Nothing waits here. The gate for submits is `client.outage_gate`; retries of a single task are decided in `next_poll`.
+Nothing waits here. The brake for submits is `client.outage_brake`; retries of a single task are decided in `next_poll`.
 """
 
 from __future__ import annotations

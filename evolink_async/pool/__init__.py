@@ -1,4 +1,7 @@
-"""What users meet, and what holds it together."""
+"""What users meet, and what holds it together.
+
+The rules are in the other rooms; here they are put together.
+"""
 
 from .callbacks import Callback, Callbacks, TakeCallback
 from .session_pool import SessionPool

@@ -146,7 +146,7 @@ def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
         queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
     else:
         queue = SharedBudgetQueue(account)
-    # Whoever waits for credits waits in vain then.
+    # With no task watched, nothing will free credits: those who wait are told.
     poller.tasks.on_empty = queue.reconsider
     return queue
 

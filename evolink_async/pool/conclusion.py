@@ -59,12 +59,12 @@ def outcome_of(
 
 
 def _about_paid_task(error: EvolinkError) -> EvolinkError:
-    """The same error for the job of a task: what refuses a request may be mended, but the task is paid for."""
+    """Return the same error for the job of a task: its request can be corrected, but the task is paid for."""
     if not error.may_resubmit:
         return error
     own = copy.copy(error)  # others may hold it for jobs that were not sent
     own.may_resubmit = False
-    own.advice = "Do not submit the job again: its task is paid for. Mend what the message names, then wait for it."
+    own.advice = "Do not submit the job again: its task is paid for. Correct what the message names, then wait for it."
     return own
 
 

@@ -111,7 +111,7 @@ class Ends:
         self._unwritten.discard(outcome.task_id)
 
     def _is_repeated(self, key: str, error: EvolinkError) -> bool:
-        """Tell whether another watcher of the same job has brought the same error. A deadline is of one watcher."""
+        """Whether another watcher of the same job has brought the same error. A deadline is of one watcher."""
         if isinstance(error, DeadlineError) or self._last_errors.get(key) is error:
             return not isinstance(error, DeadlineError)
         self._last_errors[key] = error

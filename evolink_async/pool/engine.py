@@ -1,7 +1,7 @@
 """The parts of an open pool and their common life: sessions, permits, journal, submitter, poller.
 
-What a caller sees is in `pool` and `streams`. The engine's background work is one asyncio task of its own, so that
-nothing of it is tied to the caller's cancel scopes.
+What a caller sees is in `session_pool` and `streams`. The engine's background work is one asyncio task of its own, so
+that nothing of it is tied to the caller's cancel scopes.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Engine:
             raise ConfigurationError("the pool belongs to another event loop; open one pool in each loop")
 
     def stats(self) -> Stats:
-        """Figures of this moment."""
+        """Return the figures of this moment."""
         balance = self.budget_queue.balance
         return Stats(
             waiting=sum(run.waiting for run in self.runs),
@@ -198,7 +198,13 @@ class Engine:
             run.shut(self._death or closed())
 
     async def aclose(self) -> None:
-        """Stop reading and submitting, let what is on its way tell its task id, then close every connection."""
+        """Stop reading and submitting, let what is on its way tell its task id, then close every connection.
+
+        Not safe to cancel: `lifetime` runs it in a task of its own, and waits for it shielded.
+
+        Raises:
+            BaseException: What ended the poller before, if anything did; all connections are closed by then.
+        """
         self.stop_buying()
         self.journal.hurry()
         for run in list(self.runs):

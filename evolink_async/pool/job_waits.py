@@ -20,7 +20,7 @@ from .engine import Engine
 
 UNSENT_ADVICE = "Submit the job, or run it; then wait for it."
 LOOK_SECONDS = 1.0
-"""Between two looks at a job that another process submits, when the journal tells of nothing."""
+"""Seconds between two reads of a job that another process submits, while the journal tells of no change."""
 
 
 async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Accepted | Completed:
@@ -34,7 +34,7 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
     Raises:
         EvolinkError: What the job has failed with, or why it was not sent.
         SubmissionUnknownError: The job is in doubt.
-        DeadlineError: `timeout` passed.
+        DeadlineError: `timeout` passed before the job was accepted.
         JournalError: There is no such job, or it is not being submitted.
     """
     until = math.inf if timeout is None else time.monotonic() + timeout
@@ -47,31 +47,34 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
         if standing is not None and not isinstance(standing, Planned):
             raise standing.error
         if engine.journal.is_shared and isinstance(standing, Planned) and standing.is_submitting:
-            await _until_changed(engine, key, count, until)
+            if time.monotonic() >= until:
+                raise _not_accepted(key, timeout)
+            await _until_changed(engine, count, until)
         elif not engine.submitter.is_under_way(key):
             about = "is not known to the journal" if standing is None else "was not sent"
             raise JournalError(f"the job {key!r} {about}", advice=UNSENT_ADVICE)
     await asyncio.wait([submission.task], timeout=None if timeout is None else max(0.0, until - time.monotonic()))
     if not submission.task.done():
-        raise DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=timeout or 0.0)
+        raise _not_accepted(key, timeout)
     outcome = engine.submitter.outcome(submission)
     if isinstance(outcome, Accepted | Completed):
         return outcome
     raise outcome.error
 
 
-async def _until_changed(engine: Engine, key: str, count: int, until: float) -> None:
-    """Wait until another process, which submits the job now, may have gone on.
-
-    Raises:
-        DeadlineError: Time is up.
-    """
-    left = until - time.monotonic()
-    if left <= 0:
-        raise DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=0.0)
+async def _until_changed(engine: Engine, count: int, until: float) -> None:
+    """Wait until another process, which submits the job now, may have gone on, or until time is up."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(min(left, LOOK_SECONDS)):
+        async with asyncio.timeout(min(until - time.monotonic(), LOOK_SECONDS)):
             await engine.journal.ends.changed(count)
+
+
+def _not_accepted(key: str, timeout: float | None) -> DeadlineError:
+    """Return the error of a wait that ended while the job was being submitted."""
+    error = DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=timeout or 0.0)
+    # That of the class is for a task that was paid for.
+    error.advice = "Wait for the job again, by its key. Do not submit it under another key: it may be accepted yet."
+    return error
 
 
 async def task_of(engine: Engine, key: str) -> str | Snapshot:

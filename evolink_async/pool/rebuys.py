@@ -104,7 +104,7 @@ class Rebuys:
             self._earlier_tasks.pop(key, None)
 
     def is_no_end(self, outcome: Completed | Failed) -> bool:
-        """Tell whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
+        """Whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
         failed = self._failures.get(outcome.task_id)
         if self._replaced.get(outcome.task_id, failed and failed.key) == outcome.key:
             return True

@@ -61,7 +61,7 @@ class Run:
         return len(self._submitting)
 
     def start(self) -> None:
-        """Begin to read, once. Raises ConfigurationError if the pool is closed, or belongs to another event loop."""
+        """Begin to read, once. Raise a ConfigurationError if the pool is closed, or belongs to another event loop."""
         self._engine.check_loop()
         if self._input is not None or self._closed:
             return
@@ -73,7 +73,7 @@ class Run:
             self._input = InputReading(self._source, self._make_room, self._begin, self._came_late, self._has_read)
 
     async def next(self) -> Outcome:
-        """The next outcome; StopAsyncIteration after the last."""
+        """Return the next outcome. Raise StopAsyncIteration after the last."""
         outcome = await self.outcomes.get()
         self._room.release()
         self._engine.rebuys.taken(outcome)

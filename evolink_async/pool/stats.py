@@ -18,8 +18,8 @@ class Stats:
         waiting: Jobs read from the input and not yet submitted, now.
         submitting: Submits under way, now.
         in_flight: Tasks being watched, now.
-        completed: Tasks that ended with a result.
-        failed: Jobs that ended without a result.
+        completed: Jobs that ended with a result, those of earlier runs that the journal returned included.
+        failed: Jobs that ended without a result, those of earlier runs and those that were not sent included.
         unknown: Submits in doubt; each needs a decision.
         submits: Submit requests sent, retries included.
         looks: Polls: a status request for 50 tasks counts as 50.
@@ -27,7 +27,7 @@ class Stats:
         faults: Requests without a usable answer, 429 and 5xx included.
         unrecorded: Steps of jobs, after a submit, that the journal could not write. A later run may find such a job in
             doubt though its outcome was told. The task ids are in the log.
-        refused_for_load: Requests answered with 429.
+        refused_for_load: Requests answered with 429. A 503 is not counted.
         lag_p50: Median of the seconds between the last poll that said "not yet" and the one that said "done", to 5 %. A
             result waited at most this long unnoticed. Of a task whose callback came, the seconds since the callback.
             None before the first task ended.
@@ -85,7 +85,10 @@ class Stats:
 
     @property
     def looks_per_task(self) -> float | None:
-        """Polls for each task that ended, polls of unfinished tasks included; None before the first end."""
+        """Polls for each job that ended, polls of unfinished tasks included; None before the first end.
+
+        Jobs that were not sent, and jobs whose end the journal returned, count as ended without a poll.
+        """
         ended = self.completed + self.failed
         return self.looks / ended if ended else None
 

@@ -26,7 +26,7 @@ Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
 
 class TaskWaits:
-    """Everybody who waits for a task of a pool.
+    """The waits for tasks of a pool.
 
     Args:
         sessions: One for each API key.
@@ -70,24 +70,24 @@ class TaskWaits:
         self._is_closed = True
 
     def stop(self, error: BaseException) -> None:
-        """Tell everybody who waits that nothing will come any more; after closing, that his task goes on."""
+        """End every wait: with the error, or, after closing, with one that says that the task goes on."""
         for waiter, task_id in self._waiters.items():
             if not waiter.done():
                 waiter.set_exception(closed(task_id) if isinstance(error, PoolClosedError) else error)
 
     def _account(self, accepted: Accepted | None) -> Account:
-        """The session that made a task, or all of them in turn when nobody remembers."""
+        """Return the account that made a task; if it is not known, all of them in turn."""
         if accepted is not None and accepted.session in self._accounts:
             return self._accounts[accepted.session]
         [first, *others] = self._sessions
         return AnySession(self._sessions) if others else self._accounts[first.fingerprint]
 
     async def account(self, task_id: str) -> Account:
-        """The session that made a task, as the journal knows it."""
+        """Return the account that made a task, as far as the journal knows it."""
         try:
             owner = await self._owner(task_id)
         except JournalError:
-            owner = None  # looking is worth more than knowing where
+            owner = None  # all accounts are polled in turn then
         return self._account(_accepted(owner))
 
     async def _owner(self, task_id: str) -> Known | None:
@@ -126,7 +126,18 @@ class TaskWaits:
         )
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
-        """How a task ends, from the journal or by polls; None when `timeout` seconds were not enough."""
+        """Return how a task ends, from the journal or by polls; None if `timeout` seconds were not enough.
+
+        Args:
+            task_id: The task.
+            timeout: Seconds; None to wait without a limit.
+            duration_class: What its duration goes by; None for the class of its model.
+
+        Raises:
+            JournalError: The journal cannot be read.
+            PoolClosedError: The pool was closed meanwhile.
+            ConfigurationError: The poller has died.
+        """
         owner = await self._owner(task_id)
         if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
             return ended_before
@@ -148,7 +159,7 @@ class TaskWaits:
     async def _end_of(
         self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
     ) -> Ended | None:
-        """How the watching of a task ends; None when time was up, and the task still running at a last poll."""
+        """Return how the watching of a task ends; None if time was up and a last poll showed it running."""
         if self._is_closed:  # while the journal was read
             raise closed(task_id)
         waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
@@ -171,7 +182,7 @@ class TaskWaits:
             self._tasks.unwatch(entry, heard)
 
     async def last_poll(self, entry: WatchedTask) -> None:
-        """Poll a task when somebody's time is up, as the last planned poll may have been long before."""
+        """Poll a task once more after a time-out, as the last planned poll may have been long before."""
         answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
         def then(seen: Snapshot | EvolinkError) -> None:
@@ -194,7 +205,7 @@ class TaskWaits:
         return seen
 
     async def read(self, task_id: str) -> Snapshot | EvolinkError:
-        """Poll a task once, now, for nobody: its job does not end with it."""
+        """Poll a task once, now, without an effect on its job."""
         at = time.time()
         async with self._requests:
             seen = await (await self.account(task_id)).poll(task_id)
@@ -203,7 +214,7 @@ class TaskWaits:
         return seen
 
     async def noticed(self, seen: Snapshot) -> None:
-        """Conclude a job whose end the caller sees with his own eyes, in a look or a watch."""
+        """Conclude a job whose end a caller has seen in a poll or a watch."""
         if self._is_closed:  # and so is the journal: the next pool finds the end again
             return
         owner = await self._owner(seen.task_id)

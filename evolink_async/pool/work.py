@@ -16,7 +16,7 @@ Save: TypeAlias = "Callable[[Completed], Awaitable[Completed]]"
 
 
 class Work(Protocol):
-    """What goes on under an engine until it is closed; a `Run`, seen from down here."""
+    """What goes on under an engine until it is closed; a `Run` is one."""
 
     @property
     def waiting(self) -> int:

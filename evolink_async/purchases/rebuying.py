@@ -15,7 +15,7 @@ PASSING = frozenset({"service_error", "generation_timeout", "resource_exhausted"
 
 
 def may_rebuy(outcome: Completed | Failed, most: int) -> bool:
-    """Tell whether a job may be bought anew: its task failed for a passing reason, and it was not done too often.
+    """Whether a job may be bought anew: its task failed for a passing reason, and it was not done too often.
 
     Args:
         outcome: How the task ended.

@@ -1,4 +1,7 @@
-"""From a job to a paid task, at most once."""
+"""From a job to a paid task, at most once.
+
+What an answer means is decided in `wire.verdict`; tasks are polled in `polling`.
+"""
 
 from .concurrency_limit import KeyLimits
 from .fact_exchange import FactExchange

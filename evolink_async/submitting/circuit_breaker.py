@@ -50,7 +50,7 @@ class CircuitBreakers:
         self._streaks.clear()
 
     def refused(self, session: Session, model: str, error: StatusError, now: float) -> bool:
-        """Count a refusal; tells whether this is the one that opens the circuit."""
+        """Count a refusal, and return whether it is the one that opens the circuit."""
         # What is about the key, or about the load, has a place of its own.
         is_of_key = suspends_key(error) or is_refused_for_load(error)
         if error.status in PARAMETER_FAULTS or error.is_foreign or is_of_key:

@@ -33,7 +33,7 @@ class AdaptiveLimit:
         self._in_a_row = 0
 
     def took(self, *, all_out: bool) -> bool:
-        """The service took a job; tells whether `limit` has changed.
+        """Note that the service took a job, and return whether `limit` has changed.
 
         Args:
             all_out: Whether as many were under way as may be. If not, nothing is known of one more.
@@ -48,7 +48,7 @@ class AdaptiveLimit:
         return True
 
     def refused(self, sent_at: float, now: float) -> bool:
-        """The service refused for load what was sent at `sent_at`; tells whether `limit` has changed.
+        """Note a refusal for load of what was sent at `sent_at`, and return whether `limit` has changed.
 
         What was sent before the last cut says nothing of it: a burst of refusals is one reason to slow down, not ten.
         """

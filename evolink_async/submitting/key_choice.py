@@ -43,7 +43,7 @@ class KeyChoice:
         brake: Stops all paid requests in an outage of the service. Those of one key are stopped by its own.
         limits: How many submits each key, and all together, may have at once, and when a key may have the next.
         circuits: Which models a key is not asked for.
-        is_checking: Whether it is being found out if a suspended key is well again.
+        is_checking: Whether a suspended key is being checked.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class KeyChoice:
     # --- what is to be found out
 
     def checks(self, submission: Submission, now: float) -> list[Session]:
-        """Return the suspended keys that may be well again, for a job that wants one, also if it can go with others."""
+        """Return the suspended keys that may work again, for a job that wants one, also if it can go with others."""
         due = [session for session in self._candidates(submission) if session.health.is_check_due(now)]
         return [session for session in due if not self._is_checking(session)]
 

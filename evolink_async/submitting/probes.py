@@ -1,4 +1,4 @@
-"""Free requests that find out whether an outage is over, or a suspended key well again.
+"""Free requests that find out whether an outage is over, or whether a suspended key works again.
 
 When they are due is decided in `client.outage_brake` and `client.key_health`; nothing is asked while nobody waits.
 """
@@ -36,7 +36,7 @@ class Probes:
         return session in self._checking
 
     def start_check(self, session: Session) -> None:
-        """Find out whether a suspended key is well again."""
+        """Find out whether a suspended key works again."""
         self._checking.add(session)
         self._start(self.check(session))
 

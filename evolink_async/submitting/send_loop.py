@@ -60,6 +60,7 @@ class SendLoop:
         is_closing: Whether nothing is sent again.
         sends: Requests sent.
         faults: Those without a task.
+        record: Awaits writes to the journal, and counts those that failed.
         refused: Those answered with 429.
     """
 
@@ -236,7 +237,7 @@ class SendLoop:
         if isinstance(error, SubmissionUnknownError):
             submission.doubt = error
         if isinstance(error, InterceptedError):
-            submission.disliked(error, time.monotonic())
+            submission.intercepted(error, time.monotonic())
         if not self._is_wanted(submission) or isinstance(error, JournalError | ConfigurationError):
             return None
         is_refused = self.queue.refusal(submission) is not None
@@ -245,8 +246,8 @@ class SendLoop:
             return None if is_refused or submission.doubt is not None else 0.0
         if is_refused or submission.resend.is_exhausted or not may_send_again(error, self._policy.resubmit):
             return None
-        if submission.is_disliked and self._facts.accepted_sent_at > submission.disliked_at:
-            self.queue.has_dislikes = True
+        if submission.is_intercepted_often and self._facts.accepted_sent_at > submission.intercepted_at:
+            self.queue.has_interceptions = True
             return None
         if is_refused_for_load(error) or not self.brake.is_open:
             return 0.0  # the key, or the brake, knows when

@@ -1,6 +1,6 @@
 """One job on its way to the service: the state that its sends share.
 
-Nothing is sent here; that is the submitter's work.
+Nothing is sent here: `send_loop` does that.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from ..wire import Request, encode_submit, may_send_again
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
 
-MAX_DISLIKES = 3
-"""Refusals on the way after which a firewall may dislike the prompt, if other jobs are accepted meanwhile."""
+MAX_INTERCEPTIONS = 3
+"""Interceptions after which the content of a job may be the reason, if other jobs are accepted meanwhile."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -45,9 +45,9 @@ class Submission(Purchase):
         callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it was sent to last.
-        dislikes: How often something on the way refused it; see `InterceptedError`.
-        dislike: The last of these refusals.
-        disliked_at: Monotonic seconds of the first.
+        interceptions: How often something on the way refused it; see `InterceptedError`.
+        interception: The last of these refusals.
+        intercepted_at: Monotonic seconds of the first of them.
         is_elsewhere: Whether another process has the job, so that it is followed in the journal.
         was_elsewhere: Whether that was so when it began.
         earlier_tasks: Tasks of the job that failed before, in a shared journal; see `Accepted`.
@@ -63,9 +63,9 @@ class Submission(Purchase):
     callback_url: str | None = None
     lacks_files: bool = False
     session: Session | None = None
-    dislikes: int = 0
-    dislike: InterceptedError | None = None
-    disliked_at: float = 0.0
+    interceptions: int = 0
+    interception: InterceptedError | None = None
+    intercepted_at: float = 0.0
     is_elsewhere: bool = False
     was_elsewhere: bool = False
     earlier_tasks: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Submission(Purchase):
         body: bytes | None = None,
         url_for: UrlFor | None = None,
     ) -> Submission:
-        """A purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again.
+        """Make a purchase of `job`: a new one, or, with the key and the body of an earlier send, the same one again.
 
         `url_for` makes its callback URL, unless its parameters have one.
         """
@@ -123,7 +123,7 @@ class Submission(Purchase):
         *,
         url_for: UrlFor | None = None,
     ) -> Submission | Submitted:
-        """What became of a job; one in doubt may present its old key to the same account, if the policy says so."""
+        """Return what became of a job, or the submission of one in doubt that the policy sends again with its key."""
         standing = known.standing
         session = next((session for session in sessions if session.fingerprint == known.session), None)
         if not isinstance(standing, Unknown) or session is None or standing.error.idempotency_key is None:
@@ -142,13 +142,13 @@ class Submission(Purchase):
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
-    def disliked(self, error: InterceptedError, now: float) -> None:
+    def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
-        self.disliked_at = self.disliked_at if self.dislikes else now
-        self.dislikes, self.dislike = self.dislikes + 1, error
+        self.intercepted_at = self.intercepted_at if self.interceptions else now
+        self.interceptions, self.interception = self.interceptions + 1, error
 
     def standing(self) -> Accepted | Unknown | Failed:
-        """What is known of it; nothing was sent from here while another process had the job."""
+        """Return what is known of it; nothing was sent from here while another process had the job."""
         standing = super().standing()
         is_unknown_here = self.is_elsewhere and isinstance(standing, Failed)
         return withdrawn(self.job.key, is_taken=True) if is_unknown_here else standing
@@ -180,9 +180,9 @@ class Submission(Purchase):
         return self.session if self.doubt is not None else None
 
     @property
-    def is_disliked(self) -> bool:
+    def is_intercepted_often(self) -> bool:
         """Whether something on the way has refused it so often that its content may be the reason."""
-        return self.dislikes >= MAX_DISLIKES
+        return self.interceptions >= MAX_INTERCEPTIONS
 
     @property
     def model(self) -> str:
@@ -190,7 +190,7 @@ class Submission(Purchase):
         return self.job.params.model
 
     def answered(self, verdict: Accepted | EvolinkError, *, is_repeated: bool) -> SubmitAnswered:
-        """What an observer is told of the last send."""
+        """Return what an observer is told of the last send."""
         accepted = verdict if isinstance(verdict, Accepted) else None
         return SubmitAnswered(
             at=self.sent_at,
@@ -206,7 +206,7 @@ class Submission(Purchase):
         )
 
     def intent(self, session: Session | None) -> Intent:
-        """What the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
+        """Return what the journal is told: before the first byte is sent to `session`, or when it is sent to none."""
         return Intent(
             key=self.job.key,
             model=self.model,
@@ -225,7 +225,7 @@ def takes_callback(params: AnyParams, body: Mapping[str, object]) -> bool:
 
 
 def started(job: Job, known: Known | None) -> JobStarted:
-    """What an observer is told of a job that is taken up."""
+    """Return what an observer is told of a job that is taken up."""
     standing = known.standing if known is not None else None
     task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)

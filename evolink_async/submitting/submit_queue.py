@@ -56,7 +56,7 @@ class SubmitQueue:
         now: Returns monotonic seconds.
 
     Attributes:
-        has_dislikes: Whether something on the way has refused jobs while it let others pass.
+        has_interceptions: Whether something on the way has refused jobs while it let others pass.
         on_reconsidered: Called when something may have changed for those who wait.
     """
 
@@ -69,7 +69,7 @@ class SubmitQueue:
         requests: Limiter,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.has_dislikes = False
+        self.has_interceptions = False
         self.on_reconsidered: Callable[[], None] = lambda: None
         self._sessions = sessions
         self._brake = brake
@@ -110,11 +110,11 @@ class SubmitQueue:
     def refusal(self, submission: Submission) -> EvolinkError | None:
         """Return why a submission is not to wait for a turn: every key refuses, or the outage is past patience."""
         refusal = self._choice.refusal(submission, self._now())
-        if not (isinstance(refusal, OutageError) and self.has_dislikes and submission.is_disliked):
+        if not (isinstance(refusal, OutageError) and self.has_interceptions and submission.is_intercepted_often):
             return refusal
-        # If only jobs are left that something on the way dislikes, each is told what it has met.
+        # If only jobs are left that something on the way refuses, each ends with the refusal that it has met.
         others = (waiter.submission for queue in self._queues.values() for waiter in queue)
-        return copy.copy(submission.dislike) if all(one.is_disliked for one in others) else refusal
+        return copy.copy(submission.interception) if all(one.is_intercepted_often for one in others) else refusal
 
     async def _wait(self, submission: Submission, *, wants_turn: bool) -> Turn | Session | EvolinkError:
         if not self._queues and (answer := self._answer_newcomer(submission, wants_turn=wants_turn)) is not None:
@@ -267,7 +267,7 @@ class SubmitQueue:
         return min(waiting, self._choice.may_go(session, self._now()))
 
     async def check_keys(self) -> None:
-        """Find out at once whether suspended keys are well again, and let barred models be tried."""
+        """Find out at once whether suspended keys work again, and let barred models be tried."""
         self._circuits.forget()
         for session in self._sessions:
             session.health.forget_bars()

@@ -98,7 +98,7 @@ def line_of(event: Event, redactor: Redactor) -> Line:
         case PollingTrouble():
             return Line("polls do not go as usual%s", (redactor.reason(event.reason),), {})
         case KeyRestored():
-            text = "API key %s seems well again; one job tries it"
+            text = "API key %s may work again; one job tries it"
             return Line(text, (event.session,), {"session": event.session})
         case SubmitsHalted():
             text = "no paid requests for now, but one at a time to see if the service is back: %s"

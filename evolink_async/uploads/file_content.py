@@ -73,6 +73,10 @@ class FileContent:
         """Send it once; see `Content.send`.
 
         The end of the request is not sent for a file that has changed, so the service stores nothing of it.
+
+        Raises:
+            LocalFileError: The file cannot be read any more, or has changed.
+            TransportError: No complete answer arrived, or one before the whole file was sent.
         """
         frame = encode_stream(self.name, self.size_bytes, self.sha256)
         body = FileBody(self, frame, on_sent)

@@ -25,6 +25,7 @@ MAX_MODELS = 1000
 MAX_DEPTH = 32
 """Levels of a rule. Source: the limit of the vendor's client."""
 MAX_ARGUMENTS = 32
+"""Most arguments of an operation that takes any number of them."""
 _ANY = (2, MAX_ARGUMENTS)
 
 ARGUMENTS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -37,7 +38,9 @@ ARGUMENTS: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 """The operations with arguments, and how many each takes."""
 POINTS = ("per_quantity", "per_tier", "per_component_subtotal")
+"""What a rule may round: the quantity, each tier, or the price of the part."""
 MODES = ("half_up", "ceil", "floor")
+"""How a rule may round."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 

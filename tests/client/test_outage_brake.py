@@ -77,7 +77,7 @@ def test_it_closes_at_the_third_job_in_trouble():
 
 
 def test_many_troubles_of_the_same_jobs_do_not_close_it():
-    """A firewall that dislikes one prompt is no outage."""
+    """A firewall that refuses one prompt is no outage."""
     brake = known_brake()
     for _ in range(10):
         for key in "ab":

@@ -271,7 +271,7 @@ async def until_free(journal: PostgresJournal, key: str) -> None:
     while not isinstance((await journal.claim([key], "pool"))[key], int):
         await asyncio.sleep(0.1)
         await journal.renew((), "pool")
-    await journal._bury()  # the last heartbeat may have come before the time was over
+    await journal._remove_ended_owners()  # the last heartbeat may have come before the time was over
 
 
 async def test_a_failover_that_loses_the_last_commits(pair, caplog):

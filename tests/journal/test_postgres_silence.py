@@ -213,10 +213,10 @@ async def test_a_refusal_that_arrives_late_leaves_a_later_send_alone(one):
     assert one._sent_at == {}
 
 
-# --- burials
+# --- removals of ended owners
 
 
-async def test_a_renewal_does_not_wait_for_the_burial_of_others(postgres, one):
+async def test_a_renewal_does_not_wait_for_the_removal_of_others(postgres, one):
     """Somebody makes an index on the jobs."""
     one._connections._answer_seconds = 60.0
     one._renewing_seconds = 0.01
@@ -228,22 +228,22 @@ async def test_a_renewal_does_not_wait_for_the_burial_of_others(postgres, one):
                 before = one._lease
                 await one.renew([], "")
                 assert one._lease.sent_at > before.sent_at
-            assert not one._burying.done()
-        await one._burying
+            assert not one._removing.done()
+        await one._removing
         assert await sql(postgres, "SELECT state FROM evolink_jobs WHERE key = 'b'") == [("in_doubt",)]
 
 
-async def test_a_burial_that_fails_fails_no_renewal(one, monkeypatch, caplog):
+async def test_a_removal_that_fails_fails_no_renewal(one, monkeypatch, caplog):
     """The lease goes on, and a WARNING says what was not done."""
 
     async def failing(_: Any) -> bool:
         raise psycopg.errors.InsufficientPrivilege("permission denied")
 
-    monkeypatch.setattr("evolink_async.journal.postgres_lease.bury", failing)
+    monkeypatch.setattr("evolink_async.journal.postgres_lease.remove_ended_owners", failing)
     before = one._lease
     with caplog.at_level(logging.WARNING, "evolink_async"):
         await one.renew([], "")
-        await one._burying
+        await one._removing
     assert one._lease.sent_at > before.sent_at
     assert "permission denied" in caplog.text
 
@@ -298,7 +298,7 @@ async def test_a_lease_of_another_clock_counts_from_now(postgres, one):
     )
     await sql(postgres, "UPDATE evolink_journal SET claims_from = clock_timestamp() + interval '1 hour'")
     await one.renew([], "")
-    await one._burying
+    await one._removing
     left = "clock_timestamp() + interval '31 s'"
     assert await sql(postgres, f"SELECT max(lease_until) < {left} FROM evolink_owners") == [(True,)]
     assert await sql(postgres, f"SELECT claims_from < {left} FROM evolink_journal") == [(True,)]

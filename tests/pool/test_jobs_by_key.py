@@ -121,8 +121,10 @@ async def test_a_wait_by_key_has_one_deadline(emulator):
         emulator.faults.on("submit", 1, faults.HANG_AFTER_ACCEPT)
         buying = asyncio.create_task(pool.submit(dance(), key="shot"))
         await until(lambda: emulator.received)
-        with pytest.raises(ev.DeadlineError):
+        with pytest.raises(ev.DeadlineError) as caught:
             await pool.wait(key="shot", timeout=0.01)
+        assert (caught.value.task_id, caught.value.waited) == ("", 0.01)
+        assert "by its key" in caught.value.advice
         buying.cancel()
         await asyncio.wait([buying])
 

@@ -115,8 +115,10 @@ async def test_a_job_is_waited_for_by_its_key(emulator, journal):
     async with open_pool(emulator, journal=journal()) as one, open_pool(emulator, journal=journal()) as other:
         first = asyncio.create_task(one.generate(dance(), key="shot"))
         await until(lambda: emulator.received)
-        with pytest.raises(ev.DeadlineError):
+        with pytest.raises(ev.DeadlineError) as caught:
             await other.wait(key="shot", timeout=0.01)
+        assert caught.value.waited == 0.01
+        assert "by its key" in caught.value.advice
         done = await other.wait(key="shot")
         assert done.task_id == (await first).task_id
 

@@ -234,36 +234,36 @@ async def test_polls_and_downloads_go_on_in_an_outage():
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_firewall_that_dislikes_one_prompt_stops_that_job_alone(status):
+async def test_a_firewall_that_refuses_one_prompt_stops_that_job_alone(status):
     """It ends with `InterceptedError`; the others complete, nothing is halted, and the run ends as usual."""
     events: list[Event] = []
     async with small_vendor() as vendor, pool_of(vendor, submits=2, observer=events.append) as pool:
         vendor.on_post = lambda post: page(status) if post.take == 7 else None
         outcomes, error = await run(pool)
     assert error is None
-    [disliked] = of_kind(outcomes, ev.Failed)
-    assert isinstance(disliked, ev.Failed)
-    assert disliked.key == "shot-7"
-    assert isinstance(disliked.error, InterceptedError)
-    assert disliked.error.may_resubmit
+    [intercepted] = of_kind(outcomes, ev.Failed)
+    assert isinstance(intercepted, ev.Failed)
+    assert intercepted.key == "shot-7"
+    assert isinstance(intercepted.error, InterceptedError)
+    assert intercepted.error.may_resubmit
     assert len(of_kind(outcomes, ev.Completed)) == JOBS - 1
     assert not [event for event in events if isinstance(event, SubmitsHalted)]
 
 
-async def test_a_firewall_that_dislikes_many_prompts_stops_these_alone():
+async def test_a_firewall_that_refuses_many_prompts_stops_these_alone():
     """They close the brake now and then. As others are accepted all the time, it is no outage: no run ends early."""
-    disliked = set(range(3, JOBS, 3))
+    intercepted = set(range(3, JOBS, 3))
     policy = attrs.evolve(QUICK, patience=3)
     async with small_vendor() as vendor, pool_of(vendor, submits=SUBMITS, retry=policy) as pool:
-        vendor.on_post = lambda post: page(403) if post.take in disliked else None
+        vendor.on_post = lambda post: page(403) if post.take in intercepted else None
         outcomes, error = await run(pool)
     assert error is None
     failed = of_kind(outcomes, ev.Failed)
-    assert {outcome.key for outcome in failed} == {f"shot-{take}" for take in disliked}
+    assert {outcome.key for outcome in failed} == {f"shot-{take}" for take in intercepted}
     assert {type(outcome.error) for outcome in failed if isinstance(outcome, ev.Failed)} == {InterceptedError}
-    assert len(of_kind(outcomes, ev.Completed)) == JOBS - len(disliked)
+    assert len(of_kind(outcomes, ev.Completed)) == JOBS - len(intercepted)
     # Three meetings each, and some more while the others are accepted.
-    assert max(vendor.takes.count(take) for take in disliked) <= 6
+    assert max(vendor.takes.count(take) for take in intercepted) <= 6
 
 
 async def test_a_doubt_is_sent_again_as_a_trial_with_the_same_key():

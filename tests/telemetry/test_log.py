@@ -133,7 +133,7 @@ LINES = {
     "restored": (
         KeyRestored(at=NOON, session=SESSION),
         "INFO",
-        "API key f1a9e4b2 seems well again; one job tries it",
+        "API key f1a9e4b2 may work again; one job tries it",
     ),
     "halted": (
         SubmitsHalted(at=NOON, error=SubmissionUnknownError(PROMPT, status=502, request_id="req-1")),

@@ -1,6 +1,6 @@
 """The types of options and arguments that several commands share: each with its check, variable and help text.
 
-Options of one command are in `run_options` and `local_emulator`, or in the signature of the command in `app`.
+Options of one command are in `run_options` and `local_emulator`, or in the signature of the command in `definitions`.
 """
 
 from __future__ import annotations

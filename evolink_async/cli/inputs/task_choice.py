@@ -39,7 +39,6 @@ def chosen_task(task_id: str | None, key: str | None, journal: Path | None) -> T
     Args:
         task_id: The service's id of the task.
         key: The key of its job, in place of the id.
-        outcome: How the job ended, if the journal knows that.
         journal: The journal file that knows the job.
 
     Raises:

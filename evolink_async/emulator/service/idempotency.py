@@ -31,7 +31,7 @@ class IdempotencyStore:
 
     @staticmethod
     def is_well_formed(key: str) -> bool:
-        """Return whether `key` is 16 to 96 letters, digits, dots, underscores or hyphens."""
+        """Whether `key` is 16 to 96 letters, digits, dots, underscores or hyphens."""
         return _KEY.fullmatch(key) is not None
 
     @contextmanager
@@ -53,7 +53,7 @@ class IdempotencyStore:
                 self._open.pop(key, None)
 
     def is_first(self, key: str, call: object) -> bool:
-        """Return whether `call` is the oldest open call with `key`."""
+        """Whether `call` is the oldest open call with `key`."""
         calls = self._open.get(key)
         return not calls or calls[0] is call
 

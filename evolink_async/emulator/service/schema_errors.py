@@ -25,7 +25,7 @@ class InvalidParameter:
 
 
 def is_truncated_by_vendor(error: ValidationError) -> bool:
-    """Return whether the vendor truncates the text instead of refusing it.
+    """Whether the vendor truncates the text instead of refusing it.
 
     Source: docs.evolink.ai, the wan2.7 and wan3.0 pages; their schemas are marked with `x-overflow`.
     """
@@ -34,7 +34,7 @@ def is_truncated_by_vendor(error: ValidationError) -> bool:
 
 
 def is_callback_scheme(error: ValidationError) -> bool:
-    """Return whether the only objection is that `callback_url` does not begin with https."""
+    """Whether the only objection is that `callback_url` does not begin with https."""
     return error.validator == "pattern" and list(error.absolute_path) == ["callback_url"]
 
 

@@ -13,7 +13,7 @@ _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".localdomain")
 
 
 def is_web_address(value: object) -> bool:
-    """Return whether `value` is an absolute http or https URL with a host; a value that is not text passes."""
+    """Whether `value` is an absolute http or https URL with a host; a value that is not text passes."""
     # A JSON Schema format applies to strings only; `type` refuses other values.
     if not isinstance(value, str):
         return True
@@ -29,7 +29,7 @@ def is_web_address(value: object) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Return whether the host of `url` is loopback, private, link-local or otherwise not globally reachable.
+    """Whether the host of `url` is loopback, private, link-local or otherwise not globally reachable.
 
     Source: the callback_url text of the model pages, read 2026-11-20.
     """

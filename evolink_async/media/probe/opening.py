@@ -27,7 +27,11 @@ def opened(path: Path) -> Generator[BufferedReader]:
 
 @contextmanager
 def readable_errors() -> Generator[None]:
-    """Convert an `OSError` about a file to an `UnreadableError`."""
+    """Convert an `OSError` about a file to an `UnreadableError`.
+
+    Raises:
+        UnreadableError: The block raised an OSError.
+    """
     try:
         yield
     except FileNotFoundError:
