@@ -27,10 +27,10 @@ SPACING = 0.02
 """Seconds between two requests for jobs that were told to wait, however much happens."""
 BALANCE_SECONDS = (0.2, 5.0)
 """Between two looks at the balance: at least, and at most. It is shown, and decides nothing."""
-HAND_OVER_SECONDS = 0.5
+IDLE_SECONDS = 0.5
 """Jobs that wait are refused if for so long nothing seems to go on that may free credits: a process that has just been
 opened takes up the jobs of an earlier one only when its input names them."""
-LATE_SECONDS = 60.0
+RELEASE_SECONDS = 60.0
 """For so long a request whose answer was lost is released again and again: it may reach the account after its
 release."""
 TOGETHER = 16
@@ -151,7 +151,7 @@ class SharedBudgetQueue(BudgetQueue):
         return list(self._stray)
 
     def _release_late(self, requests: Sequence[CreditRequest]) -> None:
-        until = asyncio.get_running_loop().time() + LATE_SECONDS
+        until = asyncio.get_running_loop().time() + RELEASE_SECONDS
         self._stray.update(dict.fromkeys(requests, until))
 
     async def _ask(self) -> bool:
@@ -206,7 +206,7 @@ class SharedBudgetQueue(BudgetQueue):
             self._vain_since = None
             return False
         self._vain_since = now if self._vain_since is None else self._vain_since
-        return now - self._vain_since >= HAND_OVER_SECONDS
+        return now - self._vain_since >= IDLE_SECONDS
 
     def _remove(self, waiter: Waiter) -> bool:
         self._asked.pop(waiter, None)
