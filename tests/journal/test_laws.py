@@ -125,6 +125,11 @@ async def found(journal: Journal, key: str, params: AnyParams | None = None) -> 
     return (await journal.known([Job(key, params or dance())])).get(key)
 
 
+async def where(journal: Journal, key: str) -> object:
+    """Where a job stands."""
+    return (await journal.find([key])).get(key)
+
+
 async def standing(journal: Journal, key: str) -> object:
     """The state of a job; None if it may be sent."""
     known = await found(journal, key)

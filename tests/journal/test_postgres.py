@@ -30,7 +30,7 @@ from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JO
 from evolink_async.journal.postgres_statements import BUY_ANEW, END, SUBMIT, TELL, end, put
 from evolink_async.journal.postgres_telling import TAKE
 from evolink_async.journal.rows import columns_of
-from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
+from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose, where
 from tests.kit import as_accepted, dance
 from tests.postgres import Server, running_server
 
@@ -77,11 +77,6 @@ async def expire(url: str, journal: PostgresJournal) -> None:
         "UPDATE evolink_owners SET lease_until = clock_timestamp() - interval '1 s' WHERE epoch = %s",
         journal._lease.epoch,
     )
-
-
-async def where(journal: PostgresJournal, key: str) -> object:
-    """Where a job stands."""
-    return (await journal.find([key])).get(key)
 
 
 # --- claims and leases
