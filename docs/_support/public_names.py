@@ -30,7 +30,7 @@ ENGINE_ROOMS = ("budget", "client", "downloads", "polling", "uploads", "wire")
 BETWEEN_ROOMS = {
     "jobs": {
         *("CALLBACK_URL", "DurationClass", "KeyAssigner", "KeySet", "body_digest", "check_list", "differing_fields"),
-        *("digest", "digest_of", "duration_class", "identity", "key_fault"),
+        *("digest", "digest_of", "duration_class", "error_of", "has_failed_task", "identity", "key_fault"),
     },
     "media": {
         *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),
@@ -38,7 +38,7 @@ BETWEEN_ROOMS = {
         *("opened", "places", "printable"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
-    "journal": {"check_address", "is_address", "looks_like_address", "missing_extra"},
+    "journal": {"SETTLEMENTS", "check_address", "is_address", "looks_like_address", "missing_extra"},
     "settings": {"LARGEST", "check_count", "check_positive", "check_seconds", "check_whole", "check_word"},
 }
 """Names of other modules that are not for users."""

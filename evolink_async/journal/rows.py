@@ -50,6 +50,9 @@ STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
     }
 )
 """The states of a row that users see as one."""
+# Durations drift, so older tasks say little; the schedule remembers 150 of each class.
+LEARNED = 1000
+"""Finished tasks whose durations a new run learns."""
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
 """The fields of a SubmissionUnknownError that are kept in the column `doubt`."""
 

@@ -24,7 +24,7 @@ from ..media import Upload
 from ..purchases import Event, State, sources
 from .address import check_path
 from .claims import Claims, OneOwner
-from .entries import Intent, end_of, log_late, log_unwritten
+from .entries import Intent, end_of, log_late, log_unwritten, settling_advice
 from .file import BUSY_TIMEOUT, Change
 from .file_errors import journal_error
 from .row_queries import RowQueries
@@ -33,7 +33,7 @@ from .rows import (
     columns_of,
     doubt_of,
 )
-from .settling import WORDS, accept, buy_anew, late_answer, missing, settle
+from .settling import accept, buy_anew, late_answer, missing, settle
 from .statements import (
     PUT_PURCHASE,
     PUT_UPLOAD,
@@ -48,9 +48,6 @@ from .statements import (
 from .writer import Writer
 
 T = TypeVar("T")
-
-NOTHING_TO_SETTLE = "Call pool.unfinished(), or `evolink-async doubts FILE`, to see which jobs can be settled."
-CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
 class SqliteJournal(RowQueries, OneOwner):
@@ -189,8 +186,7 @@ class SqliteJournal(RowQueries, OneOwner):
         """Set the job to accepted, planned or abandoned."""
         refusal = await self._write(settle(key, how, time.time()), self.ends)
         if refusal is not None:
-            advice = NOTHING_TO_SETTLE if how in WORDS else CHECK_ID
-            raise JournalError(f"{refusal} in {self._path!r}", advice=advice)
+            raise JournalError(f"{refusal} in {self._path!r}", advice=settling_advice(how, "FILE"))
 
     def _claims_of_opening(self) -> Claims:
         if self._writer is None or self._claims is None:
