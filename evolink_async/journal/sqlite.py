@@ -21,7 +21,7 @@ from ..concurrency import Signal
 from ..errors import JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
-from ..purchases import Event, State, sources
+from ..purchases import RecordState, Transition, sources
 from .address import check_path
 from .claims import Claims, OneOwner
 from .entries import Intent, end_of, log_late, log_unwritten, settling_advice
@@ -87,7 +87,7 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def planned(self, intent: Intent) -> None:
         """Write the job, so that the file shows what is left to do."""
-        await self._write(upsert(intent, State.PLANNED, sources(Event.PUT_OFF), sent_at=None))
+        await self._write(upsert(intent, RecordState.PLANNED, sources(Transition.PUT_OFF), sent_at=None))
 
     async def ledger(self) -> Ledger:
         """Add up the rows."""
@@ -99,7 +99,7 @@ class SqliteJournal(RowQueries, OneOwner):
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to."""
         now = time.time()
-        write_job = upsert(intent, State.SUBMITTING, sources(Event.SENT), sent_at=now)
+        write_job = upsert(intent, RecordState.SUBMITTING, sources(Transition.SENT), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
             if not write_job(connection):
@@ -113,7 +113,7 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def refused(self, key: str) -> None:
         """Set the job back to planned."""
-        await self._write(update(key, sources(Event.REFUSED), state=State.PLANNED))
+        await self._write(update(key, sources(Transition.REFUSED), state=RecordState.PLANNED))
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
@@ -160,13 +160,13 @@ class SqliteJournal(RowQueries, OneOwner):
         """Write where the files are."""
         files = column_of(completed.saved)
         self._reader.forget(completed.key)
-        await self._write(update(completed.key, sources(Event.SAVED), state=State.DOWNLOADED, files=files))
+        await self._write(update(completed.key, sources(Transition.SAVED), state=RecordState.DOWNLOADED, files=files))
 
     async def refreshed(self, completed: Completed) -> None:
         """Write the newer links."""
         self._reader.forget(completed.key)
         links = {"urls": json.dumps(completed.urls), "expires_at": completed.expires_at}
-        await self._write(update(completed.key, sources(Event.SAVED), **links))
+        await self._write(update(completed.key, sources(Transition.SAVED), **links))
 
     async def uploaded(self, upload: Upload) -> None:
         """Write the upload in place of an older one."""
