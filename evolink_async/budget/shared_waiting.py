@@ -130,7 +130,7 @@ class SharedBudgetQueue(BudgetQueue):
                 await asyncio.sleep(SPACING)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._until_look(seen)):
-                    await changed.changed(seen)
+                    await changed.wait_past(seen)
 
     async def _release(self) -> None:
         requests, self._to_release = [*self._to_release, *self._strays()], []

@@ -94,7 +94,7 @@ class CallInbox:
             count = self._news.count
             page = list(islice(self._waiting, PAGE))
             if not page:
-                await self._news.changed(count)
+                await self._news.wait_past(count)
                 continue
             try:
                 known = await self._engine.journal.purchases([callback.purchase for callback in page])
@@ -132,7 +132,7 @@ class CallInbox:
                 self._engine.tasks.calls.arrived()
                 self._note_task(purchase, task_id)
                 self._engine.tasks.hint(task_id, is_callback=True)
-            await journal.calls.changed(count)
+            await journal.calls.wait_past(count)
 
     def _go_on_with(self, callback: Callback, bought: Bought | None) -> None:
         submission = self._engine.submitter.find(bought.key) if bought is not None else None

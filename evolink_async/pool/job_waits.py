@@ -71,7 +71,7 @@ async def _until_changed(engine: Engine, key: str, count: int, until: float) -> 
         raise DeadlineError(f"the job {key!r} was not accepted in time", task_id="", waited=0.0)
     with suppress(TimeoutError):
         async with asyncio.timeout(min(left, LOOK_SECONDS)):
-            await engine.journal.ends.changed(count)
+            await engine.journal.ends.wait_past(count)
 
 
 async def task_of(engine: Engine, key: str) -> str | Snapshot:

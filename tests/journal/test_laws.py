@@ -375,7 +375,7 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
             await buy(journal, "one")
         count = journal.ends.count
         writing = asyncio.create_task(write)
-        await asyncio.wait_for(journal.ends.changed(count), 5)
+        await asyncio.wait_for(journal.ends.wait_past(count), 5)
         await writing
     await buy(journal, "two")
     count = journal.ends.count
@@ -384,7 +384,7 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
     writing.cancel()
     # A shared journal may tell of an earlier write once more.
     while "two" not in {end.outcome.key for end in await journal.untold()}:
-        await asyncio.wait_for(journal.ends.changed(count), 5)
+        await asyncio.wait_for(journal.ends.wait_past(count), 5)
         count = journal.ends.count
 
 

@@ -442,7 +442,7 @@ async def test_who_waits_is_woken_by_others(one, other):
         seen = second.account.changed.count
         await act
         while isinstance(await second.ask(key), Wait):
-            await asyncio.wait_for(second.account.changed.changed(seen), 5)
+            await asyncio.wait_for(second.account.changed.wait_past(seen), 5)
             seen = second.account.changed.count
 
     await freed(one.ended(failed("a-0")), "b-0")
