@@ -33,9 +33,9 @@ BETWEEN_ROOMS = {
         *("digest", "digest_of", "duration_class", "error_of", "has_failed_task", "identity", "key_fault"),
     },
     "media": {
-        *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),
-        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "missing_libraries"),
-        *("opened", "places", "printable"),
+        *("FILE_PREFIX", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "files_in", "format_of"),
+        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "media_in"),
+        *("missing_libraries", "opened", "printable", "replace_media"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
     "journal": {"SETTLEMENTS", "check_address", "is_address", "looks_like_address", "missing_extra"},
