@@ -13,6 +13,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import PurePath
 
+__all__ = ("begin", "end", "is_command")
+
 _MODULES = ("evolink_async", "evolink_async.cli")
 _SCRIPT = "evolink-async"
 _OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")

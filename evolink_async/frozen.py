@@ -11,7 +11,7 @@ from typing import Any, cast
 from .json_text import Json
 
 __all__ = (
-    "NOTHING_MORE",
+    "EMPTY_MAP",
     "FrozenMap",
     "freeze",
     "frozen",
@@ -63,13 +63,13 @@ class FrozenMap(Mapping[str, Any]):
         return FrozenMap, (self._items,)
 
 
-NOTHING_MORE = FrozenMap()
+EMPTY_MAP = FrozenMap()
 
 
 def frozen(items: Mapping[str, Any]) -> FrozenMap:
     """Return an immutable mapping; a frozen or empty one is not copied."""
     if not items:
-        return NOTHING_MORE
+        return EMPTY_MAP
     return items if isinstance(items, FrozenMap) else FrozenMap(items)
 
 

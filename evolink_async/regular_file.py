@@ -12,6 +12,8 @@ from errno import EILSEQ, EINVAL, EISDIR
 from io import BufferedReader
 from pathlib import Path
 
+__all__ = ("NO_WAITING", "IrregularFileError", "open_regular", "regular_status")
+
 # Without O_NONBLOCK, opening a pipe waits until another process writes to it. The flag means nothing to a regular file,
 # and Windows has neither the flag nor such pipes.
 NO_WAITING: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

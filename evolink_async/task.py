@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from .frozen import NOTHING_MORE, frozen
+from .frozen import EMPTY_MAP, frozen
 
 __all__ = (
     "FINAL_STATES",
@@ -95,7 +95,7 @@ class Snapshot:
     credits_used: float | None = None
     # Each reply has another id, so two snapshots of the same state would never be equal.
     request_id: str | None = attrs.field(default=None, eq=False)
-    extra: Mapping[str, Any] = attrs.field(default=NOTHING_MORE, converter=frozen, repr=False)
+    extra: Mapping[str, Any] = attrs.field(default=EMPTY_MAP, converter=frozen, repr=False)
 
     @property
     def is_final(self) -> bool:

@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import quote, urlsplit
 
 __all__ = (
-    "foreign_sign",
     "is_public_host",
     "quoted",
+    "unquoted_character",
     "web_host",
 )
 
@@ -25,7 +25,7 @@ _V4_INSIDE = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::f
 _NUMBER = re.compile(r"0x(?P<hex>[0-9a-f]{0,16})|0(?P<octal>[0-7]{0,16})|(?P<decimal>[1-9][0-9]{0,16})")
 
 
-def foreign_sign(url: str) -> str | None:
+def unquoted_character(url: str) -> str | None:
     """Return the first character of a URL that must be percent-encoded; None if there is none."""
     found = _FOREIGN.search(url)
     return found[0] if found else None
@@ -37,7 +37,7 @@ def web_host(url: str) -> str | None:
     The text must be a URI by RFC 3986: spaces, control characters and characters outside ASCII are
     percent-encoded.
     """
-    if foreign_sign(url) is not None:
+    if unquoted_character(url) is not None:
         return None
     try:
         parts = urlsplit(url)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+__all__ = ("either",)
+
 
 def either(words: Iterable[object]) -> str:
     """Write a list of at least one choice, as in "mp4, mov or webm".

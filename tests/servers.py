@@ -138,6 +138,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def refusing_address() -> str:
+    """An address of this machine where nothing listens."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 @contextmanager
 def full_backlog():
     """The port of a listener that answers no further connection; None where the system keeps taking them."""

@@ -11,28 +11,28 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from evolink_async.errors import EvolinkError, NotDeliveredError, SubmissionUnknownError, UnsendableError
-from evolink_async.purchases import Event, State, sources, target
+from evolink_async.purchases import RecordState, Transition, sources, target
 from evolink_async.task import Snapshot
 from evolink_async.wire import Response, may_send_again, on_submit
 
 # --- the states of a job
 
-BOXES: Mapping[tuple[State, ...], tuple[int, int, str]] = {
-    (State.NEW, State.PLANNED): (100, 220, "plain"),
-    (State.SUBMITTING,): (385, 220, "open"),
-    (State.ACCEPTED,): (740, 220, "open"),
-    (State.IN_DOUBT,): (385, 400, "doubt"),
-    (State.ABANDONED,): (385, 530, "end"),
-    (State.COMPLETED,): (740, 400, "good"),
-    (State.DOWNLOADED,): (740, 530, "good"),
-    (State.FAILED, State.CANCELLED): (740, 60, "end"),
+BOXES: Mapping[tuple[RecordState, ...], tuple[int, int, str]] = {
+    (RecordState.NEW, RecordState.PLANNED): (100, 220, "plain"),
+    (RecordState.SUBMITTING,): (385, 220, "open"),
+    (RecordState.ACCEPTED,): (740, 220, "open"),
+    (RecordState.IN_DOUBT,): (385, 400, "doubt"),
+    (RecordState.ABANDONED,): (385, 530, "end"),
+    (RecordState.COMPLETED,): (740, 400, "good"),
+    (RecordState.DOWNLOADED,): (740, 530, "good"),
+    (RecordState.FAILED, RecordState.CANCELLED): (740, 60, "end"),
 }
 """Where each state stands: the middle of its box, and its colour. Some states share a box."""
 WIDTH, HEIGHT = 150, 44
 
 # From box to box, by the first state of each: the path of the arrow, and where its words begin.
-_A, _B, _C, _D = State.NEW, State.SUBMITTING, State.ACCEPTED, State.IN_DOUBT
-ARROWS: Mapping[tuple[State, State], tuple[str, int, int, str]] = {
+_A, _B, _C, _D = RecordState.NEW, RecordState.SUBMITTING, RecordState.ACCEPTED, RecordState.IN_DOUBT
+ARROWS: Mapping[tuple[RecordState, RecordState], tuple[str, int, int, str]] = {
     (_A, _B): ("M175 212 H308", 242, 202, "middle"),
     (_B, _A): ("M310 230 H177", 242, 248, "middle"),
     (_B, _C): ("M460 220 H663", 562, 212, "middle"),
@@ -40,13 +40,13 @@ ARROWS: Mapping[tuple[State, State], tuple[str, int, int, str]] = {
     (_D, _B): ("M398 378 V244", 408, 282, "start"),
     (_D, _C): ("M455 378 L668 244", 552, 350, "start"),
     (_D, _A): ("M325 378 L140 244", 216, 336, "end"),
-    (_D, State.ABANDONED): ("M385 422 V506", 375, 468, "end"),
-    (_C, State.ABANDONED): ("M704 242 C678 400 600 525 462 530", 618, 502, "start"),
-    (_C, State.COMPLETED): ("M740 242 V376", 750, 306, "start"),
-    (_C, State.FAILED): ("M740 198 V84", 750, 146, "start"),
+    (_D, RecordState.ABANDONED): ("M385 422 V506", 375, 468, "end"),
+    (_C, RecordState.ABANDONED): ("M704 242 C678 400 600 525 462 530", 618, 502, "start"),
+    (_C, RecordState.COMPLETED): ("M740 242 V376", 750, 306, "start"),
+    (_C, RecordState.FAILED): ("M740 198 V84", 750, 146, "start"),
     (_C, _A): ("M680 198 C600 120 220 120 130 196", 395, 122, "middle"),
-    (State.FAILED, _A): ("M663 56 C420 20 170 60 100 196", 395, 32, "middle"),
-    (State.COMPLETED, State.DOWNLOADED): ("M740 422 V506", 750, 468, "start"),
+    (RecordState.FAILED, _A): ("M663 56 C420 20 170 60 100 196", 395, 32, "middle"),
+    (RecordState.COMPLETED, RecordState.DOWNLOADED): ("M740 422 V506", 750, 468, "start"),
 }
 
 
@@ -57,19 +57,19 @@ def states() -> str:
     return _svg(890, 562, "The states of a job, and what leads from one to the next.", parts)
 
 
-def moves() -> dict[tuple[State, State], list[Event]]:
+def moves() -> dict[tuple[RecordState, RecordState], list[Transition]]:
     """Return the events that lead from one box to another, by the first state of each."""
     box_of = {state: states[0] for states in BOXES for state in states}
-    found: dict[tuple[State, State], list[Event]] = {}
-    for event in Event:
-        for before in (*sources(event), *([State.NEW] if event is Event.SENT else [])):
+    found: dict[tuple[RecordState, RecordState], list[Transition]] = {}
+    for event in Transition:
+        for before in (*sources(event), *([RecordState.NEW] if event is Transition.SENT else [])):
             pair = box_of[before], box_of[target(event)]
             if pair[0] != pair[1] and event not in found.setdefault(pair, []):
                 found[pair].append(event)
     return {pair: events for pair, events in found.items() if events}
 
 
-def _box(names: tuple[State, ...], place: tuple[int, int, str]) -> str:
+def _box(names: tuple[RecordState, ...], place: tuple[int, int, str]) -> str:
     x, y, kind = place
     words = " or ".join(name.replace("_", " ") for name in names)
     return (
@@ -78,9 +78,9 @@ def _box(names: tuple[State, ...], place: tuple[int, int, str]) -> str:
     )
 
 
-def _arrow(pair: tuple[State, State], events: list[Event]) -> str:
+def _arrow(pair: tuple[RecordState, RecordState], events: list[Transition]) -> str:
     path, x, y, anchor = ARROWS[pair]
-    kind = " doubt" if State.IN_DOUBT in pair else ""
+    kind = " doubt" if RecordState.IN_DOUBT in pair else ""
     lines = [line for event in events for line in _broken(event, 20 if anchor != "middle" else 60)]
     first = y - 15 * (len(lines) - 1) // (1 if anchor == "middle" and y < 220 else 2)
     words = "".join(

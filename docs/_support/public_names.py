@@ -30,15 +30,15 @@ ENGINE_ROOMS = ("budget", "client", "downloads", "polling", "uploads", "wire")
 BETWEEN_ROOMS = {
     "jobs": {
         *("CALLBACK_URL", "DurationClass", "KeyAssigner", "KeySet", "body_digest", "check_list", "differing_fields"),
-        *("digest", "digest_of", "duration_class", "identity", "key_fault"),
+        *("digest", "digest_of", "duration_class", "error_of", "has_failed_task", "identity", "key_fault"),
     },
     "media": {
-        *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),
-        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "missing_libraries"),
-        *("opened", "places", "printable"),
+        *("FILE_PREFIX", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "files_in", "format_of"),
+        *("in_seconds", "is_media_format", "is_unicode", "lengths", "measure", "media_faults", "media_in"),
+        *("missing_libraries", "opened", "printable", "replace_media"),
     },
     "params": {"P", "nearest", "shown", "voice_target"},
-    "journal": {"check_address", "is_address", "looks_like_address", "missing_extra"},
+    "journal": {"SETTLEMENTS", "check_address", "is_address", "looks_like_address", "missing_extra"},
     "settings": {"LARGEST", "check_count", "check_positive", "check_seconds", "check_whole", "check_word"},
 }
 """Names of other modules that are not for users."""

@@ -177,22 +177,22 @@ class BudgetAccount:
             self._learn(hold.price_class, units_of(amount))
         self._holds.put(key, self._priced(hold))
         if amount is not None:
-            self._end_lesson(key, hold.price_class)
+            self._forget_learner(key, hold.price_class)
 
     def doubted(self, key: str) -> None:
         """The job may cost what is held for it. Another job of its class may find out the price."""
         hold = self._holds.drop(key)
         if hold is not None:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
-            self._end_lesson(key, hold.price_class)
+            self._forget_learner(key, hold.price_class)
 
     def found(self, key: str) -> None:
         """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
         if (hold := self._holds.by_key.get(key)) is not None and hold.is_stuck:
             self._holds.put(key, attrs.evolve(hold, is_stuck=False))
 
-    def end_lesson(self, price_class: PriceClass) -> bool:
-        """Let another job find out a price, as nobody waits for the end of the one that does; False if none does."""
+    def replace_learner(self, price_class: PriceClass) -> bool:
+        """Treat the learner of a class as in doubt, so that another job may learn the price; False if there is none."""
         key = self._learners.get(price_class)
         if key is None:
             return False
@@ -203,7 +203,7 @@ class BudgetAccount:
         """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
         hold = self._holds.drop(key)
         if hold is not None:
-            self._end_lesson(key, hold.price_class)
+            self._forget_learner(key, hold.price_class)
 
     def charged(self, key: str, amount: float | None) -> None:
         """The task completed: it cost `amount`, else what the service reserved. What was never named stays held."""
@@ -215,7 +215,7 @@ class BudgetAccount:
             self._learn(hold.price_class, units_of(amount))
         if hold.named is not None and units is not None:
             self._compare(hold.price_class, hold.named, units)
-        self._end_lesson(key, hold.price_class)
+        self._forget_learner(key, hold.price_class)
         if units is None:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
         else:
@@ -264,6 +264,6 @@ class BudgetAccount:
         of_model = [units for other, units in self._ceilings.items() if other.model == price_class.model]
         return max(of_model or self._ceilings.values(), default=UNITS)
 
-    def _end_lesson(self, key: str, price_class: PriceClass) -> None:
+    def _forget_learner(self, key: str, price_class: PriceClass) -> None:
         if self._learners.get(price_class) == key:
             del self._learners[price_class]

@@ -43,13 +43,13 @@ class Wait:
         units: What it needs; 0 if its price is not known.
         left: Units of the budget that are left.
         grants: How often anybody got credits so far.
-        is_vain: Whether nothing goes on in any process that may free credits.
+        is_idle: Whether nothing goes on in any process that may free credits.
     """
 
     units: int
     left: int
     grants: int
-    is_vain: bool
+    is_idle: bool
 
 
 CreditAnswer: TypeAlias = "Admitted | Wait | BudgetError | JournalError"

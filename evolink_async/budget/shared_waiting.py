@@ -27,10 +27,10 @@ SPACING = 0.02
 """Seconds between two requests for jobs that were told to wait, however much happens."""
 BALANCE_SECONDS = (0.2, 5.0)
 """Between two looks at the balance: at least, and at most. It is shown, and decides nothing."""
-HAND_OVER_SECONDS = 0.5
+IDLE_SECONDS = 0.5
 """Jobs that wait are refused if for so long nothing seems to go on that may free credits: a process that has just been
 opened takes up the jobs of an earlier one only when its input names them."""
-LATE_SECONDS = 60.0
+RELEASE_SECONDS = 60.0
 """For so long a request whose answer was lost is released again and again: it may reach the account after its
 release."""
 TOGETHER = 16
@@ -58,7 +58,7 @@ class SharedBudgetQueue(BudgetQueue):
         self._stray: dict[CreditRequest, float] = {}
         self._stray_at = float("-inf")
         self._has_stalled = False
-        self._vain_since: float | None = None
+        self._idle_since: float | None = None
         self._is_closing = False
         self._balance_at, self._seen = float("-inf"), -1
         self._serving = asyncio.create_task(self._serve(), name="evolink_async budget")
@@ -130,7 +130,7 @@ class SharedBudgetQueue(BudgetQueue):
                 await asyncio.sleep(SPACING)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._until_look(seen)):
-                    await changed.changed(seen)
+                    await changed.wait_past(seen)
 
     async def _release(self) -> None:
         requests, self._to_release = [*self._to_release, *self._strays()], []
@@ -151,14 +151,14 @@ class SharedBudgetQueue(BudgetQueue):
         return list(self._stray)
 
     def _release_late(self, requests: Sequence[CreditRequest]) -> None:
-        until = asyncio.get_running_loop().time() + LATE_SECONDS
+        until = asyncio.get_running_loop().time() + RELEASE_SECONDS
         self._stray.update(dict.fromkeys(requests, until))
 
     async def _ask(self) -> bool:
         """Ask for the first of each class; return whether anybody was answered, so that there may be more."""
         waiters = self._next()
         if not waiters:
-            self._vain_since = None
+            self._idle_since = None
             return False
         requests = [self._request(waiter) for waiter in waiters]
         try:
@@ -185,7 +185,7 @@ class SharedBudgetQueue(BudgetQueue):
 
     def _take(self, waiter: Waiter, request: CreditRequest, answer: CreditAnswer) -> bool:
         """Tell a job the answer, unless it has to wait; return whether it is answered."""
-        if isinstance(answer, Wait) and not self._is_vain(answer):
+        if isinstance(answer, Wait) and not self._has_stayed_idle(answer):
             if request.since is None and answer.grants:  # without a lease it is told none
                 self._asked[waiter] = attrs.evolve(request, since=answer.grants)
             return False
@@ -199,14 +199,14 @@ class SharedBudgetQueue(BudgetQueue):
         self._answer(waiter, lacking(answer.units, answer.left) if isinstance(answer, Wait) else answer)
         return True
 
-    def _is_vain(self, answer: Wait) -> bool:
+    def _has_stayed_idle(self, answer: Wait) -> bool:
         """Whether nothing goes on that may free credits, and has not for a while."""
         now = asyncio.get_running_loop().time()
-        if not answer.is_vain:
-            self._vain_since = None
+        if not answer.is_idle:
+            self._idle_since = None
             return False
-        self._vain_since = now if self._vain_since is None else self._vain_since
-        return now - self._vain_since >= HAND_OVER_SECONDS
+        self._idle_since = now if self._idle_since is None else self._idle_since
+        return now - self._idle_since >= IDLE_SECONDS
 
     def _remove(self, waiter: Waiter) -> bool:
         self._asked.pop(waiter, None)

@@ -139,7 +139,7 @@ class BudgetQueue:
         self._idle_check = None
         if not self._is_idle:
             return
-        if any(map(account.end_lesson, list(self._queues))):
+        if any(map(account.replace_learner, list(self._queues))):
             self.reconsider()
             return
         while heads := self._heads():

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import OutageError
-from ..jobs import Outcome, Unknown
-from .output.outcomes import problem_of
+from ..jobs import Outcome, Unknown, error_of
 from .running.run_result import RunResult
 
 # INTERRUPTED and READER_GONE are 128 + SIGINT and 128 + SIGPIPE, as a shell reports these signals.
@@ -34,7 +33,7 @@ def of_outcomes(outcomes: Iterable[Outcome], *, bad_lines: int = 0) -> int:
     outcomes = tuple(outcomes)
     if any(isinstance(outcome, Unknown) for outcome in outcomes):
         return IN_DOUBT
-    return FAILED if bad_lines or any(problem_of(outcome) for outcome in outcomes) else OK
+    return FAILED if bad_lines or any(error_of(outcome) for outcome in outcomes) else OK
 
 
 def _of_early_end(result: RunResult) -> int:

@@ -30,7 +30,7 @@ class Signal:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def changed(self, count: int) -> None:
+    async def wait_past(self, count: int) -> None:
         """Return as soon as the count is another one."""
         if self.count != count:
             return

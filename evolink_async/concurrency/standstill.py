@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-STANDSTILL = 0.5
+STANDSTILL_SECONDS = 0.5
 """Seconds by which a timer is late when the event loop stood still."""
-GRACE = 5.0
+GRACE_SECONDS = 5.0
 """Most seconds that are added after that, to read what has arrived."""
 
 
@@ -44,7 +44,7 @@ class TimeLimit:
         self._timer = self._loop.call_at(when, self._check, when)
 
     def _check(self, planned: float) -> None:
-        if self._loop.time() - planned > STANDSTILL:
-            self._check_at(self._loop.time() + min(self._seconds, GRACE))
+        if self._loop.time() - planned > STANDSTILL_SECONDS:
+            self._check_at(self._loop.time() + min(self._seconds, GRACE_SECONDS))
         else:
             self._timeout.reschedule(self._loop.time())

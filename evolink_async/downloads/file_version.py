@@ -18,13 +18,13 @@ class FileVersion:
     """What a host has told of one version of its file.
 
     Attributes:
-        tag: The ETag, also a weak one; empty if the host names none.
-        date: The date of the last change; empty if the host names none.
+        etag: The ETag, also a weak one; empty if the host names none.
+        last_modified: The date of the last change; empty if the host names none.
         size_bytes: Size of the whole file; None if the host does not tell.
     """
 
-    tag: str = ""
-    date: str = ""
+    etag: str = ""
+    last_modified: str = ""
     size_bytes: int | None = None
 
     @classmethod
@@ -45,22 +45,22 @@ class FileVersion:
         except ValueError:
             read = None
         match read:
-            case [str(tag), str(date), int() | None as size_bytes]:
-                return cls(_clean(tag), _clean(date), size_bytes)
+            case [str(etag), str(last_modified), int() | None as size_bytes]:
+                return cls(_clean(etag), _clean(last_modified), size_bytes)
             case _:
-                return cls(tag=_clean(text)) if text.startswith('"') else cls(date=_clean(text))
+                return cls(etag=_clean(text)) if text.startswith('"') else cls(last_modified=_clean(text))
 
     @property
     def text(self) -> str | None:
         """The version as one line of ASCII; None if a part of this version could not be asked for."""
-        return json.dumps([self.tag, self.date, self.size_bytes]) if self.condition else None
+        return json.dumps([self.etag, self.last_modified, self.size_bytes]) if self.condition else None
 
     @property
     def condition(self) -> str | None:
         """What a request for a part names in `If-Range`: a strong ETag, else the date; None if there is neither."""
         # If-Range takes no weak ETag (W/"..."): files under one weak ETag may differ in bytes.
         # Source: RFC 9110, section 13.1.5.
-        return self.tag if self.tag.startswith('"') else self.date or None
+        return self.etag if self.etag.startswith('"') else self.last_modified or None
 
     def is_that_of(self, part: FileVersion) -> bool:
         """Whether a part of a file (206) belongs to this version, by what the host tells of the part.
@@ -70,10 +70,10 @@ class FileVersion:
            names it in both answers, so a part with a new one is of another file (RFC 9110, section 15.3.7).
         3. A part without both is believed if the size of the whole file is the same.
         """
-        pairs = ((self.tag, part.tag), (self.date, part.date), (self.size_bytes, part.size_bytes))
+        pairs = ((self.etag, part.etag), (self.last_modified, part.last_modified), (self.size_bytes, part.size_bytes))
         if any(known and told and known != told for known, told in pairs):
             return False
-        if part.tag or part.date:
+        if part.etag or part.last_modified:
             return any(known and known == told for known, told in pairs[:2])
         return self.size_bytes is not None and self.size_bytes == part.size_bytes
 

@@ -84,7 +84,7 @@ class RemoteFile:
 
 
 @attrs.frozen
-class Part:
+class PartialContent:
     """Which part of which file a host sends, as the headers of a partial response (206) tell it.
 
     Attributes:
@@ -125,7 +125,7 @@ def status_error(
     return DownloadError(message, url=url)
 
 
-def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part:
+def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> PartialContent:
     """Return the part that a host sends after a resume point.
 
     Raises:
@@ -147,7 +147,7 @@ def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part
     size_bytes = after.version.size_bytes if told.size_bytes is None else told.size_bytes
     if size_bytes is None:
         raise ChangedResultError("the result's host sent a part of a file of unknown size", url=url)
-    return Part(stop, attrs.evolve(after.version, size_bytes=size_bytes))
+    return PartialContent(stop, attrs.evolve(after.version, size_bytes=size_bytes))
 
 
 def told_size(status: int, headers: Mapping[str, str]) -> int | None:

@@ -88,7 +88,7 @@ class Template:
         return Name(file_stem(stem.format(key=key, **values)), suffix)
 
 
-ONE, MANY = Template("{key}{ext}"), Template("{key}-{index}{ext}")
+SINGLE, NUMBERED = Template("{key}{ext}"), Template("{key}-{index}{ext}")
 """Default templates of a job with one link, and of a job with several."""
 
 
@@ -117,7 +117,7 @@ class Exactly:
 
 def names_of(completed: Completed, template: Template | Exactly | None) -> tuple[Name, ...]:
     """Return the names for a job's files, one for each link; `None` means the default template."""
-    template = template or (ONE if len(completed.urls) == 1 else MANY)
+    template = template or (SINGLE if len(completed.urls) == 1 else NUMBERED)
     spare = escaped(file_stem(completed.task_id))
     names = [template.name(completed, index) for index, _ in enumerate(completed.urls, 1)]
     return tuple(attrs.evolve(name, spare=spare) for name in names)

@@ -15,7 +15,7 @@ from ..concurrency import on_disk
 from ..errors import DownloadError
 from ..settings import RetryPolicy
 from .file_version import FileVersion
-from .film_boxes import is_cut_film
+from .mp4_boxes import is_truncated
 from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
@@ -206,7 +206,7 @@ class Transfer:
         if whole is not None and whole >= size_bytes:
             is_cut = whole > size_bytes
         else:
-            is_cut = await on_disk(partial(is_cut_film, self._part.bytes_at, size_bytes), save_error(self._url))
+            is_cut = await on_disk(partial(is_truncated, self._part.bytes_at, size_bytes), save_error(self._url))
         if is_cut:
             announced = f", not {whole}" if whole is not None and whole > size_bytes else ""
             message = f"the connection ended before the result did: {size_bytes} bytes are here{announced}"

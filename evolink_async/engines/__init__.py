@@ -1,4 +1,5 @@
 """Engines that bring jobs to workers, at least once each; the shared journal makes that "paid for at most once".
 
-Each engine is a module of its own, behind an extra of its own. Distribution, retries and schedules are theirs.
+`procrastinate` has `EvolinkBlueprint`, `ray` has `BatchRunner`: import each from its module, as each needs an extra of
+its own. Distribution, retries and schedules are theirs.
 """

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from ..errors import ConfigurationError, EvolinkError, JournalError, OutageError
-from ..jobs import Completed, Job, KeyAssigner, Outcome
+from ..jobs import Job, KeyAssigner, Outcome, error_of
 from ..journal import intent_of
 from ..params import AnyParams
 from ..pool import SessionPool
@@ -232,9 +232,9 @@ class EvolinkBlueprint(Blueprint):
             case Consequence.PUT_OFF:
                 await self._queue.put_off([job.key])
             case Consequence.GIVE_UP:
-                await self._give_up(job.key, _error_of(outcome))
+                await self._give_up(job.key, error_of(outcome))
             case _:
-                _log.warning("the job %r waits for a person: %s", job.key, _error_of(outcome))
+                _log.warning("the job %r waits for a person: %s", job.key, error_of(outcome))
 
     async def _give_up(self, key: str, error: EvolinkError | None) -> None:
         _log.error("the job %r is given up: %s", key, error)
@@ -263,7 +263,3 @@ class EvolinkBlueprint(Blueprint):
                     await manager.finish_job(job, status=Status.ABORTED, delete_job=False)
                 except ConnectorException as error:
                     _log.debug("task %s was ended by another sweep: %s", job.id, error)
-
-
-def _error_of(outcome: Outcome) -> EvolinkError | None:
-    return outcome.download_error if isinstance(outcome, Completed) else outcome.error

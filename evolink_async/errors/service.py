@@ -5,8 +5,6 @@ Which answer leads to which error is decided in `wire.verdict` and `wire.refusal
 
 from __future__ import annotations
 
-from typing import Self
-
 from ..task import Snapshot
 from .base import EvolinkError
 
@@ -85,14 +83,6 @@ class SubmissionUnknownError(TransportError):
         self.sent_at = sent_at
         self.retry_after = retry_after
         super().__init__(message, kind="submit")
-
-    @classmethod
-    def unanswered(
-        cls, *, key: str | None = None, idempotency_key: str | None = None, sent_at: float | None = None
-    ) -> Self:
-        """Make the error of a submit for which no answer was recorded, as after a crash."""
-        message = "no answer to the submit was recorded; a task may have been accepted and charged"
-        return cls(message, key=key, idempotency_key=idempotency_key, sent_at=sent_at)
 
 
 class StatusError(EvolinkError):

@@ -17,6 +17,8 @@ from .outcome import (
     Standing,
     Timing,
     Unknown,
+    error_of,
+    has_failed_task,
 )
 
 __all__ = (
@@ -42,6 +44,8 @@ __all__ = (
     "digest",
     "digest_of",
     "duration_class",
+    "error_of",
+    "has_failed_task",
     "identity",
     "key_fault",
 )

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from ..errors import DownloadError, EvolinkError, SubmissionUnknownError
+from ..errors import DownloadError, EvolinkError, SubmissionUnknownError, TaskError
 from ..task import Snapshot, TaskState
 
 
@@ -208,3 +208,13 @@ STANDINGS: Mapping[JobState, type[Standing]] = MappingProxyType(
     {"planned": Planned, "accepted": Accepted, "completed": Completed, "failed": Failed, "unknown": Unknown}
 )
 """The class of each state."""
+
+
+def error_of(outcome: Outcome) -> EvolinkError | None:
+    """Return why a job has no video, or why its video was not saved; None if all went well."""
+    return outcome.download_error if isinstance(outcome, Completed) else outcome.error
+
+
+def has_failed_task(standing: Standing) -> bool:
+    """Whether a job has a task that failed. One that a person gave up has failed without: it stays given up."""
+    return isinstance(standing, Failed) and isinstance(standing.error, TaskError)

@@ -5,13 +5,14 @@ only by a pool that uses them.
 """
 
 from .address import check_address, is_address, looks_like_address, missing_extra
-from .entries import Bought, Found, Intent, Known, Sent, Untold, end_of
+from .entries import SETTLEMENTS, Bought, Found, Intent, Known, Sent, Untold, end_of
 from .facts import Fact, LentChunk, SharedFacts
 from .job_rows import intent_of, job_of
 from .memory import MemoryJournal
 from .protocol import Journal
 
 __all__ = (
+    "SETTLEMENTS",
     "Bought",
     "Fact",
     "Found",

@@ -33,6 +33,7 @@ __all__ = (
     "is_in_use",
     "moment",
     "read_doubts",
+    "sent_at",
     "settle_doubt",
     "what_to_check",
     "window_of",
@@ -65,10 +66,14 @@ class Doubt:
     task_id: str | None = None
 
 
+def sent_at(doubt: Doubt) -> datetime:
+    """Return the time of its submit, in local time: a person reads it and compares it with a page."""
+    return datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
+
+
 def window_of(doubt: Doubt) -> tuple[datetime, datetime]:
     """Return the time in which its task was made, if there is one, in local time."""
-    sent = datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
-    return sent - _WINDOW, sent + _WINDOW
+    return sent_at(doubt) - _WINDOW, sent_at(doubt) + _WINDOW
 
 
 def moment(at: datetime) -> str:

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..errors import JournalConflictError, SubmissionUnknownError, TaskError, TaskNotFoundError
-from ..jobs import Accepted, Completed, Failed, Outcome, Unknown
+from ..errors import JournalConflictError, SubmissionUnknownError, TaskNotFoundError
+from ..jobs import Accepted, Completed, Failed, Outcome, Unknown, has_failed_task
 
 _log = logging.getLogger("evolink_async")
 
@@ -20,6 +20,9 @@ Sent: TypeAlias = Accepted | Completed | Failed | Unknown
 
 NO_ANSWER = "no answer from the service is recorded; a task may have been accepted and charged"
 """Message of a doubt whose reason is not recorded, because the process or the submit broke off."""
+
+SETTLEMENTS = ("resubmit", "abandon")
+"""What a job can be settled with, beside the id of its task."""
 
 
 @attrs.frozen(kw_only=True)
@@ -127,9 +130,21 @@ def abandoned(job: Accepted | Unknown) -> Failed:
     return Failed(job.key, TaskNotFoundError(404, message, task_id=job.task_id), job.task_id)
 
 
+def settling_advice(how: str, journal: str) -> str:
+    """Return what to do after a settling that was refused.
+
+    Args:
+        how: What the job was to be settled with.
+        journal: What the command is given for the journal, as `FILE`.
+    """
+    if how in SETTLEMENTS:
+        return f"Call pool.unfinished(), or `evolink-async doubts {journal}`, to see which jobs can be settled."
+    return "Look in the dashboard for the task made at the time of this job, with its parameters."
+
+
 def end_of(outcome: Outcome) -> Completed | Failed | None:
     """Return an outcome that is the end of a task; None if only our watching has ended, or the job is in doubt."""
-    is_end = isinstance(outcome, Completed) or (isinstance(outcome, Failed) and isinstance(outcome.error, TaskError))
+    is_end = isinstance(outcome, Completed) or has_failed_task(outcome)
     return outcome if is_end and not isinstance(outcome, Unknown) else None
 
 

@@ -12,7 +12,7 @@ from ..budget import price_class_of
 from ..errors import ConfigurationError, ParamsError
 from ..jobs import Job, digest_of
 from ..json_text import Json, dump, parse
-from ..media import places
+from ..media import media_in
 from ..params import AnyParams, Params, RawParams, dump_params, files_of_body, load_params, local_media
 from ..wire import encode_submit
 from .entries import Intent
@@ -84,7 +84,7 @@ def _local_file(body: dict[str, Json]) -> str | None:
     found = [
         place
         for field in params.media_fields
-        for place, item in places(getattr(params, field.name), field.path)
+        for place, item in media_in(getattr(params, field.name), field.path)
         if str(item).startswith("sha256:")
     ]
     return found[0] if found else None

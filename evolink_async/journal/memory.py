@@ -18,7 +18,7 @@ from ..jobs import (
 )
 from ..media import Upload
 from .claims import Claims, OneOwner
-from .entries import Intent, abandoned, end_of, in_doubt, log_late
+from .entries import SETTLEMENTS, Intent, abandoned, end_of, in_doubt, log_late
 from .memory_queries import MemoryQueries
 from .records import Record
 
@@ -202,7 +202,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         if record is None or not (record.is_in_doubt or key in self._missing):
             raise JournalError(f"no job {key!r} is in doubt, or has a task that the service no longer knows")
         known = record.known(key)
-        if how in ("resubmit", "abandon"):
+        if how in SETTLEMENTS:
             self._forget(key)
             self._kept.drop_doubt(key)
             if how == "abandon":

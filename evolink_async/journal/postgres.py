@@ -15,12 +15,12 @@ import attrs
 from ..errors import JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
-from .entries import Intent, end_of
+from .entries import Intent, end_of, settling_advice
 from .postgres_answers import Answer
 from .postgres_connections import Connection
 from .postgres_lease import over
 from .postgres_owner import PostgresOwner
-from .postgres_settling import ACCEPT, AFTER, ANSWER_LATE, Settling, settle
+from .postgres_settling import ACCEPT, ANSWER_LATE, Settling, settle
 from .postgres_statements import (
     BUY_ANEW,
     DOUBT,
@@ -39,9 +39,6 @@ from .postgres_statements import (
 from .rows import column_of, columns_of, doubt_of
 
 __all__ = ("PostgresJournal",)
-
-_NOTHING_TO_SETTLE = "Call pool.unfinished(), or `evolink-async doubts ADDRESS`, to see which jobs can be settled."
-_CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
 class PostgresJournal(PostgresOwner):
@@ -166,6 +163,6 @@ class PostgresJournal(PostgresOwner):
         if not is_alive:
             raise over(self._connections.place)
         if refusal is not None:
-            advice = _NOTHING_TO_SETTLE if how in AFTER else _CHECK_ID
+            advice = settling_advice(how, "ADDRESS")
             raise JournalError(f"{refusal} in {self._connections.place}", advice=advice)
         self.ends.fire()

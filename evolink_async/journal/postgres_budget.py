@@ -138,8 +138,8 @@ class PostgresBudget:
             return lacking(units, left)
         if word == "over":
             # The lease begins anew with the next heartbeat; then it shows whether others have the job.
-            return Wait(units=0, left=left, grants=0, is_vain=False)
-        return Wait(units=units, left=left, grants=answer["granted"], is_vain=answer["is_vain"])
+            return Wait(units=0, left=left, grants=0, is_idle=False)
+        return Wait(units=units, left=left, grants=answer["granted"], is_idle=answer["is_vain"])
 
     def _left(self, answer: dict[str, Any]) -> int:
         return (answer["all_most"] or 0) - (answer["all_spent"] or 0) - (answer["all_held"] or 0)

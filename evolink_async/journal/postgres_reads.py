@@ -18,6 +18,7 @@ from .entries import Bought, Found, Known, Untold
 from .postgres_connections import Connection, Connections, DictRow, run
 from .rows import (
     COLUMNS,
+    LEARNED,
     STATES,
     UPLOAD_COLUMNS,
     Row,
@@ -31,10 +32,6 @@ from .rows import (
     untold_of,
     upload_of,
 )
-
-# Durations drift, so older tasks say little; the schedule remembers 150 of each class.
-LEARNED = 1000
-"""Finished tasks whose durations a new run learns."""
 
 # The body only where it is needed: it is most of a row's bytes.
 KNOWN = f"""

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from ..purchases import State
+from ..purchases import RecordState
 from .postgres_connections import Connection, run, transaction
 from .postgres_statements import KEEP_PRICE, ME, NOT_TOLD, NOTIFY
 
@@ -104,7 +104,7 @@ ABANDON = """
     UPDATE evolink_jobs SET state = 'abandoned', ended_at = %(now)s, end_number = ends, told_at = NULL FROM counted
     WHERE key = %(key)s RETURNING key
 """
-AFTER: dict[str, State] = {"resubmit": State.PLANNED, "abandon": State.ABANDONED}
+AFTER: dict[str, RecordState] = {"resubmit": RecordState.PLANNED, "abandon": RecordState.ABANDONED}
 
 
 @attrs.frozen
@@ -138,7 +138,9 @@ class Settling:
         return None
 
     def _is_done(self, row: dict[str, object]) -> bool:
-        return row["state"] == AFTER.get(self.how, State.ACCEPTED) and (self.how in AFTER or row["task_id"] == self.how)
+        return row["state"] == AFTER.get(self.how, RecordState.ACCEPTED) and (
+            self.how in AFTER or row["task_id"] == self.how
+        )
 
 
 async def settle(connection: Connection, settling: Settling, *, is_repeated: bool) -> tuple[bool, str | None]:

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from ..media import Upload
-from ..purchases import Event, sources
+from ..purchases import Transition, sources
 from .entries import Intent
 from .rows import UPLOAD_COLUMNS
 
@@ -68,7 +68,7 @@ class Write:
     values: Mapping[str, Any]
 
 
-def _on(event: Event) -> str:
+def _on(event: Transition) -> str:
     """Return the states in which an event may happen, as a list in SQL."""
     return ", ".join(f"'{state}'" for state in sources(event))
 
@@ -85,7 +85,7 @@ PLAN = f"""
     WITH {ME}, {FREE}, done AS (
         INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
         SELECT %(key)s, 'planned', NULL::bigint, {_VALUES} FROM free
-        {_PUT} WHERE job.state IN ({_on(Event.PUT_OFF)}) RETURNING key
+        {_PUT} WHERE job.state IN ({_on(Transition.PUT_OFF)}) RETURNING key
     )
     {REPORT}
 """
@@ -112,7 +112,7 @@ SUBMIT = f"""
     ), {_COVERED}, done AS (
         INSERT INTO evolink_jobs AS job (key, state, epoch, {_COLUMNS})
         SELECT %(key)s, 'submitting', epoch, {_VALUES} FROM free JOIN covered USING (epoch)
-        {_PUT} WHERE job.state IN ({_on(Event.SENT)})
+        {_PUT} WHERE job.state IN ({_on(Transition.SENT)})
             AND (job.state = 'planned' OR job.idempotency_key = excluded.idempotency_key)
         RETURNING key
     ), purchase AS (
@@ -139,7 +139,7 @@ RESTORE = f"""
 REFUSE = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs AS job SET state = 'planned', epoch = NULL FROM free
-        WHERE key = %(key)s AND state IN ({_on(Event.REFUSED)}) AND job.epoch = free.epoch
+        WHERE key = %(key)s AND state IN ({_on(Transition.REFUSED)}) AND job.epoch = free.epoch
             AND coalesce(%(sent_at)s::float8, job.sent_at) IS NOT DISTINCT FROM job.sent_at RETURNING key
     )
     {REPORT}
@@ -148,11 +148,11 @@ REFUSE = f"""
 DOUBT = f"""
     WITH {ME}, {FREE}, counted AS (
         UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
-            SELECT FROM evolink_jobs, free WHERE key = %(key)s AND state IN ({_on(Event.LOST)})
+            SELECT FROM evolink_jobs, free WHERE key = %(key)s AND state IN ({_on(Transition.LOST)})
         ) RETURNING ends
     ), done AS (
         UPDATE evolink_jobs SET state = 'in_doubt', doubt = %(doubt)s, end_number = ends, told_at = NULL FROM counted
-        WHERE key = %(key)s AND state IN ({_on(Event.LOST)}) RETURNING key
+        WHERE key = %(key)s AND state IN ({_on(Transition.LOST)}) RETURNING key
     )
     {REPORT_AND_NOTIFY}
 """
@@ -163,13 +163,14 @@ END = f"""
     WITH {ME}, {FREE}, counted AS (
         UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
             SELECT FROM evolink_jobs, free
-            WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)})
+            WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Transition.COMPLETED)})
         ) RETURNING ends
     ), done AS (
         UPDATE evolink_jobs AS job SET
             {", ".join([f"{name} = coalesce(%({name})s, job.{name})" for name in _ENDS])},
             missing_at = NULL, end_number = ends, told_at = NULL
-        FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)}) RETURNING key
+        FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Transition.COMPLETED)})
+        RETURNING key
     )
     {REPORT_AND_NOTIFY}
 """
@@ -189,7 +190,7 @@ BUY_ANEW = f"""
             accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL, {NOT_TOLD},
             earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
         FROM free
-        WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
+        WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Transition.BUY_ANEW)}) RETURNING key
     ), failed AS (
         INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
     ), {KEEP_PRICE}
@@ -205,14 +206,14 @@ MISSING = f"""
 SAVE = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET state = 'downloaded', files = %(files)s FROM free
-        WHERE key = %(key)s AND state IN ({_on(Event.SAVED)}) RETURNING key
+        WHERE key = %(key)s AND state IN ({_on(Transition.SAVED)}) RETURNING key
     )
     {REPORT}
 """
 REFRESH = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET urls = %(urls)s, expires_at = %(expires_at)s FROM free
-        WHERE key = %(key)s AND state IN ({_on(Event.SAVED)}) RETURNING key
+        WHERE key = %(key)s AND state IN ({_on(Transition.SAVED)}) RETURNING key
     )
     {REPORT}
 """

@@ -24,6 +24,7 @@ from .file import check_is_whole, has_log
 from .file_errors import read_error
 from .read_only import connect
 from .schema import MISSING_SINCE
+from .statements import GIVEN
 from .writer import Writer
 
 BATCH = 1000
@@ -102,7 +103,6 @@ _OLD = f"rowid > :after AND rowid <= :last AND state IN {ENDED} AND ended_at < :
 _LAST = "SELECT max(rowid) FROM (SELECT rowid FROM jobs WHERE rowid > ? ORDER BY rowid LIMIT ?)"
 _LATE = "EXISTS (SELECT 1 FROM purchases WHERE purchases.key = jobs.key AND late_task_ids IS NOT NULL)"
 _PAGE = f"SELECT key, {verdict(late=_LATE)} FROM jobs WHERE {_OLD}"
-_GIVEN = "(SELECT value FROM json_each(?))"
 # What the ledger reads of jobs, for each price class; see `statements.SPENT` and `PRICES`.
 _KEEP_MONEY = f"""
     INSERT INTO pruned (shape, jobs, spent, price)
@@ -110,11 +110,11 @@ _KEEP_MONEY = f"""
         coalesce(sum(coalesce(credits_used, credits_reserved)) FILTER (WHERE state IN {DELIVERED}), 0),
         max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0)))
             FILTER (WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL)
-    FROM jobs WHERE key IN {_GIVEN} GROUP BY shape
+    FROM jobs WHERE key IN {GIVEN} GROUP BY shape
     ON CONFLICT (shape) DO UPDATE SET jobs = jobs + excluded.jobs, spent = spent + excluded.spent,
         price = coalesce(max(price, excluded.price), price, excluded.price)
 """
-_REMOVALS = (f"DELETE FROM purchases WHERE key IN {_GIVEN}", f"DELETE FROM jobs WHERE key IN {_GIVEN}")
+_REMOVALS = (f"DELETE FROM purchases WHERE key IN {GIVEN}", f"DELETE FROM jobs WHERE key IN {GIVEN}")
 
 
 async def prune_file(path: Path, pruning: Pruning) -> Pruned:

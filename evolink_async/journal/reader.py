@@ -26,7 +26,6 @@ NEAR = 16
 
 # S608: the columns are constants of this package, not input.
 ONE = f"SELECT rowid, {COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
-JOBS = f"SELECT {COLUMNS} FROM jobs WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608
 NEXT = (
     f"SELECT rowid, {COLUMNS} FROM jobs WHERE rowid > ? AND rowid <= ?"  # noqa: S608
     " AND state IN ('completed', 'downloaded', 'failed', 'cancelled')"

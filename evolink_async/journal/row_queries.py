@@ -12,14 +12,23 @@ from ..jobs import Accepted, Completed, DurationClass, Failed, Job, JobState, St
 from ..media import Upload
 from .conflicts import conflict, is_same_job
 from .entries import Bought, Found, Known, Untold
-from .reader import JOBS, RowReader, rows_of
-from .rows import STATES, Row, accepted_of, bought_of, ended_of, sent_of, standing_of, unknown_of, untold_of, upload_of
+from .reader import RowReader, rows_of
+from .rows import (
+    LEARNED,
+    STATES,
+    Row,
+    accepted_of,
+    bought_of,
+    ended_of,
+    sent_of,
+    standing_of,
+    unknown_of,
+    untold_of,
+    upload_of,
+)
 from .statements import BODY, DURATIONS, FIND, LIST, OUTCOMES, OWNERS, PURCHASES, UNFINISHED, UNTOLD, UPLOADS
 from .writer import Writer
 
-# Durations drift, so older tasks say little; the schedule remembers 150 of each class.
-LEARNED = 1000
-"""Finished tasks whose durations a new run learns."""
 FEW = 16
 """Rows that are read without another thread."""
 
@@ -43,7 +52,7 @@ class RowQueries:
             [job] = jobs
             found = self._find(job, self._reader.job(job.key))
             return {} if found is None else {job.key: found}
-        rows = {row["key"]: row for row in await self._rows(JOBS, [job.key for job in jobs])}
+        rows = {row["key"]: row for row in await self._rows(FIND, [job.key for job in jobs])}
         return {job.key: found for job in jobs if (found := self._find(job, rows.get(job.key))) is not None}
 
     def _find(self, job: Job, row: Row | None) -> Found | None:

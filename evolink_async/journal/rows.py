@@ -18,7 +18,7 @@ from ..budget import Ledger
 from ..errors import SubmissionUnknownError, TaskError
 from ..jobs import Accepted, Completed, Failed, JobState, Planned, SavedFile, Standing, Timing, Unknown
 from ..media import Upload
-from ..purchases import State
+from ..purchases import RecordState
 from ..task import Snapshot, TaskFailure, TaskState
 from ..wire import task_error
 from .entries import Bought, Sent, Untold, abandoned, in_doubt
@@ -40,16 +40,19 @@ COLUMNS = (
 """The columns of `jobs` that outcomes are made from."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
 """The columns of `uploads`."""
-STATES: Mapping[JobState, tuple[State, ...]] = MappingProxyType(
+STATES: Mapping[JobState, tuple[RecordState, ...]] = MappingProxyType(
     {
-        "planned": (State.PLANNED, State.SUBMITTING),
-        "accepted": (State.ACCEPTED,),
-        "completed": (State.COMPLETED, State.DOWNLOADED),
-        "failed": (State.FAILED, State.CANCELLED, State.ABANDONED),
-        "unknown": (State.IN_DOUBT,),
+        "planned": (RecordState.PLANNED, RecordState.SUBMITTING),
+        "accepted": (RecordState.ACCEPTED,),
+        "completed": (RecordState.COMPLETED, RecordState.DOWNLOADED),
+        "failed": (RecordState.FAILED, RecordState.CANCELLED, RecordState.ABANDONED),
+        "unknown": (RecordState.IN_DOUBT,),
     }
 )
 """The states of a row that users see as one."""
+# Durations drift, so older tasks say little; the schedule remembers 150 of each class.
+LEARNED = 1000
+"""Finished tasks whose durations a new run learns."""
 DOUBT_FIELDS = ("idempotency_key", "status", "code", "request_id", "excerpt", "sent_at")
 """The fields of a SubmissionUnknownError that are kept in the column `doubt`."""
 

@@ -12,9 +12,6 @@ from ..jobs import Accepted
 from .file import Change
 from .statements import NEXT_END, NOT_TOLD, count_end
 
-WORDS = ("resubmit", "abandon")
-"""What a job can be settled with, beside the id of its task."""
-
 MISSING = "UPDATE jobs SET missing_at = ? WHERE key = ? AND task_id = ? AND state = 'accepted'"
 OPEN_JOB = """
     SELECT state, task_id, sent_at, missing_at, idempotency_key FROM jobs

@@ -21,10 +21,10 @@ from ..concurrency import Signal
 from ..errors import JournalError
 from ..jobs import Accepted, Completed, Outcome, Unknown
 from ..media import Upload
-from ..purchases import Event, State, sources
+from ..purchases import RecordState, Transition, sources
 from .address import check_path
 from .claims import Claims, OneOwner
-from .entries import Intent, end_of, log_late, log_unwritten
+from .entries import Intent, end_of, log_late, log_unwritten, settling_advice
 from .file import BUSY_TIMEOUT, Change
 from .file_errors import journal_error
 from .row_queries import RowQueries
@@ -33,7 +33,7 @@ from .rows import (
     columns_of,
     doubt_of,
 )
-from .settling import WORDS, accept, buy_anew, late_answer, missing, settle
+from .settling import accept, buy_anew, late_answer, missing, settle
 from .statements import (
     PUT_PURCHASE,
     PUT_UPLOAD,
@@ -48,9 +48,6 @@ from .statements import (
 from .writer import Writer
 
 T = TypeVar("T")
-
-NOTHING_TO_SETTLE = "Call pool.unfinished(), or `evolink-async doubts FILE`, to see which jobs can be settled."
-CHECK_ID = "Look in the dashboard for the task made at the time of this job, with its parameters."
 
 
 class SqliteJournal(RowQueries, OneOwner):
@@ -90,7 +87,7 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def planned(self, intent: Intent) -> None:
         """Write the job, so that the file shows what is left to do."""
-        await self._write(upsert(intent, State.PLANNED, sources(Event.PUT_OFF), sent_at=None))
+        await self._write(upsert(intent, RecordState.PLANNED, sources(Transition.PUT_OFF), sent_at=None))
 
     async def ledger(self) -> Ledger:
         """Add up the rows."""
@@ -102,7 +99,7 @@ class SqliteJournal(RowQueries, OneOwner):
     async def submitting(self, intent: Intent) -> None:
         """Write the intent, and the purchase that it belongs to."""
         now = time.time()
-        write_job = upsert(intent, State.SUBMITTING, sources(Event.SENT), sent_at=now)
+        write_job = upsert(intent, RecordState.SUBMITTING, sources(Transition.SENT), sent_at=now)
 
         def change(connection: sqlite3.Connection) -> int:
             if not write_job(connection):
@@ -116,7 +113,7 @@ class SqliteJournal(RowQueries, OneOwner):
 
     async def refused(self, key: str) -> None:
         """Set the job back to planned."""
-        await self._write(update(key, sources(Event.REFUSED), state=State.PLANNED))
+        await self._write(update(key, sources(Transition.REFUSED), state=RecordState.PLANNED))
 
     async def accepted(self, accepted: Accepted) -> None:
         """Write the task id."""
@@ -163,13 +160,13 @@ class SqliteJournal(RowQueries, OneOwner):
         """Write where the files are."""
         files = column_of(completed.saved)
         self._reader.forget(completed.key)
-        await self._write(update(completed.key, sources(Event.SAVED), state=State.DOWNLOADED, files=files))
+        await self._write(update(completed.key, sources(Transition.SAVED), state=RecordState.DOWNLOADED, files=files))
 
     async def refreshed(self, completed: Completed) -> None:
         """Write the newer links."""
         self._reader.forget(completed.key)
         links = {"urls": json.dumps(completed.urls), "expires_at": completed.expires_at}
-        await self._write(update(completed.key, sources(Event.SAVED), **links))
+        await self._write(update(completed.key, sources(Transition.SAVED), **links))
 
     async def uploaded(self, upload: Upload) -> None:
         """Write the upload in place of an older one."""
@@ -189,8 +186,7 @@ class SqliteJournal(RowQueries, OneOwner):
         """Set the job to accepted, planned or abandoned."""
         refusal = await self._write(settle(key, how, time.time()), self.ends)
         if refusal is not None:
-            advice = NOTHING_TO_SETTLE if how in WORDS else CHECK_ID
-            raise JournalError(f"{refusal} in {self._path!r}", advice=advice)
+            raise JournalError(f"{refusal} in {self._path!r}", advice=settling_advice(how, "FILE"))
 
     def _claims_of_opening(self) -> Claims:
         if self._writer is None or self._claims is None:

@@ -3,13 +3,13 @@
 Uploading is in `uploads`.
 """
 
-from .local_media import FILE_SIGN, LocalMedia, Media, changed, files_in, is_unicode, places, printable
+from .local_media import FILE_PREFIX, LocalMedia, Media, files_in, is_unicode, media_in, printable, replace_media
 from .probe import TEXT, UnreadableError, format_of, is_media_format, measure, missing_libraries, opened
 from .rules import MB, SLACK_SECONDS, MediaFacts, MediaRule, in_seconds, lengths, media_faults
 from .uploaded import Upload
 
 __all__ = (
-    "FILE_SIGN",
+    "FILE_PREFIX",
     "MB",
     "SLACK_SECONDS",
     "TEXT",
@@ -19,7 +19,6 @@ __all__ = (
     "MediaRule",
     "UnreadableError",
     "Upload",
-    "changed",
     "files_in",
     "format_of",
     "in_seconds",
@@ -28,8 +27,9 @@ __all__ = (
     "lengths",
     "measure",
     "media_faults",
+    "media_in",
     "missing_libraries",
     "opened",
-    "places",
     "printable",
+    "replace_media",
 )

@@ -14,7 +14,7 @@ import attrs
 
 from ..frozen import FrozenMap
 
-FILE_SIGN = "file:"
+FILE_PREFIX = "file:"
 """The start of a text that names a local file."""
 
 
@@ -39,7 +39,7 @@ class LocalMedia:
         # A path with two slashes at its start would be read as a URI with a host. A name that is no UTF-8 cannot be
         # written as it is; no text names such a file, so that it is never mistaken for another.
         is_odd = place.startswith("//") or not is_unicode(place)
-        return f"{FILE_SIGN}//{quote(place, errors='surrogatepass')}" if is_odd else f"{FILE_SIGN}{place}"
+        return f"{FILE_PREFIX}//{quote(place, errors='surrogatepass')}" if is_odd else f"{FILE_PREFIX}{place}"
 
     @classmethod
     def named(cls, text: str, base: Path | None) -> LocalMedia:
@@ -54,7 +54,7 @@ class LocalMedia:
         """
         if base is None:
             raise ValueError("must be a URL: a text can name local files only with files_from=FOLDER")
-        place = text.removeprefix(FILE_SIGN)
+        place = text.removeprefix(FILE_PREFIX)
         if place.startswith("//"):
             place = _path_of_uri(text)
         # No path holds a NUL; the functions of the system would raise another error for it.
@@ -91,7 +91,7 @@ Media: TypeAlias = str | Path | LocalMedia
 """A value that a parameter takes as media: a URL, or a local file."""
 
 
-def places(value: object, path: str) -> Iterator[tuple[str, str | LocalMedia]]:
+def media_in(value: object, path: str) -> Iterator[tuple[str, str | LocalMedia]]:
     """Iterate over the media in the value of a parameter, each with its place in the request body.
 
     The value is one URL or file, a tuple of them, or a mapping of them.
@@ -111,10 +111,10 @@ def files_in(value: object) -> Sequence[LocalMedia]:
     # Nearly all values are tuples, and this runs for every job.
     if isinstance(value, tuple):
         return [item for item in cast("tuple[object, ...]", value) if isinstance(item, LocalMedia)]
-    return [item for _, item in places(value, "") if isinstance(item, LocalMedia)]
+    return [item for _, item in media_in(value, "") if isinstance(item, LocalMedia)]
 
 
-def changed(value: object, change: Callable[[str, str | LocalMedia], object], path: str) -> object:
+def replace_media(value: object, change: Callable[[str, str | LocalMedia], object], path: str) -> object:
     """Replace each URL or file in the value of a parameter; the structure stays.
 
     Args:
@@ -126,8 +126,8 @@ def changed(value: object, change: Callable[[str, str | LocalMedia], object], pa
         return change(path, value)
     if isinstance(value, Mapping):
         named = cast("Mapping[str, object]", value).items()
-        return FrozenMap({name: changed(item, change, f"{path}.{name}") for name, item in named})
+        return FrozenMap({name: replace_media(item, change, f"{path}.{name}") for name, item in named})
     if isinstance(value, tuple):
         listed = enumerate(cast("tuple[object, ...]", value))
-        return tuple(changed(item, change, f"{path}[{index}]") for index, item in listed)
+        return tuple(replace_media(item, change, f"{path}[{index}]") for index, item in listed)
     return value

@@ -15,7 +15,7 @@ import attrs
 from ..errors import InvalidValue
 from ..frozen import freeze, frozen, plain, thaw
 from ..json_text import Json
-from ..media import FILE_SIGN, LocalMedia, changed
+from ..media import FILE_PREFIX, LocalMedia, replace_media
 from .fields import ParamField
 from .json_faults import json_faults, key_faults, shown
 from .url_rules import is_path
@@ -115,10 +115,10 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     def local(path: str, item: str | LocalMedia) -> str | LocalMedia:
         if not isinstance(item, str):
             return item
-        if not item.startswith(FILE_SIGN):
+        if not item.startswith(FILE_PREFIX):
             if base is None or not is_path(item):
                 return item
-            sign = shown(f"{FILE_SIGN}{item}")
+            sign = shown(f"{FILE_PREFIX}{item}")
             faults.append(InvalidValue(path, f"must be an http or https URL, or {sign} for a file, not {shown(item)}"))
             return LocalMedia(Path())
         try:
@@ -129,7 +129,7 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
             return LocalMedia(Path())
 
     places = {field.name: field.path for field in fields if field.media is not None and field.name in reading.values}
-    found = {name: changed(reading.values[name], local, path) for name, path in places.items()}
+    found = {name: replace_media(reading.values[name], local, path) for name, path in places.items()}
     return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
 
 

@@ -49,12 +49,15 @@ class _Walk:
             yield InvalidValue(path, f"must not hold more than {MAX_VALUES} values at all levels")
 
 
-def json_faults(value: object, path: str, depth: int = 1, walk: _Walk | None = None) -> Iterator[InvalidValue]:
+def json_faults(value: object, path: str) -> Iterator[InvalidValue]:
     """Find what JSON cannot hold: NaN, other types, keys that are not text, too deep nesting, too many values."""
+    return _faults_of(value, path, 1, _Walk())
+
+
+def _faults_of(value: object, path: str, depth: int, walk: _Walk) -> Iterator[InvalidValue]:
     if isinstance(value, str):
         yield from text_faults(value, path)
     elif isinstance(value, Mapping | list | tuple):
-        walk = walk or _Walk()
         yield from walk.enter(cast("tuple[object, ...]", value), path, depth)
         if isinstance(value, Mapping):
             yield from _object_faults(cast("Mapping[object, object]", value), path, depth, walk)
@@ -62,7 +65,7 @@ def json_faults(value: object, path: str, depth: int = 1, walk: _Walk | None = N
         for index, item in enumerate(cast("tuple[object, ...]", value)):
             if walk.is_over:
                 return
-            yield from json_faults(item, f"{path}[{index}]", depth + 1, walk)
+            yield from _faults_of(item, f"{path}[{index}]", depth + 1, walk)
     elif isinstance(value, float) and not math.isfinite(value):
         yield InvalidValue(path, f"must be a finite number, not {shown(value)}")
     elif isinstance(value, int) and value.bit_length() > _DOUBLE_BITS:
@@ -76,7 +79,7 @@ def _object_faults(value: Mapping[object, object], path: str, depth: int, walk: 
         if walk.is_over:
             return
         found = tuple(key_faults(name, path))
-        yield from found or json_faults(item, f"{path}.{name}" if path else str(name), depth + 1, walk)
+        yield from found or _faults_of(item, f"{path}.{name}" if path else str(name), depth + 1, walk)
 
 
 def key_faults(key: object, path: str) -> Iterator[InvalidValue]:

@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import InvalidValue, ParamsError
 from ..frozen import frozen, plain
-from ..media import LocalMedia, MediaRule, places
+from ..media import LocalMedia, MediaRule, media_in
 from .base import AnyParams, Params, RawParams
 from .body import nearest, read_body, unknown_faults, with_files
 from .checking import assemble, faults_of, type_faults_of, warn_of_cuts
@@ -105,7 +105,7 @@ def files_of_body(mapping: Mapping[str, Any], *, files_from: Path | None) -> tup
     return tuple(
         NamedFile(path, cast("MediaRule", field.media), media)
         for field in sound
-        for path, media in places(reading.values[field.name], field.path)
+        for path, media in media_in(reading.values[field.name], field.path)
         if isinstance(media, LocalMedia) and path not in invalid
     )
 

@@ -14,7 +14,7 @@ import attrs
 from ..errors import InvalidValue
 from ..json_text import Json
 from ..media import LocalMedia, MediaRule
-from ..urls import foreign_sign, is_public_host, web_host
+from ..urls import is_public_host, unquoted_character, web_host
 from .json_faults import json_faults, key_faults, shown, text_faults
 
 # Two letters or more: C:\clips\cat.png is a path.
@@ -198,7 +198,7 @@ def _or_file(text: str) -> str:
 
 
 def _encoding_hint(url: str) -> str:
-    sign = foreign_sign(url)
+    sign = unquoted_character(url)
     return f" ({sign!r} must be percent-encoded)" if sign else ""
 
 

@@ -15,7 +15,7 @@ from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .batch_filling import check_batch_claims
 from .call_record import CallRecord
-from .last_looks import LastLooks
+from .extra_polls import ExtraPolls
 from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
@@ -62,7 +62,7 @@ class Watchlist:
         self._planned_pressure = 1.0
         self._last_watchers: tuple[Watcher, ...] = ()
         self._hinted: set[WatchedTask] = set()
-        self._looks = LastLooks()
+        self._extra_polls = ExtraPolls()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,7 +152,7 @@ class Watchlist:
                 self._put(entry, soon)
         return True
 
-    def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
+    def poll_once(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
         """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
 
         Return False if it is not polled: it was just now, or the service fails or has asked to wait.
@@ -161,7 +161,7 @@ class Watchlist:
         is_fresh = now - entry.last_running_at < self._cadence.min_interval
         if is_fresh or outage.is_outage or outage.asked_until > now or entry.task_id not in self._entries:
             return False
-        self._looks.add(entry, then)
+        self._extra_polls.add(entry, then)
         if entry.bucket is not None:
             self._put_first(entry)
         return True
@@ -186,7 +186,7 @@ class Watchlist:
     def _forget(self, entry: WatchedTask) -> None:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
-            self._looks.drop(entry)
+            self._extra_polls.drop(entry)
             self._hinted.discard(entry)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
@@ -266,18 +266,18 @@ class Watchlist:
         self.reports.note(entry, seen, now)
         step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
         is_end = not isinstance(step, PollAgain)
-        looks = self._looks.take(entry, is_end=is_end)
+        heard = self._extra_polls.take(entry, is_end=is_end)
         if isinstance(step, PollAgain):
             self._put(entry, step.delay, is_planned=step.is_planned)
             # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
             if isinstance(seen, Snapshot) and not seen.is_final:
                 self._call_watchers(entry, seen)
-            if self._hinted or entry in self._looks:
+            if self._hinted or entry in self._extra_polls:
                 self._hurry_on(entry)
         else:
             self._end(entry, step)
             self._call_watchers(entry, step)
-        for then in looks:
+        for then in heard:
             then(seen)
 
     def _hurry_on(self, entry: WatchedTask) -> None:
@@ -285,7 +285,7 @@ class Watchlist:
         if entry in self._hinted:
             self._hinted.discard(entry)
             self.hint(entry.task_id)
-        if entry in self._looks:
+        if entry in self._extra_polls:
             self._put_first(entry)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:

@@ -18,7 +18,7 @@ from ..client import ApiKey, HttpOptions, base_url, is_loopback
 from ..errors import ConfigurationError
 from ..events import Observer
 from ..jobs import Job
-from ..journal import Journal, MemoryJournal, check_address, is_address, missing_extra
+from ..journal import SETTLEMENTS, Journal, MemoryJournal, check_address, is_address, missing_extra
 from ..params import Params, RawParams
 from ..settings import Budget, Cadence, Limits, RetryPolicy
 from ..wire import check_task_id
@@ -26,8 +26,6 @@ from .callbacks import Callbacks
 
 DEFAULT_BASE_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
-SETTLING = ("resubmit", "abandon")
-"""What a job can be settled with, beside the id of its task."""
 
 
 _CLASSES: dict[str, tuple[type, ...]] = {
@@ -114,9 +112,9 @@ def check_settling(how: str) -> None:
     """
     given = cast("object", how)
     word = given.strip().lower() if isinstance(given, str) else ""
-    if word in SETTLING and how != word:
+    if word in SETTLEMENTS and how != word:
         raise ConfigurationError(f"settle with {word!r}, spelled so, or with the id of a task, not {how!r}")
-    if how not in SETTLING:
+    if how not in SETTLEMENTS:
         check_task_id(how)
 
 

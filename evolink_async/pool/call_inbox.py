@@ -18,7 +18,7 @@ from ..jobs import Accepted
 from ..journal import Bought
 from ..settings import Limits
 from ..task import Snapshot
-from .call_meaning import Finding, Step, finding_of, step_after
+from .call_meaning import Ownership, Step, ownership_of, step_after
 from .callbacks import Callback, Callbacks
 from .engine import Engine
 
@@ -94,7 +94,7 @@ class CallInbox:
             count = self._news.count
             page = list(islice(self._waiting, PAGE))
             if not page:
-                await self._news.changed(count)
+                await self._news.wait_past(count)
                 continue
             try:
                 known = await self._engine.journal.purchases([callback.purchase for callback in page])
@@ -132,7 +132,7 @@ class CallInbox:
                 self._engine.tasks.calls.arrived()
                 self._note_task(purchase, task_id)
                 self._engine.tasks.hint(task_id, is_callback=True)
-            await journal.calls.changed(count)
+            await journal.calls.wait_past(count)
 
     def _go_on_with(self, callback: Callback, bought: Bought | None) -> None:
         submission = self._engine.submitter.find(bought.key) if bought is not None else None
@@ -160,34 +160,34 @@ class CallInbox:
 
     async def _settle(self, callback: Callback, task_id: str, bought: Bought) -> None:
         """Settle a doubt with a task, if the task proves to be the one."""
-        finding = Finding.UNREADABLE
+        ownership = Ownership.UNREADABLE
         try:
             for pause in PAUSES:
                 await asyncio.sleep(pause)
-                finding = await self._find_out(callback.purchase, task_id, bought)
-                if finding is not Finding.UNREADABLE:
+                ownership = await self._find_out(callback.purchase, task_id, bought)
+                if ownership is not Ownership.UNREADABLE:
                     break
         finally:
             self._busy.discard(callback)
-        if finding is not Finding.OURS:
-            _log.warning("a callback for the job %r names the task %s, which %s", bought.key, task_id, finding.value)
-        if finding not in (Finding.OURS, Finding.UNREADABLE):
+        if ownership is not Ownership.OURS:
+            _log.warning("a callback for the job %r names the task %s, which %s", bought.key, task_id, ownership.value)
+        if ownership not in (Ownership.OURS, Ownership.UNREADABLE):
             self._refused[callback] = None
             if len(self._refused) > MOST:
                 del self._refused[next(iter(self._refused))]
 
-    async def _find_out(self, purchase: str, task_id: str, bought: Bought) -> Finding:
+    async def _find_out(self, purchase: str, task_id: str, bought: Bought) -> Ownership:
         try:
             key = await self._job_of(task_id)
             if key is not None:
                 # The job may have the task by now: then nothing is left to do, as after a call to another process too.
-                return Finding.OURS if key == bought.key and bought.is_latest else Finding.OTHER_JOB
-            finding = finding_of(await self._read(task_id), bought, time.time())
-            if finding is Finding.OURS and not await self._take_task(purchase, task_id, bought):
-                finding = Finding.OTHER_JOB
+                return Ownership.OURS if key == bought.key and bought.is_latest else Ownership.OTHER_JOB
+            ownership = ownership_of(await self._read(task_id), bought, time.time())
+            if ownership is Ownership.OURS and not await self._take_task(purchase, task_id, bought):
+                ownership = Ownership.OTHER_JOB
         except JournalError:
-            return Finding.UNREADABLE
-        return finding
+            return Ownership.UNREADABLE
+        return ownership
 
     async def _job_of(self, task_id: str) -> str | None:
         """Return the key of the job that has a task, as far as the journal knows."""

@@ -34,7 +34,7 @@ class Step(Enum):
     READ = auto()
 
 
-class Finding(Enum):
+class Ownership(Enum):
     """What the task that a callback names proves to be. The values are ends of a sentence."""
 
     OURS = "is the one that was bought"
@@ -62,7 +62,7 @@ def step_after(callback: Callback, bought: Bought | None, *, is_under_way: bool)
     return Step.READ if is_open and callback.task_id is not None else Step.NOTHING
 
 
-def finding_of(seen: Snapshot | EvolinkError, bought: Bought, now: float) -> Finding:
+def ownership_of(seen: Snapshot | EvolinkError, bought: Bought, now: float) -> Ownership:
     """Return what a task proves to be.
 
     Args:
@@ -71,9 +71,9 @@ def finding_of(seen: Snapshot | EvolinkError, bought: Bought, now: float) -> Fin
         now: Unix seconds.
     """
     if isinstance(seen, EvolinkError):
-        return Finding.UNREADABLE
+        return Ownership.UNREADABLE
     if seen.model != bought.model:
-        return Finding.OTHER_MODEL
+        return Ownership.OTHER_MODEL
     if seen.created_at is None or not bought.sent_at - CLOCK_TOLERANCE <= seen.created_at <= now:
-        return Finding.OTHER_TIME
-    return Finding.OURS
+        return Ownership.OTHER_TIME
+    return Ownership.OURS

@@ -15,7 +15,7 @@ from ..polling import WatchedTask
 from ..task import Snapshot, TaskState
 from ..wire import task_error
 
-LINK_LIFE = 24 * 3600.0
+LINK_LIFE_SECONDS = 24 * 3600.0
 """Seconds a result link works. Source: every model page (read 2026-11-20)."""
 
 
@@ -51,7 +51,7 @@ def outcome_of(
         task_id=task_id,
         urls=last.urls,
         # The links may be as old as the last poll that showed none, so their life is counted from there.
-        expires_at=timing.finished_at - timing.lag + LINK_LIFE,
+        expires_at=timing.finished_at - timing.lag + LINK_LIFE_SECONDS,
         snapshot=last,
         timing=timing,
         earlier_tasks=earlier_tasks,

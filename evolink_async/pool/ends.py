@@ -112,10 +112,11 @@ class Ends:
 
     def _is_repeated(self, key: str, error: EvolinkError) -> bool:
         """Whether another watcher of the same job has brought the same error. A deadline is of one watcher."""
-        if isinstance(error, DeadlineError) or self._last_errors.get(key) is error:
-            return not isinstance(error, DeadlineError)
+        if isinstance(error, DeadlineError):
+            return False
+        is_repeated = self._last_errors.get(key) is error
         self._last_errors[key] = error
-        return False
+        return is_repeated
 
     async def _write(self, entry: Awaitable[None]) -> None:
         task = asyncio.current_task()

@@ -12,9 +12,10 @@ from typing import cast, overload
 from ..errors import ConfigurationError, EvolinkError
 from ..frozen import plain
 from ..jobs import Accepted, Completed
+from ..journal import SETTLEMENTS
 from ..task import Snapshot
 from ..wire import check_task_id
-from .arguments import SETTLING, check_settling, check_timeout
+from .arguments import check_settling, check_timeout
 from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
 from .job_waits import sent_job, task_of, with_working_links
@@ -134,7 +135,7 @@ class ExistingTasks(ClaimedJobs):
         check_settling(how)
         async with engine.submitter.look_ups.alone(key):
             await self._journal.settled(key, how)
-            if how in SETTLING:
+            if how in SETTLEMENTS:
                 engine.budget_queue.released(key)
                 return
         engine.budget_queue.found(key)

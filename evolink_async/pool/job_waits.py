@@ -15,7 +15,7 @@ import attrs
 from ..errors import DeadlineError, JournalError, TaskError
 from ..jobs import Accepted, Completed, Planned
 from ..task import Snapshot
-from .conclusion import LINK_LIFE
+from .conclusion import LINK_LIFE_SECONDS
 from .engine import Engine
 
 UNSENT_ADVICE = "Submit the job, or run it; then wait for it."
@@ -66,7 +66,7 @@ async def _until_changed(engine: Engine, count: int, until: float) -> None:
     """Wait until another process, which submits the job now, may have gone on, or until time is up."""
     with suppress(TimeoutError):
         async with asyncio.timeout(min(until - time.monotonic(), LOOK_SECONDS)):
-            await engine.journal.ends.changed(count)
+            await engine.journal.ends.wait_past(count)
 
 
 def _not_accepted(key: str, timeout: float | None) -> DeadlineError:
@@ -100,6 +100,6 @@ async def with_working_links(engine: Engine, completed: Completed) -> Completed:
     seen = await engine.task_waits.poll(completed.task_id)
     if not isinstance(seen, Snapshot) or seen.urls in ((), completed.urls):
         return completed
-    renewed = attrs.evolve(completed, urls=seen.urls, expires_at=time.time() + LINK_LIFE, snapshot=seen)
+    renewed = attrs.evolve(completed, urls=seen.urls, expires_at=time.time() + LINK_LIFE_SECONDS, snapshot=seen)
     await engine.send_loop.record(engine.journal.refreshed(renewed))
     return renewed

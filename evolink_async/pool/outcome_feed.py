@@ -165,7 +165,7 @@ class OutcomeFeed:
                 self._hand_over(untold)
             if not page:
                 room.release()
-                await journal.ends.changed(count)
+                await journal.ends.wait_past(count)
 
     def _hand_over(self, untold: Untold) -> None:
         outcome = untold.outcome

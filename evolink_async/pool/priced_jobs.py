@@ -12,8 +12,8 @@ from typing import cast
 import anyio.lowlevel
 
 from ..budget import Estimate, KnownPrices, PriceBasis, estimate, price_class_of
-from ..errors import ConfigurationError, JournalConflictError, PreflightError, TaskError
-from ..jobs import Accepted, Failed, Job, KeyAssigner, Standing, Unknown
+from ..errors import ConfigurationError, JournalConflictError, PreflightError
+from ..jobs import Accepted, Job, KeyAssigner, Unknown, has_failed_task
 from ..params import AnyParams, Params, RawParams, dump_params, local_media
 from ..wire import Credits, PriceRules
 from .arguments import check_iterable
@@ -126,7 +126,7 @@ class _Survey:
                 self.counts[self._basis(job.params)] += 1
             elif isinstance(known, JournalConflictError):
                 self._free["refused"] += 1
-            elif self._retry_failed and _is_failed_task(known.standing):
+            elif self._retry_failed and has_failed_task(known.standing):
                 self.counts[self._basis(job.params)] += 1
             elif isinstance(known.standing, Unknown):
                 self._free["in_doubt"] += 1
@@ -137,10 +137,6 @@ class _Survey:
         files = self._engine.local_files
         billed = files.billed_seconds(params) if local_media(params) else None
         return PriceBasis(price_class_of(dump_params(params), billed), files.input_seconds(params))
-
-
-def _is_failed_task(standing: Standing) -> bool:
-    return isinstance(standing, Failed) and isinstance(standing.error, TaskError)
 
 
 async def _surveyed(engine: Engine, jobs: JobSource, *, retry_failed: bool) -> _Survey:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ..errors import EvolinkError, TaskError
-from ..jobs import Accepted, Completed, Failed, Job, Outcome
+from ..errors import EvolinkError
+from ..jobs import Accepted, Completed, Failed, Job, Outcome, has_failed_task
 from ..submitting import Submission, Submitted
 from ..task import Snapshot
 from .engine import Engine
@@ -37,7 +37,7 @@ class RebuyingRun(Run):
         self._stopped = asyncio.Event()
 
     def _go_on_with(self, job: Job, submitted: Submitted) -> None:
-        is_earlier = isinstance(submitted, Failed) and submitted.resumed and isinstance(submitted.error, TaskError)
+        is_earlier = isinstance(submitted, Failed) and submitted.resumed and has_failed_task(submitted)
         if isinstance(submitted, Failed) and is_earlier and self._retry_failed and not self._stopped.is_set():
             self._read_ahead.release()
             self._engine.in_flight.release()

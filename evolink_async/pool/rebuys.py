@@ -106,7 +106,8 @@ class Rebuys:
     def is_no_end(self, outcome: Completed | Failed) -> bool:
         """Whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
         failed = self._failures.get(outcome.task_id)
-        if self._replaced.get(outcome.task_id, failed and failed.key) == outcome.key:
+        job = self._replaced.get(outcome.task_id, failed.key if failed is not None else None)
+        if job == outcome.key:
             return True
         if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
             return False

@@ -189,7 +189,7 @@ class TaskWaits:
             if not answer.done():
                 answer.set_result((entry, seen))
 
-        if not self._tasks.look(entry, then):
+        if not self._tasks.poll_once(entry, then):
             return
         self._waiters[answer] = entry.task_id
         try:

@@ -5,16 +5,16 @@ from .expected_calls import ExpectedCalls, UrlFor
 from .fresh_tasks import FreshTasks
 from .purchase import Purchase, withdrawn
 from .rebuying import may_rebuy
-from .transitions import Event, State, diagram, sources, target
+from .transitions import RecordState, Transition, diagram, sources, target
 
 __all__ = (
     "Book",
     "End",
-    "Event",
     "ExpectedCalls",
     "FreshTasks",
     "Purchase",
-    "State",
+    "RecordState",
+    "Transition",
     "UrlFor",
     "diagram",
     "may_rebuy",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class State(StrEnum):
+class RecordState(StrEnum):
     """Where a job stands. A job that no journal knows is NEW, and nothing is written of it."""
 
     NEW = "new"
@@ -25,7 +25,7 @@ class State(StrEnum):
     ABANDONED = "abandoned"
 
 
-class Event(StrEnum):
+class Transition(StrEnum):
     """What happens to a job."""
 
     PUT_OFF = "not sent by this run"
@@ -43,37 +43,37 @@ class Event(StrEnum):
     SAVED = "its files are saved"
 
 
-_UNSENT = (State.NEW, State.PLANNED)
+_UNSENT = (RecordState.NEW, RecordState.PLANNED)
 # What a person may settle: a doubt, and a task that the service has forgotten.
-_OPEN = (State.IN_DOUBT, State.ACCEPTED)
+_OPEN = (RecordState.IN_DOUBT, RecordState.ACCEPTED)
 
-TRANSITIONS: Mapping[Event, tuple[tuple[State, ...], State]] = MappingProxyType(
+TRANSITIONS: Mapping[Transition, tuple[tuple[RecordState, ...], RecordState]] = MappingProxyType(
     {
-        Event.PUT_OFF: (_UNSENT, State.PLANNED),
+        Transition.PUT_OFF: (_UNSENT, RecordState.PLANNED),
         # Again with the same idempotency key, that is, as the same purchase.
-        Event.SENT: ((*_UNSENT, State.SUBMITTING, State.IN_DOUBT), State.SUBMITTING),
-        Event.REFUSED: ((State.SUBMITTING,), State.PLANNED),
-        Event.LOST: ((State.SUBMITTING,), State.IN_DOUBT),
-        Event.ACCEPTED: ((State.SUBMITTING,), State.ACCEPTED),
-        Event.FOUND: (_OPEN, State.ACCEPTED),
-        Event.BUY_AGAIN: (_OPEN, State.PLANNED),
-        Event.GIVE_UP: (_OPEN, State.ABANDONED),
-        Event.COMPLETED: ((State.ACCEPTED,), State.COMPLETED),
-        Event.FAILED: ((State.ACCEPTED,), State.FAILED),
-        Event.CANCELLED: ((State.ACCEPTED,), State.CANCELLED),
-        Event.BUY_ANEW: ((State.ACCEPTED, State.FAILED, State.CANCELLED), State.PLANNED),
-        Event.SAVED: ((State.COMPLETED, State.DOWNLOADED), State.DOWNLOADED),
+        Transition.SENT: ((*_UNSENT, RecordState.SUBMITTING, RecordState.IN_DOUBT), RecordState.SUBMITTING),
+        Transition.REFUSED: ((RecordState.SUBMITTING,), RecordState.PLANNED),
+        Transition.LOST: ((RecordState.SUBMITTING,), RecordState.IN_DOUBT),
+        Transition.ACCEPTED: ((RecordState.SUBMITTING,), RecordState.ACCEPTED),
+        Transition.FOUND: (_OPEN, RecordState.ACCEPTED),
+        Transition.BUY_AGAIN: (_OPEN, RecordState.PLANNED),
+        Transition.GIVE_UP: (_OPEN, RecordState.ABANDONED),
+        Transition.COMPLETED: ((RecordState.ACCEPTED,), RecordState.COMPLETED),
+        Transition.FAILED: ((RecordState.ACCEPTED,), RecordState.FAILED),
+        Transition.CANCELLED: ((RecordState.ACCEPTED,), RecordState.CANCELLED),
+        Transition.BUY_ANEW: ((RecordState.ACCEPTED, RecordState.FAILED, RecordState.CANCELLED), RecordState.PLANNED),
+        Transition.SAVED: ((RecordState.COMPLETED, RecordState.DOWNLOADED), RecordState.DOWNLOADED),
     }
 )
 """For each event the states in which it may happen, and the one that follows. In any other it changes nothing."""
 
 
-def sources(event: Event) -> tuple[State, ...]:
+def sources(event: Transition) -> tuple[RecordState, ...]:
     """Return the states that a journal writes and in which an event may happen."""
-    return tuple([state for state in TRANSITIONS[event][0] if state != State.NEW])
+    return tuple([state for state in TRANSITIONS[event][0] if state != RecordState.NEW])
 
 
-def target(event: Event) -> State:
+def target(event: Transition) -> RecordState:
     """Return the state that follows an event."""
     return TRANSITIONS[event][1]
 

@@ -173,7 +173,7 @@ class FactExchange:
             is_well = not self._places and not self._is_blind and self._are_open()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if is_well else LOOK_SECONDS):
-                    await self._facts.changed.changed(seen)
+                    await self._facts.changed.wait_past(seen)
 
     async def _exchange(self) -> None:
         await self._limit_rate()

@@ -103,7 +103,7 @@ class Following:
             await asyncio.sleep(SPACING)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
-                    await self._journal.ends.changed(count)
+                    await self._journal.ends.wait_past(count)
 
     async def _look(self, keys: list[str]) -> None:
         """Look at all jobs at once, and claim those that are free."""

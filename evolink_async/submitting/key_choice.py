@@ -163,9 +163,11 @@ class KeyChoice:
         return (self._brake, session.brake) if self._has_several_keys else (self._brake,)
 
 
-# An outage is told before a refusal that passes by itself, and that before what a person has to mend.
+# An outage comes before a refusal that passes by itself, and that before one that a person has to correct.
 def _urgency(refusal: EvolinkError) -> int:
-    return 0 if isinstance(refusal, OutageError) else 1 if is_refused_for_load(refusal) else 2
+    if isinstance(refusal, OutageError):
+        return 0
+    return 1 if is_refused_for_load(refusal) else 2
 
 
 def _load(session: Session) -> int:

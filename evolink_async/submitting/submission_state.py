@@ -161,8 +161,10 @@ class Submission(Purchase):
     @property
     def outcome(self) -> Submitted:
         """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
-        is_over = self.task is not None and self.task.done() and not self.task.cancelled()
-        return self.task.result() if self.task is not None and is_over and self.accepted is None else self.standing()
+        task = self.task
+        if task is None or not task.done() or task.cancelled() or self.accepted is not None:
+            return self.standing()
+        return task.result()
 
     @property
     def stops_runs(self) -> BaseException | None:

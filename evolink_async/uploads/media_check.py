@@ -11,10 +11,10 @@ from typing import TypeAlias, cast
 import attrs
 
 from ..errors import InvalidValue, PreflightError
-from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, places, printable
+from ..media import SLACK_SECONDS, LocalMedia, MediaFacts, MediaRule, UnreadableError, media_faults, media_in, printable
 from ..params import AnyParams, NamedFile, Params
 
-Finding: TypeAlias = MediaFacts | UnreadableError
+Measured: TypeAlias = MediaFacts | UnreadableError
 """What a file is, or why it cannot be measured."""
 
 
@@ -36,11 +36,11 @@ class MediaPlace:
 def media_places(params: Params) -> Iterator[MediaPlace]:
     """Return every place of the parameters that holds media, in the order of the fields."""
     for field in params.media_fields:
-        for path, media in places(getattr(params, field.name), field.path):
+        for path, media in media_in(getattr(params, field.name), field.path):
             yield MediaPlace(path, cast("MediaRule", field.media), media)
 
 
-def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) -> Mapping[str, MediaFacts]:
+def check_media(params: Params, findings: Mapping[str | LocalMedia, Measured]) -> Mapping[str, MediaFacts]:
     """Return the facts by place, if no rule is broken.
 
     Args:
@@ -58,7 +58,7 @@ def check_media(params: Params, findings: Mapping[str | LocalMedia, Finding]) ->
 
 
 def judge(
-    found: Iterable[MediaPlace | NamedFile], findings: Mapping[str | LocalMedia, Finding]
+    found: Iterable[MediaPlace | NamedFile], findings: Mapping[str | LocalMedia, Measured]
 ) -> tuple[dict[str, MediaFacts], list[InvalidValue]]:
     """Return the facts by place, and what breaks the rule of its place.
 

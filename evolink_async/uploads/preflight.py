@@ -21,7 +21,7 @@ from ..errors import InvalidValue
 from ..media import LocalMedia, MediaFacts, UnreadableError
 from ..params import AnyParams, NamedFile, P, Params, local_media, with_media
 from .measured_file import MeasuredFile, measure_file
-from .media_check import Finding, MediaPlace, check_media, judge, media_places
+from .media_check import Measured, MediaPlace, check_media, judge, media_places
 from .remote_media import measure_remote
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Preflight:
     def __init__(self, *, remembered: int = 10_000, threads: int = 2) -> None:
         self._remembered = remembered
         self._files: OrderedDict[str | Path, MeasuredFile] = OrderedDict()
-        self._links: OrderedDict[str | Path, Finding | None] = OrderedDict()
+        self._links: OrderedDict[str | Path, Measured | None] = OrderedDict()
         # A lock exists as long as a task holds it or waits for it.
         self._locks: WeakValueDictionary[str | Path, anyio.Lock] = WeakValueDictionary()
         self._limiter = anyio.CapacityLimiter(threads)
@@ -135,7 +135,7 @@ class Preflight:
             self._remember(self._files, path, file)
 
     async def _measure_link(
-        self, link: str, result_reader: ResultReader, findings: dict[str | LocalMedia, Finding]
+        self, link: str, result_reader: ResultReader, findings: dict[str | LocalMedia, Measured]
     ) -> None:
         async with self._lock(link):
             if link in self._links:
@@ -157,5 +157,5 @@ class Preflight:
             memory.popitem(last=False)
 
 
-def _findings(measured: Mapping[LocalMedia, MeasuredFile | UnreadableError]) -> dict[str | LocalMedia, Finding]:
+def _findings(measured: Mapping[LocalMedia, MeasuredFile | UnreadableError]) -> dict[str | LocalMedia, Measured]:
     return {local: one.facts if isinstance(one, MeasuredFile) else one for local, one in measured.items()}

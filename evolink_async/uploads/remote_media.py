@@ -14,14 +14,14 @@ import anyio.to_thread
 from ..downloads import ResultReader
 from ..errors import DownloadError, LinkExpiredError
 from ..media import UnreadableError, measure
-from .media_check import Finding
+from .media_check import Measured
 
 # Videos made for the web have their index at the beginning, and it is rarely longer.
 FIRST_BYTES = 1 << 20
 """How much of the file is read."""
 
 
-async def measure_remote(url: str, result_reader: ResultReader, limiter: anyio.CapacityLimiter) -> Finding | None:
+async def measure_remote(url: str, result_reader: ResultReader, limiter: anyio.CapacityLimiter) -> Measured | None:
     """Measure what a URL leads to.
 
     Args:

@@ -31,7 +31,7 @@ Source: TypeAlias = Path | LocalMedia | bytes | str
 """What can be uploaded: a local file, bytes, or a URL that the service fetches."""
 
 # A job may wait for hours until the service starts it and reads the link. Links work for 72 hours.
-LEASE_MARGIN = 6 * 3600.0
+LINK_MARGIN_SECONDS = 6 * 3600.0
 """Seconds that a recorded link must still work to be used again."""
 
 
@@ -80,7 +80,7 @@ class Uploads:
         self._sender.retune(uploads)
 
     async def host(self, local: LocalMedia, session: Session) -> Upload:
-        """Return a link to a local file that works for at least `LEASE_MARGIN`: a recorded, a shared, or a new one.
+        """Return a link to a local file that works for `LINK_MARGIN_SECONDS` or longer: recorded, shared or new.
 
         Cancelling stops the upload only if no other caller waits for it.
 
@@ -169,7 +169,7 @@ class Uploads:
         while True:
             recorded = self._recorded(key)
             known = (await self._journal.hosted((recorded,))).get(recorded)
-            if known is not None and known.expires_at - LEASE_MARGIN > self._clock():
+            if known is not None and known.expires_at - LINK_MARGIN_SECONDS > self._clock():
                 return attrs.evolve(known, sha256=key)
             starter, shared = self._in_progress.join_or_start(key, caller, start)
             try:

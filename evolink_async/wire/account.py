@@ -56,6 +56,7 @@ class _Answer:
 
 def _amount(value: object, _: object) -> float | None:
     """Return a number; None for any other value. Nothing is coerced: "5" is no amount, and True is an int."""
+    # Credits can be below 0.
     if (type(value) is not int and type(value) is not float) or not abs(value) < LARGEST_AMOUNT:
         return None
     return float(value)

@@ -29,7 +29,7 @@ SERVICE_ID_HEADER = "x-oneapi-request-id"
 """The header in which the service, and nothing before it, names the request. `x-request-id` comes from proxies too."""
 INTERCEPTED = frozenset({401, 403, 404, 405, 407, 410, 421, 426, 451})
 """Statuses with which a proxy does not pass a request on, for a reason that is not in the request."""
-PAGE_WORDS = 80
+PAGE_CHARACTERS = 80
 """Characters of a web page that a message holds."""
 _PAGE = re.compile(r"<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
@@ -92,7 +92,7 @@ def text_of(response: Response) -> str:
         return text
     title = _TITLE.search(text)
     words = " ".join(_TAG.sub(" ", title[1] if title else text).split())
-    return f"a web page answered: {unescape(words)[:PAGE_WORDS] or 'without a title'}"
+    return f"a web page answered: {unescape(words)[:PAGE_CHARACTERS] or 'without a title'}"
 
 
 def vendor_error(response: Response) -> dict[str, Json] | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from ..frozen import FrozenMap
 from ..json_text import Json, parse_reply
 from ..task import Snapshot, TaskFailure, TaskState
+from .account import LARGEST_AMOUNT
 from .messages import Response, unreadable
 from .requests import TASK_ID
 
@@ -166,7 +167,7 @@ def _is_percent(value: Json) -> bool:
 def _amount(value: Json) -> float | None:
     """Return a number from 0 that is not absurdly large; None for any other value."""
     if type(value) is int or type(value) is float:
-        return float(value) if 0 <= value < 1e15 else None
+        return float(value) if 0 <= value < LARGEST_AMOUNT else None
     return None
 
 

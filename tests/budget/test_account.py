@@ -258,7 +258,7 @@ def test_credits_kept_free_for_one_job_are_not_given_to_others():
 
 
 @pytest.mark.parametrize("end", ["freed", "doubted"])
-def test_a_lesson_ends_with_its_job(end):
+def test_a_learner_is_forgotten_with_its_job(end):
     """After the learner ends, the next job of the class becomes the learner."""
     budget = account(100)
     budget.admit("a", CLIP)

@@ -9,6 +9,7 @@ import pytest
 from evolink_async import BudgetError
 from evolink_async.budget import Admitted, BudgetAccount, BudgetQueue, Ledger, PriceClass
 from evolink_async.budget.waiting import PATIENCE
+from tests.kit import turns
 
 pytestmark = pytest.mark.anyio
 
@@ -20,11 +21,6 @@ def queue_of(limit: float, *, watching: bool = True, **prices: float) -> BudgetQ
     known = {"clip": CLIP, "film": FILM}
     ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
     return BudgetQueue(BudgetAccount(limit, ledger), is_watching=lambda: watching)
-
-
-async def turns(count: int = 5) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def test_without_a_budget_no_job_waits():

@@ -9,7 +9,7 @@ from evolink_async import Snapshot
 from evolink_async.errors import TaskNotFoundError
 from evolink_async.journal import Bought
 from evolink_async.pool import Callback
-from evolink_async.pool.call_meaning import Finding, Step, finding_of, step_after
+from evolink_async.pool.call_meaning import Ownership, Step, ownership_of, step_after
 
 CALL = Callback("ev-1", "task-1", lambda key: key == "shot-1")
 BOUGHT = Bought(key="shot-1", model="wan2.6", sent_at=1000.0, is_latest=True, is_unanswered=True)
@@ -40,22 +40,22 @@ def test_what_a_callback_leads_to(bought, is_under_way, step, without_task):
 
 
 @pytest.mark.parametrize(
-    ("seen", "finding"),
+    ("seen", "ownership"),
     [
-        (TASK, Finding.OURS),
-        (attrs.evolve(TASK, state="failed"), Finding.OURS),
-        (attrs.evolve(TASK, created_at=940), Finding.OURS),
-        (attrs.evolve(TASK, created_at=939), Finding.OTHER_TIME),
-        (attrs.evolve(TASK, created_at=1101), Finding.OTHER_TIME),
-        (attrs.evolve(TASK, created_at=None), Finding.OTHER_TIME),
-        (attrs.evolve(TASK, model="wan2.7"), Finding.OTHER_MODEL),
-        (attrs.evolve(TASK, model=None), Finding.OTHER_MODEL),
-        (TaskNotFoundError(404, "no such task"), Finding.UNREADABLE),
+        (TASK, Ownership.OURS),
+        (attrs.evolve(TASK, state="failed"), Ownership.OURS),
+        (attrs.evolve(TASK, created_at=940), Ownership.OURS),
+        (attrs.evolve(TASK, created_at=939), Ownership.OTHER_TIME),
+        (attrs.evolve(TASK, created_at=1101), Ownership.OTHER_TIME),
+        (attrs.evolve(TASK, created_at=None), Ownership.OTHER_TIME),
+        (attrs.evolve(TASK, model="wan2.7"), Ownership.OTHER_MODEL),
+        (attrs.evolve(TASK, model=None), Ownership.OTHER_MODEL),
+        (TaskNotFoundError(404, "no such task"), Ownership.UNREADABLE),
     ],
 )
-def test_what_a_task_proves_to_be(seen, finding):
+def test_what_a_task_proves_to_be(seen, ownership):
     """Only one of our model, made since a minute before the send and before now, settles a doubt."""
-    assert finding_of(seen, BOUGHT, 1100.0) is finding
+    assert ownership_of(seen, BOUGHT, 1100.0) is ownership
 
 
 def test_equal_callbacks_are_one():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 
 import pytest
 
@@ -11,6 +10,7 @@ from evolink_async.cli.output import trouble
 from evolink_async.client import outage_brake
 from evolink_async.emulator import faults
 from tests.cli.conftest import QUICK, dance, submits, write_jobs
+from tests.servers import refusing_address
 
 PAGE = faults.reply(404, "<html>no backend</html>", content_type="text/html")
 GATEWAY = faults.reply(502, "<html>bad gateway</html>", content_type="text/html")
@@ -55,13 +55,6 @@ def test_an_outage_with_doubts_has_the_exit_code_of_doubts(cli, service, tmp_pat
     assert submits(service) <= 8 + 3 + 5
     assert "unknown" in {line["status"] for line in ran.lines}
     assert "doubts" in ran.err or "settle" in ran.err
-
-
-def refusing_address() -> str:
-    """An address of this machine where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("count", [1, 30])

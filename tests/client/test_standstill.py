@@ -14,7 +14,7 @@ from yarl import URL
 
 from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions
 from evolink_async.concurrency import TimeLimit
-from evolink_async.concurrency.standstill import STANDSTILL
+from evolink_async.concurrency.standstill import STANDSTILL_SECONDS
 from evolink_async.emulator import Emulator
 from evolink_async.errors import EvolinkError, TransportError
 from evolink_async.wire import Request
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 POLL = Request(kind="poll", method="GET", path="/v1/tasks/a")
 SUBMIT = Request(kind="submit", method="POST", path="/v1/videos/generations", body=b"{}")
 LIMIT = 1.0
-STILL = LIMIT + STANDSTILL + 0.4
+STILL = LIMIT + STANDSTILL_SECONDS + 0.4
 """Seconds for which the loop is blocked: beyond the time-out, and long enough to be noticed."""
 
 

@@ -30,7 +30,7 @@ def test_a_version_that_no_part_can_be_asked_for_is_not_written(version):
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [('"1"', FileVersion('"1"')), (DATE, FileVersion(date=DATE)), ('"', FileVersion('"'))],
+    [('"1"', FileVersion('"1"')), (DATE, FileVersion(last_modified=DATE)), ('"', FileVersion('"'))],
 )
 def test_a_mark_of_one_value_is_readable(text, version):
     """As it was written before the size was kept."""

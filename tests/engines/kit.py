@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return as soon as a condition holds; the time limit of the test is the bound."""
+    while not condition():
+        time.sleep(0.05)
 
 
 def sql(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:

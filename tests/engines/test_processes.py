@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from evolink_async.emulator import Emulator
 from evolink_async.emulator.clock import HandClock
-from tests.engines.kit import chunks, queued, sql, states
+from tests.engines.kit import chunks, queued, sql, states, until
 from tests.engines.worker import CHUNK, EACH_SECOND, SUBMITS, make_app, working
 from tests.kit import jobs
 
@@ -36,12 +36,6 @@ def enqueue(journal: str, count: int, **settings: int) -> int:
         return await films.enqueue(jobs(count))
 
     return asyncio.run(act())
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Return as soon as a condition holds; the time limit of the test is the bound."""
-    while not condition():
-        time.sleep(0.05)
 
 
 def paid_once(service: Emulator, journal: str, count: int) -> None:

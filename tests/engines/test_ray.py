@@ -10,9 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.engines.ray import COLUMNS, BatchRunner
 from evolink_async.errors import ConfigurationError, JournalError
 from evolink_async.journal.postgres import PostgresJournal
+from tests.engines.kit import until
 from tests.kit import FAST, PATIENT, dance
 
 ROOT = Path(__file__).parents[2]
@@ -231,12 +231,6 @@ class Pipeline:
         paid = {task_id for ids in tasks.values() for task_id in ids}
         assert known <= paid
         assert len(paid - known) <= counts["unknown"]
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Return as soon as a condition holds; the time limit of the test is the bound."""
-    while not condition():
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from evolink_async.errors import (
     ParamsError,
     PreflightError,
     StatusError,
-    SubmissionUnknownError,
 )
+from evolink_async.journal.entries import in_doubt
 from evolink_async.task import Snapshot, TaskFailure
 
 SNAPSHOT = Snapshot(
@@ -173,7 +173,7 @@ def test_faults_are_all_in_the_message():
 
 def test_an_unanswered_submit_is_in_doubt():
     """The error names the job and the request, and says that the job may cost credits."""
-    error = SubmissionUnknownError.unanswered(key="k", idempotency_key="ev-1", sent_at=5.0)
+    error = in_doubt("k", idempotency_key="ev-1", sent_at=5.0).error
     assert (error.key, error.idempotency_key, error.sent_at, error.kind) == ("k", "ev-1", 5.0, "submit")
     assert "may have been accepted and charged" in str(error)
     assert not error.may_resubmit

@@ -18,6 +18,7 @@ from typing import Any, Self
 import attrs
 
 from evolink_async.emulator import Emulator
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -60,13 +61,6 @@ def until(condition: Callable[[], object]) -> None:
     """Return as soon as a condition holds; the time limit of the test is the bound."""
     while not condition():
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @attrs.define

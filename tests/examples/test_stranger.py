@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.kit import ROOT, free_port, until
+from tests.examples.kit import ROOT, until
+from tests.servers import free_port
 
 pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
 

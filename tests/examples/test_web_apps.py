@@ -20,7 +20,8 @@ import pytest
 
 from evolink_async.emulator import faults
 from evolink_async.emulator.clock import HandClock
-from tests.examples.kit import CALLBACK_URL, EXAMPLES, ROOT, Site, fast_python_path, free_port, site, until
+from tests.examples.kit import CALLBACK_URL, EXAMPLES, ROOT, Site, fast_python_path, site, until
+from tests.servers import free_port
 
 pytestmark = pytest.mark.timeout(300)  # processes and servers start slowly on a busy machine
 

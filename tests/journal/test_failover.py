@@ -34,7 +34,7 @@ from evolink_async.journal.postgres_statements import (
     end,
     put,
 )
-from tests.journal.test_laws import accepted, buy, completed, failed, intent, lose
+from tests.journal.test_laws import accepted, buy, completed, failed, intent, lose, where
 from tests.kit import dance
 from tests.standby import Pair, running_pair
 
@@ -259,11 +259,6 @@ async def die(journal: PostgresJournal) -> None:
     assert journal._listener is not None
     await journal._listener.aclose()
     await journal._connections.aclose()
-
-
-async def where(journal: PostgresJournal, key: str) -> object:
-    """Where a job stands."""
-    return (await journal.find([key])).get(key)
 
 
 async def until_free(journal: PostgresJournal, key: str) -> None:

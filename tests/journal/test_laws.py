@@ -125,6 +125,11 @@ async def found(journal: Journal, key: str, params: AnyParams | None = None) -> 
     return (await journal.known([Job(key, params or dance())])).get(key)
 
 
+async def where(journal: Journal, key: str) -> object:
+    """Where a job stands."""
+    return (await journal.find([key])).get(key)
+
+
 async def standing(journal: Journal, key: str) -> object:
     """The state of a job; None if it may be sent."""
     known = await found(journal, key)
@@ -370,7 +375,7 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
             await buy(journal, "one")
         count = journal.ends.count
         writing = asyncio.create_task(write)
-        await asyncio.wait_for(journal.ends.changed(count), 5)
+        await asyncio.wait_for(journal.ends.wait_past(count), 5)
         await writing
     await buy(journal, "two")
     count = journal.ends.count
@@ -379,7 +384,7 @@ async def test_who_waits_for_outcomes_is_woken_by_each(journal):
     writing.cancel()
     # A shared journal may tell of an earlier write once more.
     while "two" not in {end.outcome.key for end in await journal.untold()}:
-        await asyncio.wait_for(journal.ends.changed(count), 5)
+        await asyncio.wait_for(journal.ends.wait_past(count), 5)
         count = journal.ends.count
 
 

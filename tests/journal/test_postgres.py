@@ -30,7 +30,7 @@ from evolink_async.journal.postgres_settling import ACCEPT, ANSWER_LATE, OPEN_JO
 from evolink_async.journal.postgres_statements import BUY_ANEW, END, SUBMIT, TELL, end, put
 from evolink_async.journal.postgres_telling import TAKE
 from evolink_async.journal.rows import columns_of
-from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose
+from tests.journal.test_laws import accepted, buy, completed, doubt, intent, lose, where
 from tests.kit import as_accepted, dance
 from tests.postgres import Server, running_server
 
@@ -77,11 +77,6 @@ async def expire(url: str, journal: PostgresJournal) -> None:
         "UPDATE evolink_owners SET lease_until = clock_timestamp() - interval '1 s' WHERE epoch = %s",
         journal._lease.epoch,
     )
-
-
-async def where(journal: PostgresJournal, key: str) -> object:
-    """Where a job stands."""
-    return (await journal.find([key])).get(key)
 
 
 # --- claims and leases
@@ -197,7 +192,7 @@ async def test_what_a_lost_owner_was_submitting_is_in_doubt(postgres, one, other
     [told] = await other.untold()
     assert isinstance(told.outcome, Unknown)
     assert told.outcome.error.idempotency_key == "ev-a"
-    await asyncio.wait_for(other.ends.changed(count), 5)
+    await asyncio.wait_for(other.ends.wait_past(count), 5)
     with pytest.raises(JournalClaimError, match="not sent again"):
         await other.submitting(intent("a", purchase="ev-second"))
     with pytest.raises(JournalError, match=r"may still wait for an answer, for \d\d s"):
@@ -305,7 +300,7 @@ async def test_another_process_is_woken(postgres, one, listen):
         for write in (buy(one, "a"), one.ended(completed("a")), lose(one, "b"), one.late_answer("ev-b", "task-b")):
             count = far.ends.count
             await write
-            await far.ends.changed(count)
+            await far.ends.wait_past(count)
         assert [end.outcome.key for end in await far.untold()] == ["a"]
 
 
@@ -317,7 +312,7 @@ async def test_notifications_that_do_not_arrive_are_noticed(one, monkeypatch):
     looks = Signal()
     listener = postgres_listener.Listener(one._connections, "evolink_deaf", lambda _: looks.fire(), listens=True)
     for count in range(3):
-        await asyncio.wait_for(looks.changed(count), 5)
+        await asyncio.wait_for(looks.wait_past(count), 5)
     assert not listener.is_listening
     await listener.aclose()
 
@@ -360,7 +355,7 @@ async def test_cut_connections_lose_and_repeat_nothing():
             assert await sql(url, "SELECT count(*) FROM evolink_purchases") == [(200,)]
             count = far.ends.count
             await lose(journal, "last")
-            await asyncio.wait_for(far.ends.changed(count), 15)
+            await asyncio.wait_for(far.ends.wait_past(count), 15)
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

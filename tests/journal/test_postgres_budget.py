@@ -234,7 +234,7 @@ async def test_a_price_that_one_learns_is_known_to_all(one, other):
     assert await first.ask("a", LONG) == Admitted(None)
     waits = await second.ask("b", LONG)
     assert isinstance(waits, Wait)
-    assert not waits.is_vain
+    assert not waits.is_idle
     await first.accept("a", 3.0)
     assert await second.ask("b", LONG) == Admitted(3.0)
     assert await second.ask("c", CLIP) == Admitted(3.0)
@@ -305,7 +305,7 @@ async def test_pools_without_a_budget_count(postgres, one, other):
     assert await first.balance() == (6.0, 0.5)
     waits = await first.ask("no room")
     assert isinstance(waits, Wait)
-    assert not waits.is_vain  # the end of "early" may free some
+    assert not waits.is_idle  # the end of "early" may free some
 
 
 async def test_counting_begins_once(postgres, one):
@@ -387,7 +387,7 @@ async def test_the_reservations_of_a_lost_process_are_freed(postgres, one, other
     assert await second.balance() == (1.0, 0.0)
     [over] = await first.account.admit([attrs.evolve(first.requests["waiting"], key="late")])
     assert isinstance(over, Wait)
-    assert not over.is_vain
+    assert not over.is_idle
     await one.renew([], "me")
     await one.claim(["waiting"], "me")
     with pytest.raises(BudgetError):
@@ -419,11 +419,11 @@ async def test_nobody_waits_in_vain(one, other):
     await first.accept("a", 2.0)
     waits = await second.ask("b")
     assert isinstance(waits, Wait)
-    assert not waits.is_vain
+    assert not waits.is_idle
     await one.release(["a"], "me")
     waits = await second.ask("b")
     assert isinstance(waits, Wait)
-    assert waits.is_vain
+    assert waits.is_idle
 
 
 async def test_who_waits_is_woken_by_others(one, other):
@@ -442,7 +442,7 @@ async def test_who_waits_is_woken_by_others(one, other):
         seen = second.account.changed.count
         await act
         while isinstance(await second.ask(key), Wait):
-            await asyncio.wait_for(second.account.changed.changed(seen), 5)
+            await asyncio.wait_for(second.account.changed.wait_past(seen), 5)
             seen = second.account.changed.count
 
     await freed(one.ended(failed("a-0")), "b-0")

@@ -46,7 +46,7 @@ async def test_what_one_tells_the_other_reads(one, other):
     seen = yours.changed.count
     assert await mine.tell(SCOPE, {"is_open": False}, 0) == 1
     async with asyncio.timeout(30):
-        await yours.changed.changed(seen)
+        await yours.changed.wait_past(seen)
     [fact] = await yours.read([SCOPE, "another"])
     assert (fact.scope, fact.version, fact.state) == (SCOPE, 1, {"is_open": False})
     assert 0 <= fact.age < 60
@@ -79,7 +79,7 @@ async def test_one_at_a_time_has_the_place(one, other):
     seen = waiting.changed.count
     await holder.leave_place([SCOPE])
     async with asyncio.timeout(30):
-        await waiting.changed.changed(seen)
+        await waiting.changed.wait_past(seen)
     assert await waiting.take_place([SCOPE])
 
 

@@ -23,9 +23,9 @@ from evolink_async.journal.postgres_claims import claim
 from evolink_async.journal.postgres_connections import MOST, run
 from evolink_async.journal.postgres_silence import _is_answered, cut, is_passing
 from evolink_async.journal.postgres_statements import REFUSE, Write
-from tests.journal.test_laws import buy, intent
+from tests.journal.test_laws import buy, intent, where
 from tests.journal.test_postgres import cut as cut_all
-from tests.journal.test_postgres import expire, opened, sql, where
+from tests.journal.test_postgres import expire, opened, sql
 
 pytestmark = pytest.mark.anyio
 

@@ -85,7 +85,7 @@ async def test_what_a_closed_stream_leaves_goes_to_another(one, other):
     assert await taken(other) == []
     count = other.ends.count
     await one.leave_untold()
-    await asyncio.wait_for(other.ends.changed(count), 5)
+    await asyncio.wait_for(other.ends.wait_past(count), 5)
     assert await taken(other) == list("abcde")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolink_async.media import MB, LocalMedia, MediaFacts, MediaRule, changed, lengths, media_faults, places
+from evolink_async.media import MB, LocalMedia, MediaFacts, MediaRule, lengths, media_faults, media_in, replace_media
 
 IMAGE = MediaRule(
     kind="image", formats=("jpeg", "png", "bmp", "webp"), max_bytes=10 * MB, sides=(240, 8000), max_ratio=8, alpha=False
@@ -143,13 +143,13 @@ def test_what_is_written_is_read_again(name):
 def test_places_of_every_structure():
     """One, several and named media are walked over with their places, and replaced in the same structure."""
     value = ("a", LocalMedia("b"))
-    assert list(places("a", "x")) == [("x", "a")]
-    assert list(places(value, "x")) == [("x[0]", "a"), ("x[1]", LocalMedia("b"))]
-    assert list(places({"image1": "a"}, "x.y")) == [("x.y.image1", "a")]
-    assert list(places(None, "x")) == list(places((), "x")) == []
-    assert changed(value, lambda path, item: f"{path} {item}", "x") == ("x[0] a", "x[1] file:b")
-    assert changed({"image1": "a"}, lambda path, item: path, "x") == {"image1": "x.image1"}
-    assert changed(None, lambda path, item: path, "x") is None
+    assert list(media_in("a", "x")) == [("x", "a")]
+    assert list(media_in(value, "x")) == [("x[0]", "a"), ("x[1]", LocalMedia("b"))]
+    assert list(media_in({"image1": "a"}, "x.y")) == [("x.y.image1", "a")]
+    assert list(media_in(None, "x")) == list(media_in((), "x")) == []
+    assert replace_media(value, lambda path, item: f"{path} {item}", "x") == ("x[0] a", "x[1] file:b")
+    assert replace_media({"image1": "a"}, lambda path, item: path, "x") == {"image1": "x.image1"}
+    assert replace_media(None, lambda path, item: path, "x") is None
 
 
 def test_lengths_of_one_parameter():

@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from evolink_async.errors import ParamsError
 from evolink_async.models import Wan26ReferenceVideo
 from evolink_async.params import RawParams, dump_params, load_params
+from tests.params.kit import faults_of
 
 CLIP = "https://example.com/reference.mp4"
 DANCE = {"model": "wan2.6-reference-video", "prompt": "A person dancing", "video_urls": [CLIP]}
@@ -26,12 +26,6 @@ TEN_WRONG = {
     "prompt_extend": "yes",
     "callback_url": "https://127.0.0.1/hook",
 }
-
-
-def faults_of(mapping, **options):
-    with pytest.raises(ParamsError) as caught:
-        load_params(mapping, **options)
-    return [str(fault) for fault in caught.value.faults]
 
 
 def test_ten_wrong_fields_are_ten_faults():

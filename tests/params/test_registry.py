@@ -27,12 +27,7 @@ from evolink_async.params import (
     unregister,
 )
 from evolink_async.params.fields import fields_of
-
-
-def faults_of(mapping, **options):
-    with pytest.raises(ParamsError) as caught:
-        load_params(mapping, **options)
-    return [str(fault) for fault in caught.value.faults]
+from tests.params.kit import faults_of
 
 
 @pytest.fixture

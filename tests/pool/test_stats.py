@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 import time
 
 import pytest
@@ -16,6 +15,7 @@ from evolink_async.polling.quantiles import Quantiles
 from evolink_async.pool import SessionPool, Stats
 from evolink_async.settings import RetryPolicy
 from tests.kit import FAST, jobs, until
+from tests.servers import refusing_address
 
 
 @given(st.lists(st.floats(0.01, 1e5), min_size=1), st.floats(0.01, 1))
@@ -43,13 +43,6 @@ def test_shares_of_nothing():
     stats = Stats(completed=3, failed=1, looks=10, submits=4, status_requests=6, refused_for_load=2)
     assert stats.looks_per_task == 2.5
     assert stats.refused_share == pytest.approx(0.2)
-
-
-def refusing_address() -> str:
-    """An address of this machine where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.anyio

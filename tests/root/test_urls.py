@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolink_async.urls import foreign_sign, is_public_host, quoted, web_host
+from evolink_async.urls import is_public_host, quoted, unquoted_character, web_host
 
 HOSTS = {
     "https://example.com": "example.com",
@@ -64,8 +64,8 @@ def test_what_is_no_web_address_has_none(url):
 
 def test_the_first_sign_to_encode_is_named():
     """The first character that must be percent-encoded is returned, for messages."""
-    assert foreign_sign("https://example.com/a b\n") == " "
-    assert foreign_sign("https://example.com/a%20b") is None
+    assert unquoted_character("https://example.com/a b\n") == " "
+    assert unquoted_character("https://example.com/a%20b") is None
 
 
 @pytest.mark.parametrize("host", PUBLIC)

@@ -15,7 +15,7 @@ import pytest
 
 import evolink_async.models  # noqa: F401  # registers the models
 from evolink_async.params import registered_models
-from evolink_async.purchases import State
+from evolink_async.purchases import RecordState
 from tests.shape.test_public_names import PUBLIC
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_examples_fit_into_the_width_of_a_page():
 
 def test_every_state_and_every_move_is_drawn(pictures):
     """Each state has a box, and each arrow is one of the table of transitions."""
-    assert {state for states in pictures.BOXES for state in states} == set(State)
+    assert {state for states in pictures.BOXES for state in states} == set(RecordState)
     assert set(pictures.ARROWS) == set(pictures.moves())
     drawn = " ".join(re.sub(r"<[^>]*>", " ", pictures.states()).split())
     moving = {event for events in pictures.moves().values() for event in events}

@@ -6,7 +6,7 @@ from typing import Any
 
 from evolink_async.journal import postgres_settling as settling
 from evolink_async.journal import postgres_statements as writes
-from evolink_async.purchases import Event, sources
+from evolink_async.purchases import Transition, sources
 from tests.simulation.server_tables import Row, Tables, appended, statement
 
 JOB = ("model", "path", "body", "digest", "shape", "idempotency_key", "session", "sent_at")
@@ -26,7 +26,7 @@ def _report(tables: Tables, values: Any, *, is_done: bool) -> list[Row]:
     ]
 
 
-def _may(tables: Tables, values: Any, event: Event) -> bool:
+def _may(tables: Tables, values: Any, event: Transition) -> bool:
     """Whether an owner may write that something happens to a job, and the job is in a state in which it may."""
     return tables.is_free(values["key"], values["epoch"]) and _state(tables, values["key"]) in sources(event)
 
@@ -40,7 +40,7 @@ def _put_off(tables: Tables, values: Any, **changes: Any) -> None:
 def plan(tables: Tables, values: Any) -> list[Row]:
     """Write a job that is not sent."""
     is_done = tables.is_free(values["key"], values["epoch"])
-    is_done = is_done and _state(tables, values["key"]) in (None, *sources(Event.PUT_OFF))
+    is_done = is_done and _state(tables, values["key"]) in (None, *sources(Transition.PUT_OFF))
     if is_done:
         _put_off(tables, values, state="planned", epoch=None)
     return _report(tables, values, is_done=is_done)
@@ -57,7 +57,7 @@ def submit(tables: Tables, values: Any) -> list[Row]:
     is_covered = is_alive and _is_covered(tables, key, epoch)
     row = tables.jobs.get(key)
     may_go = row is None or (
-        row["state"] in sources(Event.SENT)
+        row["state"] in sources(Transition.SENT)
         and (row["state"] == "planned" or row["idempotency_key"] == values["idempotency_key"])
     )
     is_done = is_free and is_covered and may_go
@@ -86,7 +86,7 @@ def refuse(tables: Tables, values: Any) -> list[Row]:
     """Set a job back to planned."""
     row, sent_at = tables.jobs.get(values["key"], {}), values["sent_at"]
     is_this = row.get("epoch") == values["epoch"] and sent_at in (None, row.get("sent_at"))
-    is_done = _may(tables, values, Event.REFUSED) and is_this
+    is_done = _may(tables, values, Transition.REFUSED) and is_this
     if is_done:
         tables.put(values["key"], state="planned", epoch=None)
     return _report(tables, values, is_done=is_done)
@@ -95,7 +95,7 @@ def refuse(tables: Tables, values: Any) -> list[Row]:
 @statement(writes.DOUBT)
 def doubt(tables: Tables, values: Any) -> list[Row]:
     """Write a doubt."""
-    is_done = _may(tables, values, Event.LOST)
+    is_done = _may(tables, values, Transition.LOST)
     if is_done:
         end = {"end_number": tables.next_end(), "told_at": None}
         tables.put(values["key"], state="in_doubt", doubt=values["doubt"], **end)
@@ -106,7 +106,7 @@ def doubt(tables: Tables, values: Any) -> list[Row]:
 def end(tables: Tables, values: Any) -> list[Row]:
     """Write the end of a task."""
     key = values["key"]
-    is_done = _may(tables, values, Event.COMPLETED) and tables.jobs[key]["task_id"] == values["task_id"]
+    is_done = _may(tables, values, Transition.COMPLETED) and tables.jobs[key]["task_id"] == values["task_id"]
     if is_done:
         changes = {name: values[name] for name in ENDS if values[name] is not None}
         tables.put(key, **changes, missing_at=None, end_number=tables.next_end(), told_at=None)
@@ -123,7 +123,7 @@ def _reported_and_notified(tables: Tables, values: Any, *, is_done: bool) -> lis
 def buy_anew(tables: Tables, values: Any) -> list[Row]:
     """Set a job whose task has failed back to planned."""
     key, task_id = values["key"], values["task_id"]
-    is_done = _may(tables, values, Event.BUY_ANEW) and tables.jobs[key]["task_id"] == task_id
+    is_done = _may(tables, values, Transition.BUY_ANEW) and tables.jobs[key]["task_id"] == task_id
     if is_done:
         tables.keep_price(key)
         gone = (
@@ -150,7 +150,7 @@ def missing(tables: Tables, values: Any) -> list[Row]:
 @statement(writes.SAVE)
 def save(tables: Tables, values: Any) -> list[Row]:
     """Write where files are."""
-    is_done = _may(tables, values, Event.SAVED)
+    is_done = _may(tables, values, Transition.SAVED)
     if is_done:
         tables.put(values["key"], state="downloaded", files=values["files"])
     return _report(tables, values, is_done=is_done)
@@ -159,7 +159,7 @@ def save(tables: Tables, values: Any) -> list[Row]:
 @statement(writes.REFRESH)
 def refresh(tables: Tables, values: Any) -> list[Row]:
     """Write newer links."""
-    is_done = _may(tables, values, Event.SAVED)
+    is_done = _may(tables, values, Transition.SAVED)
     if is_done:
         tables.put(values["key"], urls=values["urls"], expires_at=values["expires_at"])
     return _report(tables, values, is_done=is_done)

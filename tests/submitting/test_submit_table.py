@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import attrs
 import pytest
@@ -27,6 +26,7 @@ from evolink_async import (
 )
 from evolink_async.emulator import Emulator, faults
 from tests.kit import KEY, PATIENT, arrivals, as_completed, dance, error_of, jobs, open_pool
+from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -205,13 +205,6 @@ async def test_same_key_never_repeats_a_conflict(emulator):
     [outcome] = await outcome_of(emulator, retry=RetryPolicy(resubmit="same_key", base=0.01, cap=0.02))
     assert isinstance(outcome, Unknown)
     assert len(emulator.received) == 1
-
-
-def free_port() -> int:
-    """A port without a listener."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 async def test_no_connection_is_not_delivered_and_tried_again(emulator):

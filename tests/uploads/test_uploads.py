@@ -27,7 +27,7 @@ from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads
 from evolink_async.uploads.content import LocalFileError, OnSent
 from evolink_async.uploads.sender import Sender
-from evolink_async.uploads.uploads import LEASE_MARGIN
+from evolink_async.uploads.uploads import LINK_MARGIN_SECONDS
 from evolink_async.wire import Response
 from tests.kit import PATIENT, open_pool, own_tasks, until
 from tests.servers import Act, hang, reply, reset
@@ -176,9 +176,9 @@ async def test_a_link_is_used_again_until_six_hours_before_its_end(film, tmp_pat
     ):
         first = await here.uploads.host(film, here.session)
         assert first.expires_at == NOON + 3 * DAY
-        here.clock.now = first.expires_at - LEASE_MARGIN - 1
+        here.clock.now = first.expires_at - LINK_MARGIN_SECONDS - 1
         assert await here.uploads.host(film, here.session) == first
-        here.clock.now = first.expires_at - LEASE_MARGIN
+        here.clock.now = first.expires_at - LINK_MARGIN_SECONDS
         second = await here.uploads.host(film, here.session)
         assert (second.uploaded_at, len(service.taken)) == (here.clock.now, 2)
         assert await here.uploads.host(film, here.session) == second

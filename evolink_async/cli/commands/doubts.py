@@ -8,12 +8,11 @@ The service is not asked. What was found is recorded by the command `settle`.
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
 
-from ...journal.doubts import Doubt, moment, what_to_check, window_of
+from ...journal.doubts import Doubt, moment, sent_at, what_to_check, window_of
 from ...journal.places import journal_at
 from ..exit_codes import IN_DOUBT, OK
 from ..output.terminal import Terminal, plain
@@ -71,11 +70,6 @@ def doubt_object(doubt: Doubt) -> dict[str, object]:
     }
 
 
-def _local_time(doubt: Doubt) -> datetime:
-    # Local time, not UTC: a person reads it and compares it with a page.
-    return datetime.fromtimestamp(round(doubt.error.sent_at or 0.0)).astimezone()
-
-
 def _card(doubt: Doubt) -> Table:
     """Return one doubt as a table of two columns, a line per fact."""
     # Not one row per doubt: a reader compares one doubt with a page of the dashboard, not doubts with each other.
@@ -84,7 +78,7 @@ def _card(doubt: Doubt) -> Table:
         "job": doubt.key,
         "model": doubt.model,
         "prompt": doubt.prompt[:_PROMPT_LENGTH],
-        "sent": moment(_local_time(doubt)),
+        "sent": moment(sent_at(doubt)),
         "idempotency key": error.idempotency_key or "",
         **(
             {"task": doubt.task_id}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ...budget import Estimate, KnownPrices, PriceBasis, price_class_of
-from ...errors import ConfigurationError, JournalConflictError, TaskError
-from ...jobs import Accepted, Failed, Job, Unknown
+from ...errors import ConfigurationError, JournalConflictError
+from ...jobs import Accepted, Job, Unknown, has_failed_task
 from ...journal import Found
 from ...media import MediaFacts
 from ...params import AnyParams, dump_params, local_media
@@ -110,10 +110,7 @@ def free_jobs(recorded: Iterable[Recorded]) -> Estimate:
 
 
 def _is_failed_task(found: Found) -> bool:
-    if isinstance(found, JournalConflictError):
-        return False
-    # A job that a person gave up has failed without such an error, and stays given up.
-    return isinstance(found.standing, Failed) and isinstance(found.standing.error, TaskError)
+    return not isinstance(found, JournalConflictError) and has_failed_task(found.standing)
 
 
 def _recorded(found: Found) -> Recorded:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from ...jobs import Accepted, Completed, Failed, JobState, Planned, Standing, Unknown
+from ...jobs import Accepted, Completed, Failed, JobState, Planned, Standing, Unknown, error_of
 from .numbers import number
-from .outcomes import error_object, problem_of
+from .outcomes import error_object
 from .tables import MAX_ROWS, empty_table
 from .terminal import plain
 
@@ -43,7 +43,7 @@ def job_object(standing: Standing, model: str) -> dict[str, object]:
     """
     ended = standing if isinstance(standing, Completed | Failed | Unknown) else None
     completed = standing if isinstance(standing, Completed) else None
-    error = None if ended is None else problem_of(ended)
+    error = None if ended is None else error_of(ended)
     return {
         "custom_id": standing.key,
         "state": state_of(standing),

@@ -16,7 +16,7 @@ from ...errors import (
     OutageError,
     SubmissionUnknownError,
 )
-from ...jobs import Completed, Failed, Outcome, Unknown
+from ...jobs import Completed, Failed, Outcome, Unknown, error_of
 from .numbers import clock, number
 
 
@@ -28,7 +28,7 @@ def outcome_object(outcome: Outcome, model: str | None) -> dict[str, object]:
         model: The model that the job asked for.
     """
     completed = outcome if isinstance(outcome, Completed) else None
-    error = problem_of(outcome)
+    error = error_of(outcome)
     return {
         "custom_id": outcome.key,
         "status": status_of(outcome).replace(" ", "_"),
@@ -80,14 +80,9 @@ def is_conflict(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and isinstance(outcome.error, JournalConflictError)
 
 
-def problem_of(outcome: Outcome) -> EvolinkError | None:
-    """Return why the job has no video, or why its video was not saved; None if all went well."""
-    return outcome.download_error if isinstance(outcome, Completed) else outcome.error
-
-
 def sentence_of(outcome: Outcome) -> tuple[str, str] | None:
     """Return what went wrong with a job and what to do about it; None if nothing went wrong."""
-    error = problem_of(outcome)
+    error = error_of(outcome)
     if error is None:
         return None
     # The error's own advice is to look for the task; `settle ... abandon` has decided that already.

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 
-from ...jobs import Failed, Outcome, Unknown
+from ...jobs import Failed, Outcome, Unknown, error_of
 from ..running.run_plan import RunPlan
 from .numbers import listed
-from .outcomes import is_conflict, is_unaffordable, problem_of, sentence_of
+from .outcomes import is_conflict, is_unaffordable, sentence_of
 from .terminal import Terminal
 
 # Each answer of the service has an id of its own.
@@ -32,7 +32,7 @@ class Problems:
 
     def tell(self, outcome: Outcome) -> None:
         """Tell what went wrong with a job, if anything did and it was not told for another job before."""
-        error = problem_of(outcome)
+        error = error_of(outcome)
         # A job in doubt, or a video with a link that expires, needs its own line whatever the reason was.
         if error is not None and isinstance(outcome, Failed) and not is_unaffordable(outcome):
             kind = type(error).__name__, _without_own_names(str(error), outcome.key)

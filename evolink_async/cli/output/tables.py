@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from ...jobs import Completed, Outcome
+from ...jobs import Completed, Outcome, error_of
 from .numbers import number
-from .outcomes import problem_of, status_of
+from .outcomes import status_of
 from .terminal import plain
 
 MAX_ROWS = 100
@@ -42,7 +42,7 @@ def closing_table(outcomes: Sequence[Outcome], models: Mapping[str, str]) -> Tab
     """
     table = empty_table("job", "model", "status", "credits", "file")
     # If all fit, they stay in the order in which they ended.
-    chosen = sorted(outcomes, key=lambda outcome: problem_of(outcome) is None) if len(outcomes) > MAX_ROWS else outcomes
+    chosen = sorted(outcomes, key=lambda outcome: error_of(outcome) is None) if len(outcomes) > MAX_ROWS else outcomes
     for outcome in chosen[:MAX_ROWS]:
         completed = outcome if isinstance(outcome, Completed) else None
         status = "not saved" if completed and completed.download_error else status_of(outcome)

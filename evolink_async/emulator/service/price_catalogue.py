@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from .json_types import Json, JsonObject
+from .ledger import UNITS_PER_CREDIT
 from .pricing import HALF_PRICE_WHEN_SILENT, HELD_SECONDS_OF_KEPT_LENGTH, HELD_SECONDS_OF_MODEL_CHOICE
 from .replies import Reply
 from .request_schemas import Model
@@ -22,7 +23,6 @@ from .request_schemas import Model
 UPDATED_AT = "2026-10-10T06:52:34Z"
 """Source: the catalogue that the stored prices are from."""
 _FRESH_SECONDS = 300
-_UNITS_PER_CREDIT = 10_000
 _UNITS_PER_USD = 680_000
 
 
@@ -138,11 +138,11 @@ def _constant(value: str) -> JsonObject:
 
 def _money(value: object) -> JsonObject:
     amount = float(value) if isinstance(value, int | float) else 0.0
-    units = round(amount * _UNITS_PER_CREDIT)
+    units = round(amount * UNITS_PER_CREDIT)
     return {
         "uc": str(units),
-        "credits": _text(units / _UNITS_PER_CREDIT),
-        "cny": _text(units / _UNITS_PER_CREDIT / 10),
+        "credits": _text(units / UNITS_PER_CREDIT),
+        "cny": _text(units / UNITS_PER_CREDIT / 10),
         "usd": _text(round(units / _UNITS_PER_USD, 8)),
     }
 

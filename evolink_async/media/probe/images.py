@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .bounded_file import bounded
 from .errors import BROKEN, UnreadableError
-from .odd_images import lacks_only_end, without_damaged_notes
+from .odd_images import lacks_only_end, without_damaged_chunks
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -20,7 +20,7 @@ FORMATS = ("jpeg", "png", "webp", "bmp", "gif")
 _MOST_BYTES = 64 << 20
 _ORIENTATION = 0x0112
 # Values of the EXIF tag for a photo that is shown with its sides exchanged.
-_LYING = (5, 6, 7, 8)
+_TRANSPOSED = (5, 6, 7, 8)
 # Pillow takes four bytes for a pixel. A JPEG is decoded at an eighth of its size, but a progressive one needs six bytes
 # for each pixel all the same.
 _MOST_DECODED = {"png": 24_000_000, "bmp": 24_000_000, "jpeg": 100_000_000}
@@ -50,7 +50,7 @@ def image_facts(file: IO[bytes], form: str, *, is_whole: bool) -> dict[str, Any]
     try:
         with readers[form](bounded(file, _MOST_BYTES)) as image:
             width, height = image.size
-            if _is_lying(image):
+            if _is_transposed(image):
                 width, height = height, width
             known = {"width": width, "height": height, "has_alpha": image.has_transparency_data}
             if is_whole:
@@ -69,7 +69,7 @@ def _facts_of_odd(file: IO[bytes], form: str) -> dict[str, Any]:
     Raises:
         UnreadableError: It is not.
     """
-    if form == "png" and (healthy := without_damaged_notes(file)) is not None:
+    if form == "png" and (healthy := without_damaged_chunks(file)) is not None:
         return image_facts(healthy, form, is_whole=True)
     try:
         if form == "jpeg" and lacks_only_end(file):
@@ -79,12 +79,12 @@ def _facts_of_odd(file: IO[bytes], form: str) -> dict[str, Any]:
     raise UnreadableError(BROKEN)
 
 
-def _is_lying(image: ImageFile) -> bool:
+def _is_transposed(image: ImageFile) -> bool:
     # Without this entry, Pillow would decode a png to look for it behind the pixels.
     if "exif" not in image.info:
         return False
     try:
-        return image.getexif().get(_ORIENTATION) in _LYING
+        return image.getexif().get(_ORIENTATION) in _TRANSPOSED
     except Exception:  # noqa: BLE001  # damaged EXIF data is no damage of the image
         return False
 

@@ -45,7 +45,7 @@ def lacks_only_end(file: IO[bytes]) -> bool:
     return _pixels(content + _END_OF_JPEG) == _pixels(content + _OTHER_PIXELS + _END_OF_JPEG)
 
 
-def without_damaged_notes(file: IO[bytes]) -> IO[bytes] | None:
+def without_damaged_chunks(file: IO[bytes]) -> IO[bytes] | None:
     """Return a png without the chunks that a reader may ignore and whose checksum is wrong; None if it has none.
 
     So does libpng, the library of most programs.
@@ -53,7 +53,7 @@ def without_damaged_notes(file: IO[bytes]) -> IO[bytes] | None:
     content = _content(file)
     if content is None:
         return None
-    healthy = b"".join([content[:_PNG_SIGNATURE], *(one for one in _chunks(content) if not _is_damaged_note(one))])
+    healthy = b"".join([content[:_PNG_SIGNATURE], *(one for one in _chunks(content) if not _is_damaged_chunk(one))])
     return BytesIO(healthy) if len(healthy) < len(content) else None
 
 
@@ -88,6 +88,6 @@ def _chunks(content: bytes) -> Iterator[bytes]:
         at = end
 
 
-def _is_damaged_note(chunk: bytes) -> bool:
+def _is_damaged_chunk(chunk: bytes) -> bool:
     is_whole = len(chunk) == _AROUND_CHUNK + int.from_bytes(chunk[:4])
     return is_whole and bool(chunk[4] & _ANCILLARY) and zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:])

@@ -15,7 +15,7 @@ from .watched_task import WatchedTask
 Then: TypeAlias = "Callable[[Snapshot | EvolinkError], None]"
 
 
-class LastLooks:
+class ExtraPolls:
     """Who wants to know what the next poll of a task shows, whatever it shows."""
 
     def __init__(self) -> None:
@@ -33,10 +33,10 @@ class LastLooks:
         """Remove and return who is to know of the answer that has come; all, if it is the last."""
         if not self._wanted:  # nearly always, at every poll
             return ()
-        looks = self._wanted.pop(entry, [])
-        if not is_end and (later := [look for look in looks if look[0] >= entry.polls]):
+        wanted = self._wanted.pop(entry, [])
+        if not is_end and (later := [poll for poll in wanted if poll[0] >= entry.polls]):
             self._wanted[entry] = later
-        return [then for polls, then in looks if is_end or polls < entry.polls]
+        return [then for polls, then in wanted if is_end or polls < entry.polls]
 
     def drop(self, entry: WatchedTask) -> None:
         """Forget a task."""

@@ -21,7 +21,7 @@ _LONG_HEADER = 16
 _MOST_BOXES = 100_000
 
 
-def is_cut_film(read_at: Callable[[int, int], bytes], size_bytes: int) -> bool:
+def is_truncated(read_at: Callable[[int, int], bytes], size_bytes: int) -> bool:
     """Whether a file is an mp4 or mov of which the end is missing.
 
     Its last box reaches past the end of the file, or none of its boxes is the index without which no film can be

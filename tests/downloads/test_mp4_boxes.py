@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from evolink_async.downloads.film_boxes import is_cut_film
+from evolink_async.downloads.mp4_boxes import is_truncated
 from tests.footage import clip, image
 
 
 def is_cut(film: bytes) -> bool:
     """Whether it looks cut off."""
-    return is_cut_film(lambda at, count: film[at : at + count], len(film))
+    return is_truncated(lambda at, count: film[at : at + count], len(film))
 
 
 def box(name: bytes, body: bytes = b"", *, size: int | None = None, is_long: bool = False) -> bytes:
@@ -82,4 +82,4 @@ def test_a_real_film_is_cut_wherever_its_end_is_missing(form):
 
 def test_a_file_of_nothing_but_headers_ends():
     """After so many boxes nobody looks on."""
-    assert not is_cut_film(lambda at, count: box(b"free") * 2, 1 << 40)
+    assert not is_truncated(lambda at, count: box(b"free") * 2, 1 << 40)
