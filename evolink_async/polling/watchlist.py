@@ -15,7 +15,6 @@ from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .batch_filling import check_batch_claims
 from .call_record import CallRecord
-from .last_looks import LastLooks
 from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
@@ -62,7 +61,6 @@ class Watchlist:
         self._planned_pressure = 1.0
         self._last_watchers: tuple[Watcher, ...] = ()
         self._hinted: set[WatchedTask] = set()
-        self._looks = LastLooks()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,16 +150,17 @@ class Watchlist:
                 self._put(entry, soon)
         return True
 
-    def look(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
-        """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
+    def look(self, entry: WatchedTask, then: Callable[[], None]) -> bool:
+        """Poll a task once more, because somebody's time is up, and call `then` after whatever comes of that poll.
 
-        Return False if it is not polled: it was just now, or the service fails or has asked to wait.
+        Return False if it is not polled: it was just now, or the service fails or has asked to wait. If that turns out
+        before the poll is sent, `then` is called without it.
         """
-        now, outage = self._clock(), self._queue_of(entry).outage
+        now, queue = self._clock(), self._queue_of(entry)
         is_fresh = now - entry.last_running_at < self._cadence.min_interval
-        if is_fresh or outage.is_outage or outage.asked_until > now or entry.task_id not in self._entries:
+        if is_fresh or queue.outage.is_waiting(now) or entry.task_id not in self._entries:
             return False
-        self._looks.add(entry, then)
+        queue.looks.add(entry, then)
         if entry.bucket is not None:
             self._put_first(entry)
         return True
@@ -186,7 +185,6 @@ class Watchlist:
     def _forget(self, entry: WatchedTask) -> None:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
-            self._looks.drop(entry)
             self._hinted.discard(entry)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
@@ -232,6 +230,9 @@ class Watchlist:
             retry_early = not isinstance(seen, EvolinkError) or queue.take_retry_token()
             for entry in entries:
                 self._apply(queue, entry, seen, now, retry_early=retry_early)
+        if queue.outage.is_waiting(now):
+            for then in queue.looks.take_unsent():
+                then()
 
     def _apply_rows(
         self, queue: AccountQueue, entries: Sequence[WatchedTask], rows: Mapping[str, Snapshot], now: float
@@ -266,26 +267,26 @@ class Watchlist:
         self.reports.note(entry, seen, now)
         step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
         is_end = not isinstance(step, PollAgain)
-        looks = self._looks.take(entry, is_end=is_end)
+        looks = queue.looks.take(entry, is_end=is_end)
         if isinstance(step, PollAgain):
             self._put(entry, step.delay, is_planned=step.is_planned)
             # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
             if isinstance(seen, Snapshot) and not seen.is_final:
                 self._call_watchers(entry, seen)
-            if self._hinted or entry in self._looks:
-                self._hurry_on(entry)
+            if self._hinted or entry in queue.looks:
+                self._hurry_on(queue, entry)
         else:
             self._end(entry, step)
             self._call_watchers(entry, step)
         for then in looks:
-            then(seen)
+            then()
 
-    def _hurry_on(self, entry: WatchedTask) -> None:
+    def _hurry_on(self, queue: AccountQueue, entry: WatchedTask) -> None:
         """Poll again what was wanted while the last poll was under way."""
         if entry in self._hinted:
             self._hinted.discard(entry)
             self.hint(entry.task_id)
-        if entry in self._looks:
+        if entry in queue.looks:
             self._put_first(entry)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
 from ..concurrency import Limiter
@@ -62,7 +62,7 @@ class TaskWaits:
         self._ends = ends
         self._calls = calls
         self._emit = emit
-        self._waiters: dict[asyncio.Future[Ended], str] = {}
+        self._waiters: dict[asyncio.Future[Any], str] = {}
         self._is_closed = False
 
     def shut(self) -> None:
@@ -172,11 +172,11 @@ class TaskWaits:
 
     async def last_poll(self, entry: WatchedTask) -> None:
         """Poll a task when somebody's time is up, as the last planned poll may have been long before."""
-        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def then(seen: Snapshot | EvolinkError) -> None:
+        def then() -> None:
             if not answer.done():
-                answer.set_result((entry, seen))
+                answer.set_result(None)
 
         if not self._tasks.look(entry, then):
             return
