@@ -39,7 +39,7 @@ class Watchlist:
         wake: Called with the due time of a poll whenever one is set.
 
     Attributes:
-        on_empty: Called when nothing is watched any more.
+        on_forget: Called with the id of each task that is watched no more.
         reports: Tells when polls of a task do not go as usual.
         calls: Whether callbacks of the service arrive.
         lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
@@ -48,7 +48,7 @@ class Watchlist:
     def __init__(
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
-        self.on_empty: Callable[[], None] = lambda: None
+        self.on_forget: Callable[[str], None] = lambda _: None
         self.reports: TroubleReports = TroubleReports()
         self.lags: Quantiles = Quantiles()
         self.calls: CallRecord = CallRecord()
@@ -188,8 +188,7 @@ class Watchlist:
             self._hinted.discard(entry)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
-            if not self._entries:
-                self.on_empty()
+            self.on_forget(entry.task_id)
 
     def next_queue(self) -> tuple[AccountQueue | None, float]:
         """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""
