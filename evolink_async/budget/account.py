@@ -116,6 +116,11 @@ class BudgetAccount:
         """What is held, by the keys of the jobs."""
         return self._holds.by_key
 
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether a task is watched whose end frees credits."""
+        return bool(self._holds.awaited)
+
     def unpriced(self, price_class: PriceClass | None = None) -> list[str]:
         """Return the keys of jobs without a named price that only a person can free, of one class or of all."""
         return [job_of(key) for key, hold in self._holds.unnamed(price_class) if hold.is_stuck]
@@ -186,10 +191,19 @@ class BudgetAccount:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
             self._forget_learner(key, hold.price_class)
 
-    def found(self, key: str) -> None:
-        """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
-        if (hold := self._holds.by_key.get(key)) is not None and hold.is_stuck:
-            self._holds.put(key, attrs.evolve(hold, is_stuck=False))
+    def found(self, key: str, watched: str | None = None) -> None:
+        """A task of a job is known, also of one in doubt or given up. If it is `watched`, its end will free credits."""
+        if (hold := self._holds.by_key.get(key)) is not None:
+            # A task that two jobs have is watched for the first: it ends for both at once.
+            watched = watched if self._holds.awaited.get(watched or "", key) == key else None
+            self._holds.put(key, attrs.evolve(hold, is_stuck=False, watched=watched))
+
+    def forgotten(self, task_id: str) -> bool:
+        """A task is watched no more; return whether its end would have freed credits."""
+        if (key := self._holds.awaited.get(task_id)) is None:
+            return False
+        self._holds.put(key, attrs.evolve(self._holds.by_key[key], watched=None))
+        return True
 
     def replace_learner(self, price_class: PriceClass) -> bool:
         """Treat the learner of a class as in doubt, so that another job may learn the price; False if there is none."""

@@ -26,12 +26,14 @@ class Hold:
         units: The amount.
         named: What the service said it reserves; None if it said nothing.
         is_stuck: Whether only a person can free it: the job is in doubt, or ended without a named price.
+        watched: The id of its task, while that is watched.
     """
 
     price_class: PriceClass
     units: int
     named: int | None = None
     is_stuck: bool = False
+    watched: str | None = None
 
 
 class Holds:
@@ -41,6 +43,7 @@ class Holds:
         units: What is held in all.
         stuck_units: That part of it which only a person can free.
         by_key: What is held for each job; what an earlier purchase of it may have cost has a key of its own.
+        awaited: The watched tasks whose ends free something, each with the key of its job.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,7 @@ class Holds:
         self.stuck_units: int = 0
         self._all: dict[str, Hold] = {}
         self.by_key: Mapping[str, Hold] = MappingProxyType(self._all)
+        self.awaited: dict[str, str] = {}
         self._named: dict[PriceClass, dict[str, Hold]] = {}
         self._unnamed: dict[PriceClass, dict[str, Hold]] = {}
         self._ordinals = count()
@@ -67,12 +71,14 @@ class Holds:
         self._all[key] = self._group(hold)[key] = hold
         self.units += hold.units
         self.stuck_units += hold.units * hold.is_stuck
+        if hold.watched is not None and not hold.is_stuck:
+            self.awaited[hold.watched] = key
 
     def put_new(self, key: str, hold: Hold) -> None:
         """Hold credits for a new purchase of a job. What an earlier one may have cost stays held beside it."""
         earlier = self.drop(key)
         if earlier is not None:
-            self.put(f"{key}{EARLIER}{next(self._ordinals)}", earlier)
+            self.put(f"{key}{EARLIER}{next(self._ordinals)}", attrs.evolve(earlier, watched=None))
         self.put(key, hold)
 
     def drop(self, key: str) -> Hold | None:
@@ -82,6 +88,8 @@ class Holds:
             del self._group(hold)[key]
             self.units -= hold.units
             self.stuck_units -= hold.units * hold.is_stuck
+            if hold.watched is not None and self.awaited.get(hold.watched) == key:
+                del self.awaited[hold.watched]
         return hold
 
     def _group(self, hold: Hold) -> dict[str, Hold]:

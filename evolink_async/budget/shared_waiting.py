@@ -47,7 +47,7 @@ class SharedBudgetQueue(BudgetQueue):
     """
 
     def __init__(self, account: SharedAccount) -> None:
-        super().__init__(None, is_watching=lambda: False)
+        super().__init__(None, is_watched=lambda _: False)
         self._shared = account
         self._tickets = count(1)
         self._asked: dict[Waiter, CreditRequest] = {}

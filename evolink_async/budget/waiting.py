@@ -42,12 +42,12 @@ class BudgetQueue:
 
     Args:
         account: The budget, if there is one.
-        is_watching: Whether any task is watched, whose end may free credits.
+        is_watched: Whether a task is watched, by its id.
     """
 
-    def __init__(self, account: BudgetAccount | None, is_watching: Callable[[], bool]) -> None:
+    def __init__(self, account: BudgetAccount | None, is_watched: Callable[[str], bool]) -> None:
         self._account = account
-        self._is_watching = is_watching
+        self._is_watched = is_watched
         self._queues: dict[PriceClass, deque[Waiter]] = {}
         self._ordinals = count()
         self._inside = 0
@@ -127,17 +127,19 @@ class BudgetQueue:
             for queue in self._queues.values():
                 if queue and queue[0].ordinal < granted.ordinal:
                     queue[0].passed_over += 1
-        if self._is_idle and self._idle_check is None:
+        self._check_idle(account)
+
+    def _check_idle(self, account: BudgetAccount) -> None:
+        if self._is_idle(account) and self._idle_check is None:
             self._idle_check = asyncio.get_running_loop().call_later(HAND_OVER_SECONDS, self._refuse_if_idle, account)
 
-    @property
-    def _is_idle(self) -> bool:
+    def _is_idle(self, account: BudgetAccount) -> bool:
         """Whether jobs wait, and nothing that goes on may free credits."""
-        return self._waiting > 0 and self._inside <= self._waiting and not self._is_watching()
+        return self._waiting > 0 and self._inside <= self._waiting and not account.is_awaiting
 
     def _refuse_if_idle(self, account: BudgetAccount) -> None:
         self._idle_check = None
-        if not self._is_idle:
+        if not self._is_idle(account):
             return
         if any(map(account.replace_learner, list(self._queues))):
             self.reconsider()
@@ -195,11 +197,16 @@ class BudgetQueue:
             self._account.doubted(key)
             self.reconsider()
 
-    def found(self, key: str) -> None:
-        """The task of the job is known, and watched."""
+    def found(self, key: str, task_id: str) -> None:
+        """The task of the job is known: from now on its end frees credits, as long as it is watched."""
         if self._account is not None:
-            self._account.found(key)
+            self._account.found(key, task_id if self._is_watched(task_id) else None)
             self.reconsider()
+
+    def forgotten(self, task_id: str) -> None:
+        """A task is watched no more."""
+        if self._account is not None and self._account.forgotten(task_id):
+            self._check_idle(self._account)
 
     def released(self, key: str) -> None:
         """The job costs nothing."""

@@ -13,6 +13,7 @@ from ..settings import Cadence
 from ..task import Snapshot
 from .batch_filling import needs_single_poll, take_batch_mates
 from .batch_route import BatchRoute
+from .extra_polls import ExtraPolls
 from .next_poll import is_service_error
 from .outage_backoff import OutageBackoff
 from .timing_wheel import TimingWheel
@@ -37,12 +38,14 @@ class AccountQueue:
     Attributes:
         route: The state of the batch route.
         outage: Whether status requests fail, and how long they wait then.
+        extra_polls: Who waits for the next poll of a task, whatever it shows.
         demand: Status requests per second that the tasks would cost if the request budget were not limited.
     """
 
     def __init__(self, cadence: Cadence, *, batches: bool) -> None:
         self.route: BatchRoute = BatchRoute(allowed=batches and cadence.batch == "auto")
         self.outage: OutageBackoff = OutageBackoff(cadence)
+        self.extra_polls: ExtraPolls = ExtraPolls()
         self.demand: float = 0.0
         self._cadence = cadence
         self._wheel: TimingWheel[WatchedTask] = TimingWheel(min(0.05, cadence.min_interval / 2))
@@ -69,7 +72,8 @@ class AccountQueue:
         self._wheel.put(entry, due)
 
     def drop(self, entry: WatchedTask) -> None:
-        """Remove a task, and its share of the demand."""
+        """Remove a task, its share of the demand, and whoever wants a last poll of it."""
+        self.extra_polls.drop(entry)
         self.demand -= entry.demand
         entry.demand = 0.0
         self._wheel.drop(entry)

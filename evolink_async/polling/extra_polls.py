@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ..errors import EvolinkError
-from ..task import Snapshot
 from .watched_task import WatchedTask
 
-Then: TypeAlias = "Callable[[Snapshot | EvolinkError], None]"
+Then: TypeAlias = "Callable[[], None]"
 
 
 class ExtraPolls:
-    """Who wants to know what the next poll of a task shows, whatever it shows."""
+    """Who waits for the next poll of a task, whatever it shows."""
 
     def __init__(self) -> None:
         # With the number of polls sent before: an answer to one of those is older than the request for it.
@@ -37,6 +35,11 @@ class ExtraPolls:
         if not is_end and (later := [poll for poll in wanted if poll[0] >= entry.polls]):
             self._wanted[entry] = later
         return [then for polls, then in wanted if is_end or polls < entry.polls]
+
+    def take_unsent(self) -> Sequence[Then]:
+        """Remove and return who waits for a poll that is not under way."""
+        unsent = [entry for entry in self._wanted if entry.bucket is not None]
+        return [then for entry in unsent for _, then in self._wanted.pop(entry)]
 
     def drop(self, entry: WatchedTask) -> None:
         """Forget a task."""

@@ -46,6 +46,10 @@ class OutageBackoff:
         """Whether the last two status requests or more have failed: worth a word, long before it is an outage."""
         return self._failures >= FAILING
 
+    def is_waiting(self, now: float) -> bool:
+        """Whether the next request waits, because of an outage or because the service has asked for it."""
+        return self.is_outage or self.asked_until > now
+
     def record_success(self) -> None:
         """Record a usable answer: the outage is over. A `Retry-After` still holds."""
         self._failures, self.blocked_until = 0, 0.0

@@ -15,7 +15,6 @@ from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .batch_filling import check_batch_claims
 from .call_record import CallRecord
-from .extra_polls import ExtraPolls
 from .next_poll import Pacing, PollAgain, next_poll
 from .quantiles import Quantiles
 from .schedule import Schedule
@@ -40,7 +39,7 @@ class Watchlist:
         wake: Called with the due time of a poll whenever one is set.
 
     Attributes:
-        on_empty: Called when nothing is watched any more.
+        on_forget: Called with the id of each task that is watched no more.
         reports: Tells when polls of a task do not go as usual.
         calls: Whether callbacks of the service arrive.
         lags: For each ended task, the seconds between the last poll that found it running and the end it was found at.
@@ -49,7 +48,7 @@ class Watchlist:
     def __init__(
         self, cadence: Cadence, schedule: Schedule, clock: Callable[[], float], wake: Callable[[float], None]
     ) -> None:
-        self.on_empty: Callable[[], None] = lambda: None
+        self.on_forget: Callable[[str], None] = lambda _: None
         self.reports: TroubleReports = TroubleReports()
         self.lags: Quantiles = Quantiles()
         self.calls: CallRecord = CallRecord()
@@ -62,7 +61,6 @@ class Watchlist:
         self._planned_pressure = 1.0
         self._last_watchers: tuple[Watcher, ...] = ()
         self._hinted: set[WatchedTask] = set()
-        self._extra_polls = ExtraPolls()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,16 +150,17 @@ class Watchlist:
                 self._put(entry, soon)
         return True
 
-    def poll_once(self, entry: WatchedTask, then: Callable[[PollResult], None]) -> bool:
-        """Poll a task once more, because somebody's time is up, and call `then` with whatever comes of that poll.
+    def poll_once(self, entry: WatchedTask, then: Callable[[], None]) -> bool:
+        """Poll a task once more, because somebody's time is up, and call `then` after whatever comes of that poll.
 
-        Return False if it is not polled: it was just now, or the service fails or has asked to wait.
+        Return False if it is not polled: it was just now, or the service fails or has asked to wait. If that turns out
+        before the poll is sent, `then` is called without it.
         """
-        now, outage = self._clock(), self._queue_of(entry).outage
+        now, queue = self._clock(), self._queue_of(entry)
         is_fresh = now - entry.last_running_at < self._cadence.min_interval
-        if is_fresh or outage.is_outage or outage.asked_until > now or entry.task_id not in self._entries:
+        if is_fresh or queue.outage.is_waiting(now) or entry.task_id not in self._entries:
             return False
-        self._extra_polls.add(entry, then)
+        queue.extra_polls.add(entry, then)
         if entry.bucket is not None:
             self._put_first(entry)
         return True
@@ -186,12 +185,10 @@ class Watchlist:
     def _forget(self, entry: WatchedTask) -> None:
         if self._entries.get(entry.task_id) is entry:
             del self._entries[entry.task_id]
-            self._extra_polls.drop(entry)
             self._hinted.discard(entry)
             self._queue_of(entry).drop(entry)
             entry.account.busy -= 1
-            if not self._entries:
-                self.on_empty()
+            self.on_forget(entry.task_id)
 
     def next_queue(self) -> tuple[AccountQueue | None, float]:
         """Return the queue whose request is next, and when (monotonic seconds); None and infinity if there is none."""
@@ -232,6 +229,9 @@ class Watchlist:
             retry_early = not isinstance(seen, EvolinkError) or queue.take_retry_token()
             for entry in entries:
                 self._apply(queue, entry, seen, now, retry_early=retry_early)
+        if queue.outage.is_waiting(now):
+            for then in queue.extra_polls.take_unsent():
+                then()
 
     def _apply_rows(
         self, queue: AccountQueue, entries: Sequence[WatchedTask], rows: Mapping[str, Snapshot], now: float
@@ -266,26 +266,26 @@ class Watchlist:
         self.reports.note(entry, seen, now)
         step = next_poll(entry, seen, now, self._pacing, fill=queue.fill(entry), retry_early=retry_early)
         is_end = not isinstance(step, PollAgain)
-        heard = self._extra_polls.take(entry, is_end=is_end)
+        heard = queue.extra_polls.take(entry, is_end=is_end)
         if isinstance(step, PollAgain):
             self._put(entry, step.delay, is_planned=step.is_planned)
             # A final snapshot that is polled again lacks its links: watchers see it once it is complete.
             if isinstance(seen, Snapshot) and not seen.is_final:
                 self._call_watchers(entry, seen)
-            if self._hinted or entry in self._extra_polls:
-                self._hurry_on(entry)
+            if self._hinted or entry in queue.extra_polls:
+                self._hurry_on(queue, entry)
         else:
             self._end(entry, step)
             self._call_watchers(entry, step)
         for then in heard:
-            then(seen)
+            then()
 
-    def _hurry_on(self, entry: WatchedTask) -> None:
+    def _hurry_on(self, queue: AccountQueue, entry: WatchedTask) -> None:
         """Poll again what was wanted while the last poll was under way."""
         if entry in self._hinted:
             self._hinted.discard(entry)
             self.hint(entry.task_id)
-        if entry in self._extra_polls:
+        if entry in queue.extra_polls:
             self._put_first(entry)
 
     def _end(self, entry: WatchedTask, last: PollResult) -> None:

@@ -143,11 +143,10 @@ async def _account(budget: Budget | None, journal: Journal) -> _Account:
 
 def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
     if account is None or isinstance(account, BudgetAccount):
-        queue = BudgetQueue(account, is_watching=lambda: len(poller.tasks) > 0)
+        queue = BudgetQueue(account, is_watched=poller.tasks.__contains__)
     else:
         queue = SharedBudgetQueue(account)
-    # With no task watched, nothing will free credits: those who wait are told.
-    poller.tasks.on_empty = queue.reconsider
+    poller.tasks.on_forget = queue.forgotten
     return queue
 
 

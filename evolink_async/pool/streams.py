@@ -15,9 +15,9 @@ from typing import Generic, Self, TypeVar
 
 from ..concurrency import Channel
 from ..errors import EvolinkError, JournalError
-from ..jobs import Completed, Outcome
+from ..jobs import Accepted, Completed, Outcome
 from ..journal import Untold
-from ..polling import Account, WatchedTask
+from ..polling import WatchedTask
 from ..task import Snapshot
 from .engine import Engine
 from .outcome_feed import OutcomeFeed
@@ -207,11 +207,11 @@ class SnapshotStream(Stream[Snapshot]):
         self._engine.check()
         task = self._task if isinstance(self._task, str) else await self._task()
         task_id = task if isinstance(task, str) else task.task_id
-        account = await self._engine.task_waits.account(task_id)
+        accepted = await self._engine.task_waits.job_of(task_id)
         self._engine.check()  # it may have been closed while the journal was read
         # Another task may read the stream, and have begun meanwhile.
         if self._feed is None:
-            self._feed = _SnapshotFeed(self._engine, task_id, account)
+            self._feed = _SnapshotFeed(self._engine, task_id, accepted)
             if not isinstance(task, str):
                 self._feed.end(task)
         return self._feed
@@ -231,11 +231,11 @@ class SnapshotStream(Stream[Snapshot]):
 class _SnapshotFeed:
     """What the watched task calls. It does not know its stream, so that a stream nobody holds is collected."""
 
-    def __init__(self, engine: Engine, task_id: str, account: Account) -> None:
+    def __init__(self, engine: Engine, task_id: str, accepted: Accepted | None) -> None:
         self.news: Channel[Snapshot] = Channel()
         self._engine = engine
         self._last: tuple[str, int | None] | None = None
-        self._entry = engine.task_waits.follow(task_id, self._polled, account=account)
+        self._entry = engine.task_waits.follow(task_id, self._polled, accepted=accepted, at_once=True)
         engine.channels.add(self.news)
 
     def _polled(self, _: WatchedTask, seen: Snapshot | EvolinkError) -> None:

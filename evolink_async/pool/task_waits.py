@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
 from ..concurrency import Limiter
@@ -62,7 +62,7 @@ class TaskWaits:
         self._ends = ends
         self._calls = calls
         self._emit = emit
-        self._waiters: dict[asyncio.Future[Ended], str] = {}
+        self._waiters: dict[asyncio.Future[Any], str] = {}
         self._is_closed = False
 
     def shut(self) -> None:
@@ -82,13 +82,12 @@ class TaskWaits:
         [first, *others] = self._sessions
         return AnySession(self._sessions) if others else self._accounts[first.fingerprint]
 
-    async def account(self, task_id: str) -> Account:
-        """Return the account that made a task, as far as the journal knows it."""
+    async def job_of(self, task_id: str) -> Accepted | None:
+        """Return the job of a task, as far as the journal knows it."""
         try:
-            owner = await self._owner(task_id)
+            return _accepted(await self._owner(task_id))
         except JournalError:
-            owner = None  # all accounts are polled in turn then
-        return self._account(_accepted(owner))
+            return None  # all accounts are polled in turn then
 
     async def _owner(self, task_id: str) -> Known | None:
         return (await self._journal.owner((task_id,))).get(task_id)
@@ -100,20 +99,18 @@ class TaskWaits:
         *,
         duration_class: Hashable = None,
         accepted: Accepted | None = None,
-        account: Account | None = None,
+        at_once: bool = False,
     ) -> WatchedTask:
         """Watch a task: by the schedule if this pool got it accepted just now, else it is polled at once.
 
         What an earlier process accepted may have ended long ago; its age, by a clock that can be wrong, plans nothing.
-        A task whose callback came before anybody watched it is polled at once too.
+        A task whose callback came before anybody watched it is polled at once too, and any task if `at_once`.
         """
-        if accepted is not None:
-            self._ends.taken_up(accepted)
-        age = self._fresh.age(task_id, time.monotonic()) if accepted is not None else None
+        age = self._fresh.age(task_id, time.monotonic()) if accepted is not None and not at_once else None
         is_new, was_called = age is not None, self._calls.was_called(task_id)
-        return self._tasks.watch(
+        entry = self._tasks.watch(
             task_id,
-            account or self._account(accepted),
+            self._account(accepted),
             watcher,
             # How long a task still runs when it is taken up says nothing of how long it runs in all.
             duration_class=duration_class if is_new else (duration_class, "taken up"),
@@ -124,6 +121,9 @@ class TaskWaits:
             within=None if is_new and not was_called else 0.0,
             has_callback=self._calls.is_expected(task_id) and not was_called,
         )
+        if accepted is not None:
+            self._ends.taken_up(accepted)
+        return entry
 
     async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
         """Return how a task ends, from the journal or by polls; None if `timeout` seconds were not enough.
@@ -183,11 +183,11 @@ class TaskWaits:
 
     async def last_poll(self, entry: WatchedTask) -> None:
         """Poll a task once more after a time-out, as the last planned poll may have been long before."""
-        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def then(seen: Snapshot | EvolinkError) -> None:
+        def then() -> None:
             if not answer.done():
-                answer.set_result((entry, seen))
+                answer.set_result(None)
 
         if not self._tasks.poll_once(entry, then):
             return
@@ -208,7 +208,7 @@ class TaskWaits:
         """Poll a task once, now, without an effect on its job."""
         at = time.time()
         async with self._requests:
-            seen = await (await self.account(task_id)).poll(task_id)
+            seen = await self._account(await self.job_of(task_id)).poll(task_id)
         if self._emit is not None:
             self._emit(status_answered(at, time.time() - at, [task_id], seen))
         return seen

@@ -16,16 +16,22 @@ pytestmark = pytest.mark.anyio
 CLIP, FILM = PriceClass("clip", (("duration", "5"),)), PriceClass("film", (("duration", "5"),))
 
 
-def queue_of(limit: float, *, watching: bool = True, **prices: float) -> BudgetQueue:
-    """A queue for a budget with the given prices of `clip` and `film`."""
+def queue_of(limit: float, *, inside: int = 5000, **prices: float) -> BudgetQueue:
+    """A queue for a budget with the given prices of `clip` and `film`, and so many jobs on their way."""
     known = {"clip": CLIP, "film": FILM}
     ledger = Ledger(prices={str(known[name]): price for name, price in prices.items()})
-    return BudgetQueue(BudgetAccount(limit, ledger), is_watching=lambda: watching)
+    return busy(BudgetQueue(BudgetAccount(limit, ledger), is_watched=lambda _: True), inside)
+
+
+def busy(queue: BudgetQueue, inside: int) -> BudgetQueue:
+    for _ in range(inside):
+        queue.enter()
+    return queue
 
 
 async def test_without_a_budget_no_job_waits():
     """`afford` returns None at once."""
-    assert await BudgetQueue(None, is_watching=lambda: False).afford("a", CLIP) is None
+    assert await BudgetQueue(None, is_watched=lambda _: True).afford("a", CLIP) is None
 
 
 async def test_those_of_a_class_are_served_in_order_of_arrival():
@@ -71,12 +77,52 @@ async def test_a_dear_job_is_not_passed_over_for_ever():
 
 async def test_when_nothing_may_free_credits_all_who_wait_are_told():
     """A waiting job fails if no other job or task can free credits."""
-    queue = queue_of(10, watching=False, clip=10.0)
+    queue = queue_of(10, inside=1, clip=10.0)
     await queue.afford("held", CLIP)
-    queue.enter()
     answer = await asyncio.wait_for(queue.afford("next", CLIP), 5)
     assert isinstance(answer, BudgetError)
     assert answer.needed == 10
+
+
+async def test_who_waits_for_the_end_of_a_watched_task_is_told_when_it_is_watched_no_more():
+    """The end of another watched task, which is no job's, frees nothing."""
+    queue = queue_of(10, inside=1, clip=10.0)
+    await queue.afford("held", CLIP)
+    queue.found("held", "task-held")
+    waits = asyncio.create_task(queue.afford("next", CLIP))
+    await turns()
+    assert queue._idle_check is None
+    queue.forgotten("task-foreign")
+    assert queue._idle_check is None
+    queue.forgotten("task-held")
+    assert isinstance(await asyncio.wait_for(waits, 5), BudgetError)
+
+
+@pytest.mark.parametrize("becomes_stuck", [False, True])
+async def test_a_watched_task_whose_job_has_ended_keeps_nobody_waiting(becomes_stuck):
+    """Somebody else has seen its end: what was held was freed, or is kept, as no price was named."""
+    queue = queue_of(10, inside=1, clip=6.0)
+    await queue.afford("held", CLIP)
+    await queue.afford("ended", FILM)
+    queue.found("ended", "task-ended")
+    waits = asyncio.create_task(queue.afford("next", CLIP))
+    await turns()
+    assert queue._idle_check is None
+    queue.doubted("ended") if becomes_stuck else queue.released("ended")
+    assert isinstance(await asyncio.wait_for(waits, 5), BudgetError)
+
+
+def test_what_two_jobs_hold_for_one_task_is_not_awaited_once_it_is_watched_no_more():
+    """Nor what was held for an earlier purchase of a job, when a price is named later."""
+    account = BudgetAccount(100, Ledger(prices={str(CLIP): 10.0}))
+    for key in ("first", "second", "first"):
+        account.admit(key, CLIP)
+        account.found(key, "task")
+    account.forgotten("task")
+    account.named("second", 20.0)
+    assert not account.is_awaiting
+    account.found("second", "task")
+    assert account.is_awaiting
 
 
 async def test_a_cancelled_job_leaves_the_budget_as_it_was():
@@ -107,7 +153,7 @@ async def test_two_thousand_who_wait_are_cheap():
         return admit(key, price_class)
 
     account.admit = counted  # type: ignore[method-assign, assignment]  # counts the calls
-    queue = BudgetQueue(account, is_watching=lambda: True)
+    queue = busy(BudgetQueue(account, is_watched=lambda _: True), 5000)
     await queue.afford("held", CLIP)
 
     async def job(key: str) -> None:

@@ -92,6 +92,31 @@ async def test_a_cancelled_wait_for_credits_holds_nothing(emulator):
     assert emulator.ledger.accepted == 2
 
 
+async def test_a_watched_task_of_another_program_keeps_nobody_waiting_for_credits():
+    """Its end frees nothing, and nobody waits for the task that holds the credits: the job is told at once."""
+    async with Emulator(speed=1) as emulator:
+        async with open_pool(emulator) as other:
+            foreign = await other.submit(dance(1))
+        async with open_pool(emulator, budget=Budget(credits=1.5 * PRICE)) as pool:
+            await pool.submit(dance(2))
+            watching = pool.watch(foreign.task_id)
+            await anext(watching)
+            with pytest.raises(BudgetError):
+                await asyncio.wait_for(pool.generate(dance(3)), 10)
+
+
+async def test_a_job_waits_for_the_credits_of_a_task_that_is_only_watched():
+    """The task fails, which its watcher sees; so there are credits for the next job, whose task fails too."""
+    budget = Budget(credits=1.5 * PRICE)
+    async with Emulator(speed=1000, failure_share=1.0) as emulator, open_pool(emulator, budget=budget) as pool:
+        watching = pool.watch((await pool.submit(dance(1))).task_id)
+        await anext(watching)
+        waits = asyncio.create_task(pool.generate(dance(2)))
+        assert [seen.state async for seen in watching][-1] == "failed"
+        with pytest.raises(ev.TaskFailedError):
+            await waits
+
+
 async def test_equal_refusals_stop_further_submits_of_the_model(emulator, caplog):
     """50 jobs for a refused model give 5 requests, 1 warning and 50 failures."""
     emulator.faults.on("submit", faults.ALWAYS, faults.error(403, code="permission_denied"))
