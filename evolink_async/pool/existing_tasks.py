@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable
 from typing import cast, overload
 
-from ..errors import ConfigurationError, EvolinkError
+from ..errors import ConfigurationError, EvolinkError, JournalError
 from ..frozen import plain
 from ..jobs import Accepted, Completed
 from ..task import Snapshot
@@ -19,6 +19,8 @@ from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
 from .job_waits import sent_job, task_of, with_working_links
 from .streams import SnapshotStream
+
+UNDER_WAY_ADVICE = "Wait for what becomes of it, or leave the runs and calls that submit it; then settle it."
 
 
 class ExistingTasks(ClaimedJobs):
@@ -125,7 +127,8 @@ class ExistingTasks(ClaimedJobs):
                 the next run buys the job again, under a new idempotency key. "abandon" to give the job up.
 
         Raises:
-            JournalError: No job of this key is in doubt, or has a task that the service no longer knows.
+            JournalError: No job of this key is in doubt, or has a task that the service no longer knows. Or a call submits
+                the job now, as a run does that sends doubts again.
             ParamsError: `how` is neither a task id nor one of these words.
             ConfigurationError: `how` is one of these words with other capitals or spaces; or the pool is not open in
                 this event loop.
@@ -133,6 +136,9 @@ class ExistingTasks(ClaimedJobs):
         engine, key, how = self._open_engine(), plain(key), plain(how)
         check_settling(how)
         async with engine.submitter.look_ups.alone(key):
+            if engine.submitter.is_under_way(key):
+                # What it holds is for a send that may still come.
+                raise JournalError(f"the job {key!r} is being submitted", advice=UNDER_WAY_ADVICE)
             await self._journal.settled(key, how)
             if how in SETTLING:
                 engine.budget_queue.released(key)
