@@ -162,17 +162,21 @@ class UrlStream(Stream[str]):
     def __init__(self, outcomes: OutcomeStream) -> None:
         self._outcomes = outcomes
         self._ready: deque[str] = deque()
-        self._errors: list[EvolinkError] = []
+        self._errors: list[Exception] = []
 
     async def __anext__(self) -> str:
         while not self._ready:
             try:
                 outcome = await anext(self._outcomes)
-            except StopAsyncIteration:
-                if errors := self._errors:
-                    self._errors = []
-                    raise ExceptionGroup(f"{len(errors)} jobs brought no video", errors) from None
-                raise
+            except Exception as end:
+                errors, self._errors = self._errors, []
+                if not errors:
+                    raise
+                text = f"{len(errors)} jobs brought no video"
+                if isinstance(end, StopAsyncIteration):
+                    raise ExceptionGroup(text, errors) from None
+                # Those in doubt may have been paid for, and nothing else tells of them.
+                raise ExceptionGroup(f"{text}, and then the run ended early", [*errors, end]) from None
             if isinstance(outcome, Completed):
                 self._ready.extend(outcome.urls)
             else:
