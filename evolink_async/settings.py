@@ -162,8 +162,11 @@ class RetryPolicy:
         resubmit: "if_undelivered" repeats a submit that certainly was not accepted: no connection, 429, 503 with one of
             the service's own words for "not accepted", or 401, 403 and the like from something on the way. "same_key"
             also repeats a submit in doubt, with the same Idempotency-Key and body; the service's own clients rely on
-            that header, but its documentation does not promise it. "never" sends every submit once.
-        attempts: Most sends of one submit, with the first.
+            that header, but its documentation does not promise it. "never" sends every submit once. With several API
+            keys, a job that the service refuses because of the key (401, 402, or a model that the key may not use)
+            goes to another key all the same: it was certainly not accepted.
+        attempts: Most sends of one submit, with the first. After a refusal because of the key it goes to another key
+            beyond that, too.
         patience: Seconds for which jobs wait. In an outage of the service, counted from when paid requests were
             stopped: then waiting jobs fail with `OutageError`, and runs end with it. For one job in trouble, from its
             first send. For a key that is refused for load (429), while no task of that key is running. An address at

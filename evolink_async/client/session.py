@@ -6,6 +6,7 @@ Requests are repeated in `submitting` and scheduled in `polling`, not here.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -90,7 +91,7 @@ class Session:
         self._emit = emit
         self._clock = clock
         self._now = now
-        self._checked_at = 0.0
+        self._checked_at = -math.inf
 
     def __repr__(self) -> str:
         suspended = self.health.suspended
@@ -139,7 +140,7 @@ class Session:
 
     async def _check_key(self) -> None:
         """Suspend the key if reading its credits is refused too: one odd answer about a task is no proof."""
-        now = self._clock()
+        now = self._now()
         if self.health.suspended is not None or now - self._checked_at < KEY_CHECK_SECONDS:
             return
         self._checked_at = now

@@ -12,7 +12,7 @@ import threading
 from contextlib import closing, suppress
 from typing import Any, TypeAlias, TypeVar
 
-from ..concurrency import Signal
+from ..concurrency import Signal, wait_shielded
 from ..errors import JournalError
 from .file import Change, JournalFile
 from .file_errors import journal_error
@@ -59,7 +59,7 @@ class Writer:
             await opened
         # On cancellation too: the thread must not keep the lock.
         except BaseException:
-            self._stop("was not opened")
+            await self._end("was not opened")
             raise
 
     async def write(self, change: Change[T], then: Signal | None = None) -> T:
@@ -79,15 +79,15 @@ class Writer:
         return await done
 
     async def aclose(self) -> None:
-        """Make all requested changes, then close and unlock the file."""
-        self._stop("is closed")
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        """Make all requested changes, then close and unlock the file. Cancelling this call does not cut it short."""
+        await self._end("is closed")
 
-    def _stop(self, state: str) -> None:
-        """Refuse further changes, and let the thread end after the requested ones."""
+    async def _end(self, state: str) -> None:
+        """Refuse further changes, and wait until the thread has made the requested ones and has unlocked the file."""
         self._broken = self._broken or JournalError(f"the journal {self._path!r} {state}")
         self._requests.put(None)
+        if self._thread is not None:
+            await wait_shielded(asyncio.create_task(asyncio.to_thread(self._thread.join)))
 
     # Runs in the thread, as do all functions below but `_resolve`.
     def _run(self, opened: asyncio.Future[None]) -> None:

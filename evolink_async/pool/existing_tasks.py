@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable
 from typing import cast, overload
 
-from ..errors import ConfigurationError, EvolinkError
+from ..errors import ConfigurationError, EvolinkError, JournalError, TaskFailedError
 from ..frozen import plain
 from ..jobs import Accepted, Completed
 from ..journal import SETTLEMENTS
@@ -18,8 +18,10 @@ from ..wire import check_task_id
 from .arguments import check_settling, check_timeout
 from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
-from .job_waits import sent_job, task_of, with_working_links
+from .job_waits import sent_job, with_working_links
 from .streams import SnapshotStream
+
+UNDER_WAY_ADVICE = "Wait for what becomes of it, or leave the runs and calls that submit it; then settle it."
 
 
 class ExistingTasks(ClaimedJobs):
@@ -40,8 +42,9 @@ class ExistingTasks(ClaimedJobs):
 
         Args:
             task_id: The vendor's id.
-            key: The key of the task's job, instead of the id. A job that is being submitted is waited for. The links of
-                one that completed are asked for again if they have expired; see `Completed.has_expired`.
+            key: The key of the task's job, instead of the id. A job that is being submitted is waited for, and one that
+                is bought anew, until its last task ends. The links of one that completed are asked for again if they
+                have expired; see `Completed.has_expired`.
             timeout: Seconds to wait; None waits until the task ends.
 
         Raises:
@@ -60,12 +63,14 @@ class ExistingTasks(ClaimedJobs):
         check_timeout(timeout)
         if key is None:
             return await self._wait(_one_of(task_id, key), timeout, None)
-        engine, began = self._open_engine(), time.monotonic()
-        job = await sent_job(engine, _one_of(task_id, key), timeout)
-        if isinstance(job, Completed):
-            return await with_working_links(engine, job)
-        left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
-        return await self._wait(job.task_id, left, None)
+        engine, until = self._open_engine(), None if timeout is None else time.monotonic() + timeout
+        while isinstance(job := await sent_job(engine, _one_of(task_id, key), _left(until)), Accepted):
+            try:
+                return await self._wait(job.task_id, _left(until), None)
+            except TaskFailedError:
+                if not engine.rebuys.is_going_on(job.key, job.task_id):
+                    raise
+        return await with_working_links(engine, job)
 
     async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
         engine = self._open_engine()
@@ -109,11 +114,12 @@ class ExistingTasks(ClaimedJobs):
 
         Args:
             task_id: The vendor's id.
-            key: The key of the task's job, instead of the id. A job that has ended gives its last snapshot.
+            key: The key of the task's job, instead of the id. A job that has ended gives its last snapshot. The failure
+                of a task after which the job is bought anew is left out, and its next task is watched.
         """
         engine, name = self._open_engine(), _one_of(task_id, key)
         if key is not None:
-            return SnapshotStream(engine, lambda: task_of(engine, name))
+            return SnapshotStream(engine, name, is_key=True)
         check_task_id(name)
         return SnapshotStream(engine, name)
 
@@ -126,7 +132,8 @@ class ExistingTasks(ClaimedJobs):
                 the next run buys the job again, under a new idempotency key. "abandon" to give the job up.
 
         Raises:
-            JournalError: No job of this key is in doubt, or has a task that the service no longer knows.
+            JournalError: No job of this key is in doubt, or has a task that the service no longer knows. Or the job is
+                being submitted, as by a run that sends doubts again.
             ParamsError: `how` is neither a task id nor one of these words.
             ConfigurationError: `how` is one of these words with other capitals or spaces; or the pool is not open in
                 this event loop.
@@ -134,6 +141,9 @@ class ExistingTasks(ClaimedJobs):
         engine, key, how = self._open_engine(), plain(key), plain(how)
         check_settling(how)
         async with engine.submitter.look_ups.alone(key):
+            if engine.submitter.is_under_way(key):
+                # What it holds is for a send that may still come.
+                raise JournalError(f"the job {key!r} is being submitted", advice=UNDER_WAY_ADVICE)
             await self._journal.settled(key, how)
             if how in SETTLEMENTS:
                 engine.budget_queue.released(key)
@@ -152,6 +162,10 @@ class ExistingTasks(ClaimedJobs):
             Whether the task is watched here.
         """
         return self._open_engine().tasks.hint(plain(task_id))
+
+
+def _left(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 def _one_of(task_id: str | None, key: str | None) -> str:

@@ -13,18 +13,18 @@ from contextlib import suppress
 import attrs
 
 from ..errors import DeadlineError, JournalError, TaskError
-from ..jobs import Accepted, Completed, Planned
+from ..jobs import Accepted, Completed, Planned, Standing
 from ..task import Snapshot
 from .conclusion import LINK_LIFE_SECONDS
 from .engine import Engine
 
 UNSENT_ADVICE = "Submit the job, or run it; then wait for it."
 LOOK_SECONDS = 1.0
-"""Seconds between two reads of a job that another process submits, while the journal tells of no change."""
+"""Seconds between two reads of a job that another process submits, or a buyer buys anew, while nothing tells of it."""
 
 
 async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Accepted | Completed:
-    """Return the job of a key that was paid for; one that is being submitted is waited for.
+    """Return the job of a key that was paid for; one that is being submitted, or bought anew, is waited for.
 
     Args:
         engine: An open pool.
@@ -42,14 +42,15 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
     while (submission := engine.submitter.find(key)) is None or submission.task is None:
         count = engine.journal.ends.count
         standing = (await engine.journal.find((key,))).get(key)
-        if isinstance(standing, Accepted | Completed):
-            return standing
-        if standing is not None and not isinstance(standing, Planned):
-            raise standing.error
-        if engine.journal.is_shared and isinstance(standing, Planned) and standing.is_submitting:
+        if _goes_on(engine, key, standing):
             if time.monotonic() >= until:
                 raise _not_accepted(key, timeout)
             await _until_changed(engine, count, until)
+            engine.check()
+        elif isinstance(standing, Accepted | Completed):
+            return standing
+        elif standing is not None and not isinstance(standing, Planned):
+            raise standing.error
         elif not engine.submitter.is_under_way(key):
             about = "is not known to the journal" if standing is None else "was not sent"
             raise JournalError(f"the job {key!r} {about}", advice=UNSENT_ADVICE)
@@ -62,8 +63,18 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
     raise outcome.error
 
 
+def _goes_on(engine: Engine, key: str, standing: Standing | None) -> bool:
+    """Whether another process submits the job now, or a buyer here is about to buy it anew."""
+    if isinstance(standing, Accepted):
+        return engine.rebuys.is_going_on(key, standing.task_id)
+    if standing is not None and not isinstance(standing, Planned):
+        return False
+    is_elsewhere = engine.journal.is_shared and standing is not None and standing.is_submitting
+    return is_elsewhere or engine.rebuys.has_buyer(key)
+
+
 async def _until_changed(engine: Engine, count: int, until: float) -> None:
-    """Wait until another process, which submits the job now, may have gone on, or until time is up."""
+    """Wait until whoever submits the job, or buys it anew, may have gone on, or until time is up."""
     with suppress(TimeoutError):
         async with asyncio.timeout(min(until - time.monotonic(), LOOK_SECONDS)):
             await engine.journal.ends.wait_past(count)

@@ -46,7 +46,7 @@ class Lifetime:
         """Open the pool without `async with`, as in a notebook. Call `aclose` at the end.
 
         Raises:
-            ConfigurationError: The pool was opened before.
+            ConfigurationError: The pool was opened before, or no event loop of asyncio is running.
             JournalError: The journal is used by another process, or cannot be read.
         """
         return await self.__aenter__()
@@ -54,6 +54,10 @@ class Lifetime:
     async def __aenter__(self) -> Self:
         if self._was_opened:
             raise ConfigurationError("this pool was opened before; make a new one")
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError("a pool is opened in an asyncio event loop, and none is running here") from None
         self._was_opened = True
         await self._journal.open()
         try:

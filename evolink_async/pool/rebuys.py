@@ -122,6 +122,15 @@ class Rebuys:
         """Return the failure of a task that was no end."""
         return self._failures.get(task_id)
 
+    def is_going_on(self, key: str, task_id: str) -> bool:
+        """Whether a task of a job has failed, and that was no end: the job is bought anew, or was."""
+        failed = self._failures.get(task_id)
+        return failed is not None and failed.key == key
+
+    def has_buyer(self, key: str) -> bool:
+        """Whether somebody waits for a job who may buy it anew."""
+        return key in self._buyers
+
     async def successor(self, failed: Failed) -> Sent | None:
         """Return what became of a job that another buyer has bought anew since; None if it is to be bought.
 

@@ -153,7 +153,8 @@ class SessionPool(PricedJobs):
         Links work for 24 hours. Arguments and errors are those of `run`, and in addition:
 
         Raises:
-            ExceptionGroup: At the end, if any job failed or is unknown; it holds the error of each.
+            ExceptionGroup: At the end, if any job failed or is unknown; it holds the error of each. What ends the run
+                early then, as an outage, is the last in the group; else it is raised as it is.
         """
         return UrlStream(self.run(jobs, timeout=timeout))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -20,6 +19,7 @@ from ..journal import Untold
 from ..polling import WatchedTask
 from ..task import Snapshot
 from .engine import Engine
+from .job_waits import task_of
 from .outcome_feed import OutcomeFeed
 from .run import Run
 
@@ -162,17 +162,21 @@ class UrlStream(Stream[str]):
     def __init__(self, outcomes: OutcomeStream) -> None:
         self._outcomes = outcomes
         self._ready: deque[str] = deque()
-        self._errors: list[EvolinkError] = []
+        self._errors: list[Exception] = []
 
     async def __anext__(self) -> str:
         while not self._ready:
             try:
                 outcome = await anext(self._outcomes)
-            except StopAsyncIteration:
-                if errors := self._errors:
-                    self._errors = []
-                    raise ExceptionGroup(f"{len(errors)} jobs brought no video", errors) from None
-                raise
+            except Exception as end:
+                errors, self._errors = self._errors, []
+                if not errors:
+                    raise
+                text = f"{len(errors)} jobs brought no video"
+                if isinstance(end, StopAsyncIteration):
+                    raise ExceptionGroup(text, errors) from None
+                # Those in doubt may have been paid for, and nothing else tells of them.
+                raise ExceptionGroup(f"{text}, and then the run ended early", [*errors, end]) from None
             if isinstance(outcome, Completed):
                 self._ready.extend(outcome.urls)
             else:
@@ -185,14 +189,15 @@ class UrlStream(Stream[str]):
 
 
 class SnapshotStream(Stream[Snapshot]):
-    """The changes of state or progress of one task, the final one last; see `SessionPool.watch`.
+    """The changes of state or progress of one task, or of the tasks of one job; see `SessionPool.watch`.
 
     A stream that is dropped, as by `break`, stops watching the task.
     """
 
-    def __init__(self, engine: Engine, task: str | Callable[[], Awaitable[str | Snapshot]]) -> None:
+    def __init__(self, engine: Engine, name: str, *, is_key: bool = False) -> None:
         self._engine = engine
-        self._task = task
+        self._name = name
+        self._is_key = is_key
         self._feed: _SnapshotFeed | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -201,11 +206,16 @@ class SnapshotStream(Stream[Snapshot]):
         seen = await feed.news.get()
         if seen.is_final:
             await self._engine.task_waits.noticed(seen)
+            if self._is_key and self._engine.rebuys.is_going_on(self._name, seen.task_id):
+                # Another task may read the stream, and have begun anew meanwhile.
+                self._feed = None if self._feed is feed else self._feed
+                feed.leave()
+                return await anext(self)
         return seen
 
     async def _begin(self) -> _SnapshotFeed:
         self._engine.check()
-        task = self._task if isinstance(self._task, str) else await self._task()
+        task = await task_of(self._engine, self._name) if self._is_key else self._name
         task_id = task if isinstance(task, str) else task.task_id
         accepted = await self._engine.task_waits.job_of(task_id)
         self._engine.check()  # it may have been closed while the journal was read

@@ -50,6 +50,19 @@ def test_doubts(cli, service, lost):
     assert sorted(path.name for path in journal.parent.glob("*.db*")) == ["jobs.journal.db", "jobs.journal.db-lock"]
 
 
+@pytest.mark.parametrize("key", ["-", "--help", "-5"])
+def test_a_key_that_looks_like_an_option(cli, service, tmp_path, key):
+    """The command that is printed settles it as it stands."""
+    service.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    journal = tmp_path / "jobs.journal.db"
+    ran = cli("run", write_jobs(tmp_path, dance(custom_id=key)), "--out", tmp_path, *QUICK)
+    command = f"evolink-async settle -- {journal} {key}"
+    assert command in ran.err
+    assert f"settle -- {journal} JOB" in cli("doubts", journal).err
+    assert cli(*command.split()[1:], "abandon").code == 0
+    assert cli("doubts", journal).code == 0
+
+
 def test_doubts_with_an_answer(cli, service, tmp_path):
     """What the service did answer is told: its status and the id of the request."""
     service.faults.on("submit", 1, faults.error(500))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evolink_async.client import Session, Transport
 from evolink_async.client.key_health import CHECK_SECONDS, LONGEST_CHECK_SECONDS, KeyHealth
+from evolink_async.client.session import KEY_CHECK_SECONDS
 from evolink_async.errors import AccessDeniedError, InsufficientCreditsError, RateLimitError, ServerError, StatusError
 from evolink_async.settings import RetryPolicy
+from evolink_async.wire import Request, Response
 
 POLICY = RetryPolicy(base=1, cap=16, patience=300)
 EMPTY = InsufficientCreditsError(402, "no credits", code="insufficient_quota")
@@ -33,6 +38,34 @@ def healthy_key(policy: RetryPolicy = POLICY) -> KeyHealth:
 def too_many(asked: float | None = None) -> RateLimitError:
     """A refusal for load."""
     return RateLimitError(429, "slow down", retry_after=asked)
+
+
+class Refusing:
+    """A service that refuses every poll with 401, and reads of credits with a status of their own."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.status = 503
+
+    async def send(self, request: Request) -> Response:
+        """Answer a request."""
+        is_read = request.kind == "credits"
+        self.reads += is_read
+        return Response(status=self.status if is_read else 401, headers={}, body=b'{"error": {"code": "no"}}')
+
+
+@pytest.mark.anyio
+async def test_a_clock_that_is_set_back_keeps_no_key_from_being_checked():
+    """Polls that are refused make a read of credits a minute, by the clock that nobody sets."""
+    service, wall, now = Refusing(), [1e9], [0.0]
+    session = Session(cast("Transport", service), "", policy=POLICY, clock=lambda: wall[0], now=lambda: now[0])
+    await session.poll("task-1")
+    await session.poll("task-1")
+    assert service.reads == 1
+    wall[0], now[0], service.status = wall[0] - 86400, now[0] + KEY_CHECK_SECONDS, 401
+    await session.poll("task-1")
+    assert service.reads == 2
+    assert session.health.suspended is not None
 
 
 # --- suspended

@@ -68,6 +68,20 @@ async def test_who_has_the_journal_is_told(path):
         await journal.aclose()
 
 
+async def test_an_opening_that_was_cancelled_leaves_no_lock(path):
+    """Whoever cancels may open the file again at once, at whatever moment the thread was met."""
+    for turns in range(30):
+        cancelled, journal = SqliteJournal(path), SqliteJournal(path)
+        opening = asyncio.create_task(cancelled.open())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait([opening])
+        await cancelled.aclose()  # nothing, unless the disk was faster
+        await journal.open()
+        await journal.aclose()
+
+
 async def test_who_was_overtaken_writes_nothing(path):
     """A deleted lock file lets a second owner in; the first one's writes are refused from then on."""
     first, second = SqliteJournal(path), SqliteJournal(path)

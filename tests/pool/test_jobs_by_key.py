@@ -14,7 +14,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
-from tests.kit import as_accepted, as_completed, dance, jobs, open_pool, until
+from tests.kit import KEY, as_accepted, as_completed, dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
@@ -247,6 +247,19 @@ async def test_a_pool_opened_by_hand(emulator):
     await pool.aclose()
     with pytest.raises(ev.ConfigurationError):
         await pool.open()
+
+
+def test_a_pool_without_an_event_loop_is_refused(journal):
+    """As in a loop that is not asyncio's. In one that is, it opens later all the same."""
+    pool = ev.SessionPool(KEY, journal=journal)
+    with pytest.raises(ev.ConfigurationError, match="event loop"):
+        pool.open().send(None)
+
+    async def later() -> None:
+        await pool.open()
+        await pool.aclose()
+
+    asyncio.run(later())
 
 
 async def test_a_doubt_that_is_sent_again_stays_a_doubt(tmp_path):

@@ -7,7 +7,7 @@ import gc
 import pickle
 import random
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -234,6 +234,25 @@ async def test_urls(emulator):
                 urls.append(url)
     assert len(urls) == 3
     assert [type(error) for error in caught.value.exceptions] == [ev.InvalidRequestError]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_urls_of_a_run_that_ends_early(emulator, is_lost):
+    """The jobs in doubt are told with what ended the run; without any, that is raised as it is."""
+    if is_lost:
+        emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+
+    def broken() -> Iterator[ev.Job]:
+        yield from jobs(2)
+        raise ValueError("no more input")
+
+    async with open_pool(emulator, limits=ev.Limits(submits=1)) as pool:
+        with pytest.raises(ExceptionGroup if is_lost else ValueError) as caught:
+            async for _ in pool.urls(broken()):
+                pass
+    if isinstance(caught.value, ExceptionGroup):
+        assert [type(error) for error in caught.value.exceptions] == [ev.SubmissionUnknownError, ValueError]
+    assert emulator.ledger.accepted == 2
 
 
 async def test_generate_and_its_figures(emulator):

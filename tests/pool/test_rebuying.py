@@ -154,6 +154,50 @@ async def test_a_run_and_a_caller_buy_one_job_anew_once(emulator, journal, monke
     assert emulator.ledger.accepted == 2
 
 
+@pytest.mark.parametrize("failures", [1, 99])
+async def test_who_waits_or_watches_by_key_sees_the_last_task(emulator, journal, monkeypatch, failures):
+    """The failure of the first is no end for them either, though it says that the job may be submitted again."""
+    monkeypatch.setattr("evolink_async.pool.job_waits.LOOK_SECONDS", 0.01)
+    fail_first(emulator, failures)
+    async with open_pool(emulator, journal=journal, retry=policy(1)) as pool:
+
+        async def watched() -> list[ev.Snapshot]:
+            return [snapshot async for snapshot in pool.watch(key="shot-1")]
+
+        async with pool.run(jobs(1)) as stream:
+            await until(lambda: len(emulator.tasks) == 1 and pool.stats().in_flight == 1)
+            waiting, watching = asyncio.create_task(pool.wait(key="shot-1")), asyncio.create_task(watched())
+            [outcome] = [outcome async for outcome in stream]
+        [told] = await asyncio.gather(waiting, return_exceptions=True)
+        second = list(emulator.tasks)[-1]
+        assert [snapshot.task_id for snapshot in await watching if snapshot.is_final] == [second]
+        if failures == 1:
+            assert as_completed(told).task_id == as_completed(outcome).task_id == second
+        else:
+            assert isinstance(told, ev.TaskFailedError)
+            assert told.task_id == second
+    assert emulator.ledger.accepted == 2
+
+
+async def test_who_waits_by_key_is_told_a_failure_that_nobody_buys_anew(emulator, journal, monkeypatch):
+    """The run is left in its pause; until then there is no end, and a wait with a deadline meets that."""
+    monkeypatch.setattr("evolink_async.pool.job_waits.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("evolink_async.pool.rebuys.random.uniform", lambda *_: 3600.0)
+    fail_first(emulator, 99)
+    async with open_pool(emulator, journal=journal, retry=policy(1)) as pool:
+        async with pool.run(jobs(1)) as stream:
+            await until(lambda: len(emulator.tasks) == 1 and pool.stats().in_flight == 1)
+            waiting = asyncio.create_task(pool.wait(key="shot-1"))
+            with pytest.raises(ev.DeadlineError):
+                await pool.wait(key="shot-1", timeout=0.2)
+            assert not waiting.done()
+            stream.drain()
+            as_failed(await anext(stream))
+        with pytest.raises(ev.TaskFailedError):
+            await waiting
+    assert emulator.ledger.accepted == 1
+
+
 async def test_a_restart_counts_what_was_bought_before(emulator, tmp_path):
     """The task of a second purchase is taken up, and its failure is the last."""
     fail_first(emulator, 99)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 
+import attrs
 import psycopg
 import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.clock import HandClock
-from evolink_async.errors import JournalConflictError
+from evolink_async.errors import JournalConflictError, JournalError
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.submitting import job_claims
-from tests.kit import as_accepted, as_completed, dance, error_of, jobs, open_pool, until
+from tests.kit import PATIENT, as_accepted, as_completed, dance, error_of, jobs, open_pool, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # processes and servers start slowly on a busy machine
 
@@ -134,6 +135,30 @@ async def test_a_job_that_one_could_not_send_is_sent_by_the_other(sluggish, jour
         assert isinstance(error_of((await first)["shot-1"]), ev.StatusError)
         as_completed(second["shot-1"])
     paid_once(emulator, 1)
+
+
+async def test_a_doubt_is_not_settled_while_a_pool_sends_it_again(emulator, journal):
+    """It waits for the one permit. Neither the pool that has it nor another one may settle it then."""
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    emulator.faults.on("submit", 2, faults.HANG_AFTER_ACCEPT)
+    retry = attrs.evolve(PATIENT, resubmit="same_key", grace=0.01)
+    async with open_pool(emulator, journal=journal()) as pool:
+        assert isinstance((await told(pool, jobs(1)))["shot-1"], ev.Unknown)
+    async with (
+        open_pool(emulator, journal=journal(), retry=retry, limits=ev.Limits(submits=1)) as one,
+        open_pool(emulator, journal=journal()) as other,
+    ):
+        first = asyncio.create_task(one.submit(dance(9)))
+        await until(lambda: one.stats().submitting == 1)
+        async with one.run(jobs(1)):
+            await until(lambda: one._engine is not None and one._engine.submitter.is_under_way("shot-1"))
+            with pytest.raises(JournalError, match="is being submitted"):
+                await one.settle("shot-1", "abandon")
+            with pytest.raises(JournalError, match="is under way in"):
+                await other.settle("shot-1", "abandon")
+        await one.settle("shot-1", "abandon")
+        first.cancel()
+    assert emulator.ledger.accepted == 2
 
 
 async def test_a_doubt_is_told_by_both(sluggish, journal):

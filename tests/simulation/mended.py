@@ -1133,6 +1133,23 @@ RARE = (
         ),
     ),
     Known(
+        pattern="2 paid once: a purchase sent after it was settled",
+        why="A doubt that a run had taken up and that waited for its turn could be settled, and was sent all the same.",
+        script=Script(
+            salt=3,
+            journal="file",
+            resubmit="same_key",
+            wishes=(Wish(key="j0", sends=("silent_paid",)), Wish(key="j1", sends=("429_20",))),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",)),
+                Crash(at=20.0),
+                Submit(at=30.0, name="submit1", job="j1"),
+                Run(at=40.0, name="run1", jobs=("j0",)),
+                Settle(at=43.0, job="j0", how="resubmit"),
+            ),
+        ),
+    ),
+    Known(
         pattern="4 within budget: less is held than jobs cost",
         why="A doubt was settled while a run sent its job again: its credits are freed when the journal has written,"
         " and by then they were those of the new purchase.",

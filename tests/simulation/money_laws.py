@@ -70,6 +70,17 @@ def paid_once(history: History) -> Iterator[Violation]:
         # The journal is the last to say no, and nobody in one pool should have asked.
         if told.error == "JournalError" and "it is not sent again" in told.text and not _has_twin(history, told.job):
             yield Violation(law, "two purchases of one job at once", f"{told}")
+    yield from _sent_when_settled(law, history)
+
+
+def _sent_when_settled(law: str, history: History) -> Iterator[Violation]:
+    """What a person has settled is not sent any more: its credits were given back."""
+    settled = set[str]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Settled):
+            settled.add(entry.purchase)
+        elif isinstance(entry, Posted) and entry.purchase in settled and not _has_twin(history, entry.job):
+            yield Violation(law, "a purchase sent after it was settled", f"{entry}")
 
 
 def _has_twin(history: History, job: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 import pytest
 
 import evolink_async as ev
@@ -19,7 +20,7 @@ from evolink_async.events import Event, KeyRestored, KeySuspended
 from evolink_async.journal import Intent, MemoryJournal
 from evolink_async.models import Wan26TextToVideo
 from evolink_async.settings import Budget
-from tests.kit import as_failed, dance, error_of, jobs, turns, until
+from tests.kit import PATIENT, as_failed, dance, error_of, jobs, turns, until
 from tests.servers import reset
 from tests.submitting.small_vendor import FIRST, SECOND, Post, SmallVendor, page, pool_of, refusal, small_vendor
 
@@ -232,6 +233,16 @@ async def test_a_bar_on_one_model_leaves_the_key_its_other_models():
         other = Wan26TextToVideo(prompt="A person dancing, take 100")
         await asyncio.gather(*(pool.submit(other, key=f"other-{number}") for number in range(4)))
     assert 100 in vendor.with_key(FIRST)
+
+
+@pytest.mark.parametrize("policy", [{"resubmit": "never"}, {"attempts": 1}])
+@pytest.mark.parametrize("answer", [REVOKED, NO_MODEL])
+async def test_a_refusal_of_one_key_is_not_the_last_try_of_a_job(policy, answer):
+    """Another key certainly has not sent it yet, whatever the policy says of sending again."""
+    async with small_vendor() as vendor, pool_of(vendor, keys=2, retry=attrs.evolve(PATIENT, **policy)) as pool:
+        vendor.on_post = lambda _: answer if len(vendor.posts) == 1 else None
+        assert are_completed(await outcomes_of(pool, 1))
+        assert sorted(post.key for post in vendor.posts) == sorted((FIRST, SECOND))
 
 
 async def test_bars_of_every_key_fail_the_jobs_until_retry_keys():

@@ -137,6 +137,11 @@ async def in_doubt(emulator, pool) -> ev.Unknown:
     return outcome
 
 
+def is_under_way(pool: ev.SessionPool, key: str) -> bool:
+    """Whether a job is being submitted."""
+    return pool._engine is not None and pool._engine.submitter.is_under_way(key)
+
+
 async def test_a_doubt_settled_with_its_task_is_taken_up(emulator, journal):
     """After `settle` with a task id, the same run returns the video and buys nothing."""
     async with open_pool(emulator, journal=journal) as pool:
@@ -170,6 +175,29 @@ async def test_a_doubt_abandoned_is_over(emulator, tmp_path):
         [outcome] = [outcome async for outcome in pool.run(jobs(1))]
         assert isinstance(outcome, ev.Failed)
     assert emulator.ledger.accepted == 1
+
+
+@pytest.mark.parametrize("how", ["resubmit", "abandon", "task-1"])
+async def test_a_doubt_is_not_settled_while_a_run_sends_it_again(emulator, journal, how):
+    """It waits for the one permit; settled now, its send would be outside the budget. Left by its run, it may be."""
+    journal = journal or MemoryJournal()
+    async with open_pool(emulator, journal=journal) as pool:
+        await in_doubt(emulator, pool)
+    emulator.faults.on("submit", 2, faults.HANG_AFTER_ACCEPT)
+    retry = attrs.evolve(PATIENT, resubmit="same_key", grace=0.01)
+    budget, limits = Budget(credits=2 * PRICE, most_per_job=PRICE), ev.Limits(submits=1)
+    async with open_pool(emulator, journal=journal, retry=retry, budget=budget, limits=limits) as pool:
+        first = asyncio.create_task(pool.submit(dance(9)))
+        await until(lambda: pool.stats().submitting == 1)
+        async with pool.run(jobs(1)):
+            await until(lambda: is_under_way(pool, "shot-1"))
+            with pytest.raises(JournalError, match="is being submitted"):
+                await pool.settle("shot-1", how)
+            assert pool.stats().credits_held == pytest.approx(2 * PRICE)
+        await pool.settle("shot-1", how)
+        assert pool.stats().credits_held == pytest.approx(PRICE * (2 if how == "task-1" else 1))
+        first.cancel()
+    assert [request.kind for request in emulator.received].count("submit") == 2
 
 
 async def test_only_a_doubt_can_be_settled(emulator, journal):

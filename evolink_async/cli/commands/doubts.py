@@ -7,14 +7,13 @@ The service is not asked. What was found is recorded by the command `settle`.
 
 from __future__ import annotations
 
-import shlex
-
 from rich.table import Table
 from rich.text import Text
 
 from ...journal.doubts import Doubt, moment, sent_at, what_to_check, window_of
 from ...journal.places import journal_at
 from ..exit_codes import IN_DOUBT, OK
+from ..output.settling import settle_command
 from ..output.terminal import Terminal, plain
 
 _PROMPT_LENGTH = 80
@@ -46,8 +45,8 @@ def doubts(journal: str, terminal: Terminal) -> int:
     if not found:
         terminal.note(f"No job is in doubt in {place.name}.")
         return OK
-    command = f"evolink-async settle {shlex.quote(place.word)} JOB (TASK_ID | resubmit | abandon)"
-    terminal.note(f"{len(found)} in doubt; tell the journal what you found: {command}")
+    command = settle_command(place.word, "JOB", may_be_option=any(doubt.key.startswith("-") for doubt in found))
+    terminal.note(f"{len(found)} in doubt; tell the journal what you found: {command} (TASK_ID | resubmit | abandon)")
     return IN_DOUBT
 
 

@@ -6,12 +6,12 @@ What is printed about a whole run is in `run_report`.
 from __future__ import annotations
 
 import re
-import shlex
 
 from ...jobs import Failed, Outcome, Unknown, error_of
 from ..running.run_plan import RunPlan
 from .numbers import listed
 from .outcomes import is_conflict, is_unaffordable, sentence_of
+from .settling import settle_command
 from .terminal import Terminal
 
 # Each answer of the service has an id of its own.
@@ -62,7 +62,7 @@ def tell_problem(outcome: Outcome, plan: RunPlan, terminal: Terminal) -> None:
         # Not the error's own advice: with a journal it is safe to run the job again, and its id goes to `settle`.
         advice = (
             "Look in the dashboard for its task, then tell the journal: "
-            f"evolink-async settle {shlex.quote(str(plan.journal))} {shlex.quote(outcome.key)} "
+            f"{settle_command(str(plan.journal), outcome.key)} "
             "(TASK_ID | resubmit | abandon). Until then it is not sent again."
         )
     line = plan.line_numbers.get(outcome.key)

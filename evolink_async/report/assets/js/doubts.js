@@ -42,7 +42,8 @@ function settling(job) {
   if (page.settles) {
     return el("div", { class: "row" }, Object.entries(WAYS).map(([way, [words]]) => el("button", { class: "button", type: "button", onclick: () => ask(job, way) }, words)));
   }
-  const start = `evolink-async settle ${quoted(page.word)} ${quoted(job.key)}`;
+  const dashes = [page.word, job.key].some((word) => word.startsWith("-")) ? "-- " : ""; // else it would be an option
+  const start = `evolink-async settle ${dashes}${quoted(page.word)} ${quoted(job.key)}`;
   return Object.entries({ found: "TASK_ID", resubmit: "resubmit", abandon: "abandon" }).map(([way, word]) =>
     el("div", {}, el("p", { class: "soft" }, `${WAYS[way][0]}. ${WAYS[way][1]}`), command(`${start} ${word}`)));
 }
