@@ -104,11 +104,23 @@ def test_a_duration_that_the_model_chooses_is_compared_with_none():
     assert not chosen.is_at_least(five)
 
 
-@given(st.dictionaries(st.sampled_from(["quality", "duration", "n", "size"]), st.integers(1, 99)), st.floats(0, 60))
-def test_a_class_is_read_back_from_its_text(values, seconds):
-    """`parse` reads what `str` writes."""
-    whole = price_class_of({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
+WORDS = st.text() | st.text(" =%", min_size=1) | st.sampled_from(["1024 x 1024", "a=b", "100%", "%20", "size=1"])
+
+
+@given(WORDS, st.dictionaries(WORDS, WORDS), st.none() | st.floats(0, 60))
+def test_a_class_is_read_back_from_its_text(model, values, seconds):
+    """`parse` reads what `str` writes, whatever the model and the values are."""
+    whole = PriceClass(model, tuple(sorted(values.items())))
+    whole = whole if seconds is None else whole.with_input_seconds(seconds)
     assert PriceClass.parse(str(whole)) == whole
+
+
+def test_the_text_of_a_class_is_plain_unless_its_words_have_separators():
+    """Only space, `=` and `%` are quoted, so that texts are easy to read and to compare."""
+    plain = price_class_of({"model": "wan2.6-reference-video", "quality": "720p", "size": "1024*768"})
+    assert str(plain) == "wan2.6-reference-video quality=720p size=1024*768"
+    quoted = price_class_of({"model": "a=b", "size": "1024 x 1024", "n": "100%"})
+    assert str(quoted) == "a%3Db n=100%25 size=1024%20x%201024"
 
 
 def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_any_does():
