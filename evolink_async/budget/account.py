@@ -205,21 +205,28 @@ class BudgetAccount:
         if hold is not None:
             self._end_lesson(key, hold.price_class)
 
-    def charged(self, key: str, amount: float | None) -> None:
-        """The task completed: it cost `amount`, else what the service reserved. What was never named stays held."""
+    def charged(self, key: str, used: float | None, reserved: float | None = None) -> None:
+        """The task completed. What was never named stays held.
+
+        Args:
+            key: The job's key.
+            used: What it cost; None if that is the most that the service has reserved, at its submit or at its end.
+            reserved: What the service reserved at its end.
+        """
         hold = self._holds.drop(key)
         if hold is None:
             return
-        units = hold.named if amount is None else units_of(amount)
-        if amount is not None:
-            self._learn(hold.price_class, units_of(amount))
-        if hold.named is not None and units is not None:
-            self._compare(hold.price_class, hold.named, units)
+        last = None if reserved is None else units_of(reserved)
+        most = max((units for units in (hold.named, last) if units is not None), default=None)
+        units = most if used is None else units_of(used)
         self._end_lesson(key, hold.price_class)
         if units is None:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
-        else:
-            self._spent += units
+            return
+        self._spent += units
+        self._learn(hold.price_class, max(units, most or 0))
+        if hold.named is not None:
+            self._compare(hold.price_class, hold.named, units)
 
     # --- prices
 

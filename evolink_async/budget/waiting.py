@@ -210,7 +210,8 @@ class BudgetQueue:
     def settled(self, outcome: Outcome) -> None:
         """A task has ended, or our watching of it."""
         if self._account is not None and isinstance(outcome, Completed):
-            self._account.charged(outcome.key, outcome.snapshot.credits_used)
+            snapshot = outcome.snapshot
+            self._account.charged(outcome.key, snapshot.credits_used, snapshot.credits_reserved)
         elif self._account is not None and isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
             self._account.freed(outcome.key)
         self.reconsider()

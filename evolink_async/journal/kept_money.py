@@ -25,15 +25,18 @@ class KeptMoney:
         if amount is not None:
             self._prices[price_class] = max(amount, self._prices.get(price_class, 0.0))
 
-    def charged(self, completed: Completed, price_class: str) -> None:
+    def charged(self, completed: Completed, record: Record) -> None:
         """Note what a completed job has cost. One without a named price cost something all the same."""
-        snapshot = completed.snapshot
+        snapshot, price_class = completed.snapshot, record.price_class
         self.named(price_class, snapshot.credits_used)
-        if completed.credits is None:
+        self.named(price_class, snapshot.credits_reserved)
+        reserved = [one for one in (record.credits_reserved, snapshot.credits_reserved) if one is not None]
+        cost = max(reserved, default=None) if snapshot.credits_used is None else snapshot.credits_used
+        if cost is None:
             # Without a file a job may be bought again under its key, so the key is not enough.
             self._unpriced[f"{completed.key}\0{completed.task_id}"] = price_class
         else:
-            self._spent += completed.credits
+            self._spent += cost
 
     def ledger(self, records: Iterable[tuple[str, Record]]) -> Ledger:
         """Add up what was spent, and what the jobs that have not ended may still cost."""

@@ -158,7 +158,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
             self._records[outcome.key] = record._replace(has_ended=True)
             self._missing.discard(outcome.key)
             if isinstance(end, Completed):
-                self._money.charged(end, record.price_class)
+                self._money.charged(end, record)
             self._kept.add(end)
 
     async def bought_anew(self, key: str, task_id: str) -> None:

@@ -159,6 +159,7 @@ DOUBT = f"""
 _ENDS: tuple[str, ...] = (
     *("state", "accepted_at", "urls", "expires_at", "ended_at", "looks", "lag", "credits_used", "fault"),
 )
+# The highest price that was named is that of the class, so a lower one does not take its place.
 END = f"""
     WITH {ME}, {FREE}, counted AS (
         UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
@@ -168,6 +169,7 @@ END = f"""
     ), done AS (
         UPDATE evolink_jobs AS job SET
             {", ".join([f"{name} = coalesce(%({name})s, job.{name})" for name in _ENDS])},
+            credits_reserved = greatest(%(credits_reserved)s, job.credits_reserved),
             missing_at = NULL, end_number = ends, told_at = NULL
         FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.COMPLETED)}) RETURNING key
     )
@@ -255,4 +257,5 @@ def put(query: str, intent: Intent, *, sent_at: float | None, owner: str = "") -
 
 def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Write:
     """Return the write of an end, with the columns that change."""
-    return Write(END, dict.fromkeys(_ENDS) | dict(columns) | {"key": key, "task_id": task_id})
+    names = (*_ENDS, "credits_reserved")
+    return Write(END, dict.fromkeys(names) | dict(columns) | {"key": key, "task_id": task_id})

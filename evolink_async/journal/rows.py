@@ -173,6 +173,7 @@ def columns_of(end: Completed | Failed) -> dict[str, object]:
         "ended_at": timing.finished_at,
         "looks": timing.looks,
         "lag": timing.lag,
+        "credits_reserved": end.snapshot.credits_reserved,
         "credits_used": end.snapshot.credits_used,
     }
 

@@ -70,6 +70,29 @@ def test_the_highest_named_price_is_the_ceiling():
     assert budget.admit("next", CLIP) == Admitted(6.0)
 
 
+@pytest.mark.parametrize("first", [None, 10.0, 90.0])
+@pytest.mark.parametrize("used", [None, 8.0])
+def test_a_price_that_only_the_end_names_is_learned_and_charged(first, used):
+    """What the end of a task says is reserved counts as the answer to its submit does; the higher one is its price."""
+    budget = account(1000)
+    budget.admit("a", CLIP)
+    budget.named("a", first)
+    budget.charged("a", used, 60.0)
+    dearest = max(first or 0.0, 60.0)
+    assert budget.balance.spent == (dearest if used is None else used)
+    assert budget.admit("next", CLIP) == Admitted(dearest)
+
+
+def test_a_task_that_reserves_more_at_its_end_than_at_its_submit_is_believed_no_more():
+    """Another task of its class holds the higher price, though its own submit named less."""
+    budget = account(1000)
+    for key in ("a", "b"):
+        budget.admit(key, CLIP)
+        budget.named(key, 10.0)
+    budget.charged("a", None, 60.0)
+    assert budget.holds["b"].units == 60 * UNITS
+
+
 def test_a_larger_class_bounds_a_smaller_one():
     """The price of a larger class is a ceiling for a smaller one, but not the other way round."""
     budget = BudgetAccount(100, Ledger(prices={str(LONG): 20.0}))

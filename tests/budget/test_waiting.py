@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from evolink_async import BudgetError
-from evolink_async.budget import Admitted, BudgetAccount, BudgetQueue, Ledger, PriceClass
+from evolink_async.budget import Admitted, Balance, BudgetAccount, BudgetQueue, Ledger, PriceClass
 from evolink_async.budget.waiting import PATIENCE
+from evolink_async.jobs import Timing
+from evolink_async.pool.conclusion import outcome_of
+from evolink_async.task import Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +84,17 @@ async def test_when_nothing_may_free_credits_all_who_wait_are_told():
     answer = await asyncio.wait_for(queue.afford("next", CLIP), 5)
     assert isinstance(answer, BudgetError)
     assert answer.needed == 10
+
+
+async def test_the_end_of_a_task_may_name_a_price():
+    """It costs what its last answer says is reserved, and so much is held for the next one."""
+    queue = queue_of(100, clip=10.0)
+    await queue.afford("a", CLIP)
+    queue.accepted("a", None)
+    snapshot = Snapshot(task_id="task-a", state="completed", credits_reserved=60.0)
+    queue.settled(outcome_of("a", "task-a", snapshot, Timing(accepted_at=1e9, finished_at=1e9 + 60, looks=1, lag=0.0)))
+    assert queue.balance == Balance(left=40, held=0, spent=60)
+    assert isinstance(await queue.afford("b", CLIP), BudgetError)
 
 
 async def test_a_cancelled_job_leaves_the_budget_as_it_was():

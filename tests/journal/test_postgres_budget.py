@@ -82,10 +82,11 @@ def named(key: str, credits_reserved: float | None) -> Accepted:
     return attrs.evolve(accepted(key), snapshot=snapshot)
 
 
-def charged(key: str, credits_used: float | None) -> Completed:
+def charged(key: str, credits_used: float | None, credits_reserved: float | None = None) -> Completed:
     """A good end, with its price."""
     end = completed(key)
-    return attrs.evolve(end, snapshot=attrs.evolve(end.snapshot, credits_used=credits_used))
+    snapshot = attrs.evolve(end.snapshot, credits_used=credits_used, credits_reserved=credits_reserved)
+    return attrs.evolve(end, snapshot=snapshot)
 
 
 async def buyer(journal: PostgresJournal, limit: float, most_per_job: float | None = None) -> Buyer:
@@ -164,9 +165,9 @@ class Twins:
         await self.shared.release(key)
 
     async def complete(self) -> None:
-        key, price = self.pick(self.accepted), self.price()
-        self.own.charged(key, price)
-        await self.shared.journal.ended(charged(key, price))
+        key, used, reserved = self.pick(self.accepted), self.price(), self.price()
+        self.own.charged(key, used, reserved)
+        await self.shared.journal.ended(charged(key, used, reserved))
 
     async def fail(self) -> None:
         key = self.pick(self.accepted)

@@ -109,6 +109,8 @@ def end(tables: Tables, values: Any) -> list[Row]:
     is_done = _may(tables, values, Event.COMPLETED) and tables.jobs[key]["task_id"] == values["task_id"]
     if is_done:
         changes = {name: values[name] for name in ENDS if values[name] is not None}
+        reserved = {values["credits_reserved"], tables.jobs[key]["credits_reserved"]} - {None}
+        changes["credits_reserved"] = max(reserved, default=None)
         tables.put(key, **changes, missing_at=None, end_number=tables.next_end(), told_at=None)
     return _reported_and_notified(tables, values, is_done=is_done)
 

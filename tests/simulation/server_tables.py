@@ -109,7 +109,7 @@ class Tables:
 
     Attributes:
         on_change: Called before a job changes: with its row as it was, or None, and the row as it will be.
-        trigger: Called after the state or the credits of a job have changed, with the state as it was.
+        trigger: Called after the state or the credits of a job have changed, with the row as it was, or None.
     """
 
     def __init__(self, now: Callable[[], float], notify: Callable[[str], None]) -> None:
@@ -132,7 +132,7 @@ class Tables:
         self.ends = 0
         self.epochs = 0
         self.on_change: Callable[[Row | None, Row], None] = lambda _, __: None
-        self.trigger: Callable[[str | None, Row], None] = lambda _, __: None
+        self.trigger: Callable[[Row | None, Row], None] = lambda _, __: None
 
     def run(self, query: str, values: Any) -> list[Row]:
         """Run a statement and return its rows."""
@@ -154,7 +154,7 @@ class Tables:
         self.on_change(before, after)
         self.jobs[key] = after
         if changes.keys() & {"state", "credits_reserved", "credits_used"}:
-            self.trigger(None if before is None else before["state"], after)
+            self.trigger(before, after)
 
     def keep_price(self, key: str) -> None:
         """Keep what the task of a job reserved, as a price of its class."""
