@@ -89,7 +89,7 @@ class BudgetAccount:
             price_class = PriceClass.parse(ledger.classes.get(key) or ledger.unpriced.get(key, ""))
             units = units_of(amount) or self._ceiling(price_class) or self._guess(price_class)
             named, is_stuck = None if key in ledger.unpriced else units, key in ledger.doubts
-            self._holds.put(key, self._priced(Hold(price_class, units, named, is_stuck)))
+            self._holds.put(key, self._priced(Hold(price_class, units, named, is_stuck, task_id=None)))
 
     @property
     def exposure(self) -> int:
@@ -167,11 +167,12 @@ class BudgetAccount:
 
     # --- after a submit
 
-    def named(self, key: str, amount: float | None) -> None:
+    def named(self, key: str, amount: float | None, task_id: str | None = None) -> None:
         """The service accepted the job and named what it reserves, or named nothing."""
         hold = self._holds.drop(key)
         if hold is None:
             return
+        hold = attrs.evolve(hold, task_id=task_id)
         if amount is not None:
             hold = attrs.evolve(hold, named=units_of(amount))
             self._learn(hold.price_class, units_of(amount))
@@ -186,10 +187,10 @@ class BudgetAccount:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
             self._end_lesson(key, hold.price_class)
 
-    def found(self, key: str) -> None:
+    def found(self, key: str, task_id: str | None = None) -> None:
         """The task of a job is watched, of one in doubt or of one that was given up: its end will free what is held."""
-        if (hold := self._holds.by_key.get(key)) is not None and hold.is_stuck:
-            self._holds.put(key, attrs.evolve(hold, is_stuck=False))
+        if (hold := self._holds.by_key.get(key)) is not None:
+            self._holds.put(key, attrs.evolve(hold, is_stuck=False, task_id=task_id))
 
     def end_lesson(self, price_class: PriceClass) -> bool:
         """Let another job find out a price, as nobody waits for the end of the one that does; False if none does."""
@@ -199,21 +200,27 @@ class BudgetAccount:
         self.doubted(key)
         return True
 
-    def freed(self, key: str) -> None:
-        """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
-        hold = self._holds.drop(key)
+    def freed(self, key: str, task_id: str | None = None) -> None:
+        """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up.
+
+        Args:
+            key: The job's key.
+            task_id: The task, if that is why.
+        """
+        hold = self._drop(key, task_id)
         if hold is not None:
             self._end_lesson(key, hold.price_class)
 
-    def charged(self, key: str, used: float | None, reserved: float | None = None) -> None:
+    def charged(self, key: str, used: float | None, reserved: float | None = None, task_id: str | None = None) -> None:
         """The task completed. What was never named stays held.
 
         Args:
             key: The job's key.
             used: What it cost; None if that is the most that the service has reserved, at its submit or at its end.
             reserved: What the service reserved at its end.
+            task_id: The task.
         """
-        hold = self._holds.drop(key)
+        hold = self._drop(key, task_id)
         if hold is None:
             return
         last = None if reserved is None else units_of(reserved)
@@ -227,6 +234,12 @@ class BudgetAccount:
         self._learn(hold.price_class, max(units, most or 0))
         if hold.named is not None:
             self._compare(hold.price_class, hold.named, units)
+
+    def _drop(self, key: str, task_id: str | None) -> Hold | None:
+        """Drop what is held for a task, or for whatever task the job has. That of a later purchase stays held."""
+        hold = self._holds.by_key.get(key)
+        is_other = hold is not None and None not in (task_id, hold.task_id) and task_id != hold.task_id
+        return None if is_other else self._holds.drop(key)
 
     # --- prices
 

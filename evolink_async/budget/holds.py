@@ -26,12 +26,14 @@ class Hold:
         units: The amount.
         named: What the service said it reserves; None if it said nothing.
         is_stuck: Whether only a person can free it: the job is in doubt, or ended without a named price.
+        task_id: The task whose end frees it; empty while there is none, None if any does, as of an earlier process.
     """
 
     price_class: PriceClass
     units: int
     named: int | None = None
     is_stuck: bool = False
+    task_id: str | None = ""
 
 
 class Holds:

@@ -14,7 +14,7 @@ from itertools import count
 import attrs
 
 from ..errors import BudgetError, JournalError, TaskError
-from ..jobs import Completed, Failed, Outcome
+from ..jobs import Accepted, Completed, Failed, Outcome
 from .account import Admitted, Balance, BudgetAccount, Full
 from .price_class import PriceClass
 
@@ -183,10 +183,10 @@ class BudgetQueue:
 
     # --- what becomes of jobs
 
-    def accepted(self, key: str, credits_reserved: float | None) -> None:
+    def accepted(self, accepted: Accepted) -> None:
         """The service accepted the job."""
         if self._account is not None:
-            self._account.named(key, credits_reserved)
+            self._account.named(accepted.key, accepted.credits_reserved, accepted.task_id)
             self.reconsider()
 
     def doubted(self, key: str) -> None:
@@ -195,10 +195,10 @@ class BudgetQueue:
             self._account.doubted(key)
             self.reconsider()
 
-    def found(self, key: str) -> None:
+    def found(self, key: str, task_id: str) -> None:
         """The task of the job is known, and watched."""
         if self._account is not None:
-            self._account.found(key)
+            self._account.found(key, task_id)
             self.reconsider()
 
     def released(self, key: str) -> None:
@@ -211,7 +211,9 @@ class BudgetQueue:
         """A task has ended, or our watching of it."""
         if self._account is not None and isinstance(outcome, Completed):
             snapshot = outcome.snapshot
-            self._account.charged(outcome.key, snapshot.credits_used, snapshot.credits_reserved)
+            self._account.charged(
+                outcome.key, snapshot.credits_used, snapshot.credits_reserved, task_id=outcome.task_id
+            )
         elif self._account is not None and isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
-            self._account.freed(outcome.key)
+            self._account.freed(outcome.key, outcome.task_id)
         self.reconsider()

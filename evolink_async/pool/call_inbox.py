@@ -213,7 +213,7 @@ class CallInbox:
         self._note_task(purchase, task_id)
         if not is_taken:
             return True  # it is kept beside a purchase that was followed by another, as it was paid for
-        engine.budget_queue.found(key)
+        engine.budget_queue.found(key, task_id)
         job = (await engine.journal.find((key,))).get(key)
         if not isinstance(job, Accepted):
             return True

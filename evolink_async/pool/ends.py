@@ -136,7 +136,7 @@ class Ends:
         self.rebuys.note(accepted)
         # Who read the journal just before the end frees nothing: that end was the only one.
         if not self._book.has_ended(accepted.key, accepted.task_id):
-            self._budget_queue.found(accepted.key)
+            self._budget_queue.found(accepted.key, accepted.task_id)
 
     def is_writing(self, task: asyncio.Task[None]) -> bool:
         """Whether a task writes an end down, and must not be cut short."""

@@ -137,7 +137,7 @@ class ExistingTasks(ClaimedJobs):
             if how in SETTLING:
                 engine.budget_queue.released(key)
                 return
-        engine.budget_queue.found(key)
+        engine.budget_queue.found(key, how)
         job = await self.find(key)
         if isinstance(job, Accepted):
             engine.submitter.on_accepted(job)
