@@ -30,7 +30,7 @@ ENGINE_ROOMS = ("budget", "client", "downloads", "polling", "uploads", "wire")
 BETWEEN_ROOMS = {
     "jobs": {
         *("CALLBACK_URL", "DurationClass", "KeyAssigner", "KeySet", "body_digest", "check_list", "differing_fields"),
-        *("digest", "digest_of", "duration_class", "identity", "key_fault"),
+        *("digest", "digest_of", "duration_class", "identity", "key_fault", "last_snapshot"),
     },
     "media": {
         *("FILE_SIGN", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "changed", "files_in", "format_of"),

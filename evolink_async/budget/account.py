@@ -45,7 +45,7 @@ class Balance:
     Attributes:
         left: Neither spent nor held; below 0 if a learner cost more than there was.
         held: For jobs that may still cost something.
-        spent: For jobs that completed, over all runs of the journal.
+        spent: What ended tasks were charged, over all runs of the journal.
     """
 
     left: float
@@ -201,7 +201,7 @@ class BudgetAccount:
         return True
 
     def freed(self, key: str, task_id: str | None = None) -> None:
-        """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up.
+        """The job costs nothing: it was not sent, it was refused, its task failed free of charge, or it was given up.
 
         Args:
             key: The job's key.
@@ -212,7 +212,7 @@ class BudgetAccount:
             self._end_lesson(key, hold.price_class)
 
     def charged(self, key: str, used: float | None, reserved: float | None = None, task_id: str | None = None) -> None:
-        """The task completed. What was never named stays held.
+        """The task completed, or was charged for though it failed. What was never named stays held.
 
         Args:
             key: The job's key.

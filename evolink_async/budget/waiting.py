@@ -13,8 +13,8 @@ from itertools import count
 
 import attrs
 
-from ..errors import BudgetError, JournalError, TaskError
-from ..jobs import Accepted, Completed, Failed, Outcome
+from ..errors import BudgetError, JournalError
+from ..jobs import Accepted, Completed, Outcome, last_snapshot
 from .account import Admitted, Balance, BudgetAccount, Full
 from .price_class import PriceClass
 
@@ -209,11 +209,11 @@ class BudgetQueue:
 
     def settled(self, outcome: Outcome) -> None:
         """A task has ended, or our watching of it."""
-        if self._account is not None and isinstance(outcome, Completed):
-            snapshot = outcome.snapshot
-            self._account.charged(
-                outcome.key, snapshot.credits_used, snapshot.credits_reserved, task_id=outcome.task_id
-            )
-        elif self._account is not None and isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
-            self._account.freed(outcome.key, outcome.task_id)
+        snapshot = last_snapshot(outcome)
+        if self._account is not None and snapshot is not None:
+            if isinstance(outcome, Completed) or snapshot.credits_used:
+                reserved = snapshot.credits_reserved
+                self._account.charged(outcome.key, snapshot.credits_used, reserved, task_id=snapshot.task_id)
+            else:
+                self._account.freed(outcome.key, snapshot.task_id)
         self.reconsider()

@@ -17,6 +17,7 @@ from .outcome import (
     Standing,
     Timing,
     Unknown,
+    last_snapshot,
 )
 
 __all__ = (
@@ -44,4 +45,5 @@ __all__ = (
     "duration_class",
     "identity",
     "key_fault",
+    "last_snapshot",
 )

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from ..errors import DownloadError, EvolinkError, SubmissionUnknownError
+from ..errors import DownloadError, EvolinkError, SubmissionUnknownError, TaskError
 from ..task import Snapshot, TaskState
 
 
@@ -208,3 +208,14 @@ STANDINGS: Mapping[JobState, type[Standing]] = MappingProxyType(
     {"planned": Planned, "accepted": Accepted, "completed": Completed, "failed": Failed, "unknown": Unknown}
 )
 """The class of each state."""
+
+
+def last_snapshot(outcome: Outcome) -> Snapshot | None:
+    """Return the last answer about a task that has ended; None if only our watching has."""
+    match outcome:
+        case Completed():
+            return outcome.snapshot
+        case Failed(error=TaskError() as error):
+            return error.snapshot
+        case _:
+            return None

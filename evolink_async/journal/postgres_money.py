@@ -138,11 +138,11 @@ FOLLOW = """
         END IF;
         price := round(coalesce(NEW.credits_used, NEW.credits_reserved) * 10000);
         highest := round(greatest(NEW.credits_used, NEW.credits_reserved) * 10000);
-        IF NEW.state IN ('failed', 'cancelled', 'abandoned') THEN
+        IF NEW.state IN ('failed', 'cancelled', 'abandoned') AND coalesce(NEW.credits_used, 0) = 0 THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
         ELSIF NEW.state = 'planned' THEN
             DELETE FROM evolink_holds WHERE key = NEW.key AND epoch IS NULL;
-        ELSIF NEW.state IN ('completed', 'downloaded') AND price IS NOT NULL THEN
+        ELSIF NEW.state IN ('completed', 'downloaded', 'failed', 'cancelled') AND price IS NOT NULL THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
             UPDATE evolink_budget SET spent = spent + price;
             PERFORM evolink_learn(NEW.shape, NEW.model, highest, price <= reserved);

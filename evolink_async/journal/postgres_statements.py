@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from ..budget import UNITS
 from ..media import Upload
 from ..purchases import Event, sources
 from .entries import Intent
@@ -175,26 +176,30 @@ END = f"""
     )
     {REPORT_AND_NOTIFY}
 """
-# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. A part
-# of a statement sees the row as it was before. Nearly always the price is known, and no row of all is locked.
-KEEP_PRICE = """priced AS (
+# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. What it
+# was charged though it failed stays spent. A part of a statement sees the row as it was before. Nearly always nothing
+# was charged and the price is known, and no row of all is locked.
+KEEP_MONEY = f"""kept_money AS (
         INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
-        SELECT shape, 0, 0, credits_reserved FROM evolink_jobs AS job
-        WHERE key = %(key)s AND credits_reserved IS NOT NULL AND NOT EXISTS (
+        SELECT shape, 0, coalesce(round(credits_used * {UNITS}) / {UNITS}, 0), greatest(credits_reserved, credits_used)
+        FROM evolink_jobs AS job
+        WHERE key IN (SELECT key FROM done) AND (credits_used > 0 OR credits_reserved IS NOT NULL AND NOT EXISTS (
             SELECT FROM evolink_pruned AS known WHERE known.shape = job.shape AND known.price >= job.credits_reserved
-        )
-        ON CONFLICT (shape) DO UPDATE SET price = greatest(kept.price, excluded.price)
+        ))
+        ON CONFLICT (shape) DO UPDATE SET spent = kept.spent + excluded.spent,
+            price = greatest(kept.price, excluded.price)
     )"""
 BUY_ANEW = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET state = 'planned', epoch = NULL, idempotency_key = NULL, task_id = NULL,
-            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL, {NOT_TOLD},
+            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL,
+            credits_used = NULL, {NOT_TOLD},
             earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
         FROM free
         WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Event.BUY_ANEW)}) RETURNING key
     ), failed AS (
         INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
-    ), {KEEP_PRICE}
+    ), {KEEP_MONEY}
     {REPORT}
 """
 MISSING = f"""

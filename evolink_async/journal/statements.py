@@ -12,7 +12,7 @@ from functools import cache
 from ..budget import Ledger
 from .entries import Intent
 from .file import Change
-from .rows import COLUMNS, UPLOAD_COLUMNS, ledger_of
+from .rows import COLUMNS, COST, UPLOAD_COLUMNS, ledger_of
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 # SQLite uses a partial index only for a statement that repeats the index's own condition.
@@ -59,10 +59,7 @@ DOUBT_OPEN_SUBMITS = (
     " FROM (SELECT key AS submitted, row_number() OVER (ORDER BY sent_at) AS number FROM jobs"
     f" WHERE {OPEN} AND state = 'submitting') WHERE key = submitted"
 )
-SPENT = (
-    "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
-    " WHERE state IN ('completed', 'downloaded')"
-)
+SPENT = f"SELECT coalesce(sum({COST}), 0) FROM jobs"  # noqa: S608
 PRICES = (
     "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
     " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"

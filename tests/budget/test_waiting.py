@@ -31,10 +31,13 @@ def taken(key: str, task_id: str, credits_reserved: float | None) -> Accepted:
     return Accepted(key=key, task_id=task_id, snapshot=snapshot, accepted_at=1e9)
 
 
-def ended(key: str, task_id: str, state: str = "completed", **amounts: float) -> Completed | Failed:
+def ended(
+    key: str, task_id: str, state: str = "completed", *, used: float | None = None, reserved: float | None = None
+) -> Completed | Failed:
     """The end of a task."""
     timing = Timing(accepted_at=1e9, finished_at=1e9 + 60, looks=1, lag=0.0)
-    return outcome_of(key, task_id, Snapshot(task_id=task_id, state=state, **amounts), timing)
+    snapshot = Snapshot(task_id=task_id, state=state, credits_used=used, credits_reserved=reserved)
+    return outcome_of(key, task_id, snapshot, timing)
 
 
 async def turns(count: int = 5) -> None:
@@ -103,7 +106,7 @@ async def test_the_end_of_a_task_may_name_a_price():
     queue = queue_of(100, clip=10.0)
     await queue.afford("a", CLIP)
     queue.accepted(taken("a", "task-a", None))
-    queue.settled(ended("a", "task-a", credits_reserved=60.0))
+    queue.settled(ended("a", "task-a", reserved=60.0))
     assert queue.balance == Balance(left=40, held=0, spent=60)
     assert isinstance(await queue.afford("b", CLIP), BudgetError)
 
@@ -111,7 +114,7 @@ async def test_the_end_of_a_task_may_name_a_price():
 @pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
 async def test_the_end_of_an_earlier_task_frees_nothing_of_a_later_purchase(state):
     """A task that the service had forgotten may end after its job was bought again: before and after it is accepted."""
-    queue, end = queue_of(100, clip=10.0), ended("a", "task-1", state, credits_used=10.0)
+    queue, end = queue_of(100, clip=10.0), ended("a", "task-1", state, used=10.0)
     await queue.afford("a", CLIP)
     queue.accepted(taken("a", "task-1", 10.0))
     queue.released("a")  # settled, to be bought again
@@ -121,8 +124,19 @@ async def test_the_end_of_an_earlier_task_frees_nothing_of_a_later_purchase(stat
     queue.accepted(taken("a", "task-2", 60.0))
     queue.settled(end)
     assert queue.balance == Balance(left=40, held=60, spent=0)
-    queue.settled(ended("a", "task-2", credits_used=50.0))
+    queue.settled(ended("a", "task-2", used=50.0))
     assert queue.balance == Balance(left=50, held=0, spent=50)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+@pytest.mark.parametrize(("used", "spent"), [(4.0, 4), (0.0, 0), (None, 0)])
+async def test_a_failed_task_costs_what_the_service_charged_for_it(state, used, spent):
+    """That is nearly always nothing. What is held for it comes free."""
+    queue = queue_of(100, clip=10.0)
+    await queue.afford("a", CLIP)
+    queue.accepted(taken("a", "task-1", 10.0))
+    queue.settled(ended("a", "task-1", state, used=used, reserved=10.0))
+    assert queue.balance == Balance(left=100 - spent, held=0, spent=spent)
 
 
 async def test_the_end_of_a_task_counts_whoever_told_its_id():
@@ -132,13 +146,13 @@ async def test_the_end_of_a_task_counts_whoever_told_its_id():
     queue.doubted("a")
     queue.found("a", "task-1")
     queue.found("a", "task-2")  # a person has settled it by another task
-    queue.settled(ended("a", "task-1", credits_used=10.0))
+    queue.settled(ended("a", "task-1", used=10.0))
     assert queue.balance == Balance(left=90, held=10, spent=0)
-    queue.settled(ended("a", "task-2", credits_used=10.0))
+    queue.settled(ended("a", "task-2", used=10.0))
     assert queue.balance == Balance(left=90, held=0, spent=10)
     ledger = Ledger(held={"a": 10.0}, classes={"a": str(CLIP)}, prices={str(CLIP): 10.0})
     earlier = BudgetQueue(BudgetAccount(100, ledger), is_watching=lambda: True)
-    earlier.settled(ended("a", "task-3", credits_used=10.0))
+    earlier.settled(ended("a", "task-3", used=10.0))
     assert earlier.balance == Balance(left=90, held=0, spent=10)
 
 

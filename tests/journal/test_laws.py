@@ -443,6 +443,23 @@ async def test_a_price_that_only_a_submit_named_is_paid_at_the_end(journal):
     assert (ledger.spent, ledger.held) == (10.0, {})
 
 
+@pytest.mark.parametrize("state", [TaskState.FAILED, TaskState.CANCELLED])
+async def test_what_a_task_was_charged_though_it_failed_stays_spent(journal, state):
+    """Also when its job is bought anew. A failure that names no charge, or 0, is free, and names no price by that."""
+    for key, used in (("charged", 4.0), ("zero", 0.0), ("unnamed", None)):
+        await buy(journal, key)
+        snapshot = Snapshot(task_id=f"task-{key}", state=state, credits_used=used)
+        await journal.ended(attrs.evolve(failed(key), error=task_error(snapshot)))
+    for step in range(3):
+        ledger = await journal.ledger()
+        assert (ledger.spent, ledger.held, ledger.prices) == (4.0, {}, {"any": 4.0})
+        await journal.aclose()
+        await journal.open()
+        if step == 0:
+            await journal.bought_anew("charged", "task-charged")
+            await journal.bought_anew("charged", "task-charged")
+
+
 @pytest.mark.parametrize("how", ["bought anew", "resubmit"])
 async def test_what_a_task_reserved_is_no_price_of_the_next_one(journal, how):
     """A job that is bought once more costs what its new task names; what the earlier one named, its class once cost."""

@@ -57,12 +57,12 @@ def follow(tables: Tables, before: Row | None, row: Row) -> None:
     used, reserved = row["credits_used"], row["credits_reserved"]
     price = units_of(reserved if used is None else used)
     highest = max((units for units in (units_of(used), units_of(reserved)) if units is not None), default=None)
-    if state in OVER:
+    if state in OVER and not used:
         _drop(tables, key)
     elif state == "planned":
         if (hold := tables.holds.get(key)) is not None and hold.epoch is None:
             _drop(tables, key)
-    elif state in DONE and price is not None and highest is not None:
+    elif state in (*DONE, *OVER) and price is not None and highest is not None:
         counted.spent += price
         _drop(tables, key)
         is_kept = None if first is None else price <= first

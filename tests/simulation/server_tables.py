@@ -126,6 +126,7 @@ class Tables:
         self.budget: Budget | None = None
         self.prices: dict[str, Price] = {}
         self.earlier_prices: dict[str, float] = {}
+        self.earlier_spent = 0
         self.holds: dict[str, Hold] = {}
         self.facts: dict[str, FactRow] = {}
         self.rates: dict[str, float] = {}
@@ -156,11 +157,12 @@ class Tables:
         if changes.keys() & {"state", "credits_reserved", "credits_used"}:
             self.trigger(before, after)
 
-    def keep_price(self, key: str) -> None:
-        """Keep what the task of a job reserved, as a price of its class."""
+    def keep_money(self, key: str) -> None:
+        """Keep what the task of a job reserved, as a price of its class, and what it was charged."""
         row = self.jobs[key]
-        if (reserved := row["credits_reserved"]) is not None:
-            self.earlier_prices[row["shape"]] = max(reserved, self.earlier_prices.get(row["shape"], 0.0))
+        self.earlier_spent += round((row["credits_used"] or 0.0) * 10_000)
+        if (price := max(row["credits_reserved"] or 0.0, row["credits_used"] or 0.0)) > 0:
+            self.earlier_prices[row["shape"]] = max(price, self.earlier_prices.get(row["shape"], 0.0))
 
     def next_end(self) -> int:
         """Count an outcome."""
