@@ -177,8 +177,8 @@ class RetryPolicy:
             `patience` seconds.
         rebuy: How many times a job is bought anew when its task fails for a passing reason, as `service_error`; each
             time is a purchase of its own, after a pause of about `cap` seconds, doubled each time. A failed task costs
-            nothing. A job in doubt, or refused for its content or parameters, is never bought anew. Holds for `run` and
-            `generate`.
+            nothing; if the service says that one was charged, its job is not bought anew. A job in doubt, or refused
+            for its content or parameters, never is. Holds for `run` and `generate`.
         grace: Seconds for which a submit that is on its way can still return its task id after the caller was
             cancelled or the pool was closed.
 

@@ -31,6 +31,7 @@ BETWEEN_ROOMS = {
     "jobs": {
         *("CALLBACK_URL", "DurationClass", "KeyAssigner", "KeySet", "body_digest", "check_list", "differing_fields"),
         *("digest", "digest_of", "duration_class", "error_of", "has_failed_task", "identity", "key_fault"),
+        *("last_snapshot",),
     },
     "media": {
         *("FILE_PREFIX", "MB", "SLACK_SECONDS", "TEXT", "Media", "UnreadableError", "files_in", "format_of"),

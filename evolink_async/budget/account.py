@@ -45,7 +45,7 @@ class Balance:
     Attributes:
         left: Neither spent nor held; below 0 if a learner cost more than there was.
         held: For jobs that may still cost something.
-        spent: For jobs that completed, over all runs of the journal.
+        spent: What ended tasks were charged, over all runs of the journal.
     """
 
     left: float
@@ -89,7 +89,7 @@ class BudgetAccount:
             price_class = PriceClass.parse(ledger.classes.get(key) or ledger.unpriced.get(key, ""))
             units = units_of(amount) or self._ceiling(price_class) or self._guess(price_class)
             named, is_stuck = None if key in ledger.unpriced else units, key in ledger.doubts
-            self._holds.put(key, self._priced(Hold(price_class, units, named, is_stuck)))
+            self._holds.put(key, self._priced(Hold(price_class, units, named, is_stuck, task_id=None)))
 
     @property
     def exposure(self) -> int:
@@ -172,11 +172,12 @@ class BudgetAccount:
 
     # --- after a submit
 
-    def named(self, key: str, amount: float | None) -> None:
+    def named(self, key: str, amount: float | None, task_id: str | None = None) -> None:
         """The service accepted the job and named what it reserves, or named nothing."""
         hold = self._holds.drop(key)
         if hold is None:
             return
+        hold = attrs.evolve(hold, task_id=task_id)
         if amount is not None:
             hold = attrs.evolve(hold, named=units_of(amount))
             self._learn(hold.price_class, units_of(amount))
@@ -191,18 +192,19 @@ class BudgetAccount:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
             self._forget_learner(key, hold.price_class)
 
-    def found(self, key: str, watched: str | None = None) -> None:
-        """A task of a job is known, also of one in doubt or given up. If it is `watched`, its end will free credits."""
+    def found(self, key: str, task_id: str, *, is_watched: bool = False) -> None:
+        """A task of a job is known, also of one in doubt or given up. If it is watched, its end will free credits."""
         if (hold := self._holds.by_key.get(key)) is not None:
             # A task that two jobs have is watched for the first: it ends for both at once.
-            watched = watched if self._holds.awaited.get(watched or "", key) == key else None
-            self._holds.put(key, attrs.evolve(hold, is_stuck=False, watched=watched))
+            is_first = self._holds.awaited.get(task_id, key) == key
+            found = attrs.evolve(hold, is_stuck=False, task_id=task_id, is_watched=is_watched and is_first)
+            self._holds.put(key, found)
 
     def forgotten(self, task_id: str) -> bool:
         """A task is watched no more; return whether its end would have freed credits."""
         if (key := self._holds.awaited.get(task_id)) is None:
             return False
-        self._holds.put(key, attrs.evolve(self._holds.by_key[key], watched=None))
+        self._holds.put(key, attrs.evolve(self._holds.by_key[key], is_watched=False))
         return True
 
     def replace_learner(self, price_class: PriceClass) -> bool:
@@ -213,27 +215,40 @@ class BudgetAccount:
         self.doubted(key)
         return True
 
-    def freed(self, key: str) -> None:
-        """The job costs nothing: it was not sent, it was refused, its task failed, or a person gave it up."""
-        hold = self._holds.drop(key)
+    def freed(self, key: str, task_id: str | None = None) -> None:
+        """The job costs nothing: it was not sent, it was refused, its task failed free of charge, or it was given up.
+
+        Args:
+            key: The job's key.
+            task_id: The task, if that is why.
+        """
+        hold = self._holds.drop_of(task_id, key)
         if hold is not None:
             self._forget_learner(key, hold.price_class)
 
-    def charged(self, key: str, amount: float | None) -> None:
-        """The task completed: it cost `amount`, else what the service reserved. What was never named stays held."""
-        hold = self._holds.drop(key)
+    def charged(self, key: str, used: float | None, reserved: float | None = None, task_id: str | None = None) -> None:
+        """The task completed, or was charged for though it failed. What was never named stays held.
+
+        Args:
+            key: The job's key.
+            used: What it cost; None if that is the most that the service has reserved, at its submit or at its end.
+            reserved: What the service reserved at its end.
+            task_id: The task.
+        """
+        hold = self._holds.drop_of(task_id, key)
         if hold is None:
             return
-        units = hold.named if amount is None else units_of(amount)
-        if amount is not None:
-            self._learn(hold.price_class, units_of(amount))
-        if hold.named is not None and units is not None:
-            self._compare(hold.price_class, hold.named, units)
+        last = None if reserved is None else units_of(reserved)
+        most = max((units for units in (hold.named, last) if units is not None), default=None)
+        units = most if used is None else units_of(used)
         self._forget_learner(key, hold.price_class)
         if units is None:
             self._holds.put(key, attrs.evolve(hold, is_stuck=True))
-        else:
-            self._spent += units
+            return
+        self._spent += units
+        self._learn(hold.price_class, max(units, most or 0))
+        if hold.named is not None:
+            self._compare(hold.price_class, hold.named, units)
 
     # --- prices
 

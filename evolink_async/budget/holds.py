@@ -26,14 +26,16 @@ class Hold:
         units: The amount.
         named: What the service said it reserves; None if it said nothing.
         is_stuck: Whether only a person can free it: the job is in doubt, or ended without a named price.
-        watched: The id of its task, while that is watched.
+        task_id: The task whose end frees it; empty while there is none, None if any does, as of an earlier process.
+        is_watched: Whether that task is watched.
     """
 
     price_class: PriceClass
     units: int
     named: int | None = None
     is_stuck: bool = False
-    watched: str | None = None
+    task_id: str | None = ""
+    is_watched: bool = False
 
 
 class Holds:
@@ -71,14 +73,14 @@ class Holds:
         self._all[key] = self._group(hold)[key] = hold
         self.units += hold.units
         self.stuck_units += hold.units * hold.is_stuck
-        if hold.watched is not None and not hold.is_stuck:
-            self.awaited[hold.watched] = key
+        if hold.is_watched and hold.task_id and not hold.is_stuck:
+            self.awaited[hold.task_id] = key
 
     def put_new(self, key: str, hold: Hold) -> None:
         """Hold credits for a new purchase of a job. What an earlier one may have cost stays held beside it."""
         earlier = self.drop(key)
         if earlier is not None:
-            self.put(f"{key}{EARLIER}{next(self._ordinals)}", attrs.evolve(earlier, watched=None))
+            self.put(f"{key}{EARLIER}{next(self._ordinals)}", attrs.evolve(earlier, is_watched=False))
         self.put(key, hold)
 
     def drop(self, key: str) -> Hold | None:
@@ -88,9 +90,15 @@ class Holds:
             del self._group(hold)[key]
             self.units -= hold.units
             self.stuck_units -= hold.units * hold.is_stuck
-            if hold.watched is not None and self.awaited.get(hold.watched) == key:
-                del self.awaited[hold.watched]
+            if hold.task_id and self.awaited.get(hold.task_id) == key:
+                del self.awaited[hold.task_id]
         return hold
+
+    def drop_of(self, task_id: str | None, key: str) -> Hold | None:
+        """Drop what is held for a task, or for whatever task the job has. That of a later purchase stays held."""
+        hold = self._all.get(key)
+        is_other = hold is not None and None not in (task_id, hold.task_id) and task_id != hold.task_id
+        return None if is_other else self.drop(key)
 
     def _group(self, hold: Hold) -> dict[str, Hold]:
         groups = self._unnamed if hold.named is None else self._named

@@ -6,6 +6,7 @@ What a class costs is learned in `account`; what the vendor's list says of it is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 import attrs
 
@@ -18,6 +19,8 @@ QUALITIES = ("360p", "480p", "540p", "720p", "1080p", "1440p", "2k", "2160p", "4
 _PRICED = ("quality", "duration", "generate_audio", "size", "n")
 _SINGLE_INPUTS = ("image_start", "image_end", "audio_url")
 _INPUT_SECONDS = "input_seconds"
+_QUOTED = str.maketrans({sign: f"%{ord(sign):02X}" for sign in "% ="})
+"""What separates the words of a price class as text."""
 
 
 @attrs.frozen(cache_hash=True)
@@ -33,15 +36,15 @@ class PriceClass:
     dimensions: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return " ".join([self.model, *(f"{name}={value}" for name, value in self.dimensions)])
+        quoted = [(name.translate(_QUOTED), value.translate(_QUOTED)) for name, value in self.dimensions]
+        return " ".join([self.model.translate(_QUOTED), *(f"{name}={value}" for name, value in quoted)])
 
     @classmethod
     def parse(cls, text: str) -> PriceClass:
         """Read what `str` wrote, as a journal keeps it."""
-        words = text.split(" ")
+        model, *words = text.split(" ")
         pairs = [word.partition("=") for word in words]
-        model = [word for word, (_, sign, _) in zip(words, pairs, strict=True) if not sign]
-        return cls(" ".join(model), tuple(sorted((name, value) for name, sign, value in pairs if sign)))
+        return cls(unquote(model), tuple(sorted((unquote(name), unquote(value)) for name, _, value in pairs)))
 
     def with_input_seconds(self, seconds: float) -> PriceClass:
         """Return the class of the same job when the billed seconds of its input are known."""

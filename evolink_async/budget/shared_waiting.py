@@ -16,6 +16,7 @@ from itertools import count, islice
 import attrs
 
 from ..errors import JournalError
+from ..jobs import Accepted
 from .account import Admitted, Balance
 from .refusals import lacking
 from .shared import CreditAnswer, CreditRequest, SharedAccount, Wait
@@ -86,9 +87,9 @@ class SharedBudgetQueue(BudgetQueue):
         """What is held for a job is not enough any more, as the journal has found."""
         self._overdrawn.add(key)
 
-    def accepted(self, key: str, credits_reserved: float | None) -> None:
+    def accepted(self, accepted: Accepted) -> None:
         """The service accepted the job: from now on the journal moves its credits, as it does for a doubt."""
-        self._held.pop(key, None)
+        self._held.pop(accepted.key, None)
 
     def doubted(self, key: str) -> None:
         """The job may cost what is held for it."""

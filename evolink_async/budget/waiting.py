@@ -13,8 +13,8 @@ from itertools import count
 
 import attrs
 
-from ..errors import BudgetError, JournalError, TaskError
-from ..jobs import Completed, Failed, Outcome
+from ..errors import BudgetError, JournalError
+from ..jobs import Accepted, Completed, Outcome, last_snapshot
 from .account import Admitted, Balance, BudgetAccount, Full
 from .price_class import PriceClass
 
@@ -185,10 +185,10 @@ class BudgetQueue:
 
     # --- what becomes of jobs
 
-    def accepted(self, key: str, credits_reserved: float | None) -> None:
+    def accepted(self, accepted: Accepted) -> None:
         """The service accepted the job."""
         if self._account is not None:
-            self._account.named(key, credits_reserved)
+            self._account.named(accepted.key, accepted.credits_reserved, accepted.task_id)
             self.reconsider()
 
     def doubted(self, key: str) -> None:
@@ -200,7 +200,7 @@ class BudgetQueue:
     def found(self, key: str, task_id: str) -> None:
         """The task of the job is known: from now on its end frees credits, as long as it is watched."""
         if self._account is not None:
-            self._account.found(key, task_id if self._is_watched(task_id) else None)
+            self._account.found(key, task_id, is_watched=self._is_watched(task_id))
             self.reconsider()
 
     def forgotten(self, task_id: str) -> None:
@@ -216,8 +216,11 @@ class BudgetQueue:
 
     def settled(self, outcome: Outcome) -> None:
         """A task has ended, or our watching of it."""
-        if self._account is not None and isinstance(outcome, Completed):
-            self._account.charged(outcome.key, outcome.snapshot.credits_used)
-        elif self._account is not None and isinstance(outcome, Failed) and isinstance(outcome.error, TaskError):
-            self._account.freed(outcome.key)
+        snapshot = last_snapshot(outcome)
+        if self._account is not None and snapshot is not None:
+            if isinstance(outcome, Completed) or snapshot.credits_used:
+                reserved = snapshot.credits_reserved
+                self._account.charged(outcome.key, snapshot.credits_used, reserved, task_id=snapshot.task_id)
+            else:
+                self._account.freed(outcome.key, snapshot.task_id)
         self.reconsider()

@@ -19,6 +19,7 @@ from .outcome import (
     Unknown,
     error_of,
     has_failed_task,
+    last_snapshot,
 )
 
 __all__ = (
@@ -48,4 +49,5 @@ __all__ = (
     "has_failed_task",
     "identity",
     "key_fault",
+    "last_snapshot",
 )

@@ -218,3 +218,14 @@ def error_of(outcome: Outcome) -> EvolinkError | None:
 def has_failed_task(standing: Standing) -> bool:
     """Whether a job has a task that failed. One that a person gave up has failed without: it stays given up."""
     return isinstance(standing, Failed) and isinstance(standing.error, TaskError)
+
+
+def last_snapshot(outcome: Outcome) -> Snapshot | None:
+    """Return the last answer about a task that has ended; None if only our watching has."""
+    match outcome:
+        case Completed():
+            return outcome.snapshot
+        case Failed(error=TaskError() as error):
+            return error.snapshot
+        case _:
+            return None

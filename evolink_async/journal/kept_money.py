@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..budget import Ledger
-from ..jobs import Completed
+from ..jobs import Completed, Failed, last_snapshot
 from .records import Record
 
 
@@ -25,15 +25,20 @@ class KeptMoney:
         if amount is not None:
             self._prices[price_class] = max(amount, self._prices.get(price_class, 0.0))
 
-    def charged(self, completed: Completed, price_class: str) -> None:
-        """Note what a completed job has cost. One without a named price cost something all the same."""
-        snapshot = completed.snapshot
+    def ended(self, end: Completed | Failed, record: Record) -> None:
+        """Note what a job has cost. One that completed without a named price cost something all the same."""
+        snapshot, price_class = last_snapshot(end), record.price_class
+        if snapshot is None or not (isinstance(end, Completed) or snapshot.credits_used):
+            return
         self.named(price_class, snapshot.credits_used)
-        if completed.credits is None:
+        self.named(price_class, snapshot.credits_reserved)
+        reserved = [one for one in (record.credits_reserved, snapshot.credits_reserved) if one is not None]
+        cost = max(reserved, default=None) if snapshot.credits_used is None else snapshot.credits_used
+        if cost is None:
             # Without a file a job may be bought again under its key, so the key is not enough.
-            self._unpriced[f"{completed.key}\0{completed.task_id}"] = price_class
+            self._unpriced[f"{end.key}\0{end.task_id}"] = price_class
         else:
-            self._spent += completed.credits
+            self._spent += cost
 
     def ledger(self, records: Iterable[tuple[str, Record]]) -> Ledger:
         """Add up what was spent, and what the jobs that have not ended may still cost."""

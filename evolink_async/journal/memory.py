@@ -157,8 +157,7 @@ class MemoryJournal(MemoryQueries, OneOwner):
         if end is not None and record is not None and record.task_id == end.task_id and not record.has_ended:
             self._records[outcome.key] = record._replace(has_ended=True)
             self._missing.discard(outcome.key)
-            if isinstance(end, Completed):
-                self._money.charged(end, record.price_class)
+            self._money.ended(end, record)
             self._kept.add(end)
 
     async def bought_anew(self, key: str, task_id: str) -> None:

@@ -120,12 +120,13 @@ PRICES = """
     $$;
 """
 
-# What is planned keeps a reservation, with which it may be sent again; its owner frees it.
+# What is planned keeps a reservation, with which it may be sent again; its owner frees it. `reserved` is what was
+# named until now: the end of a task may name more.
 FOLLOW = """
     CREATE FUNCTION evolink_follow_job() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-    DECLARE was text; price bigint; highest bigint;
+    DECLARE was text; reserved bigint; price bigint; highest bigint;
     BEGIN
-        IF TG_OP = 'UPDATE' THEN was := OLD.state; END IF;
+        IF TG_OP = 'UPDATE' THEN was := OLD.state; reserved := round(OLD.credits_reserved * 10000); END IF;
         IF (NEW.state = 'planned' AND coalesce(was, 'planned') = 'planned')
             OR (NEW.state = 'submitting' AND EXISTS (SELECT FROM evolink_holds WHERE key = NEW.key))
             OR (NEW.state IN ('completed', 'downloaded') AND was IN ('completed', 'downloaded')) THEN
@@ -137,14 +138,14 @@ FOLLOW = """
         END IF;
         price := round(coalesce(NEW.credits_used, NEW.credits_reserved) * 10000);
         highest := round(greatest(NEW.credits_used, NEW.credits_reserved) * 10000);
-        IF NEW.state IN ('failed', 'cancelled', 'abandoned') THEN
+        IF NEW.state IN ('failed', 'cancelled', 'abandoned') AND coalesce(NEW.credits_used, 0) = 0 THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
         ELSIF NEW.state = 'planned' THEN
             DELETE FROM evolink_holds WHERE key = NEW.key AND epoch IS NULL;
-        ELSIF NEW.state IN ('completed', 'downloaded') AND price IS NOT NULL THEN
+        ELSIF NEW.state IN ('completed', 'downloaded', 'failed', 'cancelled') AND price IS NOT NULL THEN
             DELETE FROM evolink_holds WHERE key = NEW.key;
             UPDATE evolink_budget SET spent = spent + price;
-            PERFORM evolink_learn(NEW.shape, NEW.model, highest, price <= round(NEW.credits_reserved * 10000));
+            PERFORM evolink_learn(NEW.shape, NEW.model, highest, price <= reserved);
         ELSE
             INSERT INTO evolink_holds (key, shape, units)
             VALUES (NEW.key, NEW.shape, evolink_guess(NEW.shape, NEW.model, NULL)) ON CONFLICT (key) DO NOTHING;

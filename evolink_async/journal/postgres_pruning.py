@@ -15,7 +15,8 @@ from ..errors import ConfigurationError
 from .postgres_connections import Connection, Connections, DictRow, run
 from .postgres_schema import HAS_TABLES, prepare
 from .postgres_silence import within
-from .pruning import BATCH, DELIVERED, ENDED, Pruned, Pruning, verdict
+from .pruning import BATCH, ENDED, Pruned, Pruning, verdict
+from .rows import COST
 
 # Neither EXISTS nor a join, for which PostgreSQL would read the whole other table in each batch.
 _LATE = """(
@@ -61,8 +62,7 @@ PRUNE = f"""
     ), counted AS (
         INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
         SELECT shape, count(*),
-            coalesce(sum(round(coalesce(credits_used, credits_reserved) * {UNITS}) / {UNITS})
-                FILTER (WHERE state IN {DELIVERED}), 0),
+            sum(round({COST} * {UNITS}) / {UNITS}),
             max(greatest(coalesce(credits_reserved, 0), coalesce(credits_used, 0)))
                 FILTER (WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL)
         FROM gone GROUP BY shape ORDER BY shape

@@ -18,6 +18,7 @@ from .entries import Bought, Found, Known, Untold
 from .postgres_connections import Connection, Connections, DictRow, run
 from .rows import (
     COLUMNS,
+    COST,
     LEARNED,
     STATES,
     UPLOAD_COLUMNS,
@@ -77,9 +78,9 @@ DURATIONS = """
 """
 # To the unit for each job, as `postgres_money` counts.
 SPENT = f"""
-    SELECT (coalesce(sum(round(coalesce(credits_used, credits_reserved) * {UNITS})), 0)
+    SELECT (coalesce(sum(round({COST} * {UNITS})), 0)
         + (SELECT coalesce(sum(round(spent * {UNITS})), 0) FROM evolink_pruned))::bigint AS units
-    FROM evolink_jobs WHERE state IN ('completed', 'downloaded')
+    FROM evolink_jobs
 """
 PRICES = """
     SELECT shape, max(price) AS price FROM (

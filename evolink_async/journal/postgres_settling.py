@@ -14,7 +14,7 @@ import attrs
 
 from ..purchases import RecordState
 from .postgres_connections import Connection, run, transaction
-from .postgres_statements import KEEP_PRICE, ME, NOT_TOLD, NOTIFY
+from .postgres_statements import KEEP_MONEY, ME, NOT_TOLD, NOTIFY
 
 # The task of a purchase that was followed by another is no other purchase's.
 _HAS_FAILED = "SELECT FROM evolink_failed_tasks WHERE task_id ="
@@ -94,10 +94,13 @@ PLAN_AGAIN = f"""
         UPDATE evolink_purchases SET
             late_task_ids = (coalesce(late_task_ids, '[]')::jsonb || to_jsonb(%(task_id)s::text))::text
         WHERE %(task_id)s::text IS NOT NULL AND idempotency_key = %(purchase)s
-    ), {KEEP_PRICE}
-    UPDATE evolink_jobs SET state = 'planned', idempotency_key = NULL, epoch = NULL, task_id = NULL, accepted_at = NULL,
-        doubt = NULL, missing_at = NULL, credits_reserved = NULL, not_resubmitted_before = NULL, {NOT_TOLD}
-    WHERE key = %(key)s RETURNING key
+    ), done AS (
+        UPDATE evolink_jobs SET state = 'planned', idempotency_key = NULL, epoch = NULL, task_id = NULL,
+            accepted_at = NULL, doubt = NULL, missing_at = NULL, credits_reserved = NULL, not_resubmitted_before = NULL,
+            {NOT_TOLD}
+        WHERE key = %(key)s RETURNING key
+    ), {KEEP_MONEY}
+    SELECT key FROM done
 """
 ABANDON = """
     WITH counted AS (UPDATE evolink_journal SET ends = ends + 1 RETURNING ends)

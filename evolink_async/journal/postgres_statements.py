@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from ..budget import UNITS
 from ..media import Upload
 from ..purchases import Transition, sources
 from .entries import Intent
@@ -159,6 +160,7 @@ DOUBT = f"""
 _ENDS: tuple[str, ...] = (
     *("state", "accepted_at", "urls", "expires_at", "ended_at", "looks", "lag", "credits_used", "fault"),
 )
+# The highest price that was named is that of the class, so a lower one does not take its place.
 END = f"""
     WITH {ME}, {FREE}, counted AS (
         UPDATE evolink_journal SET ends = ends + 1 WHERE EXISTS (
@@ -168,32 +170,37 @@ END = f"""
     ), done AS (
         UPDATE evolink_jobs AS job SET
             {", ".join([f"{name} = coalesce(%({name})s, job.{name})" for name in _ENDS])},
+            credits_reserved = greatest(%(credits_reserved)s, job.credits_reserved),
             missing_at = NULL, end_number = ends, told_at = NULL
         FROM counted WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Transition.COMPLETED)})
         RETURNING key
     )
     {REPORT_AND_NOTIFY}
 """
-# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. A part
-# of a statement sees the row as it was before. Nearly always the price is known, and no row of all is locked.
-KEEP_PRICE = """priced AS (
+# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. What it
+# was charged though it failed stays spent. A part of a statement sees the row as it was before. Nearly always nothing
+# was charged and the price is known, and no row of all is locked.
+KEEP_MONEY = f"""kept_money AS (
         INSERT INTO evolink_pruned AS kept (shape, jobs, spent, price)
-        SELECT shape, 0, 0, credits_reserved FROM evolink_jobs AS job
-        WHERE key = %(key)s AND credits_reserved IS NOT NULL AND NOT EXISTS (
+        SELECT shape, 0, coalesce(round(credits_used * {UNITS}) / {UNITS}, 0), greatest(credits_reserved, credits_used)
+        FROM evolink_jobs AS job
+        WHERE key IN (SELECT key FROM done) AND (credits_used > 0 OR credits_reserved IS NOT NULL AND NOT EXISTS (
             SELECT FROM evolink_pruned AS known WHERE known.shape = job.shape AND known.price >= job.credits_reserved
-        )
-        ON CONFLICT (shape) DO UPDATE SET price = greatest(kept.price, excluded.price)
+        ))
+        ON CONFLICT (shape) DO UPDATE SET spent = kept.spent + excluded.spent,
+            price = greatest(kept.price, excluded.price)
     )"""
 BUY_ANEW = f"""
     WITH {ME}, {FREE}, done AS (
         UPDATE evolink_jobs SET state = 'planned', epoch = NULL, idempotency_key = NULL, task_id = NULL,
-            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL, {NOT_TOLD},
+            accepted_at = NULL, fault = NULL, ended_at = NULL, missing_at = NULL, credits_reserved = NULL,
+            credits_used = NULL, {NOT_TOLD},
             earlier_task_ids = (coalesce(earlier_task_ids, '[]')::jsonb || to_jsonb(task_id))::text
         FROM free
         WHERE key = %(key)s AND task_id = %(task_id)s AND state IN ({_on(Transition.BUY_ANEW)}) RETURNING key
     ), failed AS (
         INSERT INTO evolink_failed_tasks SELECT %(task_id)s FROM done ON CONFLICT DO NOTHING
-    ), {KEEP_PRICE}
+    ), {KEEP_MONEY}
     {REPORT}
 """
 MISSING = f"""
@@ -256,4 +263,5 @@ def put(query: str, intent: Intent, *, sent_at: float | None, owner: str = "") -
 
 def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Write:
     """Return the write of an end, with the columns that change."""
-    return Write(END, dict.fromkeys(_ENDS) | dict(columns) | {"key": key, "task_id": task_id})
+    names = (*_ENDS, "credits_reserved")
+    return Write(END, dict.fromkeys(names) | dict(columns) | {"key": key, "task_id": task_id})

@@ -23,6 +23,7 @@ from .doubts import check_exists
 from .file import check_is_whole, has_log
 from .file_errors import read_error
 from .read_only import connect
+from .rows import COST
 from .schema import MISSING_SINCE
 from .statements import GIVEN
 from .writer import Writer
@@ -107,7 +108,7 @@ _PAGE = f"SELECT key, {verdict(late=_LATE)} FROM jobs WHERE {_OLD}"
 _KEEP_MONEY = f"""
     INSERT INTO pruned (shape, jobs, spent, price)
     SELECT shape, count(*),
-        coalesce(sum(coalesce(credits_used, credits_reserved)) FILTER (WHERE state IN {DELIVERED}), 0),
+        sum({COST}),
         max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0)))
             FILTER (WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL)
     FROM jobs WHERE key IN {GIVEN} GROUP BY shape

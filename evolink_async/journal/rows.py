@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import attrs
 
 from ..budget import Ledger
-from ..errors import SubmissionUnknownError, TaskError
-from ..jobs import Accepted, Completed, Failed, JobState, Planned, SavedFile, Standing, Timing, Unknown
+from ..errors import SubmissionUnknownError
+from ..jobs import Accepted, Completed, Failed, JobState, Planned, SavedFile, Standing, Timing, Unknown, last_snapshot
 from ..media import Upload
 from ..purchases import RecordState
 from ..task import Snapshot, TaskFailure, TaskState
@@ -38,6 +38,8 @@ COLUMNS = (
     " earlier_task_ids"
 )
 """The columns of `jobs` that outcomes are made from."""
+COST = "coalesce(credits_used, CASE WHEN state IN ('completed', 'downloaded') THEN credits_reserved END, 0)"
+"""What a job has cost. A task that failed costs what it used, which is nearly always nothing."""
 UPLOAD_COLUMNS = ", ".join(field.name for field in attrs.fields(Upload))
 """The columns of `uploads`."""
 STATES: Mapping[JobState, tuple[RecordState, ...]] = MappingProxyType(
@@ -163,10 +165,13 @@ def final_of(row: Row) -> Completed | Failed:
 
 def columns_of(end: Completed | Failed) -> dict[str, object]:
     """Return the columns that change with the end of a task; see `end_of`."""
+    snapshot = last_snapshot(end)
+    assert snapshot is not None  # noqa: S101  # else only our watching has ended
+    amounts = {"credits_reserved": snapshot.credits_reserved, "credits_used": snapshot.credits_used}
     if isinstance(end, Failed):
-        assert isinstance(end.error, TaskError)  # noqa: S101  # else only our watching has ended
-        snapshot = end.error.snapshot
-        return {"state": snapshot.state, "fault": fault_of(snapshot.fault), "ended_at": time.time()}
+        # Nearly always a failure is free of charge, which is no price of its class.
+        amounts["credits_used"] = amounts["credits_used"] or None
+        return {"state": snapshot.state, "fault": fault_of(snapshot.fault), "ended_at": time.time(), **amounts}
     timing = end.timing
     return {
         "state": "completed",
@@ -176,7 +181,7 @@ def columns_of(end: Completed | Failed) -> dict[str, object]:
         "ended_at": timing.finished_at,
         "looks": timing.looks,
         "lag": timing.lag,
-        "credits_used": end.snapshot.credits_used,
+        **amounts,
     }
 
 

@@ -24,15 +24,18 @@ FOUND = f"""
         missing_at = NULL, {NOT_TOLD}
     WHERE key = ?
 """  # noqa: S608
-# What a task reserved is no price of the next one, which may cost more; but it was named once for their class.
-KEEP_PRICE = """
-    INSERT INTO pruned (shape, jobs, spent, price) SELECT shape, 0, 0, credits_reserved FROM jobs
-    WHERE key = ? AND credits_reserved IS NOT NULL
-    ON CONFLICT (shape) DO UPDATE SET price = max(coalesce(price, 0), excluded.price)
+# What a task reserved is no price of the next one, which may cost more; but it was named once for their class. What it
+# was charged though it failed stays spent.
+KEEP_MONEY = """
+    INSERT INTO pruned (shape, jobs, spent, price)
+    SELECT shape, 0, coalesce(credits_used, 0), max(coalesce(credits_reserved, 0), coalesce(credits_used, 0)) FROM jobs
+    WHERE key = ? AND coalesce(credits_reserved, credits_used) IS NOT NULL
+    ON CONFLICT (shape) DO UPDATE SET spent = spent + excluded.spent, price = max(coalesce(price, 0), excluded.price)
 """
+FORGET_MONEY = "UPDATE jobs SET credits_reserved = NULL, credits_used = NULL WHERE key = ?"
 PLAN_AGAIN = f"""
     UPDATE jobs SET state = 'planned', idempotency_key = NULL, task_id = NULL, accepted_at = NULL, doubt = NULL,
-        missing_at = NULL, credits_reserved = NULL, {NOT_TOLD}
+        missing_at = NULL, {NOT_TOLD}
     WHERE key = ?
 """  # noqa: S608
 ABANDON = f"""
@@ -58,7 +61,7 @@ KEEP_UNKNOWN = "INSERT INTO purchases (idempotency_key, key, session, sent_at, l
 
 BUY_ANEW = f"""
     UPDATE jobs SET state = 'planned', idempotency_key = NULL, task_id = NULL, accepted_at = NULL, fault = NULL,
-        ended_at = NULL, missing_at = NULL, credits_reserved = NULL, {NOT_TOLD},
+        ended_at = NULL, missing_at = NULL, {NOT_TOLD},
         earlier_task_ids = json_insert(coalesce(earlier_task_ids, '[]'), '$[#]', task_id)
     WHERE key = ? AND task_id = ? AND state IN ('accepted', 'failed', 'cancelled')
 """  # noqa: S608
@@ -73,13 +76,18 @@ def buy_anew(key: str, task_id: str) -> Change[int]:
     """Make a change after which a job whose task has failed may be sent again."""
 
     def change(connection: sqlite3.Connection) -> int:
-        connection.execute(KEEP_PRICE, (key,))
         changed = connection.execute(BUY_ANEW, (key, task_id)).rowcount
         if changed:
             connection.execute(KEEP_FAILED_TASK, (task_id,))
+            _move_money(connection, key)
         return changed
 
     return change
+
+
+def _move_money(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute(KEEP_MONEY, (key,))
+    connection.execute(FORGET_MONEY, (key,))
 
 
 def settle(key: str, how: str, now: float) -> Change[str | None]:
@@ -96,8 +104,8 @@ def settle(key: str, how: str, now: float) -> Change[str | None]:
         elif how == "resubmit":
             if task_id is not None:
                 _keep_beside(connection, idempotency_key or "", task_id, now)
-            connection.execute(KEEP_PRICE, (key,))
             connection.execute(PLAN_AGAIN, (key,))
+            _move_money(connection, key)
         elif connection.execute(OTHER_JOB_OF_TASK, (how, key)).fetchone() or _has_failed(connection, how):
             return f"the task {how} belongs to another job, or to an earlier purchase"
         else:

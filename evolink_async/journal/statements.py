@@ -12,7 +12,7 @@ from functools import cache
 from ..budget import Ledger
 from .entries import Intent
 from .file import Change
-from .rows import COLUMNS, UPLOAD_COLUMNS, ledger_of
+from .rows import COLUMNS, COST, UPLOAD_COLUMNS, ledger_of
 
 # S608, here and below: all names in the statements are constants of this package; values are bound.
 # SQLite uses a partial index only for a statement that repeats the index's own condition.
@@ -59,10 +59,7 @@ DOUBT_OPEN_SUBMITS = (
     " FROM (SELECT key AS submitted, row_number() OVER (ORDER BY sent_at) AS number FROM jobs"
     f" WHERE {OPEN} AND state = 'submitting') WHERE key = submitted"
 )
-SPENT = (
-    "SELECT coalesce(sum(coalesce(credits_used, credits_reserved)), 0) FROM jobs"
-    " WHERE state IN ('completed', 'downloaded')"
-)
+SPENT = f"SELECT coalesce(sum({COST}), 0) FROM jobs"  # noqa: S608
 PRICES = (
     "SELECT shape, max(max(coalesce(credits_reserved, 0), coalesce(credits_used, 0))) FROM jobs"
     " WHERE credits_reserved IS NOT NULL OR credits_used IS NOT NULL GROUP BY shape"
@@ -125,7 +122,7 @@ def _update_query(columns: tuple[str, ...], before: tuple[str, ...]) -> str:
 
 def end(key: str, task_id: str | None, columns: Mapping[str, object]) -> Change[int]:
     """Make a change that writes the end of a task; it gives 0 if the job is not accepted with this task."""
-    return _counted(_end_query(tuple(columns)), (*columns.values(), key, task_id))
+    return _counted(_end_query(tuple(columns)), {**columns, "key": key, "task_id": task_id})
 
 
 def doubt(key: str, facts: str) -> Change[int]:
@@ -133,7 +130,7 @@ def doubt(key: str, facts: str) -> Change[int]:
     return _counted(DOUBT, (facts, key))
 
 
-def _counted(query: str, values: Sequence[object]) -> Change[int]:
+def _counted(query: str, values: Sequence[object] | Mapping[str, object]) -> Change[int]:
     def change(connection: sqlite3.Connection) -> int:
         ended = connection.execute(query, values).rowcount
         if ended:
@@ -151,10 +148,14 @@ DOUBT = (
 
 @cache
 def _end_query(columns: tuple[str, ...]) -> str:
-    assignments = ", ".join(f"{name} = ?" for name in columns)
+    values = {name: f"coalesce(:{name}, {name})" for name in columns}
+    if "credits_reserved" in values:
+        # The highest price that was named is that of the class, so a lower one does not take its place.
+        values["credits_reserved"] = f"max({values['credits_reserved']}, coalesce(credits_reserved, :credits_reserved))"
+    assignments = ", ".join(f"{name} = {value}" for name, value in values.items())
     return (
         f"UPDATE jobs SET {assignments}, missing_at = NULL, end_number = {NEXT_END}, told_at = NULL"  # noqa: S608
-        " WHERE key = ? AND task_id = ? AND state = 'accepted'"
+        " WHERE key = :key AND task_id = :task_id AND state = 'accepted'"
     )
 
 

@@ -15,7 +15,7 @@ PASSING = frozenset({"service_error", "generation_timeout", "resource_exhausted"
 
 
 def may_rebuy(outcome: Completed | Failed, most: int) -> bool:
-    """Whether a job may be bought anew: its task failed for a passing reason, and it was not done too often.
+    """Whether a job may be bought anew: its task failed for a passing reason, free of charge, and not too often.
 
     Args:
         outcome: How the task ended.
@@ -25,5 +25,6 @@ def may_rebuy(outcome: Completed | Failed, most: int) -> bool:
         isinstance(outcome, Failed)
         and isinstance(outcome.error, TaskFailedError)
         and outcome.error.code in PASSING
+        and not outcome.error.snapshot.credits_used
         and len(outcome.earlier_tasks) < most
     )

@@ -228,7 +228,7 @@ class SendLoop:
     async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
         """Write the task id down before anybody is told."""
         accepted = accept(submission, snapshot, time.time())
-        self._budget_queue.accepted(accepted.key, snapshot.credits_reserved)
+        self._budget_queue.accepted(accepted)
         await self.record(self._journal.accepted(accepted))
         return accepted
 

@@ -70,6 +70,29 @@ def test_the_highest_named_price_is_the_ceiling():
     assert budget.admit("next", CLIP) == Admitted(6.0)
 
 
+@pytest.mark.parametrize("first", [None, 10.0, 90.0])
+@pytest.mark.parametrize("used", [None, 8.0])
+def test_a_price_that_only_the_end_names_is_learned_and_charged(first, used):
+    """What the end of a task says is reserved counts as the answer to its submit does; the higher one is its price."""
+    budget = account(1000)
+    budget.admit("a", CLIP)
+    budget.named("a", first)
+    budget.charged("a", used, 60.0)
+    dearest = max(first or 0.0, 60.0)
+    assert budget.balance.spent == (dearest if used is None else used)
+    assert budget.admit("next", CLIP) == Admitted(dearest)
+
+
+def test_a_task_that_reserves_more_at_its_end_than_at_its_submit_is_believed_no_more():
+    """Another task of its class holds the higher price, though its own submit named less."""
+    budget = account(1000)
+    for key in ("a", "b"):
+        budget.admit(key, CLIP)
+        budget.named(key, 10.0)
+    budget.charged("a", None, 60.0)
+    assert budget.holds["b"].units == 60 * UNITS
+
+
 def test_a_larger_class_bounds_a_smaller_one():
     """The price of a larger class is a ceiling for a smaller one, but not the other way round."""
     budget = BudgetAccount(100, Ledger(prices={str(LONG): 20.0}))
@@ -104,11 +127,23 @@ def test_a_duration_that_the_model_chooses_is_compared_with_none():
     assert not chosen.is_at_least(five)
 
 
-@given(st.dictionaries(st.sampled_from(["quality", "duration", "n", "size"]), st.integers(1, 99)), st.floats(0, 60))
-def test_a_class_is_read_back_from_its_text(values, seconds):
-    """`parse` reads what `str` writes."""
-    whole = price_class_of({"model": "wan2.6-reference-video", **values}).with_input_seconds(seconds)
+WORDS = st.text() | st.text(" =%", min_size=1) | st.sampled_from(["1024 x 1024", "a=b", "100%", "%20", "size=1"])
+
+
+@given(WORDS, st.dictionaries(WORDS, WORDS), st.none() | st.floats(0, 60))
+def test_a_class_is_read_back_from_its_text(model, values, seconds):
+    """`parse` reads what `str` writes, whatever the model and the values are."""
+    whole = PriceClass(model, tuple(sorted(values.items())))
+    whole = whole if seconds is None else whole.with_input_seconds(seconds)
     assert PriceClass.parse(str(whole)) == whole
+
+
+def test_the_text_of_a_class_is_plain_unless_its_words_have_separators():
+    """Only space, `=` and `%` are quoted, so that texts are easy to read and to compare."""
+    plain = price_class_of({"model": "wan2.6-reference-video", "quality": "720p", "size": "1024*768"})
+    assert str(plain) == "wan2.6-reference-video quality=720p size=1024*768"
+    quoted = price_class_of({"model": "a=b", "size": "1024 x 1024", "n": "100%"})
+    assert str(quoted) == "a%3Db n=100%25 size=1024%20x%201024"
 
 
 def test_a_guess_is_the_vendors_list_price_else_what_the_model_costs_else_what_any_does():
@@ -278,7 +313,7 @@ def test_learners_that_an_earlier_process_left_behind_count_until_they_end(is_fo
     assert budget.admit("next", CLIP) == Full(0)
     assert budget.admit("film", FILM) == Admitted(None)
     if is_found:
-        budget.found("one")
+        budget.found("one", "task-one")
     assert budget.admit("next", CLIP) == Full(0)
     budget.freed("one")
     assert budget.admit("next", CLIP) == Admitted(None)

@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from evolink_async import BudgetError
-from evolink_async.budget import Admitted, BudgetAccount, BudgetQueue, Ledger, PriceClass
+from evolink_async.budget import Admitted, Balance, BudgetAccount, BudgetQueue, Ledger, PriceClass
 from evolink_async.budget.waiting import PATIENCE
+from evolink_async.jobs import Accepted, Completed, Failed, Timing
+from evolink_async.pool.conclusion import outcome_of
+from evolink_async.task import Snapshot
 from tests.kit import turns
 
 pytestmark = pytest.mark.anyio
@@ -27,6 +30,21 @@ def busy(queue: BudgetQueue, inside: int) -> BudgetQueue:
     for _ in range(inside):
         queue.enter()
     return queue
+
+
+def taken(key: str, task_id: str, credits_reserved: float | None) -> Accepted:
+    """The answer to a submit."""
+    snapshot = Snapshot(task_id=task_id, state="pending", credits_reserved=credits_reserved)
+    return Accepted(key=key, task_id=task_id, snapshot=snapshot, accepted_at=1e9)
+
+
+def ended(
+    key: str, task_id: str, state: str = "completed", *, used: float | None = None, reserved: float | None = None
+) -> Completed | Failed:
+    """The end of a task."""
+    timing = Timing(accepted_at=1e9, finished_at=1e9 + 60, looks=1, lag=0.0)
+    snapshot = Snapshot(task_id=task_id, state=state, credits_used=used, credits_reserved=reserved)
+    return outcome_of(key, task_id, snapshot, timing)
 
 
 async def test_without_a_budget_no_job_waits():
@@ -117,12 +135,67 @@ def test_what_two_jobs_hold_for_one_task_is_not_awaited_once_it_is_watched_no_mo
     account = BudgetAccount(100, Ledger(prices={str(CLIP): 10.0}))
     for key in ("first", "second", "first"):
         account.admit(key, CLIP)
-        account.found(key, "task")
+        account.found(key, "task", is_watched=True)
     account.forgotten("task")
     account.named("second", 20.0)
     assert not account.is_awaiting
-    account.found("second", "task")
+    account.found("second", "task", is_watched=True)
     assert account.is_awaiting
+
+
+async def test_the_end_of_a_task_may_name_a_price():
+    """It costs what its last answer says is reserved, and so much is held for the next one."""
+    queue = queue_of(100, clip=10.0)
+    await queue.afford("a", CLIP)
+    queue.accepted(taken("a", "task-a", None))
+    queue.settled(ended("a", "task-a", reserved=60.0))
+    assert queue.balance == Balance(left=40, held=0, spent=60)
+    assert isinstance(await queue.afford("b", CLIP), BudgetError)
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+async def test_the_end_of_an_earlier_task_frees_nothing_of_a_later_purchase(state):
+    """A task that the service had forgotten may end after its job was bought again: before and after it is accepted."""
+    queue, end = queue_of(100, clip=10.0), ended("a", "task-1", state, used=10.0)
+    await queue.afford("a", CLIP)
+    queue.accepted(taken("a", "task-1", 10.0))
+    queue.released("a")  # settled, to be bought again
+    await queue.afford("a", CLIP)
+    queue.settled(end)
+    assert queue.balance == Balance(left=90, held=10, spent=0)
+    queue.accepted(taken("a", "task-2", 60.0))
+    queue.settled(end)
+    assert queue.balance == Balance(left=40, held=60, spent=0)
+    queue.settled(ended("a", "task-2", used=50.0))
+    assert queue.balance == Balance(left=50, held=0, spent=50)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+@pytest.mark.parametrize(("used", "spent"), [(4.0, 4), (0.0, 0), (None, 0)])
+async def test_a_failed_task_costs_what_the_service_charged_for_it(state, used, spent):
+    """That is nearly always nothing. What is held for it comes free."""
+    queue = queue_of(100, clip=10.0)
+    await queue.afford("a", CLIP)
+    queue.accepted(taken("a", "task-1", 10.0))
+    queue.settled(ended("a", "task-1", state, used=used, reserved=10.0))
+    assert queue.balance == Balance(left=100 - spent, held=0, spent=spent)
+
+
+async def test_the_end_of_a_task_counts_whoever_told_its_id():
+    """Its answer was lost: a person, a callback or the journal names it. That of an earlier process ends unnamed."""
+    queue = queue_of(100, clip=10.0)
+    await queue.afford("a", CLIP)
+    queue.doubted("a")
+    queue.found("a", "task-1")
+    queue.found("a", "task-2")  # a person has settled it by another task
+    queue.settled(ended("a", "task-1", used=10.0))
+    assert queue.balance == Balance(left=90, held=10, spent=0)
+    queue.settled(ended("a", "task-2", used=10.0))
+    assert queue.balance == Balance(left=90, held=0, spent=10)
+    ledger = Ledger(held={"a": 10.0}, classes={"a": str(CLIP)}, prices={str(CLIP): 10.0})
+    earlier = BudgetQueue(BudgetAccount(100, ledger), is_watched=lambda _: True)
+    earlier.settled(ended("a", "task-3", used=10.0))
+    assert earlier.balance == Balance(left=90, held=0, spent=10)
 
 
 async def test_a_cancelled_job_leaves_the_budget_as_it_was():

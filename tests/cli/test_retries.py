@@ -16,7 +16,8 @@ def fail(service, code, *, count=None):
     def change(task):
         if count is not None and task.get("id") not in list(service.tasks)[:count]:
             return task
-        return {**task, "status": "failed", "results": [], "error": {"code": code, "message": "no cats"}}
+        free = {"credits_used": 0}
+        return {**task, "status": "failed", "results": [], "error": {"code": code, "message": "no cats"}, "usage": free}
 
     for kind in ("poll", "batch"):
         service.faults.on(kind, faults.ALWAYS, faults.rewrite("failed", change))

@@ -421,6 +421,50 @@ async def test_the_next_owner_knows_what_was_spent_and_is_held(journal):
     assert len((await journal.ledger()).held) == 2
 
 
+@pytest.mark.parametrize("first", [None, 10.0, 90.0])
+@pytest.mark.parametrize("used", [None, 8.0])
+async def test_the_next_owner_knows_a_price_that_only_an_end_named(journal, first, used):
+    """A task costs what it used, else the most that it has reserved, and the class costs the most that was named."""
+    job, end = accepted("a"), completed("a")
+    await journal.submitting(intent("a"))
+    await journal.accepted(attrs.evolve(job, snapshot=attrs.evolve(job.snapshot, credits_reserved=first)))
+    snapshot = attrs.evolve(end.snapshot, credits_reserved=60.0, credits_used=used)
+    await journal.ended(attrs.evolve(end, snapshot=snapshot))
+    await journal.aclose()
+    await journal.open()
+    ledger, dearest = await journal.ledger(), max(first or 0.0, 60.0)
+    assert ledger.spent == (dearest if used is None else used)
+    assert ledger.prices == {"any": dearest}
+    assert not ledger.held
+
+
+async def test_a_price_that_only_a_submit_named_is_paid_at_the_end(journal):
+    """The end of a task may name no price at all."""
+    job = accepted("a")
+    await journal.submitting(intent("a"))
+    await journal.accepted(attrs.evolve(job, snapshot=attrs.evolve(job.snapshot, credits_reserved=10.0)))
+    await journal.ended(completed("a"))
+    ledger = await journal.ledger()
+    assert (ledger.spent, ledger.held) == (10.0, {})
+
+
+@pytest.mark.parametrize("state", [TaskState.FAILED, TaskState.CANCELLED])
+async def test_what_a_task_was_charged_though_it_failed_stays_spent(journal, state):
+    """Also when its job is bought anew. A failure that names no charge, or 0, is free, and names no price by that."""
+    for key, used in (("charged", 4.0), ("zero", 0.0), ("unnamed", None)):
+        await buy(journal, key)
+        snapshot = Snapshot(task_id=f"task-{key}", state=state, credits_used=used)
+        await journal.ended(attrs.evolve(failed(key), error=task_error(snapshot)))
+    for step in range(3):
+        ledger = await journal.ledger()
+        assert (ledger.spent, ledger.held, ledger.prices) == (4.0, {}, {"any": 4.0})
+        await journal.aclose()
+        await journal.open()
+        if step == 0:
+            await journal.bought_anew("charged", "task-charged")
+            await journal.bought_anew("charged", "task-charged")
+
+
 @pytest.mark.parametrize("how", ["bought anew", "resubmit"])
 async def test_what_a_task_reserved_is_no_price_of_the_next_one(journal, how):
     """A job that is bought once more costs what its new task names; what the earlier one named, its class once cost."""

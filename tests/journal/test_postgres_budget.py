@@ -28,6 +28,7 @@ from evolink_async.errors import BudgetError, JournalClaimError
 from evolink_async.jobs import Accepted, Completed
 from evolink_async.journal.postgres import PostgresJournal
 from evolink_async.task import Snapshot, TaskState
+from evolink_async.wire import task_error
 from tests.journal.test_laws import accepted, completed, doubt, failed, intent
 from tests.journal.test_postgres import expire, opened, sql
 
@@ -82,10 +83,11 @@ def named(key: str, credits_reserved: float | None) -> Accepted:
     return attrs.evolve(accepted(key), snapshot=snapshot)
 
 
-def charged(key: str, credits_used: float | None) -> Completed:
+def charged(key: str, credits_used: float | None, credits_reserved: float | None = None) -> Completed:
     """A good end, with its price."""
     end = completed(key)
-    return attrs.evolve(end, snapshot=attrs.evolve(end.snapshot, credits_used=credits_used))
+    snapshot = attrs.evolve(end.snapshot, credits_used=credits_used, credits_reserved=credits_reserved)
+    return attrs.evolve(end, snapshot=snapshot)
 
 
 async def buyer(journal: PostgresJournal, limit: float, most_per_job: float | None = None) -> Buyer:
@@ -164,14 +166,18 @@ class Twins:
         await self.shared.release(key)
 
     async def complete(self) -> None:
-        key, price = self.pick(self.accepted), self.price()
-        self.own.charged(key, price)
-        await self.shared.journal.ended(charged(key, price))
+        key, used, reserved = self.pick(self.accepted), self.price(), self.price()
+        self.own.charged(key, used, reserved)
+        await self.shared.journal.ended(charged(key, used, reserved))
 
     async def fail(self) -> None:
-        key = self.pick(self.accepted)
-        self.own.freed(key)
-        await self.shared.journal.ended(failed(key))
+        key, used, reserved = self.pick(self.accepted), self.dice.choice([None, 0.0, 1.5]), self.price()
+        if used:
+            self.own.charged(key, used, reserved)
+        else:
+            self.own.freed(key)
+        snapshot = Snapshot(task_id=f"task-{key}", state=TaskState.FAILED, credits_used=used, credits_reserved=reserved)
+        await self.shared.journal.ended(attrs.evolve(failed(key), error=task_error(snapshot)))
 
     async def settle(self) -> None:
         key = self.pick(self.doubts)
@@ -281,6 +287,20 @@ async def test_the_failure_of_an_earlier_purchase_frees_nothing_of_a_later_one(o
     await one.release(["a"], "me")
     await other.ended(failed("a"))
     assert await first.balance() == (2.0, 0.0)
+
+
+async def test_a_failed_task_that_was_charged_is_spent_over_all(one, other):
+    """Also after its job is bought anew, and in a journal that counts its money only then."""
+    without = Buyer(one, None)  # type: ignore[arg-type]  # it has no budget
+    for key in ("a", "b"):
+        await without.accept(key, 2.0)
+        snapshot = Snapshot(task_id=f"task-{key}", state=TaskState.FAILED, credits_used=1.5)
+        await one.ended(attrs.evolve(failed(key), error=task_error(snapshot)))
+    await one.bought_anew("a", "task-a")
+    first = await buyer(other, 10.0)
+    assert await first.balance() == (0.0, 3.0)
+    await one.bought_anew("b", "task-b")
+    assert await first.balance() == (0.0, 3.0)
 
 
 async def test_pools_without_a_budget_count(postgres, one, other):

@@ -32,8 +32,8 @@ def policy(rebuy: int) -> ev.RetryPolicy:
     return ev.RetryPolicy(base=0.01, cap=0.02, patience=5, grace=1, rebuy=rebuy)
 
 
-def fail_first(emulator: Emulator, count: int, code: str = "service_error") -> None:
-    """Let the first `count` tasks fail with a code."""
+def fail_first(emulator: Emulator, count: int, code: str = "service_error", *, used: float = 0.0) -> None:
+    """Let the first `count` tasks fail with a code, and say what they were charged."""
 
     def change(task: JsonObject) -> JsonObject:
         if task.get("id") not in list(emulator.tasks)[:count]:
@@ -43,6 +43,7 @@ def fail_first(emulator: Emulator, count: int, code: str = "service_error") -> N
             "status": "failed",
             "results": [],
             "error": {"code": code, "message": "no", "type": "task_error"},
+            "usage": {"credits_used": used},
         }
 
     for kind in ("poll", "batch"):
@@ -63,6 +64,23 @@ async def test_a_passing_failure_is_bought_anew(emulator, journal, code):
     ends = [event.outcome for event in said if isinstance(event, JobEnded)]
     assert [as_completed(end).task_id for end in ends] == [third]
     assert len(set(emulator.ledger.tasks_by_key)) == 3, "each is a purchase of its own"
+
+
+async def test_a_failure_that_was_charged_is_bought_anew_only_by_who_asks_for_it(emulator, tmp_path):
+    """Its charge counts for the budget, over all runs."""
+    fail_first(emulator, 1, used=4.0)
+    settings: dict[str, Any] = {"journal": tmp_path / FILE, "budget": ev.Budget(credits=100), "retry": policy(3)}
+    async with open_pool(emulator, **settings) as pool:
+        [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+        assert as_failed(outcome).earlier_tasks == ()
+        assert (pool.stats().credits_spent, pool.stats().credits_held) == (4.0, 0.0)
+    async with open_pool(emulator, **settings) as pool:
+        assert pool.stats().credits_spent == 4.0
+        [outcome] = [outcome async for outcome in pool.run(jobs(1), retry_failed=True)]
+        spent = 4.0 + (as_completed(outcome).credits or 0.0)
+        assert pool.stats().credits_spent == pytest.approx(spent)
+    async with open_pool(emulator, **settings) as pool:
+        assert pool.stats().credits_spent == pytest.approx(spent)
 
 
 @pytest.mark.parametrize("code", ["content_policy_violation", "invalid_parameters", "quota_exceeded", "unknown_error"])

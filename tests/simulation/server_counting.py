@@ -26,12 +26,11 @@ def nothing(_: Tables, __: Any) -> list[Row]:
 @statement(reads.SPENT)
 def spent(tables: Tables, _: Any) -> list[Row]:
     """Add up what jobs cost."""
-    prices = [
-        units_of(row["credits_reserved"] if row["credits_used"] is None else row["credits_used"])
-        for row in tables.jobs.values()
-        if row["state"] in DONE
-    ]
-    return [{"units": sum(units or 0 for units in prices)}]
+    units = tables.earlier_spent
+    for row in tables.jobs.values():
+        reserved = row["credits_reserved"] if row["state"] in DONE else None
+        units += units_of(reserved if row["credits_used"] is None else row["credits_used"]) or 0
+    return [{"units": units}]
 
 
 @statement(reads.PRICES)

@@ -109,6 +109,8 @@ def end(tables: Tables, values: Any) -> list[Row]:
     is_done = _may(tables, values, Transition.COMPLETED) and tables.jobs[key]["task_id"] == values["task_id"]
     if is_done:
         changes = {name: values[name] for name in ENDS if values[name] is not None}
+        reserved = {values["credits_reserved"], tables.jobs[key]["credits_reserved"]} - {None}
+        changes["credits_reserved"] = max(reserved, default=None)
         tables.put(key, **changes, missing_at=None, end_number=tables.next_end(), told_at=None)
     return _reported_and_notified(tables, values, is_done=is_done)
 
@@ -125,10 +127,10 @@ def buy_anew(tables: Tables, values: Any) -> list[Row]:
     key, task_id = values["key"], values["task_id"]
     is_done = _may(tables, values, Transition.BUY_ANEW) and tables.jobs[key]["task_id"] == task_id
     if is_done:
-        tables.keep_price(key)
+        tables.keep_money(key)
         gone = (
             *("epoch", "idempotency_key", "task_id", "accepted_at", "fault", "ended_at", "missing_at"),
-            "credits_reserved",
+            *("credits_reserved", "credits_used"),
         )
         earlier = appended(tables.jobs[key]["earlier_task_ids"], task_id)
         tables.put(key, state="planned", **dict.fromkeys(gone), **NOT_TOLD, earlier_task_ids=earlier)
@@ -267,7 +269,7 @@ def plan_again(tables: Tables, values: Any) -> list[Row]:
     """Settle by buying again."""
     if values["task_id"] is not None and (purchase := tables.purchases.get(values["purchase"])) is not None:
         purchase["late_task_ids"] = appended(purchase["late_task_ids"], values["task_id"])
-    tables.keep_price(values["key"])
+    tables.keep_money(values["key"])
     gone = (
         *("idempotency_key", "epoch", "task_id", "accepted_at", "doubt", "missing_at", "not_resubmitted_before"),
         "credits_reserved",

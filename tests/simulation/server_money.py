@@ -43,9 +43,10 @@ def _drop(tables: Tables, *keys: str) -> None:
     _moved(tables)
 
 
-def follow(tables: Tables, was: str | None, row: Row) -> None:
+def follow(tables: Tables, before: Row | None, row: Row) -> None:
     """Move the money of a job with the job."""
     key, state, counted = row["key"], row["state"], tables.budget
+    was, first = (before["state"], units_of(before["credits_reserved"])) if before is not None else (None, None)
     is_still = (
         (state == "planned" and was in (None, "planned"))
         or (state == "submitting" and key in tables.holds)
@@ -56,15 +57,15 @@ def follow(tables: Tables, was: str | None, row: Row) -> None:
     used, reserved = row["credits_used"], row["credits_reserved"]
     price = units_of(reserved if used is None else used)
     highest = max((units for units in (units_of(used), units_of(reserved)) if units is not None), default=None)
-    if state in OVER:
+    if state in OVER and not used:
         _drop(tables, key)
     elif state == "planned":
         if (hold := tables.holds.get(key)) is not None and hold.epoch is None:
             _drop(tables, key)
-    elif state in DONE and price is not None and highest is not None:
+    elif state in (*DONE, *OVER) and price is not None and highest is not None:
         counted.spent += price
         _drop(tables, key)
-        is_kept = None if reserved is None else price <= (units_of(reserved) or 0)
+        is_kept = None if first is None else price <= first
         _learn(tables, row["shape"], row["model"], highest, is_kept=is_kept)
     else:
         hold = tables.holds.setdefault(key, Hold(row["shape"], _guess(tables, row["shape"], row["model"], None)))

@@ -109,7 +109,7 @@ class Tables:
 
     Attributes:
         on_change: Called before a job changes: with its row as it was, or None, and the row as it will be.
-        trigger: Called after the state or the credits of a job have changed, with the state as it was.
+        trigger: Called after the state or the credits of a job have changed, with the row as it was, or None.
     """
 
     def __init__(self, now: Callable[[], float], notify: Callable[[str], None]) -> None:
@@ -126,13 +126,14 @@ class Tables:
         self.budget: Budget | None = None
         self.prices: dict[str, Price] = {}
         self.earlier_prices: dict[str, float] = {}
+        self.earlier_spent = 0
         self.holds: dict[str, Hold] = {}
         self.facts: dict[str, FactRow] = {}
         self.rates: dict[str, float] = {}
         self.ends = 0
         self.epochs = 0
         self.on_change: Callable[[Row | None, Row], None] = lambda _, __: None
-        self.trigger: Callable[[str | None, Row], None] = lambda _, __: None
+        self.trigger: Callable[[Row | None, Row], None] = lambda _, __: None
 
     def run(self, query: str, values: Any) -> list[Row]:
         """Run a statement and return its rows."""
@@ -154,13 +155,14 @@ class Tables:
         self.on_change(before, after)
         self.jobs[key] = after
         if changes.keys() & {"state", "credits_reserved", "credits_used"}:
-            self.trigger(None if before is None else before["state"], after)
+            self.trigger(before, after)
 
-    def keep_price(self, key: str) -> None:
-        """Keep what the task of a job reserved, as a price of its class."""
+    def keep_money(self, key: str) -> None:
+        """Keep what the task of a job reserved, as a price of its class, and what it was charged."""
         row = self.jobs[key]
-        if (reserved := row["credits_reserved"]) is not None:
-            self.earlier_prices[row["shape"]] = max(reserved, self.earlier_prices.get(row["shape"], 0.0))
+        self.earlier_spent += round((row["credits_used"] or 0.0) * 10_000)
+        if (price := max(row["credits_reserved"] or 0.0, row["credits_used"] or 0.0)) > 0:
+            self.earlier_prices[row["shape"]] = max(price, self.earlier_prices.get(row["shape"], 0.0))
 
     def next_end(self) -> int:
         """Count an outcome."""

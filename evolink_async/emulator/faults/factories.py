@@ -145,9 +145,9 @@ def extra(fields: Mapping[str, Json]) -> InjectedFault:
 
 
 def state(status: str) -> InjectedFault:
-    """Return the normal reply with another status; `results` stay only with "completed"."""
+    """Return the normal reply with another status; `results` and `usage` stay only with "completed"."""
     # Left in, they would contradict the status.
-    contradicting = ("error",) if status == "completed" else ("error", "results")
+    contradicting = ("error",) if status == "completed" else ("error", "results", "usage")
     return RewriteTasks(f"state {status}", lambda task: _without(task, *contradicting) | {"status": status})
 
 
