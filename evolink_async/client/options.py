@@ -22,8 +22,8 @@ USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} ai
 
 # attrs types the value of a validator as Any.
 def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401
-    url = _url_or_none(value)
-    if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
+    url = proxy_or_none(value)
+    if value is not None and (url is None or url.scheme not in ("http", "https")):
         raise ConfigurationError("HttpOptions.proxy must be an absolute URL, such as http://proxy.example:3128")
 
 
@@ -36,9 +36,19 @@ def _url_or_none(text: object) -> URL | None:
     try:
         url = URL(text.strip()) if isinstance(text, str) else None
         # A host that is no text in IDNA is noticed only where it is read.
-        return url if url is not None and url.host else None
+        return url if url is not None and url.host and " " not in url.host else None
     except ValueError:
         return None
+
+
+def proxy_or_none(text: object) -> URL | None:
+    """Return the URL of a proxy; None if a text is none.
+
+    An @ behind the host is the end of a password with a character that has to be quoted: what is in front of that
+    would be taken for the host.
+    """
+    url = _url_or_none(text)
+    return None if url is None or "@" in str(url.relative()) else url
 
 
 @attrs.frozen(kw_only=True)
