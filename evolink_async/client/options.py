@@ -6,6 +6,7 @@ Requests are sent in `transport`.
 from __future__ import annotations
 
 import platform
+import re
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,9 @@ from ..version import __version__
 from ..wire import RequestKind
 
 USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+
+# What requests append to the address. A gateway may have a /v1 of its own in front of other names.
+_API_PATH = re.compile(r"(?:/api/v1/files\b.*|/v1(?:/(?:catalog|credits|images|tasks|videos)\b.*)?)$")
 
 
 # attrs types the value of a validator as Any.
@@ -110,8 +114,8 @@ def base_url(text: str) -> URL:
     """Check the address of the API and return it as a URL.
 
     Raises:
-        ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment. Plain http is
-            allowed for loopback only, because the request carries the API key.
+        ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment, or a path of
+            the API. Plain http is allowed for loopback only, because the request carries the API key.
     """
     url = _url_or_none(text)
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
@@ -120,6 +124,8 @@ def base_url(text: str) -> URL:
         raise ConfigurationError("the base URL must not contain a user name or password")
     if url.scheme == "http" and not is_loopback(url):
         raise ConfigurationError(f"the base URL must be https to protect the API key, unless it is loopback: {text!r}")
+    if (path := _API_PATH.search(url.path.rstrip("/"))) is not None:
+        raise ConfigurationError(f"the base URL {text!r} is too long: leave out {path[0]}, the library adds it")
     return url
 
 
