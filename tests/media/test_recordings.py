@@ -448,6 +448,19 @@ def test_a_video_of_a_sound_brand_is_a_video():
     assert facts_of(patched(film(1), 8, b"M4A ")).format == "mp4"
 
 
+@pytest.mark.parametrize("brand", [b"3gp4", b"3gp7", b"3gr6", b"3gs9", b"3ge6", b"3g2b"])
+def test_films_of_phones_have_many_brands(brand):
+    """One letter and number for each release and profile."""
+    assert facts_of(patched(film(1), 8, brand)).format == "3gp"
+
+
+def test_a_film_can_begin_with_a_box_of_its_maker():
+    """Its name is `uuid`; the index is found behind it."""
+    facts = facts_of(patched(film(1), 4, b"uuid"))
+    assert (facts.format, facts.width) == ("mov", 320)
+    assert facts.seconds == pytest.approx(1)
+
+
 @pytest.mark.parametrize("scale", [0, 1])
 def test_a_clock_of_whole_seconds_does_not_count(scale):
     """The header of a track is damaged; nothing is said of its length."""
