@@ -5,11 +5,13 @@ What a request is answered with is decided in `answers`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .answers import Head
 from .asgi import Answer
@@ -18,6 +20,16 @@ PIECE = 8 * 1024
 """Bytes of a body that are read at once."""
 SHUTDOWN_SECONDS = 1.0
 """Seconds that open calls have when the server closes."""
+
+_log = logging.getLogger("aiohttp.server.evolink_async")
+
+
+def _is_no_stranger(record: logging.LogRecord) -> bool:
+    """Whether a record of the server is of something else than a request that is no HTTP, which anybody can send."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log.addFilter(_is_no_stranger)
 
 
 def route_for(answer: Answer, path: str) -> web.RouteDef:
@@ -54,7 +66,7 @@ async def server(
     """Serve a route as long as the context lasts, and yield the port."""
     app = web.Application()
     app.add_routes([route])
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, access_log=None, logger=_log, auto_decompress=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=ssl_context).start()

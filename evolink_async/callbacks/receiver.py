@@ -54,7 +54,8 @@ class CallbackReceiver:
             secrets the first makes tokens, and all are taken, so that secrets can be replaced.
 
     Raises:
-        ConfigurationError: The URL is not https, not public, too long, or has a query; or a secret is too short.
+        ConfigurationError: The URL is not https, not public, too long, or has a query; or a secret is too short, or no
+            text.
 
     Example:
         >>> async def main(receiver, shots):
@@ -155,7 +156,10 @@ class CallbackReceiver:
         return 204 if take(Callback(purchase, task_named_in(body), is_for)) else 503
 
 
-def _checked_url(url: str) -> str:
+def _checked_url(url: object) -> str:
+    # Of a variable that is not set.
+    if not isinstance(url, str):
+        raise ConfigurationError(f"the public URL of a receiver must be a text, not {url!r}")
     place = url.rstrip("/")
     # The rule is that of `callback_url`, which the pool sets.
     faults = [*CallbackUrl(2048 - MAX_TOKEN - 1).faults(place, "public_url")]
@@ -166,8 +170,12 @@ def _checked_url(url: str) -> str:
 
 
 def _checked_secrets(given: str | bytes | Sequence[str | bytes]) -> tuple[bytes, ...]:
-    secrets = [given] if isinstance(given, str | bytes) else list(given)
-    encoded = tuple([one.encode() if isinstance(one, str) else bytes(one) for one in secrets])
+    try:
+        secrets = [given] if isinstance(given, str | bytes) else list(given)
+        # Not `bytes` alone, which makes zeros of a number.
+        encoded = tuple([one.encode() if isinstance(one, str) else bytes(memoryview(one)) for one in secrets])
+    except (TypeError, UnicodeEncodeError):
+        encoded = ()
     if not encoded or any(len(one) < MIN_SECRET for one in encoded):
         raise ConfigurationError(f"the secret of a receiver has at least {MIN_SECRET} bytes: secrets.token_urlsafe()")
     return encoded

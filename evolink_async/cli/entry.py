@@ -6,6 +6,7 @@ The commands are in `app` and `commands`; rich and cyclopts are not imported her
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the command's name. Default: those of the process.
     """
     open_streams()
+    # What Pillow says about odd images is for its developers.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     with endings_as_ctrl_c():
         # Also where the process was not started as the command.
         early_exit.begin()

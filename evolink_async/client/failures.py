@@ -38,7 +38,10 @@ def describe_failure(error: BaseException) -> str:
         return _reason(error)
     if isinstance(error, aiohttp.ClientConnectionError):
         return "the connection was closed"
-    # aiohttp's own ValueErrors quote at most the address.
+    # It quotes the address, which may be that of a proxy, with its password.
+    if isinstance(error, aiohttp.InvalidURL):
+        return "an address that is no URL"
+    # aiohttp's other ValueErrors quote at most the host.
     if isinstance(error, ValueError) and str(error):
         return str(error)
     return f"an error of the HTTP library, {type(error).__name__}"

@@ -6,6 +6,7 @@ Requests are sent in `transport`.
 from __future__ import annotations
 
 import platform
+import re
 from typing import Any
 
 import aiohttp
@@ -19,11 +20,14 @@ from ..wire import RequestKind
 
 USER_AGENT = f"evolink-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
+# What requests append to the address. A gateway may have a /v1 of its own in front of other names.
+_API_PATH = re.compile(r"(?:/api/v1/files\b.*|/v1(?:/(?:catalog|credits|images|tasks|videos)\b.*)?)$")
+
 
 # attrs types the value of a validator as Any.
 def _check_proxy(_: object, __: object, value: Any) -> None:  # noqa: ANN401
-    url = _url_or_none(value)
-    if value is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
+    url = proxy_or_none(value)
+    if value is not None and (url is None or url.scheme not in ("http", "https")):
         raise ConfigurationError("HttpOptions.proxy must be an absolute URL, such as http://proxy.example:3128")
 
 
@@ -36,9 +40,19 @@ def _url_or_none(text: object) -> URL | None:
     try:
         url = URL(text.strip()) if isinstance(text, str) else None
         # A host that is no text in IDNA is noticed only where it is read.
-        return url if url is not None and url.host else None
+        return url if url is not None and url.host and " " not in url.host else None
     except ValueError:
         return None
+
+
+def proxy_or_none(text: object) -> URL | None:
+    """Return the URL of a proxy; None if a text is none.
+
+    An @ behind the host is the end of a password with a character that has to be quoted: what is in front of that
+    would be taken for the host.
+    """
+    url = _url_or_none(text)
+    return None if url is None or "@" in str(url.relative()) else url
 
 
 @attrs.frozen(kw_only=True)
@@ -100,8 +114,8 @@ def base_url(text: str) -> URL:
     """Check the address of the API and return it as a URL.
 
     Raises:
-        ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment. Plain http is
-            allowed for loopback only, because the request carries the API key.
+        ConfigurationError: It is not an absolute https URL, or contains a user name, query or fragment, or a path of
+            the API. Plain http is allowed for loopback only, because the request carries the API key.
     """
     url = _url_or_none(text)
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
@@ -110,6 +124,8 @@ def base_url(text: str) -> URL:
         raise ConfigurationError("the base URL must not contain a user name or password")
     if url.scheme == "http" and not is_loopback(url):
         raise ConfigurationError(f"the base URL must be https to protect the API key, unless it is loopback: {text!r}")
+    if (path := _API_PATH.search(url.path.rstrip("/"))) is not None:
+        raise ConfigurationError(f"the base URL {text!r} is too long: leave out {path[0]}, the library adds it")
     return url
 
 

@@ -12,7 +12,7 @@ import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
-from .options import HttpOptions
+from .options import HttpOptions, proxy_or_none
 
 _SCHEMES = ("http", "https", "all")
 
@@ -38,11 +38,12 @@ class Proxies:
             ConfigurationError: A variable of the environment names no proxy that can be used.
         """
         if options.proxy is not None or not options.trust_env:
-            return cls(options.proxy)
+            return cls(options.proxy and options.proxy.strip())
         found = getproxies()
-        for scheme in _SCHEMES:
-            _check(scheme, found.get(scheme))
-        return cls(None, {scheme: found[scheme] for scheme in _SCHEMES if found.get(scheme)})
+        proxies = {scheme: proxy for scheme in _SCHEMES if (proxy := found.get(scheme, "").strip())}
+        for scheme, proxy in proxies.items():
+            _check(scheme, proxy)
+        return cls(None, proxies)
 
     def __bool__(self) -> bool:
         return self.fixed is not None or bool(self.by_scheme)
@@ -56,16 +57,20 @@ class Proxies:
         return self.by_scheme.get(url.scheme) or self.by_scheme.get("all")
 
 
-def _check(scheme: str, proxy: str | None) -> None:
-    if not proxy:
-        return
-    name, sign, rest = proxy.partition("://")
+def _check(scheme: str, proxy: str) -> None:
+    _, sign, rest = proxy.partition("://")
     example = f"such as {scheme.upper()}_PROXY=http://proxy.example:3128"
     if not sign or not rest:
         raise ConfigurationError(
             f"the proxy for {scheme} in the environment has no http:// before it; write it in full, {example}"
         )
-    if name.lower() not in ("http", "https"):
+    # No message has the value, which can contain a password.
+    url = proxy_or_none(proxy)
+    if url is None:
         raise ConfigurationError(
-            f"the proxy for {scheme} in the environment speaks {name}; use one that speaks HTTP, {example}"
+            f"the proxy for {scheme} in the environment is no URL that can be used; write it in full, {example}"
+        )
+    if url.scheme not in ("http", "https"):
+        raise ConfigurationError(
+            f"the proxy for {scheme} in the environment speaks {url.scheme}; use one that speaks HTTP, {example}"
         )

@@ -19,6 +19,7 @@ from .json_faults import json_faults, key_faults, shown, text_faults
 
 # Two letters or more: C:\clips\cat.png is a path.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_HOST = re.compile(r"https?://([^/?#]*)")
 
 
 @attrs.frozen
@@ -199,6 +200,8 @@ def _or_file(text: str) -> str:
 
 def _encoding_hint(url: str) -> str:
     sign = unquoted_character(url)
+    if (host := _HOST.match(url)) is not None and not host[1].isascii():
+        return " (its host must be written in Punycode, as xn--...)"
     return f" ({sign!r} must be percent-encoded)" if sign else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from evolink_async.callbacks import receiver as receiver_module
 from evolink_async.emulator import Emulator
 from evolink_async.emulator.clock import HandClock
 from evolink_async.pool import Callback
-from tests.callbacks.kit import SAMPLE, SERVERS, URL, Caller, new_receiver
+from tests.callbacks.kit import SAMPLE, SERVERS, URL, Caller, alone, new_receiver
 from tests.kit import dance, open_pool, turns, until
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +109,19 @@ async def test_a_body_that_does_not_come(serve, monkeypatch):
         monkeypatch.setattr(receiver_module, "BODY_SECONDS", 10)
         assert await caller.call(url) == 204
     assert len(taker.taken) == 1
+
+
+@pytest.mark.parametrize("request_line", [b"POST /evolink/forged HTTP/1.1\r\n", b"no HTTP at all\r\n"])
+async def test_what_is_no_http_is_not_logged(request_line, caplog):
+    """Anybody can send it, as often as they like; a fault of the server's own is logged all the same."""
+    async with alone(new_receiver()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_line + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        assert caplog.records == []
+        logging.getLogger("aiohttp.server.evolink_async").exception("broken", exc_info=OSError())
+        assert len(caplog.records) == 1
 
 
 async def test_bodies_are_read_of_few_at_once(serve, monkeypatch):

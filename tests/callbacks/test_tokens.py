@@ -70,6 +70,9 @@ def test_a_url_holds_the_token_and_not_the_key():
         "https://example.com/?a=b",
         "https://example.com/#a",
         "https://example.com/" + "p" * 2000,
+        "https://example.com/\udcff",
+        None,
+        b"https://example.com/",
     ],
 )
 def test_a_url_that_the_service_would_not_call(url):
@@ -78,7 +81,9 @@ def test_a_url_that_the_service_would_not_call(url):
         CallbackReceiver(url, SECRET)
 
 
-@pytest.mark.parametrize("secret", ["", "short", b"short", [], [SECRET, "short"]])
+@pytest.mark.parametrize(
+    "secret", ["", "short", b"short", [], [SECRET, "short"], None, 16, [SECRET, None], [16], "\udcff" * 16]
+)
 def test_a_secret_that_can_be_guessed(secret):
     """It is refused, and no message holds it."""
     with pytest.raises(ConfigurationError, match="16 bytes") as caught:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -259,6 +260,17 @@ def test_equal_faults_share_a_row(capsys, tmp_path):
     text = capsys.readouterr().out
     assert text.count("@ duration") == 1
     assert "(300 lines)" in text
+
+
+@pytest.mark.usefixtures("offline")
+def test_warnings_of_pillow_are_not_shown(cli, tmp_path):
+    """They are for developers: the picture has only a note that is cut off."""
+    (tmp_path / "cat.jpg").write_bytes(image("jpeg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0"))
+    path = write_jobs(tmp_path, {"model": "wan2.6-image-to-video-flash", "prompt": "A", "image_urls": ["file:cat.jpg"]})
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        ran = cli("check", path)
+    assert (ran.code, seen) == (0, [])
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])

@@ -234,6 +234,16 @@ def test_a_file_of_another_kind(content, words):
     assert [word for word in words if word not in fault] == []
 
 
+@pytest.mark.parametrize("count", [1, 20, 60, 200, 300, 5000])
+def test_null_bytes_behind_a_file_are_no_encoding(count):
+    """A power failure leaves them there; the jobs in front of them are read, and the line of them is named."""
+    content = json.dumps(GOOD).encode() + b"\n" + bytes(count)
+    assert fault_of_file(content) is None
+    read = parse_jobs(content.split(b"\n"))
+    assert (len(read.jobs), [bad.line for bad in read.bad]) == (1, [2])
+    assert "UTF" not in read.bad[0].text
+
+
 @pytest.mark.parametrize(
     "first", [b"", b"{", b"{not json", b'{"model": "torn', b'{"a": ' * 10_000 + b"1", b"oops", b"[]"]
 )

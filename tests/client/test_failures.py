@@ -7,8 +7,8 @@ import re
 import pytest
 from yarl import URL
 
-from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions
-from evolink_async.errors import NotDeliveredError, SubmissionUnknownError, TransportError
+from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, Proxies
+from evolink_async.errors import NotDeliveredError, SubmissionUnknownError, TransportError, UnsendableError
 from evolink_async.wire import Request, Response, on_submit
 from tests.servers import Act, free_port, reply, reset, serving
 
@@ -70,3 +70,11 @@ async def test_a_proxy_that_is_not_there_is_named():
     """Else one would look for the fault at the service."""
     with pytest.raises(NotDeliveredError, match="the proxy: refused"):
         await send("https://api.example.invalid", "submit", HttpOptions(proxy=f"http://127.0.0.1:{free_port()}"))
+
+
+async def test_no_address_of_a_proxy_is_shown(monkeypatch):
+    """The text of aiohttp quotes one that is no URL, with its password."""
+    monkeypatch.setattr(Proxies, "for_url", lambda *_: "http://me:secret@127.0.0.1:abc")
+    with pytest.raises(UnsendableError, match="no URL") as caught:
+        await send("https://api.example.invalid", "submit")
+    assert "secret" not in str(caught.value)

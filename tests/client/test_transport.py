@@ -479,6 +479,8 @@ async def test_closing_leaves_no_connection():
         "https://api.evolink.ai",
         " https://api.evolink.ai/ ",
         "https://gateway.example/evolink",
+        "https://gateway.example/v1/account/evolink",
+        "https://gateway.example/v1/taskforce/v10",
         "http://127.0.0.1:8787",
         "http://localhost:1",
         "http://[::1]:1",
@@ -509,6 +511,7 @@ async def test_an_address_is_https_or_loopback(text):
         "https://user:secret@a",
         "file:///etc/passwd",
         "javascript:alert(1)",
+        "https://x y",
     ],
 )
 async def test_other_addresses_are_refused(text):
@@ -516,6 +519,24 @@ async def test_other_addresses_are_refused(text):
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         base_url(text)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("https://api.evolink.ai/v1", "/v1"),
+        (" https://api.evolink.ai/v1/ ", "/v1"),
+        ("https://gateway.example/evolink/v1//", "/v1"),
+        ("https://api.evolink.ai/v1/videos/generations", "/v1/videos/generations"),
+        ("https://api.evolink.ai/v1/tasks", "/v1/tasks"),
+        ("http://localhost:8787/v1/credits", "/v1/credits"),
+        ("https://files-api.evolink.ai/api/v1/files/upload/stream", "/api/v1/files/upload/stream"),
+    ],
+)
+async def test_an_address_ends_before_the_path_of_the_api(text, path):
+    """Other clients want it there. Here every request would be answered with 404, which can also be a short outage."""
+    with pytest.raises(ConfigurationError, match=f"leave out {path}, the library adds it"):
+        base_url(text)
 
 
 async def test_a_request_timeout_before_the_connect_timeout_is_not_delivered():

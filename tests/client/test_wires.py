@@ -78,6 +78,15 @@ async def test_a_netrc_file_is_never_read(tmp_path, monkeypatch, trust_env, entr
         ("socks5://proxy.example:1080", "socks5"),
         ("socks5h://me:secret@proxy.example", "socks5h"),
         ("http://", "http://"),
+        ("http://me:secret@127.0.0.1:abc", "no URL"),
+        ("http://me:secret@127.0.0.1:99999", "no URL"),
+        ("http://me:secret@[::1", "no URL"),
+        ("http://me:secret@", "no URL"),
+        ("http://me:secret/word@127.0.0.1:3128", "no URL"),
+        ("http://me:1/secret@127.0.0.1:3128", "no URL"),
+        ("http://me:#secret@127.0.0.1:3128", "no URL"),
+        ("http://me:secret@proxy example:3128", "no URL"),
+        ("me:secret://word@proxy.example", "no URL"),
     ],
 )
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
@@ -110,11 +119,14 @@ def test_the_proxy_of_the_options_wins(monkeypatch):
     assert "mine" not in repr(proxies)
 
 
-async def test_requests_go_through_the_proxy_of_the_environment(monkeypatch):
-    """A plain proxy is asked with the whole address."""
+@pytest.mark.parametrize("is_given", [False, True])
+async def test_requests_go_through_the_proxy(monkeypatch, is_given):
+    """A plain proxy is asked with the whole address. Spaces around that of the proxy are cut."""
     async with serving(reply()) as proxy, serving(reply()) as server:
-        monkeypatch.setenv("http_proxy", proxy.url)
-        assert (await send(server.url, HttpOptions(trust_env=True))).status == 200
+        monkeypatch.setenv("http_proxy", f" {proxy.url} \n")
+        monkeypatch.setenv("https_proxy", " ")
+        options = HttpOptions(proxy=f" {proxy.url} \n") if is_given else HttpOptions(trust_env=True)
+        assert (await send(server.url, options)).status == 200
         assert not server.heads
         assert proxy.heads[0].startswith(f"GET {server.url}/v1/tasks/t ".encode())
 

@@ -154,6 +154,64 @@ def test_a_damaged_note_in_a_png_is_no_damage_of_the_image(kind, data, times):
     assert (facts.width, facts.height, facts.has_alpha) == (640, 480, False)
 
 
+FRAME = struct.pack(">5I2H2B", 9, 640, 480, 0, 0, 1, 1, 0, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid APNG")
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"zTXt", b"a\0\5xxx"),
+        (b"iCCP", b"a\0\5xxx"),
+        (b"iCCP", b""),
+        (b"iCCP", b"abc"),
+        (b"acTL", bytes(8)),
+        (b"fcTL", FRAME),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_note_that_pillow_refuses_is_no_damage_of_the_image(kind, data, mode):
+    """Other programs leave it out; transparency is found all the same, and how the image is turned."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = with_chunk(with_chunk(image("png", (400, 300), mode=mode, exif=exif.tobytes()), kind, data), b"prVt", b"")
+    frames = with_chunk(content, b"acTL", struct.pack(">2I", 2, 0)) if kind == b"fcTL" else content
+    facts = facts_of(frames)
+    assert (facts.width, facts.height, facts.has_alpha) == (300, 400, mode == "RGBA")
+
+
+def with_pixels(content: bytes, stream: bytes, pieces: int = 1) -> bytes:
+    """A png of other pixels, in several chunks."""
+    at = content.index(b"IDAT") - 4
+    size = len(stream) // pieces + 1
+    parts = [chunk(b"IDAT", stream[start : start + size]) for start in range(0, len(stream), size)]
+    return content[:at] + b"".join(parts) + chunk(b"IEND", b"")
+
+
+def pixels_of(content: bytes) -> bytes:
+    at = content.index(b"IDAT")
+    return content[at + 4 : at + 4 + int.from_bytes(content[at - 4 : at])]
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("wrong", [b"abcd", b"ab", b""])
+def test_a_wrong_sum_behind_all_pixels_is_no_damage(pieces, wrong):
+    """Other programs show the picture: nothing of it is missing."""
+    content = image("png", (400, 300))
+    assert size_of(with_pixels(content, pixels_of(content)[:-4] + wrong, pieces)) == (400, 300)
+
+
+def test_pixels_that_break_off_are_damage():
+    """Also in chunks that are healthy themselves, with a note that Pillow refuses, and with bits that are wrong."""
+    content = noise("png", (400, 300))
+    stream = pixels_of(content)
+    cut = with_pixels(content, stream[: len(stream) // 2], 2)
+    wrong = with_pixels(content, stream[:40] + b"\xff" * 40 + stream[80:])
+    for one in (cut, with_chunk(cut, b"iCCP", b""), wrong):
+        with pytest.raises(UnreadableError, match="is cut off or damaged"):
+            facts_of(one)
+
+
 @pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
 def test_a_damaged_picture_in_a_png_is_found(kind):
     """Also beside a damaged note."""

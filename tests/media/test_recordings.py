@@ -286,6 +286,48 @@ def test_a_film_in_pieces_is_measured_by_its_packets(flags, form):
     assert facts.seconds == pytest.approx(4, abs=0.11)
 
 
+def film_with_sound(seconds: float, sound_seconds: float, sample_rate: int, form: str = "mp4", **options: str) -> bytes:
+    """A film of 24 pictures a second, stored in another order than they are shown, and a sound in frames of AAC."""
+    made = io.BytesIO()
+    with av.open(made, "w", format=form, options=options) as container:
+        track = container.add_stream("libx264", rate=24, options={"bf": "3", "g": "24"})
+        voice = container.add_stream("aac", rate=sample_rate, layout="mono")
+        track.width, track.height = 64, 64
+        for number in range(round(seconds * 24)):
+            picture = grey(64, 64, None)
+            picture.planes[0].update(bytes([number * 7 % 256]) * picture.planes[0].buffer_size)
+            picture.pts, picture.time_base = number, Fraction(1, 24)
+            container.mux(track.encode(picture))
+        container.mux(track.encode(None))
+        samples = av.AudioFrame(format=voice.format.name, layout="mono", samples=1024)
+        samples.planes[0].update(bytes(samples.planes[0].buffer_size))
+        samples.sample_rate, samples.time_base = sample_rate, Fraction(1, sample_rate)
+        for start in range(0, round(sound_seconds * sample_rate), 1024):
+            samples.pts = start
+            container.mux(voice.encode(samples))
+        container.mux(voice.encode(None))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 12_000, 44_100])
+@pytest.mark.parametrize(
+    "options", [{}, {"use_editlist": "0"}, {"movflags": "frag_keyframe+empty_moov"}, {"movflags": "dash+frag_keyframe"}]
+)
+def test_the_padding_of_a_sound_makes_no_film_longer(options, sample_rate):
+    """An encoder fills up the first frame and the last; without an edit list the film begins later, besides."""
+    facts = facts_of(film_with_sound(3, 3, sample_rate, **options))
+    assert facts.seconds == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 44_100])
+@pytest.mark.parametrize("options", [{}, {"use_editlist": "0"}, {"movflags": "frag_keyframe+empty_moov"}], ids=str)
+def test_a_sound_that_goes_on_behind_a_film_counts(options, sample_rate):
+    """What is more than padding is heard."""
+    facts = facts_of(film_with_sound(3, 3.5, sample_rate, **options))
+    assert facts.seconds == pytest.approx(3.5, abs=0.32)
+    assert (facts.seconds or 0) > 3.4
+
+
 @pytest.mark.parametrize("flags", IN_PIECES)
 def test_the_first_bytes_of_a_film_in_pieces_tell_no_length(flags):
     """The pieces behind them are not counted."""
@@ -404,6 +446,19 @@ def test_a_codec_without_a_name_leaves_the_sides_open():
 def test_a_video_of_a_sound_brand_is_a_video():
     """Brands are not believed: the tracks tell what it is."""
     assert facts_of(patched(film(1), 8, b"M4A ")).format == "mp4"
+
+
+@pytest.mark.parametrize("brand", [b"3gp4", b"3gp7", b"3gr6", b"3gs9", b"3ge6", b"3g2b"])
+def test_films_of_phones_have_many_brands(brand):
+    """One letter and number for each release and profile."""
+    assert facts_of(patched(film(1), 8, brand)).format == "3gp"
+
+
+def test_a_film_can_begin_with_a_box_of_its_maker():
+    """Its name is `uuid`; the index is found behind it."""
+    facts = facts_of(patched(film(1), 4, b"uuid"))
+    assert (facts.format, facts.width) == ("mov", 320)
+    assert facts.seconds == pytest.approx(1)
 
 
 @pytest.mark.parametrize("scale", [0, 1])

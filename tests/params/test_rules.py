@@ -49,6 +49,12 @@ REFUSED = [
     (OneOf("a"), "d", "must be a, not 'd' @ x"),
     (OneOf(5, 10), 6, "must be 5 or 10, not 6 @ x"),
     (Url(), "a.mp4", "must be an http or https URL, not 'a.mp4' @ x"),
+    (
+        Url(),
+        "https://m\u00fcnchen.de/\u00e9",
+        "must be an http or https URL, not 'https://m\u00fcnchen.de/\u00e9' "
+        "(its host must be written in Punycode, as xn--...) @ x",
+    ),
     (Url(), URL + " ", f"must be an http or https URL, not '{URL} ' (' ' must be percent-encoded) @ x"),
     (Url(CLIP), "a.mp4", "must be an http or https URL or a file as pathlib.Path, not 'a.mp4' @ x"),
     (Url(CLIP), "ftp://a/b", "must be an http or https URL or a local file, not 'ftp://a/b' @ x"),

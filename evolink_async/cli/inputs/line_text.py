@@ -71,9 +71,9 @@ def wide_encoding(content: bytes) -> str | None:
     for mark, name in _MARKS.items():
         if content.startswith(mark):
             return name
-    # Nearly all of JSON is ASCII, which these encodings pad with one or three null bytes. The start is enough, and a
-    # power failure can leave null bytes at the end.
-    start = content[:256]
+    # Nearly all of JSON is ASCII, which these encodings pad with one or three null bytes. The start is enough, without
+    # null bytes at the end, which a power failure can leave.
+    start = content[:256].rstrip(b"\0")
     share = start.count(0) / max(len(start), 1)
     return "UTF-32" if 0.65 < share < 0.85 else "UTF-16" if 0.25 < share <= 0.65 else None
 

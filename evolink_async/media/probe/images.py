@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .bounded_file import bounded
 from .errors import BROKEN, UnreadableError
-from .odd_images import lacks_only_end, without_damaged_chunks
+from .odd_images import lacks_only_end, png_alone
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -69,8 +69,8 @@ def _facts_of_odd(file: IO[bytes], form: str) -> dict[str, Any]:
     Raises:
         UnreadableError: It is not.
     """
-    if form == "png" and (healthy := without_damaged_chunks(file)) is not None:
-        return image_facts(healthy, form, is_whole=True)
+    if form == "png" and (alone := png_alone(file)) is not None:
+        return image_facts(alone, form, is_whole=True)
     try:
         if form == "jpeg" and lacks_only_end(file):
             return {}

@@ -1,6 +1,6 @@
 """Images that Pillow refuses although nothing of their picture is missing.
 
-Other programs show them: a jpeg without its end mark, and a png with a damaged note.
+Other programs show them: a jpeg without its end mark, a png with a damaged note, or with a wrong sum of its pixels.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ _PNG_SIGNATURE = 8
 _AROUND_CHUNK = 12
 # The bit in the first letter of its name by which a chunk may be ignored (PNG specification, section 5.4).
 _ANCILLARY = 0x20
+# Transparency, and how the image is turned.
+_KEPT = (b"tRNS", b"eXIf")
+_SUM = 4
+_PIECE = 1 << 20
+# More pixels than Pillow is asked to decode, of eight bytes.
+_MOST_PIECES = 256
 
 
 def lacks_only_end(file: IO[bytes]) -> bool:
@@ -45,16 +51,22 @@ def lacks_only_end(file: IO[bytes]) -> bool:
     return _pixels(content + _END_OF_JPEG) == _pixels(content + _OTHER_PIXELS + _END_OF_JPEG)
 
 
-def without_damaged_chunks(file: IO[bytes]) -> IO[bytes] | None:
-    """Return a png without the chunks that a reader may ignore and whose checksum is wrong; None if it has none.
+def png_alone(file: IO[bytes]) -> IO[bytes] | None:
+    """Return the picture of a png alone, without the notes that a reader may ignore; None if it is already so.
 
-    So does libpng, the library of most programs.
+    If all its pixels are there, their sum at the end is put right. So does libpng, the library of most programs.
     """
     content = _content(file)
     if content is None:
         return None
-    healthy = b"".join([content[:_PNG_SIGNATURE], *(one for one in _chunks(content) if not _is_damaged_chunk(one))])
-    return BytesIO(healthy) if len(healthy) < len(content) else None
+    chunks = [one for one in _chunks(content) if _is_needed(one)]
+    pixels = [one for one in chunks if one[4:8] == b"IDAT"]
+    if pixels and all(map(_is_healthy, pixels)):
+        at = chunks.index(pixels[0])
+        rest = [one for one in chunks[at:] if one[4:8] != b"IDAT"]
+        chunks = [*chunks[:at], _chunk(b"IDAT", _with_right_sum(b"".join(one[8:-4] for one in pixels))), *rest]
+    alone = b"".join([content[:_PNG_SIGNATURE], *chunks])
+    return BytesIO(alone) if alone != content else None
 
 
 def _content(file: IO[bytes]) -> bytes | None:
@@ -80,14 +92,40 @@ def _shrink(image: JpegImageFile) -> None:
 
 
 def _chunks(content: bytes) -> Iterator[bytes]:
-    """Iterate over the chunks of a png; the last one may be cut off, or have other bytes behind it."""
+    """Iterate over the chunks of a png up to its end; the last one may be cut off."""
     at = _PNG_SIGNATURE
     while at < len(content):
         end = at + _AROUND_CHUNK + int.from_bytes(content[at : at + 4])
         yield content[at:end]
-        at = end
+        at = len(content) if content[at + 4 : at + 8] == b"IEND" else end
 
 
-def _is_damaged_chunk(chunk: bytes) -> bool:
-    is_whole = len(chunk) == _AROUND_CHUNK + int.from_bytes(chunk[:4])
-    return is_whole and bool(chunk[4] & _ANCILLARY) and zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:])
+def _is_needed(chunk: bytes) -> bool:
+    is_note = _is_whole(chunk) and bool(chunk[4] & _ANCILLARY)
+    return not is_note or (chunk[4:8] in _KEPT and _is_healthy(chunk))
+
+
+def _is_whole(chunk: bytes) -> bool:
+    return len(chunk) == _AROUND_CHUNK + int.from_bytes(chunk[:4])
+
+
+def _is_healthy(chunk: bytes) -> bool:
+    return _is_whole(chunk) and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+
+
+def _with_right_sum(stream: bytes) -> bytes:
+    """Return a stream of zlib with the right sum behind it; unchanged if it does not come to its end."""
+    unpacking, rest, found = zlib.decompressobj(-zlib.MAX_WBITS), stream[2:], 1
+    try:
+        for _ in range(_MOST_PIECES):
+            found = zlib.adler32(unpacking.decompress(rest, _PIECE), found)
+            rest = unpacking.unconsumed_tail
+            if unpacking.eof:
+                return stream[: len(stream) - len(unpacking.unused_data)] + found.to_bytes(_SUM)
+    except zlib.error:
+        pass
+    return stream

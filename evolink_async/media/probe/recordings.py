@@ -10,6 +10,8 @@ the rotation.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ _MOST_AT_ONCE = 64 << 20
 _MOST_PACKETS = 200_000
 # An encoder of sound adds up to 2500 samples at both ends, which a header does not count; at 8000 Hz 0.3 s.
 _PADDING_SECONDS = 0.32
+# The longest frame of a sound that encoders fill up with silence: 1024 samples at 7350 Hz.
+_LONGEST_FRAME = 0.14
 # A larger frame is not decoded. No model takes longer sides.
 _MOST_DECODED = 4096 * 4096
 _PICTURES = ("mjpeg", "png", "bmp")
@@ -132,7 +136,8 @@ def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None
     """Read the packets of tracks; return the length, and the size of a video that is turned."""
     from av.error import FFmpegError
 
-    fine, coarse = _Span(), _Span()
+    fine: dict[int, _Span] = defaultdict(_Span)
+    coarse: dict[int, _Span] = defaultdict(_Span)
     count, known = 0, dict[str, Any]()
     is_all, is_readable = False, True
     try:
@@ -140,9 +145,8 @@ def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None
         for count, packet in enumerate(filter(_has_content, container.demux(tracks) if tracks else ()), 1):
             if film is not None and not known and packet.stream_index == film.index:
                 known = _upright(film, packet)
-            # An edit leaves out some at the start.
-            if packet.pts is not None and not packet.is_discard:
-                (fine if packet.time_base < 1 else coarse).add(packet)
+            if packet.pts is not None:
+                (fine if packet.time_base < 1 else coarse)[packet.stream_index].add(packet)
             if count == _MOST_PACKETS:
                 break
         else:
@@ -154,12 +158,13 @@ def _walk(container: InputContainer, tracks: list[Any], film: VideoStream | None
     if not count and (is_all or not is_readable):
         raise UnreadableError(BROKEN)
     header = _header_seconds(container)
+    fine, coarse = _with_content(fine), _with_content(coarse)
     # Most clocks of whole seconds come from a damaged header; one of frames that last for seconds agrees with the film.
-    if coarse and header is not None and abs(coarse.seconds - header) <= _COARSEST:
-        fine.join(coarse)
+    if coarse and header is not None and abs(_union(coarse.values()).seconds - header) <= _COARSEST:
+        fine |= coarse
     if not fine or not is_readable:
         return known
-    return {**known, "seconds": _seconds(header, fine.seconds, is_all=is_all)}
+    return {**known, "seconds": _seconds(header, _counted(fine, film), is_all=is_all)}
 
 
 class _Span:
@@ -167,6 +172,7 @@ class _Span:
 
     def __init__(self) -> None:
         self.start, self.end = float("inf"), 0.0
+        self._count, self._first, self._last = 0, 0.0, 0.0
 
     def __bool__(self) -> bool:
         return self.start <= self.end
@@ -175,14 +181,48 @@ class _Span:
     def seconds(self) -> float:
         return self.end - max(0.0, self.start)
 
+    @property
+    def seconds_without_padding(self) -> float:
+        """Less the first frame and the last, which can be silence of an encoder."""
+        return self.seconds - self._first - min(self._last, _LONGEST_FRAME)
+
     def add(self, packet: Packet[Any]) -> None:
+        self._count += 1
+        # An edit leaves out some at the start.
+        if packet.is_discard:
+            return
         # Only of a packet with a time.
         pts, clock = packet.pts or 0, packet.time_base
-        self.start = min(self.start, float(pts * clock))
-        self.end = max(self.end, float((pts + (packet.duration or 0)) * clock))
+        start, end = float(pts * clock), float((pts + (packet.duration or 0)) * clock)
+        # Without an edit, the first is padding up to where the second begins.
+        if self._count == 2 and self:
+            self._first = max(0.0, start) - max(0.0, self.start)
+        if end > self.end:
+            self._last = end - start
+        self.start, self.end = min(self.start, start), max(self.end, end)
 
-    def join(self, other: _Span) -> None:
-        self.start, self.end = min(self.start, other.start), max(self.end, other.end)
+
+def _with_content(spans: Mapping[int, _Span]) -> dict[int, _Span]:
+    return {index: one for index, one in spans.items() if one}
+
+
+def _union(spans: Iterable[_Span]) -> _Span:
+    whole = _Span()
+    for one in spans:
+        whole.start, whole.end = min(whole.start, one.start), max(whole.end, one.end)
+    return whole
+
+
+def _counted(spans: Mapping[int, _Span], film: VideoStream | None) -> float:
+    """Return the length of all tracks together, by their packets, but without what may be padding."""
+    whole = _union(spans.values()).seconds
+    # If pictures are stored in another order than they are shown, the film begins and ends later than the sound.
+    longest = max(one.seconds for one in spans.values())
+    if film is not None and film.index in spans:
+        shown = spans[film.index].seconds
+        if all(one.seconds_without_padding <= shown for one in spans.values()):
+            longest = shown
+    return longest if whole - longest <= _PADDING_SECONDS else whole
 
 
 def _has_content(packet: Packet[Any]) -> bool:

@@ -63,16 +63,14 @@ _BRANDS = {
     b"avis": "avif",
     b"M4A ": "m4a",
     b"M4B ": "m4a",
-    b"3gp4": "3gp",
-    b"3gp5": "3gp",
-    b"3gp6": "3gp",
-    b"3g2a": "3gp",
     b"crx ": "cr3",
 }
 # Images in any coding; the compatible brands name it.
 _STILL_BRANDS = (b"mif1", b"msf1")
+# All of 3GPP and 3GPP2: 3gp4, 3gr6, 3g2a and more (3GPP TS 26.244, section 5.3).
+_PHONE_BRANDS = b"3g"
 # First boxes of files from before the box `ftyp` existed.
-_OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid")
 # The size of a box is in front of its name. Four letters make a larger one, which no model takes.
 _MOST_IN_BOX = 0x20202020
 # Lengths of the header that follows the file header, one for each version of the format.
@@ -173,7 +171,7 @@ def _branded(head: bytes) -> str:
     compatible = {head[at : at + 4] for at in range(16, min(size, len(head)), 4)}
     if major in _STILL_BRANDS:
         return "avif" if b"avif" in compatible else "heic"
-    return _BRANDS.get(major, "mp4")
+    return "3gp" if major.startswith(_PHONE_BRANDS) else _BRANDS.get(major, "mp4")
 
 
 def _begins_mpeg_audio(head: bytes) -> bool:
