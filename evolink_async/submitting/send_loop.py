@@ -209,7 +209,8 @@ class SendLoop:
         try:
             verdict = await turn.session.submit(submission.request, first_byte)
         except BaseException as error:
-            submission.cut_short(error)
+            if first_byte.has_left:
+                submission.cut_short(error)
             raise
         finally:
             slow.cancel()
@@ -274,6 +275,15 @@ class SendLoop:
         self.release_credits(submission)
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
+
+    async def cut_short(self, submission: Submission) -> Unknown | None:
+        """End a submission from outside: in doubt if a byte may have left, else unsent, in the journal too."""
+        if submission.doubt is not None:
+            return await self.doubt(submission, submission.doubt)
+        self.release_credits(submission)
+        if submission.under_way:
+            await self.record(self._journal.refused(submission.job.key))
+        return None
 
     def release_credits(self, submission: Submission) -> None:
         """Give back what is held for a submission that was not accepted. Doing so twice changes nothing."""

@@ -119,6 +119,20 @@ async def test_another_owner_may_come_while_it_connects(vendor, resolver):
         assert pool.stats().submits == 1
 
 
+async def test_a_pool_closed_while_it_connects_leaves_no_doubt(vendor, resolver, tmp_path):
+    """Not a byte was sent: the jobs are planned, in the journal too, and the same input buys each of them once."""
+    settings: dict[str, Any] = {"journal": tmp_path / "journal.db", "retry": attrs.evolve(PATIENT, grace=0.01)}
+    async with named(vendor, **settings) as pool:
+        stream = pool.run(jobs(4))
+        await stream.__aenter__()
+        await until(lambda: resolver.asked.is_set() and pool.stats().submits == 4)
+    assert (vendor.posts, pool.unfinished()) == ([], ())
+    resolver.answers.set()
+    async with pool_of(vendor, **settings) as pool:
+        assert {type(outcome) async for outcome in pool.run(jobs(4))} == {ev.Completed}
+    assert sorted(vendor.takes) == sorted(vendor.paid) == [1, 2, 3, 4]
+
+
 class Leased(MemoryJournal):
     """A journal whose claims end."""
 
