@@ -190,7 +190,7 @@ class _Transport:
         self._response = Response
         self._answer = service.answer
 
-    async def send(self, request: Any) -> Any:
+    async def send(self, request: Any, _: object = None) -> Any:
         """Answer."""
         framed = self._answer(request.path, request.body or b"")
         return self._response(status=200, headers={}, body=framed.partition(b"\r\n\r\n")[2])

@@ -142,7 +142,7 @@ class Transport:
     def __init__(self, account: Account) -> None:
         self._account = account
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, _: object = None) -> Response:
         """Send one."""
         return await self._account.answer(request)
 

@@ -8,6 +8,7 @@ from .api_key import ApiKey
 from .compression import PLAIN, PlainPieces
 from .connections import open_session
 from .failures import describe_failure
+from .first_byte import FirstByte
 from .key_health import KeyHealth
 from .options import HttpOptions, base_url, is_loopback
 from .outage_brake import OutageBrake
@@ -23,6 +24,7 @@ __all__ = (
     "AiohttpTransport",
     "AnySession",
     "ApiKey",
+    "FirstByte",
     "HttpOptions",
     "KeyHealth",
     "Move",

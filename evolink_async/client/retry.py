@@ -56,6 +56,10 @@ class Resend:
         self.started = self.started if self.sends else now
         self.sends += 1
 
+    def withdrawn(self) -> None:
+        """Take the last send back: not a byte of it has left."""
+        self.sends -= 1
+
     @property
     def is_exhausted(self) -> bool:
         """Whether the policy allows no further send."""

@@ -16,7 +16,6 @@ from ..errors import (
     AuthenticationError,
     ConfigurationError,
     EvolinkError,
-    JournalClaimError,
     NotDeliveredError,
     ReplyError,
     StatusError,
@@ -44,6 +43,7 @@ from ..wire import (
     on_submit,
     suspends_key,
 )
+from .first_byte import FirstByte
 from .key_health import KeyHealth
 from .outage_brake import OutageBrake
 from .transport import Transport
@@ -102,18 +102,18 @@ class Session:
         raise TypeError("a Session is not pickled: it holds open connections; build a pool where it is needed")
 
     async def submit(
-        self, request: Request
-    ) -> Snapshot | StatusError | NotDeliveredError | SubmissionUnknownError | JournalClaimError:
-        """Send a paid request once.
+        self, request: Request, first_byte: FirstByte
+    ) -> Snapshot | StatusError | NotDeliveredError | SubmissionUnknownError:
+        """Send a paid request once, if its first byte may leave.
 
         Returns:
-            The accepted task; a StatusError, NotDeliveredError or JournalClaimError if no task was made; a
-            SubmissionUnknownError if a task may have been made. The first table of `wire.verdict` decides.
+            The accepted task; a StatusError or NotDeliveredError if no task was made; a SubmissionUnknownError if a
+            task may have been made. The first table of `wire.verdict` decides.
         """
         sent_at = self._clock()
         try:
-            response = await self._transport.send(request)
-        except (NotDeliveredError, JournalClaimError) as error:
+            response = await self._transport.send(request, first_byte)
+        except NotDeliveredError as error:
             return error
         # After the first byte, the service may have accepted the request although no answer came back.
         except TransportError as error:

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
 
 from ..concurrency import TimeLimit
-from ..errors import JournalClaimError, NotDeliveredError, TransportError, UnsendableError
+from ..errors import NotDeliveredError, TransportError, UnsendableError
 from ..wire import READ_HEADERS, REPEATED_HEADERS, REQUEST_KINDS, Request, Response
 from .api_key import ApiKey
 from .compression import PLAIN, inflated
 from .connections import open_session
 from .failures import describe_failure
+from .first_byte import FirstByte, first_byte_trace
 from .options import HttpOptions
 from .proxies import Proxies
 
@@ -41,54 +40,30 @@ _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerification
 
 
 class _Progress:
-    """What is known of a request under way: whether a byte may have been sent, and what has come of the answer.
+    """What is known of a request under way: whether a byte may have been sent, and what has come of the answer."""
 
-    aiohttp's tracing sets `sent` just before the first byte.
-    """
+    __slots__ = ("body", "first_byte", "reply")
 
-    __slots__ = ("body", "is_withdrawn", "may_send", "reply", "sent")
-
-    def __init__(self, may_send: Callable[[], bool], *, sent: bool) -> None:
-        self.sent = sent
-        self.may_send = may_send
-        self.is_withdrawn = False
+    def __init__(self, first_byte: FirstByte) -> None:
+        self.first_byte = first_byte
         self.reply: aiohttp.ClientResponse | None = None
         self.body = bytearray()
-
-
-# aiohttp types the context as Any.
-async def _note_sent(_: aiohttp.ClientSession, context: Any, __: object) -> None:  # noqa: ANN401
-    context.trace_request_ctx.sent = True
-
-
-# aiohttp sends the headers together with the first piece of the body, in the step in which this returns: nothing runs
-# between the look at the clock and the first byte.
-async def _check_first_byte(_: aiohttp.ClientSession, context: Any, __: object) -> None:  # noqa: ANN401
-    progress: _Progress = context.trace_request_ctx
-    if not progress.may_send():
-        progress.sent, progress.is_withdrawn = False, True
-        raise OSError
-
-
-def _tracing(*, checks: bool) -> aiohttp.TraceConfig:
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_note_sent)
-    if checks:
-        trace.on_request_chunk_sent.append(_check_first_byte)
-    return trace
 
 
 class Transport(Protocol):
     """What a session needs of an HTTP library."""
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, first_byte: FirstByte | None = None) -> Response:
         """Send a request once and return the complete answer, of any status.
+
+        Args:
+            request: The request.
+            first_byte: Of a paid request: asked whether it may leave.
 
         Raises:
             NotDeliveredError: No byte of the request was sent, so the service cannot have acted on it. It is an
                 UnsendableError if the same request would fail in the same way again.
             TransportError: No complete answer arrived; the service may have acted on the request.
-            JournalClaimError: It was withdrawn before its first byte.
         """
         ...
 
@@ -106,16 +81,12 @@ class AiohttpTransport:
         origin: The address that paths are appended to.
         key: Sent in the Authorization header.
         options: Time-outs, limits, proxy, or an aiohttp session to use instead of new ones.
-        may_send: Asked with the idempotency key right before the first byte of a paid request, and before it is begun.
-            With an aiohttp session of the user's, only before it is begun.
 
     Raises:
         ConfigurationError: The environment names a proxy that cannot be used.
     """
 
-    def __init__(
-        self, origin: URL, key: ApiKey, *, options: HttpOptions, may_send: Callable[[str], bool] | None = None
-    ) -> None:
+    def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions) -> None:
         self._origin = origin
         self._path = origin.raw_path.rstrip("/")
         self._key = key
@@ -129,7 +100,6 @@ class AiohttpTransport:
             kind: aiohttp.ClientTimeout(sock_connect=min(options.connect_timeout, options.timeout(kind)))
             for kind in REQUEST_KINDS
         }
-        self._may_send = may_send or _always
         self._own: list[aiohttp.ClientSession] = []
         # Sessions of our own hold these, which saves 3 us a request. The key comes with each request: aiohttp shows the
         # headers of a session to proxies.
@@ -140,20 +110,19 @@ class AiohttpTransport:
             # No limit on connections: `Limits` counts the calls already, and a second limit would hide a queue.
             # No keep-alive for submits: on a connection that the service has just closed, a paid request would end in
             # doubt. A new connection costs 0.3 ms, 1.6 ms with TLS, once per paid job.
-            traces = [_tracing(checks=may_send is not None)]
-            self._submits = open_session(keeps_alive=False, traces=traces, headers=headers)
+            self._submits = open_session(keeps_alive=False, traces=[first_byte_trace()], headers=headers)
             self._reads = open_session(headers=headers)
             self._own += [self._submits, self._reads]
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, first_byte: FirstByte | None = None) -> Response:
         """Send a request once; see `Transport.send`, also for what it raises.
 
-        If it is cancelled, a paid request may have been sent.
+        If it is cancelled, a paid request may have been sent: `first_byte` tells.
         """
         session = self._submits if request.kind == "submit" else self._reads
         if session.closed or session.auth is not None:
             raise _unusable(session, request.kind, is_own=bool(self._own))
-        progress = self._begin(request)
+        progress = self._begin(request, first_byte or FirstByte())
         try:
             async with (
                 TimeLimit(self._options.timeout(request.kind)),
@@ -172,19 +141,21 @@ class AiohttpTransport:
                     raise_for_status=False,
                     # A middleware of theirs that repeats what has failed would buy the job twice.
                     middlewares=() if request.kind == "submit" else None,
-                    trace_request_ctx=progress,
+                    trace_request_ctx=progress.first_byte,
                 ) as reply,
             ):
                 progress.reply = reply
                 return self._response(reply, await self._read(reply, progress.body))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            if progress.is_withdrawn:
-                raise _withdrawn() from None
-            failure = self._failure(error, request, is_sent=progress.sent)
+            if progress.first_byte.is_held_back:
+                raise _withdrawn(request) from None
+            failure = self._failure(error, request, is_sent=progress.first_byte.has_left)
             # A task that was paid for may be named in what came.
             if request.kind == "submit" and progress.body and (cut := self._cut(progress, failure)) is not None:
                 return cut
             raise failure from None
+        finally:
+            progress.first_byte.give_up()
 
     def _response(self, reply: aiohttp.ClientResponse, body: bytes, cut: str | None = None) -> Response:
         headers = self._readable(reply)
@@ -200,14 +171,11 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError):
             return None  # cut in the middle of what is compressed, or too long: the failure itself is raised
 
-    def _begin(self, request: Request) -> _Progress:
+    def _begin(self, request: Request, first_byte: FirstByte) -> _Progress:
         # Only submits over a session of our own are traced. For other requests, assume that a byte was sent.
-        if request.kind != "submit":
-            return _Progress(_always, sent=True)
-        may_send = partial(self._may_send, request.headers.get("Idempotency-Key", ""))
-        if not may_send():
-            raise _withdrawn()
-        return _Progress(may_send, sent=not self._own)
+        if (request.kind != "submit" or not self._own) and not first_byte.leaves():
+            raise _withdrawn(request)
+        return _Progress(first_byte)
 
     def _failure(self, error: Exception, request: Request, *, is_sent: bool) -> TransportError:
         reason = describe_failure(error)
@@ -252,10 +220,6 @@ class AiohttpTransport:
             await asyncio.sleep(0)
 
 
-def _always(*_: str) -> bool:
-    return True
-
-
 def _unusable(session: aiohttp.ClientSession, kind: str, *, is_own: bool) -> NotDeliveredError:
     """Return the error of a session that can send nothing. It is made before a request is begun: no byte is sent."""
     if is_own:  # the pool is closing
@@ -268,5 +232,5 @@ def _unusable(session: aiohttp.ClientSession, kind: str, *, is_own: bool) -> Not
     return UnsendableError(f"{text}: use a session without it", kind=kind)
 
 
-def _withdrawn() -> JournalClaimError:
-    return JournalClaimError("this process was away for so long that another one may have the job; nothing was sent")
+def _withdrawn(request: Request) -> NotDeliveredError:
+    return NotDeliveredError("withdrawn before its first byte; nothing was sent", kind=request.kind)

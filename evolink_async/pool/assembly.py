@@ -58,7 +58,7 @@ async def build_engine(settings: Settings, journal: Journal) -> Engine:
 def _build(settings: Settings, journal: Journal, account: _Account, schedule: Schedule) -> Engine:
     limits, retry = settings.limits, settings.retry
     emit = None if settings.observer is None else SafeObserver(settings.observer)
-    sessions, requests = _sessions(settings, journal, emit), Limiter(limits.requests)
+    sessions, requests = _sessions(settings, emit), Limiter(limits.requests)
     poller = Poller(settings.cadence, requests, schedule=schedule, emit=emit)
     budget_queue = _budget_queue(account, poller)
     uploads = _uploads(settings, journal, emit)
@@ -97,13 +97,12 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
     )
 
 
-def _sessions(settings: Settings, journal: Journal, emit: Emit | None) -> tuple[Session, ...]:
-    return tuple(_session(key, settings, journal, emit) for key in settings.keys)
+def _sessions(settings: Settings, emit: Emit | None) -> tuple[Session, ...]:
+    return tuple(_session(key, settings, emit) for key in settings.keys)
 
 
-def _session(key: ApiKey, settings: Settings, journal: Journal, emit: Emit | None) -> Session:
-    checks = {"may_send": journal.may_send} if journal.is_shared else {}
-    transport = AiohttpTransport(settings.origin, key, options=settings.http, **checks)
+def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
+    transport = AiohttpTransport(settings.origin, key, options=settings.http)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 

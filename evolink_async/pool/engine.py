@@ -171,7 +171,7 @@ class Engine:
             downloading=self.downloads.used,
             seconds_left=left.seconds if (left := self.poller.time_left()) is not None else None,
             seconds_each=left.each if left is not None else None,
-            trouble=_by_wall_clock(self.send_loop.trouble or self.uploads.trouble),
+            trouble=_by_wall_clock(self.send_loop.brake.trouble or self.uploads.trouble),
         )
 
     def _stopped(self, background: asyncio.Task[None]) -> None:

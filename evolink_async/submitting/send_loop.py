@@ -10,7 +10,7 @@ import asyncio
 import time
 
 from ..budget import BudgetQueue
-from ..client import OutageBrake, Session, Trouble
+from ..client import FirstByte, OutageBrake, Session
 from ..concurrency import Limiter
 from ..errors import (
     BudgetError,
@@ -92,11 +92,6 @@ class SendLoop:
         self.faults: int = 0
         self.record: Recorder = Recorder()
         self.refused: int = 0
-
-    @property
-    def trouble(self) -> Trouble | None:
-        """Why no job is accepted for now."""
-        return self.brake.trouble
 
     def retune(self, submits: int, per_minute: float | None) -> None:
         """Change how many submits there may be at once, and how many of each key in a minute."""
@@ -185,42 +180,47 @@ class SendLoop:
                 return JournalClaimError(f"the job {submission.job.key!r} is not in doubt any more")
             self._budget_queue.overdrawn(submission.job.key)
             return None
-        # While the journal wrote, its owners may have let go, or the service may have refused others.
-        may_go = self.queue.holds(turn, submission) and self._has_credits(submission)
-        if not self._is_wanted(submission) or not may_go:
-            if submission.doubt is None:
-                await self.record(self._journal.refused(submission.job.key))
-            return None if self._is_wanted(submission) else withdrawn(submission.job.key).error
-        verdict = await self._post(submission, turn)
+        verdict = await self._post(submission, turn) if self._may_go(submission, turn) else self._lost(submission)
         if isinstance(verdict, Snapshot):
             return await self._take(submission, verdict)
-        self.faults += 1
         if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
             await self.record(self._journal.refused(submission.job.key))
-        return verdict
+        is_withdrawn = verdict is None and not self._is_wanted(submission)
+        return withdrawn(submission.job.key).error if is_withdrawn else verdict
 
-    async def _post(self, submission: Submission, turn: Turn) -> Snapshot | EvolinkError:
-        began = time.monotonic()
+    def _may_go(self, submission: Submission, turn: Turn) -> bool:
+        # While the journal wrote, or a connection was made, its owners may have let go, the service may have refused
+        # others, or the lease may have ended.
+        may_go = self.queue.holds(turn, submission) and self._has_credits(submission)
+        return may_go and self._is_wanted(submission) and self._journal.may_send(submission.idempotency_key)
+
+    def _lost(self, submission: Submission) -> JournalClaimError | None:
+        """That another process may have the job; None if it has not, so that the job may go later."""
+        if self._journal.may_send(submission.idempotency_key):
+            return None
+        return JournalClaimError("this process was away for so long that another one may have it; nothing was sent")
+
+    async def _post(self, submission: Submission, turn: Turn) -> Snapshot | EvolinkError | None:
+        """Send. If it may not go any more when its first byte would leave, nothing is sent; see `_lost`."""
+        began, first_byte = time.monotonic(), FirstByte(lambda: self._may_go(submission, turn))
         submission.resend.sent(began)
         self.sends += 1
         submission.sent_at = time.time()
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._facts.note_slow)
         try:
-            verdict = await turn.session.submit(submission.request)
+            verdict = await turn.session.submit(submission.request, first_byte)
         except BaseException as error:
-            reason = "closed before the service answered"
-            if not isinstance(error, asyncio.CancelledError):
-                reason = f"{type(error).__name__} in the middle of the request"
-            submission.doubt = SubmissionUnknownError(
-                f"{reason}; a task may have been accepted and charged",
-                key=submission.job.key,
-                idempotency_key=submission.idempotency_key,
-                sent_at=submission.sent_at,
-            )
+            if first_byte.has_left:
+                submission.cut_short(error)
             raise
         finally:
             slow.cancel()
+        if first_byte.is_held_back:
+            self.sends -= 1
+            submission.resend.withdrawn()
+            return self._lost(submission)
         submission.seconds = time.monotonic() - began
+        self.faults += not isinstance(verdict, Snapshot)
         self.refused += isinstance(verdict, RateLimitError)
         self._facts.note(submission, turn, verdict, began)
         return verdict
@@ -276,6 +276,15 @@ class SendLoop:
         self.release_credits(submission)
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
+
+    async def cut_short(self, submission: Submission) -> Unknown | None:
+        """End a submission from outside: in doubt if a byte may have left, else unsent, in the journal too."""
+        if submission.doubt is not None:
+            return await self.doubt(submission, submission.doubt)
+        self.release_credits(submission)
+        if submission.under_way:
+            await self.record(self._journal.refused(submission.job.key))
+        return None
 
     def release_credits(self, submission: Submission) -> None:
         """Give back what is held for a submission that was not accepted. Doing so twice changes nothing."""

@@ -16,7 +16,7 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import EvolinkError, InterceptedError, OutageError
+from ..errors import EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
@@ -141,6 +141,18 @@ class Submission(Purchase):
         if self.callback_url is not None:
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
+
+    def cut_short(self, error: BaseException) -> None:
+        """Note that a send of which a byte may have left was ended before the answer."""
+        reason = "closed before the service answered"
+        if not isinstance(error, asyncio.CancelledError):
+            reason = f"{type(error).__name__} in the middle of the request"
+        self.doubt = SubmissionUnknownError(
+            f"{reason}; a task may have been accepted and charged",
+            key=self.job.key,
+            idempotency_key=self.idempotency_key,
+            sent_at=self.sent_at,
+        )
 
     def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""

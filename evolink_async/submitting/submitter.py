@@ -292,9 +292,7 @@ class Submitter:
         return None
 
     async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
-        """End a submission from outside: in doubt if a request had begun, else unsent."""
-        if submission.doubt is not None:
-            return await self._loop.doubt(submission, submission.doubt)
-        self._loop.release_credits(submission)
+        if (unknown := await self._loop.cut_short(submission)) is not None:
+            return unknown
         is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
         return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)

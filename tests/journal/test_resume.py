@@ -384,8 +384,8 @@ async def test_a_doubt_whose_task_was_found(emulator, path):
 async def test_a_job_that_a_submit_of_ours_broke_on_is_in_doubt(emulator, path, monkeypatch):
     """Whatever breaks between the two entries, even our own code, the job is not sent a second time in this process."""
 
-    async def broken(self, request):
-        await real(self, request)
+    async def broken(self, *sending):
+        await real(self, *sending)
         raise LookupError("a fault of ours")
 
     real = Session.submit

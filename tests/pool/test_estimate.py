@@ -218,7 +218,7 @@ class Answers:
         self.answers = list(answers)
         self.versions: list[str | None] = []
 
-    async def send(self, request: Any) -> Response:
+    async def send(self, request: Any, _: object = None) -> Response:
         """Give the next one."""
         self.versions.append(request.headers.get("If-None-Match"))
         return self.answers.pop(0)

@@ -29,6 +29,7 @@ HOME = {
         "client.transport",
         "client.connections",
         "client.failures",
+        "client.first_byte",
         "client.options",
         "downloads.result_reader",
     },

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
-from evolink_async.errors import JournalClaimError, NotDeliveredError, TransportError
+from evolink_async.errors import NotDeliveredError, TransportError
 from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
-from tests.simulation.seams import Request, Response
+from tests.simulation.seams import FirstByte, Request, Response
 from tests.simulation.task import Task
 from tests.simulation.trace import Answered, Checked, Polled, Posted, Trace
 from tests.simulation.vendor import PROMPT, REPLIES, Reply, Vendor, encode
@@ -50,9 +50,9 @@ class Network:
         self._on_the_way: dict[int, Callable[[], None]] = {}
         self._ids = count()
 
-    def transport(self, session: int, may_send: Callable[[str], bool] | None = None) -> MemoryTransport:
+    def transport(self, session: int) -> MemoryTransport:
         """Make the connections of one API key, in the process that lives now."""
-        return MemoryTransport(self, session, may_send)
+        return MemoryTransport(self, session)
 
     def crash(self) -> None:
         """End the transports of the process that dies."""
@@ -123,20 +123,19 @@ class Network:
 class MemoryTransport:
     """One API key's way to the vendor; it has the methods of `evolink_async.client.Transport`."""
 
-    def __init__(self, network: Network, session: int, may_send: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, network: Network, session: int) -> None:
         self._network = network
         self._session = session
-        self._may_send = may_send
         self._process = network.trace.process
         self._life = network.life
         self._is_closed = False
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, first_byte: FirstByte | None = None) -> Response:
         """Send once."""
         if self._is_closed or self._life != self._network.life:
             raise NotDeliveredError("the transport is closed", kind=request.kind)
-        if request.kind == "submit":
-            return await self._submit(request)
+        if first_byte is not None:
+            return await self._submit(request, first_byte)
         return _response(await self._read(request))
 
     async def aclose(self) -> None:
@@ -168,15 +167,15 @@ class MemoryTransport:
     def _polled(self, *task_ids: str) -> None:
         self._network.trace.entries.append(Polled(self._network.now(), self._process, self._session, task_ids))
 
-    async def _submit(self, request: Request) -> Response:
+    async def _submit(self, request: Request, first_byte: FirstByte) -> Response:
         network, number, session = self._network, next(self._network._numbers), self._session
         # The prompt of a job is its key: the vendor knows whose task it makes without being told.
         body = json.loads(request.body or b"")
         job, purchase = str(body[PROMPT]), request.headers["Idempotency-Key"]
         name = ("submit", job, network.nth(f"submit {job}"))
+        await self._connect(name, first_byte)
         network.trace.entries.append(Posted(network.now(), self._process, number, job, purchase, session))
         network.on_begin(number)
-        await self._connect(name, purchase)
         network.on_post(number, job)
         if obstacle := network.vendor.intercept(job):
             await network.dice.delay("refused", *name, longest=10.0).wait()
@@ -209,15 +208,11 @@ class MemoryTransport:
             return _response(Reply(200, body))
         return _response(reply)
 
-    async def _connect(self, name: tuple[object, ...], purchase: str) -> None:
-        """Connect, where it is asked before the first byte whether it may be sent, in one step with that byte."""
-        if self._may_send is None:
-            return
-        if not self._may_send(purchase):
-            raise JournalClaimError("withdrawn before it was begun")
+    async def _connect(self, name: tuple[object, ...], first_byte: FirstByte) -> None:
+        """Connect. It is asked before the first byte whether it may leave, in one step with that byte."""
         await self._network.dice.delay("connect", *name, longest=10.0).wait()
-        if not self._may_send(purchase):
-            raise JournalClaimError("withdrawn before its first byte")
+        if not first_byte.leaves():
+            raise NotDeliveredError("withdrawn before its first byte", kind="submit")
 
     def _answered(
         self,

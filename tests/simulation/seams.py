@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from evolink_async.client import ApiKey, HttpOptions, Transport
+from evolink_async.client import ApiKey, FirstByte, HttpOptions, Transport
 from evolink_async.concurrency import Channel, Signal
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal, sqlite
@@ -35,6 +35,7 @@ from tests.simulation.trace import Trace
 
 __all__ = (
     "END_WRITES",
+    "FirstByte",
     "Request",
     "Response",
     "file_journal",
@@ -60,7 +61,7 @@ def simulated(clock: Clock, salt: int, transport: Callable[..., Transport], disk
     Args:
         clock: Answers `time.time` and `time.monotonic`.
         salt: Seeds `random`, from which back-off takes its jitter.
-        transport: Makes the transport of the API key with this ordinal; with `may_send` if the journal is shared.
+        transport: Makes the transport of the API key with this ordinal.
         disk: Returns the disk of the process that lives now.
     """
     ids, hashes = count(1), count(1)
@@ -69,7 +70,7 @@ def simulated(clock: Clock, salt: int, transport: Callable[..., Transport], disk
         (time, "monotonic", clock.monotonic),
         (secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}"),
         (anyio.to_thread, "run_sync", _run_inline),
-        (assembly, "AiohttpTransport", lambda _origin, key, *, options, **checks: transport(ordinal(key), **checks)),
+        (assembly, "AiohttpTransport", lambda _origin, key, *, options: transport(ordinal(key))),
         (assembly, "ResultReader", NoResults),
         (sqlite, "Writer", lambda path: _Writer(path, disk())),
     ]

@@ -54,14 +54,15 @@ async def test_a_refused_send_without_an_owner_is_not_repeated(emulator, how, fa
 
         async def begun() -> None:
             nonlocal sent
-            await until(lambda: pool.stats().submits)
+            await until(lambda: emulator.received)
             sent = pool.stats().submits  # more than one, if this task was late
 
         outcomes = await left(pool, how, begun)
         await until(lambda: pool.stats().submitting == 0)
         assert pool.unfinished() == ()
     assert emulator.ledger.accepted == 0
-    assert sum(request.kind == "submit" for request in emulator.received) == sent
+    # One that was still connecting is taken back.
+    assert 1 <= sum(request.kind == "submit" for request in emulator.received) <= sent
     assert [type(outcome) for outcome in outcomes] == ([ev.Failed] if how == "drain" else [])
 
 
