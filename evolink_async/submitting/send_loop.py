@@ -195,10 +195,9 @@ class SendLoop:
         return may_go and self._is_wanted(submission) and self._journal.may_send(submission.idempotency_key)
 
     def _lost(self, submission: Submission) -> JournalClaimError | None:
-        """That another process may have the job; None if it has not, so that the job may go later."""
-        if self._journal.may_send(submission.idempotency_key):
-            return None
-        return JournalClaimError("this process was away for so long that another one may have it; nothing was sent")
+        """Return that another process may have the job; None if it has not, so that the job may go later."""
+        text = "this process was away for so long that another one may have the job; nothing was sent"
+        return None if self._journal.may_send(submission.idempotency_key) else JournalClaimError(text)
 
     async def _post(self, submission: Submission, turn: Turn) -> Snapshot | EvolinkError | None:
         """Send. If it may not go any more when its first byte would leave, nothing is sent; see `_lost`."""
