@@ -27,8 +27,8 @@ class FirstByte:
 
     def __init__(self, may_leave: Callable[[], bool] | None = None) -> None:
         self._may_leave = may_leave
-        self.has_left = False
-        self.is_held_back = False
+        self.has_left: bool = False
+        self.is_held_back: bool = False
 
     def leaves(self) -> bool:
         """Let it leave now, if it may; further ones follow it."""

@@ -36,7 +36,7 @@ from .concurrency_limit import KeyLimits
 from .key_choice import Turn
 from .recorder import Recorder
 from .service_facts import SLOW_SECONDS, ServiceFacts
-from .submission_state import Submission, Submitted, accept
+from .submission_state import Submission, Submitted, accept, cut_short
 from .submit_queue import SubmitQueue
 
 
@@ -210,7 +210,7 @@ class SendLoop:
             verdict = await turn.session.submit(submission.request, first_byte)
         except BaseException as error:
             if first_byte.has_left:
-                submission.cut_short(error)
+                submission.doubt = cut_short(submission, error)
             raise
         finally:
             slow.cancel()

@@ -142,18 +142,6 @@ class Submission(Purchase):
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
-    def cut_short(self, error: BaseException) -> None:
-        """Note that a send of which a byte may have left was ended before the answer."""
-        reason = "closed before the service answered"
-        if not isinstance(error, asyncio.CancelledError):
-            reason = f"{type(error).__name__} in the middle of the request"
-        self.doubt = SubmissionUnknownError(
-            f"{reason}; a task may have been accepted and charged",
-            key=self.job.key,
-            idempotency_key=self.idempotency_key,
-            sent_at=self.sent_at,
-        )
-
     def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
         self.intercepted_at = self.intercepted_at if self.interceptions else now
@@ -243,6 +231,19 @@ def started(job: Job, known: Known | None) -> JobStarted:
     standing = known.standing if known is not None else None
     task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
     return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
+
+
+def cut_short(submission: Submission, error: BaseException) -> SubmissionUnknownError:
+    """Return the doubt of a send of which a byte may have left, and which was ended before the answer."""
+    reason = "closed before the service answered"
+    if not isinstance(error, asyncio.CancelledError):
+        reason = f"{type(error).__name__} in the middle of the request"
+    return SubmissionUnknownError(
+        f"{reason}; a task may have been accepted and charged",
+        key=submission.job.key,
+        idempotency_key=submission.idempotency_key,
+        sent_at=submission.sent_at,
+    )
 
 
 def go_on_as(submission: Submission, other: Submission | None) -> None:
