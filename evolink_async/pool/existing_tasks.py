@@ -63,10 +63,11 @@ class ExistingTasks(ClaimedJobs):
         check_timeout(timeout)
         if key is None:
             return await self._wait(_one_of(task_id, key), timeout, None)
-        engine, until = self._open_engine(), None if timeout is None else time.monotonic() + timeout
-        while isinstance(job := await sent_job(engine, _one_of(task_id, key), _left(until)), Accepted):
+        engine, began = self._open_engine(), time.monotonic()
+        while isinstance(job := await sent_job(engine, _one_of(task_id, key), timeout, began), Accepted):
             try:
-                return await self._wait(job.task_id, _left(until), None)
+                left = None if timeout is None else max(0.0, began + timeout - time.monotonic())
+                return await self._wait(job.task_id, left, None)
             except TaskFailedError:
                 if not engine.rebuys.is_going_on(job.key, job.task_id):
                     raise
@@ -162,10 +163,6 @@ class ExistingTasks(ClaimedJobs):
             Whether the task is watched here.
         """
         return self._open_engine().tasks.hint(plain(task_id))
-
-
-def _left(until: float | None) -> float | None:
-    return None if until is None else max(0.0, until - time.monotonic())
 
 
 def _one_of(task_id: str | None, key: str | None) -> str:

@@ -23,13 +23,16 @@ LOOK_SECONDS = 1.0
 """Seconds between two reads of a job that another process submits, or a buyer buys anew, while nothing tells of it."""
 
 
-async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Accepted | Completed:
+async def sent_job(
+    engine: Engine, key: str, timeout: float | None = None, began: float | None = None
+) -> Accepted | Completed:
     """Return the job of a key that was paid for; one that is being submitted, or bought anew, is waited for.
 
     Args:
         engine: An open pool.
         key: The job's key.
         timeout: Seconds to wait for its submit.
+        began: When they began, on the monotonic clock; default: now.
 
     Raises:
         EvolinkError: What the job has failed with, or why it was not sent.
@@ -37,7 +40,7 @@ async def sent_job(engine: Engine, key: str, timeout: float | None = None) -> Ac
         DeadlineError: `timeout` passed before the job was accepted.
         JournalError: There is no such job, or it is not being submitted.
     """
-    until = math.inf if timeout is None else time.monotonic() + timeout
+    until = math.inf if timeout is None else (time.monotonic() if began is None else began) + timeout
     # A submit may begin while the journal is read.
     while (submission := engine.submitter.find(key)) is None or submission.task is None:
         count = engine.journal.ends.count

@@ -340,7 +340,9 @@ def test_no_statement_reads_the_whole_file(name):
     with closing(sqlite3.connect(":memory:")) as connection:
         migrate(connection, 0)
         query = STATEMENTS[name]
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", (1,) * query.count("?")).fetchall()
+        names = re.findall(r":(\w+)", query)
+        values = dict.fromkeys(names, 1) if names else (1,) * query.count("?")
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
     details = [step[3] for step in plan]
     assert any(map(TABLE_SCAN.match, details)) == (name in WHOLE), details
 

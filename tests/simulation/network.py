@@ -15,7 +15,7 @@ from itertools import count
 from evolink_async.errors import NotDeliveredError, TransportError
 from tests.simulation.dice import Dice
 from tests.simulation.loop import Clock
-from tests.simulation.seams import FirstByte, Request, Response
+from tests.simulation.seams import FirstByte, Request, RequestKind, Response
 from tests.simulation.task import Task
 from tests.simulation.trace import Answered, Checked, Polled, Posted, Trace
 from tests.simulation.vendor import PROMPT, REPLIES, Reply, Vendor, encode
@@ -132,11 +132,14 @@ class MemoryTransport:
 
     async def send(self, request: Request, first_byte: FirstByte | None = None) -> Response:
         """Send once."""
-        if self._is_closed or self._life != self._network.life:
-            raise NotDeliveredError("the transport is closed", kind=request.kind)
+        self._check_open(request.kind)
         if first_byte is not None:
             return await self._submit(request, first_byte)
         return _response(await self._read(request))
+
+    def _check_open(self, kind: RequestKind) -> None:
+        if self._is_closed or self._life != self._network.life:
+            raise NotDeliveredError("the transport is closed", kind=kind)
 
     async def aclose(self) -> None:
         """Close."""
@@ -211,6 +214,7 @@ class MemoryTransport:
     async def _connect(self, name: tuple[object, ...], first_byte: FirstByte) -> None:
         """Connect. It is asked before the first byte whether it may leave, in one step with that byte."""
         await self._network.dice.delay("connect", *name, longest=10.0).wait()
+        self._check_open("submit")  # a process that was killed meanwhile sends nothing
         if not first_byte.leaves():
             raise NotDeliveredError("withdrawn before its first byte", kind="submit")
 

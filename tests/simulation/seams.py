@@ -27,7 +27,7 @@ from evolink_async.journal.file import JournalFile
 from evolink_async.journal.file_errors import journal_error
 from evolink_async.pool import assembly
 from evolink_async.pool.run import Run
-from evolink_async.wire import Request, Response
+from evolink_async.wire import Request, RequestKind, Response
 from tests.simulation.dice import Dice
 from tests.simulation.journal import Disk, Witness
 from tests.simulation.loop import Clock
@@ -37,6 +37,7 @@ __all__ = (
     "END_WRITES",
     "FirstByte",
     "Request",
+    "RequestKind",
     "Response",
     "file_journal",
     "key",

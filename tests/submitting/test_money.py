@@ -188,7 +188,7 @@ async def test_a_doubt_is_not_settled_while_a_run_sends_it_again(emulator, journ
     budget, limits = Budget(credits=2 * PRICE, most_per_job=PRICE), ev.Limits(submits=1)
     async with open_pool(emulator, journal=journal, retry=retry, budget=budget, limits=limits) as pool:
         first = asyncio.create_task(pool.submit(dance(9)))
-        await until(lambda: pool.stats().submitting == 1)
+        await until(lambda: [request.kind for request in emulator.received].count("submit") == 2)
         async with pool.run(jobs(1)):
             await until(lambda: is_under_way(pool, "shot-1"))
             with pytest.raises(JournalError, match="is being submitted"):
