@@ -55,6 +55,7 @@ class Replay:
         self._charged = set[str]()
         self._purchases = dict[int, str]()
         self._jobs = dict[int, str]()
+        self._intents = dict[str, int]()
         self._answered = set[int]()
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
@@ -85,6 +86,20 @@ class Replay:
         """Return the purchase that a doubt of a job is about: those before it were refused, or have failed."""
         posts = [number for number, key in self._jobs.items() if key == job]
         return {self._purchases[max(posts)]} if posts else set()
+
+    def _doubt_intents(self) -> None:
+        """A process was killed while it connected: what it had written down for a send holds credits as a doubt."""
+        for job, price_class in self._intents.items():
+            name = _unsent(job)
+            self._view.held[name] = PRICES[price_class % 4]
+            self._unnamed[name] = self._class_of[name] = price_class
+            self._ended.add(name)
+        self._intents.clear()
+
+    def _forget_intent(self, job: str) -> None:
+        self._intents.pop(job, None)
+        self._view.held.pop(_unsent(job), None)
+        self._unnamed.pop(_unsent(job), None)
 
     @property
     def has_guesses(self) -> bool:
@@ -121,11 +136,17 @@ class Replay:
             self._ended |= {purchase for number, purchase in self._purchases.items() if number not in self._answered}
             self._killed.add(entry.process)
             self._is_believed.clear()
+            self._doubt_intents()
             if not self._is_file:
                 held.clear()
                 self._view.named.clear()
         match entry:
+            case Written() if entry.method == "submitting":
+                self._intents[entry.job] = self._classes.get(entry.job, 0)
+            case Written() if entry.method in ("refused", "planned"):
+                self._forget_intent(entry.job)
             case Posted():
+                self._forget_intent(entry.job)
                 task = self._of_purchase.get(entry.purchase)
                 held[entry.purchase] = task.price if task else PRICES[self._classes.get(entry.job, 0) % 4]
                 self._purchases[entry.number], self._jobs[entry.number] = entry.purchase, entry.job
@@ -139,6 +160,7 @@ class Replay:
                 self._view.named[price_class] = max(entry.named, self._view.named.get(price_class, 0.0))
             case Settled() if entry.how in ("abandon", "resubmit"):
                 held.pop(entry.purchase, None)
+                self._forget_intent(entry.job)
             case Said() if (
                 entry.task in self._tasks
                 and entry.job != entry.task
@@ -188,3 +210,8 @@ class Replay:
                     self._wants.get(job, set()).discard(entry.call)
             case _:
                 pass
+
+
+def _unsent(job: str) -> str:
+    """Return a name for the purchase of a job that was written down, and perhaps not sent."""
+    return f"unsent {job}"

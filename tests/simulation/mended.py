@@ -1461,6 +1461,18 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: refused, though it fits",
+        why="The law did not know that a process may be killed between its journal entry and the first byte.",
+        script=Script(
+            salt=6,
+            journal="file",
+            budget=100.0,
+            most_per_job=100.0,
+            wishes=(Wish(key="j0"), Wish(key="j2")),
+            steps=(Run(at=0.0, name="run0", jobs=("j0", "j2")), Crash(at=3.0)),
+        ),
+    ),
 )
 
 MENDED = (
