@@ -21,6 +21,8 @@ from .price_class import PriceClass
 HAND_OVER_SECONDS = 0.05
 """Between an accepted submit and the watching of its task lie a few turns of the event loop, in which nothing seems to
 go on. Jobs that wait are refused only if that is still so after this time."""
+HAND_OVER_TURNS = 20
+"""And after so many turns of the loop: one that stood still has seen the end of a task, and not yet what it frees."""
 PATIENCE = 100
 """How many jobs may pass over one that waits before credits are kept free for it."""
 
@@ -52,7 +54,7 @@ class BudgetQueue:
         self._ordinals = count()
         self._inside = 0
         self._waiting = 0
-        self._idle_check: asyncio.TimerHandle | None = None
+        self._idle_check: asyncio.Handle | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -137,9 +139,12 @@ class BudgetQueue:
         """Whether jobs wait, and nothing that goes on may free credits."""
         return self._waiting > 0 and self._inside <= self._waiting and not account.is_awaiting
 
-    def _refuse_if_idle(self, account: BudgetAccount) -> None:
+    def _refuse_if_idle(self, account: BudgetAccount, turns: int = HAND_OVER_TURNS) -> None:
         self._idle_check = None
         if not self._is_idle(account):
+            return
+        if turns:
+            self._idle_check = asyncio.get_running_loop().call_soon(self._refuse_if_idle, account, turns - 1)
             return
         if any(map(account.replace_learner, list(self._queues))):
             self.reconsider()

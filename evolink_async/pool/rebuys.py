@@ -105,9 +105,7 @@ class Rebuys:
 
     def is_no_end(self, outcome: Completed | Failed) -> bool:
         """Whether a buyer waits for the job and may buy it anew, or has done so; then its task costs nothing."""
-        failed = self._failures.get(outcome.task_id)
-        job = self._replaced.get(outcome.task_id, failed.key if failed is not None else None)
-        if job == outcome.key:
+        if self.is_going_on(outcome.key, outcome.task_id or ""):
             return True
         if outcome.key not in self._buyers or not may_rebuy(outcome, self._policy.rebuy):
             return False
@@ -124,8 +122,11 @@ class Rebuys:
 
     def is_going_on(self, key: str, task_id: str) -> bool:
         """Whether a task of a job has failed, and that was no end: the job is bought anew, or was."""
+        if self._replaced.get(task_id) == key:
+            return True
+        # Who saw the failure and has left since, without deciding, buys nothing anew: then it is an end.
         failed = self._failures.get(task_id)
-        return failed is not None and failed.key == key
+        return failed is not None and failed.key == key and key in self._buyers
 
     def has_buyer(self, key: str) -> bool:
         """Whether somebody waits for a job who may buy it anew."""

@@ -183,7 +183,7 @@ class SendLoop:
         verdict = await self._post(submission, turn) if self._may_go(submission, turn) else self._lost(submission)
         if isinstance(verdict, Snapshot):
             return await self._take(submission, verdict)
-        if submission.doubt is None and not isinstance(verdict, SubmissionUnknownError):
+        if submission.doubt is None:
             await self.record(self._journal.refused(submission.job.key))
         is_withdrawn = verdict is None and not self._is_wanted(submission)
         return withdrawn(submission.job.key).error if is_withdrawn else verdict
@@ -208,20 +208,22 @@ class SendLoop:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._facts.note_slow)
         try:
             verdict = await turn.session.submit(submission.request, first_byte)
-        except BaseException as error:
+            if first_byte.is_held_back:
+                self.sends -= 1
+                submission.resend.withdrawn()
+                return self._lost(submission)
+            submission.seconds = time.monotonic() - began
+            self.faults += not isinstance(verdict, Snapshot)
+            self.refused += isinstance(verdict, RateLimitError)
+            self._facts.note(submission, turn, verdict, began)
+            if isinstance(verdict, SubmissionUnknownError):
+                submission.doubt = verdict
+        except BaseException as error:  # also one after the answer: it must not pass for a send that never was
             if first_byte.has_left:
                 submission.doubt = cut_short(submission, error)
             raise
         finally:
             slow.cancel()
-        if first_byte.is_held_back:
-            self.sends -= 1
-            submission.resend.withdrawn()
-            return self._lost(submission)
-        submission.seconds = time.monotonic() - began
-        self.faults += not isinstance(verdict, Snapshot)
-        self.refused += isinstance(verdict, RateLimitError)
-        self._facts.note(submission, turn, verdict, began)
         return verdict
 
     async def _take(self, submission: Submission, snapshot: Snapshot) -> Accepted:
@@ -233,8 +235,6 @@ class SendLoop:
 
     def _pause_after(self, submission: Submission, session: Session, error: EvolinkError) -> float | None:
         """Return the seconds after which a submission may wait for its next turn; None if it has ended."""
-        if isinstance(error, SubmissionUnknownError):
-            submission.doubt = error
         if isinstance(error, InterceptedError):
             submission.intercepted(error, time.monotonic())
         if not self._is_wanted(submission) or isinstance(error, JournalError | ConfigurationError):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from evolink_async import BudgetError
-from evolink_async.budget import Admitted, Balance, BudgetAccount, BudgetQueue, Ledger, PriceClass
+from evolink_async.budget import Admitted, Balance, BudgetAccount, BudgetQueue, Ledger, PriceClass, waiting
 from evolink_async.budget.waiting import PATIENCE
 from evolink_async.jobs import Accepted, Completed, Failed, Timing
 from evolink_async.pool.conclusion import outcome_of
@@ -114,6 +114,20 @@ async def test_who_waits_for_the_end_of_a_watched_task_is_told_when_it_is_watche
     assert queue._idle_check is None
     queue.forgotten("task-held")
     assert isinstance(await asyncio.wait_for(waits, 5), BudgetError)
+
+
+async def test_a_loop_that_stood_still_frees_credits_before_anybody_is_refused(monkeypatch):
+    """It has seen the end of the last watched task, whose credits are free some turns later; the time is over."""
+    monkeypatch.setattr(waiting, "HAND_OVER_SECONDS", 0.0)
+    queue = queue_of(10, inside=1, clip=10.0)
+    await queue.afford("held", CLIP)
+    queue.found("held", "task-held")
+    waits = asyncio.create_task(queue.afford("next", CLIP))
+    await turns()
+    queue.forgotten("task-held")
+    await turns(waiting.HAND_OVER_TURNS // 2)
+    queue.released("held")
+    assert await asyncio.wait_for(waits, 5) == Admitted(10.0)
 
 
 @pytest.mark.parametrize("becomes_stuck", [False, True])

@@ -216,6 +216,30 @@ async def test_who_waits_by_key_is_told_a_failure_that_nobody_buys_anew(emulator
     assert emulator.ledger.accepted == 1
 
 
+@pytest.mark.parametrize("buyer", ["call", "run"])
+async def test_a_buyer_that_leaves_before_it_sees_the_failure_leaves_an_end(emulator, tmp_path, buyer):
+    """Somebody else has polled the task: its failure is told to who waits by the key, counted and recorded."""
+    fail_first(emulator, 1)
+    seldom = ev.Cadence(first_look=600, max_interval=600)
+    async with open_pool(emulator, journal=tmp_path / FILE, retry=policy(1), cadence=seldom) as pool:
+        run = pool.run(jobs(1))
+        call = asyncio.create_task(pool.generate(dance(), key="shot-1")) if buyer == "call" else run.__aenter__()
+        bought = asyncio.ensure_future(call)
+        await until(lambda: pool.stats().in_flight == 1)
+        [task_id] = emulator.tasks
+        while (await pool.poll(task_id)).state != "failed":
+            pass
+        bought.cancel()
+        await asyncio.wait([bought])
+        await run.aclose()
+        waits = asyncio.create_task(pool.wait(key="shot-1"))
+        await until(lambda: pool.hint(task_id) or waits.done())
+        with pytest.raises(ev.TaskFailedError):
+            await asyncio.wait_for(waits, 10)
+        assert (pool.unfinished(), pool.stats().failed) == ((), 1)
+    assert emulator.ledger.accepted == 1
+
+
 async def test_a_restart_counts_what_was_bought_before(emulator, tmp_path):
     """The task of a second purchase is taken up, and its failure is the last."""
     fail_first(emulator, 99)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import NoReturn
 
@@ -268,6 +269,27 @@ async def test_an_error_in_the_middle_of_a_look_up_frees_its_place_in_flight(emu
             with pytest.raises(StrangeError):
                 assert not [outcome async for outcome in pool.run(jobs(1))]
         assert [type(outcome) async for outcome in pool.run(jobs(1))] == [ev.Completed]
+
+
+async def test_an_exception_after_a_lost_answer_leaves_a_doubt(emulator, tmp_path):
+    """A filter of the user's logging fails when the trouble is logged: the task is paid for, and not bought again."""
+
+    def fail(_: logging.LogRecord) -> NoReturn:
+        raise StrangeError
+
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    logger = logging.getLogger("evolink_async")
+    async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+        logger.addFilter(fail)
+        try:
+            with pytest.raises(StrangeError):
+                await pool.submit(dance(), key="one")
+        finally:
+            logger.removeFilter(fail)
+    async with open_pool(emulator, journal=tmp_path / "run.db") as pool:
+        with pytest.raises(ev.SubmissionUnknownError):
+            await pool.submit(dance(), key="one")
+    assert emulator.ledger.accepted == 1
 
 
 async def test_every_job_read_has_an_outcome_after_drain(emulator):
