@@ -6,6 +6,7 @@ What a class costs is learned in `account`; what the vendor's list says of it is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 import attrs
@@ -36,8 +37,9 @@ class PriceClass:
     dimensions: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        quoted = [(name.translate(_QUOTED), value.translate(_QUOTED)) for name, value in self.dimensions]
-        return " ".join([self.model.translate(_QUOTED), *(f"{name}={value}" for name, value in quoted)])
+        return " ".join(
+            [_quoted(self.model), *(f"{_quoted(name)}={_quoted(value)}" for name, value in self.dimensions)]
+        )
 
     @classmethod
     def parse(cls, text: str) -> PriceClass:
@@ -106,3 +108,9 @@ def _is_at_least(name: str, mine: str, theirs: str) -> bool:
         return name != "size" and float(mine) >= float(theirs) >= 0
     except ValueError:
         return False
+
+
+# The words of a few classes come again with every job.
+@lru_cache(1024)
+def _quoted(word: str) -> str:
+    return word.translate(_QUOTED)

@@ -56,8 +56,8 @@ def _told_again(history: History) -> Iterator[Violation]:
     for entry in history.trace.entries:
         if isinstance(entry, Posted):
             sends[entry.job] += 1
-        if isinstance(entry, Posted | Settled):
-            # A doubt that goes on may come to be one again.
+        if isinstance(entry, Posted | Settled) or (isinstance(entry, Written) and entry.method == "submitting"):
+            # A doubt that goes on may come to be one again, also if its send was cut short before the first byte.
             told.pop((entry.job, "", "unknown"), None)
         if not isinstance(entry, Reported) or not (_is_end(entry.kind, entry.error) or entry.kind == "unknown"):
             continue
