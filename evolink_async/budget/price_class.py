@@ -37,9 +37,8 @@ class PriceClass:
     dimensions: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(
-            [_quoted(self.model), *(f"{_quoted(name)}={_quoted(value)}" for name, value in self.dimensions)]
-        )
+        pairs = [f"{_quoted(name)}={_quoted(value)}" for name, value in self.dimensions]
+        return " ".join([_quoted(self.model), *pairs])
 
     @classmethod
     def parse(cls, text: str) -> PriceClass:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.simulation.known import Known
 from tests.simulation.script import (
     CallBack,
+    Cancel,
     Close,
     ClosePool,
     Crash,
@@ -1471,6 +1472,24 @@ RARE = (
             most_per_job=100.0,
             wishes=(Wish(key="j0"), Wish(key="j2")),
             steps=(Run(at=0.0, name="run0", jobs=("j0", "j2")), Crash(at=3.0)),
+        ),
+    ),
+    Known(
+        pattern="13 all outcomes: unknown is told again",
+        why="The law did not know that a doubt goes on which is sent again and cut short before its first byte.",
+        script=Script(
+            salt=128344,
+            journal="file",
+            resubmit="same_key",
+            wishes=(Wish(key="j3", sends=("413_page",)),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j3",)),
+                Crash(at=8.0),
+                Generate(at=17.0, name="generate2", job="j3"),
+                Follow(at=19.0, name="follow0"),
+                Generate(at=155.0, name="generate1", job="j3"),
+                Cancel(at=155.06, call="generate1"),
+            ),
         ),
     ),
 )
