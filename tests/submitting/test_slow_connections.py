@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,23 +23,22 @@ class Resolver:
     """Looks up the address of the vendor, when it is told to."""
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.answers = threading.Event()
-        self._look_up = socket.getaddrinfo
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
 
-    def __call__(self, host: str, *more: Any, **options: Any) -> Any:
-        """Answer, after a wait for a name."""
-        if host == "localhost":
-            self.asked.set()
-            self.answers.wait(20)
-        return self._look_up("127.0.0.1" if host == "localhost" else host, *more, **options)
+    async def __call__(self, host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        """Answer, after a wait."""
+        self.asked.set()
+        await self.answers.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
 
 @pytest.fixture
-def resolver(monkeypatch):
+async def resolver(monkeypatch) -> AsyncIterator[Resolver]:
     """A resolver that waits until it is told to answer."""
     one = Resolver()
-    monkeypatch.setattr(socket, "getaddrinfo", one)
+    # On the loop, as uvloop never asks the module `socket`.
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", one)
     yield one
     one.answers.set()
 
