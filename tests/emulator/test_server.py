@@ -37,7 +37,7 @@ async def test_closing_leaves_nothing_running(new_client, http, body):
         async with http.get(done["results"][0]) as response:
             assert len(await response.read()) > 10_000
         ports = [int(url.rpartition(":")[2]) for url in (emulator.base_url, emulator.results_url)]
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
     assert asyncio.all_tasks() == tasks
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
@@ -83,7 +83,7 @@ def test_synchronous_code_has_a_thread(body):
             assert response.read(12)[4:] == b"ftypisom"
         assert emulator.ledger.charged == 11.9
         assert emulator.files_url == emulator.base_url
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
     assert "ledger=" in repr(emulator)
     assert "sk-emulator" not in repr(emulator)
 
