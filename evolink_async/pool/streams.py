@@ -205,7 +205,12 @@ class SnapshotStream(Stream[Snapshot]):
         feed = self._feed or await self._begin()
         seen = await feed.news.get()
         if seen.is_final:
-            await self._engine.task_waits.noticed(seen)
+            try:
+                await self._engine.task_waits.noticed(seen)
+            except BaseException:
+                # As with a time-out for each snapshot: nothing tells the end again but the next read.
+                feed.news.put_back(seen)
+                raise
             if self._is_key and self._engine.rebuys.is_going_on(self._name, seen.task_id):
                 # Another task may read the stream, and have begun anew meanwhile.
                 self._feed = None if self._feed is feed else self._feed
