@@ -125,13 +125,16 @@ class TaskWaits:
             self._ends.taken_up(accepted)
         return entry
 
-    async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
+    async def wait(
+        self, task_id: str, timeout: float | None, duration_class: Hashable, job: Accepted | None = None
+    ) -> Completed | Failed | None:
         """Return how a task ends, from the journal or by polls; None if `timeout` seconds were not enough.
 
         Args:
             task_id: The task.
             timeout: Seconds; None to wait without a limit.
             duration_class: What its duration goes by; None for the class of its model.
+            job: Its job, if the caller has it: the journal may have failed to write it down.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -141,7 +144,7 @@ class TaskWaits:
         owner = await self._owner(task_id)
         if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
             return ended_before
-        accepted = _accepted(owner)
+        accepted = _accepted(owner) or job
         if duration_class is None and accepted is not None:
             duration_class = (accepted.snapshot.model, None, None)
         ended = await self._end_of(task_id, accepted, timeout, duration_class)
@@ -149,7 +152,8 @@ class TaskWaits:
             return None
         # Asked again: the reply to its submit may have come after us.
         owner = await self._owner(task_id) or owner
-        key = owner.standing.key if owner else task_id
+        known = owner.standing if owner else job
+        key = known.key if known else task_id
         earlier_tasks = self._ends.rebuys.earlier_tasks(key)
         outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
         await self._ends.conclude(outcome, ended[1])
@@ -213,17 +217,18 @@ class TaskWaits:
             self._emit(status_answered(at, time.time() - at, [task_id], seen))
         return seen
 
-    async def noticed(self, seen: Snapshot) -> None:
-        """Conclude a job whose end a caller has seen in a poll or a watch."""
+    async def noticed(self, seen: Snapshot, job: Accepted | None = None) -> None:
+        """Conclude a job whose end a caller has seen in a poll or a watch; `job` as in `wait`."""
         if self._is_closed:  # and so is the journal: the next pool finds the end again
             return
         owner = await self._owner(seen.task_id)
-        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+        known = owner.standing if owner else job
+        if known is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
             return
-        accepted = _accepted(owner)
+        accepted = _accepted(owner) or job
         accepted_at = accepted.accepted_at if accepted is not None else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        key = owner.standing.key
+        key = known.key
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
         self._ends.rebuys.taken(outcome)
