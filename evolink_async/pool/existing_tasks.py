@@ -45,7 +45,8 @@ class ExistingTasks(ClaimedJobs):
             key: The key of the task's job, instead of the id. A job that is being submitted is waited for, and one that
                 is bought anew, until its last task ends. The links of one that completed are asked for again if they
                 have expired; see `Completed.has_expired`.
-            timeout: Seconds to wait; None waits until the task ends.
+            timeout: Seconds to wait; None waits until the task ends. The task is polled once more then, and if the
+                service is silent, its answer is waited for five seconds.
 
         Raises:
             JournalError: There is no job with this key, or it was not sent.

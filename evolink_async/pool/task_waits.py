@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
-from ..concurrency import Limiter
+from ..concurrency import Limiter, TimeLimit
 from ..errors import EvolinkError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing
@@ -21,6 +22,9 @@ from ..purchases import ExpectedCalls, FreshTasks
 from ..task import Snapshot, TaskState
 from .conclusion import PoolClosedError, closed, conclude, outcome_of
 from .ends import Ends
+
+LAST_POLL_SECONDS = 5.0
+"""Seconds after which a poll without an answer is not waited for, once the time of who waits is up."""
 
 Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
@@ -186,7 +190,10 @@ class TaskWaits:
             self._tasks.unwatch(entry, heard)
 
     async def last_poll(self, entry: WatchedTask) -> None:
-        """Poll a task once more after a time-out, as the last planned poll may have been long before."""
+        """Poll a task once more after a time-out, as the last planned poll may have been long before.
+
+        Polls that have not been sent, as there are so many, are waited for; those that get no answer are not.
+        """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def then() -> None:
@@ -197,7 +204,14 @@ class TaskWaits:
             return
         self._waiters[answer] = entry.task_id
         try:
-            await answer
+            is_silent = False
+            while not (answer.done() or is_silent):
+                with suppress(TimeoutError):
+                    async with TimeLimit(LAST_POLL_SECONDS):
+                        await asyncio.wait([answer])
+                is_silent = _is_silent(entry, time.monotonic())
+            if answer.done():
+                answer.result()
         finally:
             del self._waiters[answer]
 
@@ -232,6 +246,12 @@ class TaskWaits:
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
         self._ends.rebuys.taken(outcome)
+
+
+def _is_silent(entry: WatchedTask, now: float) -> bool:
+    """Whether a poll of a task is under way and gets no answer, or the one before it got none."""
+    is_under_way = entry.bucket is None
+    return is_under_way and (entry.trouble is not None or now - entry.polled_at >= LAST_POLL_SECONDS)
 
 
 def _accepted(owner: Known | None) -> Accepted | None:
