@@ -35,6 +35,11 @@ class Channel(Generic[T]):
             self._items.append(item)
             self._changed.set()
 
+    def put_back(self, item: T) -> None:
+        """Return an item that was taken and not used: it is the next one, also after `finish`."""
+        self._items.appendleft(item)
+        self._changed.set()
+
     def finish(self, error: BaseException | None = None) -> None:
         """End the channel: after the items already put, `get` raises `error` or StopAsyncIteration.
 

@@ -24,6 +24,7 @@ from ..task import Snapshot
 from .account_queue import AccountQueue, PollAnswer
 from .schedule import Schedule
 from .time_left import TimeLeft, time_left
+from .trouble_reports import SILENT_SECONDS
 from .watched_task import WatchedTask
 from .watchlist import Watchlist
 
@@ -31,8 +32,6 @@ from .watchlist import Watchlist
 BURST = 0.1
 """Seconds of unused request budget that may be spent at once."""
 
-SILENT_SECONDS = 60.0
-"""Least time between two reports that status requests fail: a few such failures are normal in a long run."""
 CALLS_LOST = (
     "tasks end without their callback, so they are polled as if there were none, until one arrives: check that the "
     "service reaches the public URL of the callbacks"
@@ -189,6 +188,7 @@ class Poller:
         if isinstance(seen, EvolinkError):
             self.faults += 1
             self.refused += isinstance(seen, StatusError) and seen.status == 429
+            self.tasks.reports.note_wait(seen, self._clock())
         if self._emit is not None:
             self._emit(status_answered(at, self._clock() - began, [entry.task_id for entry in entries], seen))
         # In an outage the whole queue has waited for this probe, without a due time that would wake the leader.
@@ -225,7 +225,8 @@ class Poller:
             _log.warning("%s", reason)
 
     def _report_failing(self, seen: PollAnswer) -> None:
-        # The first polls after a failure are far apart: until it is an outage, silence would look like a hang.
+        # The first polls after a failure are far apart: until it is an outage, silence would look like a hang. Not each
+        # time: a few such failures are normal in a long run.
         if self._clock() >= self._silent_until:
             self._silent_until = self._clock() + SILENT_SECONDS
             self._report(f"status requests fail, and are sent again; last: {seen}")

@@ -45,7 +45,8 @@ class ExistingTasks(ClaimedJobs):
             key: The key of the task's job, instead of the id. A job that is being submitted is waited for, and one that
                 is bought anew, until its last task ends. The links of one that completed are asked for again if they
                 have expired; see `Completed.has_expired`.
-            timeout: Seconds to wait; None waits until the task ends.
+            timeout: Seconds to wait; None waits until the task ends. The task is polled once more then, and if the
+                service is silent, its answer is waited for five seconds.
 
         Raises:
             JournalError: There is no job with this key, or it was not sent.
@@ -67,18 +68,20 @@ class ExistingTasks(ClaimedJobs):
         while isinstance(job := await sent_job(engine, _one_of(task_id, key), timeout, began), Accepted):
             try:
                 left = None if timeout is None else max(0.0, began + timeout - time.monotonic())
-                return await self._wait(job.task_id, left, None)
+                return await self._wait(job.task_id, left, None, job)
             except TaskFailedError:
                 if not engine.rebuys.is_going_on(job.key, job.task_id):
                     raise
         return await with_working_links(engine, job)
 
-    async def _wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed:
+    async def _wait(
+        self, task_id: str, timeout: float | None, duration_class: Hashable, job: Accepted | None = None
+    ) -> Completed:
         engine = self._open_engine()
         # Raises for an id that no task has, before anything is sent.
         check_task_id(task_id)
         check_timeout(timeout)
-        outcome = await engine.task_waits.wait(task_id, timeout, duration_class)
+        outcome = await engine.task_waits.wait(task_id, timeout, duration_class, job)
         if outcome is None:
             raise deadline(task_id, timeout or 0.0)
         if isinstance(outcome, Completed):

@@ -91,8 +91,8 @@ def _not_accepted(key: str, timeout: float | None) -> DeadlineError:
     return error
 
 
-async def task_of(engine: Engine, key: str) -> str | Snapshot:
-    """Return the task of a job that is watched by its key, or the last snapshot of one that has ended.
+async def task_of(engine: Engine, key: str) -> Accepted | Snapshot:
+    """Return a job that is watched by its key, or the last snapshot of one that has ended.
 
     Raises:
         EvolinkError: What `sent_job` raises, but for a task that has failed.
@@ -101,7 +101,7 @@ async def task_of(engine: Engine, key: str) -> str | Snapshot:
         job = await sent_job(engine, key)
     except TaskError as error:
         return error.snapshot
-    return job.task_id if isinstance(job, Accepted) else job.snapshot
+    return job if isinstance(job, Accepted) else job.snapshot
 
 
 async def with_working_links(engine: Engine, completed: Completed) -> Completed:

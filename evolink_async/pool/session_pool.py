@@ -237,7 +237,7 @@ class SessionPool(PricedJobs):
             return taken
         if self._closing is not None:
             raise closed(taken.task_id)  # it was accepted while the pool closed
-        return await self._wait(taken.task_id, timeout, duration_class(job.params))
+        return await self._wait(taken.task_id, timeout, duration_class(job.params), taken)
 
     async def submit(self, params: AnyParams, *, key: str | None = None) -> Accepted:
         """Submit one job, at most once, and return when the service has accepted it.

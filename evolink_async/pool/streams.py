@@ -205,7 +205,12 @@ class SnapshotStream(Stream[Snapshot]):
         feed = self._feed or await self._begin()
         seen = await feed.news.get()
         if seen.is_final:
-            await self._engine.task_waits.noticed(seen)
+            try:
+                await self._engine.task_waits.noticed(seen, feed.job)
+            except BaseException:
+                # As with a time-out for each snapshot: nothing tells the end again but the next read.
+                feed.news.put_back(seen)
+                raise
             if self._is_key and self._engine.rebuys.is_going_on(self._name, seen.task_id):
                 # Another task may read the stream, and have begun anew meanwhile.
                 self._feed = None if self._feed is feed else self._feed
@@ -215,14 +220,15 @@ class SnapshotStream(Stream[Snapshot]):
 
     async def _begin(self) -> _SnapshotFeed:
         self._engine.check()
-        task = await task_of(self._engine, self._name) if self._is_key else self._name
-        task_id = task if isinstance(task, str) else task.task_id
-        accepted = await self._engine.task_waits.job_of(task_id)
+        task = await task_of(self._engine, self._name) if self._is_key else None
+        task_id = self._name if task is None else task.task_id
+        # The journal may have failed to write down what was accepted here.
+        accepted = await self._engine.task_waits.job_of(task_id) or (task if isinstance(task, Accepted) else None)
         self._engine.check()  # it may have been closed while the journal was read
         # Another task may read the stream, and have begun meanwhile.
         if self._feed is None:
             self._feed = _SnapshotFeed(self._engine, task_id, accepted)
-            if not isinstance(task, str):
+            if isinstance(task, Snapshot):
                 self._feed.end(task)
         return self._feed
 
@@ -243,6 +249,7 @@ class _SnapshotFeed:
 
     def __init__(self, engine: Engine, task_id: str, accepted: Accepted | None) -> None:
         self.news: Channel[Snapshot] = Channel()
+        self.job = accepted
         self._engine = engine
         self._last: tuple[str, int | None] | None = None
         self._entry = engine.task_waits.follow(task_id, self._polled, accepted=accepted, at_once=True)

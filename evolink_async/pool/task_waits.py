@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
-from ..concurrency import Limiter
+from ..concurrency import Limiter, TimeLimit
 from ..errors import EvolinkError, JournalError
 from ..events import Emit
 from ..jobs import Accepted, Completed, Failed, Timing
@@ -21,6 +22,9 @@ from ..purchases import ExpectedCalls, FreshTasks
 from ..task import Snapshot, TaskState
 from .conclusion import PoolClosedError, closed, conclude, outcome_of
 from .ends import Ends
+
+LAST_POLL_SECONDS = 5.0
+"""Seconds after which a poll without an answer is not waited for, once the time of who waits is up."""
 
 Ended: TypeAlias = tuple[WatchedTask, Snapshot | EvolinkError]
 
@@ -125,13 +129,16 @@ class TaskWaits:
             self._ends.taken_up(accepted)
         return entry
 
-    async def wait(self, task_id: str, timeout: float | None, duration_class: Hashable) -> Completed | Failed | None:
+    async def wait(
+        self, task_id: str, timeout: float | None, duration_class: Hashable, job: Accepted | None = None
+    ) -> Completed | Failed | None:
         """Return how a task ends, from the journal or by polls; None if `timeout` seconds were not enough.
 
         Args:
             task_id: The task.
             timeout: Seconds; None to wait without a limit.
             duration_class: What its duration goes by; None for the class of its model.
+            job: Its job, if the caller has it: the journal may have failed to write it down.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -141,7 +148,7 @@ class TaskWaits:
         owner = await self._owner(task_id)
         if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
             return ended_before
-        accepted = _accepted(owner)
+        accepted = _accepted(owner) or job
         if duration_class is None and accepted is not None:
             duration_class = (accepted.snapshot.model, None, None)
         ended = await self._end_of(task_id, accepted, timeout, duration_class)
@@ -149,7 +156,8 @@ class TaskWaits:
             return None
         # Asked again: the reply to its submit may have come after us.
         owner = await self._owner(task_id) or owner
-        key = owner.standing.key if owner else task_id
+        known = owner.standing if owner else job
+        key = known.key if known else task_id
         earlier_tasks = self._ends.rebuys.earlier_tasks(key)
         outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
         await self._ends.conclude(outcome, ended[1])
@@ -182,7 +190,10 @@ class TaskWaits:
             self._tasks.unwatch(entry, heard)
 
     async def last_poll(self, entry: WatchedTask) -> None:
-        """Poll a task once more after a time-out, as the last planned poll may have been long before."""
+        """Poll a task once more after a time-out, as the last planned poll may have been long before.
+
+        Polls that have not been sent, as there are so many, are waited for; those that get no answer are not.
+        """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def then() -> None:
@@ -193,7 +204,14 @@ class TaskWaits:
             return
         self._waiters[answer] = entry.task_id
         try:
-            await answer
+            is_silent = False
+            while not (answer.done() or is_silent):
+                with suppress(TimeoutError):
+                    async with TimeLimit(LAST_POLL_SECONDS):
+                        await asyncio.wait([answer])
+                is_silent = _is_silent(entry, time.monotonic())
+            if answer.done():
+                answer.result()
         finally:
             del self._waiters[answer]
 
@@ -213,20 +231,27 @@ class TaskWaits:
             self._emit(status_answered(at, time.time() - at, [task_id], seen))
         return seen
 
-    async def noticed(self, seen: Snapshot) -> None:
-        """Conclude a job whose end a caller has seen in a poll or a watch."""
+    async def noticed(self, seen: Snapshot, job: Accepted | None = None) -> None:
+        """Conclude a job whose end a caller has seen in a poll or a watch; `job` as in `wait`."""
         if self._is_closed:  # and so is the journal: the next pool finds the end again
             return
         owner = await self._owner(seen.task_id)
-        if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
+        known = owner.standing if owner else job
+        if known is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
             return
-        accepted = _accepted(owner)
+        accepted = _accepted(owner) or job
         accepted_at = accepted.accepted_at if accepted is not None else None
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
-        key = owner.standing.key
+        key = known.key
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
         await self._ends.conclude(outcome, seen)
         self._ends.rebuys.taken(outcome)
+
+
+def _is_silent(entry: WatchedTask, now: float) -> bool:
+    """Whether a poll of a task is under way and gets no answer, or the one before it got none."""
+    is_under_way = entry.bucket is None
+    return is_under_way and (entry.trouble is not None or now - entry.polled_at >= LAST_POLL_SECONDS)
 
 
 def _accepted(owner: Known | None) -> Accepted | None:

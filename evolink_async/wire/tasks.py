@@ -27,6 +27,11 @@ _FINAL_WORDS: dict[str, str] = {
     **dict.fromkeys(("succeeded", "success", "finished", "done"), TaskState.COMPLETED.value),
 }
 
+_WITHOUT_VIDEO = (TaskState.FAILED, TaskState.CANCELLED)
+# Source: every id on its pages begins with `task-unified-`, and its 400 for an id of another form asks for that.
+VENDOR_PREFIX = "task-"
+"""What the ids of the service begin with."""
+
 FAILURE_FIELDS = ("code", "message", "type", "suggestion")
 
 
@@ -38,12 +43,15 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
         asked: The task that was polled; None for the reply to a submit.
 
     Raises:
-        ReplyError: The reply is not JSON, not a task, or about another task than `asked`.
+        ReplyError: The reply is not JSON, not a task, or about another task than `asked`; or it tells of a failure and
+            may come from something before the service, as it has no id of the service.
     """
     try:
         # That to a submit has been read already. Nobody reads one to a poll again, and remembering it takes 4 us.
         row = response.json if asked is None else parse_reply(response.body)
         snapshot = read_task(row, request_id=response.request_id, asked=asked)
+        if asked is None or "id" not in _object(row):
+            _check_author(_object(row), snapshot)
     except ValueError as error:
         raise unreadable(
             response,
@@ -51,6 +59,25 @@ def decode_task(response: Response, *, asked: str | None = None) -> Snapshot:
             task_id=asked,
         ) from None
     return snapshot
+
+
+def _check_author(row: dict[str, Json], snapshot: Snapshot) -> None:
+    """Raise for what a gateway may have answered in place of the service: its words are no end of a paid task.
+
+    Args:
+        row: The reply to a submit, or one to a poll that has no id.
+        snapshot: What was read from it.
+    """
+    if "id" not in row:
+        # Of the task itself comes what only the service has: that it runs, or its links.
+        goes_on = not snapshot.is_final and (snapshot.is_documented or snapshot.fault is None)
+        if not goes_on and not (snapshot.urls and snapshot.state not in _WITHOUT_VIDEO):
+            raise ValueError(f"{snapshot.state!r} without an id, so it may be about something else")
+        return
+    is_failure = row.get("error") or row.get("success") is False or snapshot.state in _WITHOUT_VIDEO
+    # An id of the service is kept, whatever else is told: the task may be paid for.
+    if is_failure and not snapshot.task_id.startswith(VENDOR_PREFIX):
+        raise ValueError(f"a failure under the id {snapshot.task_id!r}, which is not of its form")
 
 
 def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Snapshot]:
@@ -137,7 +164,7 @@ def read_task(row: Json, *, request_id: str | None = None, asked: str | None = N
         progress_percent=_take(extra, "progress", int) if _is_percent(row.get("progress")) else None,
         created_at=_take(extra, "created", int) if type(row.get("created")) is int else None,
         urls=_take_urls(extra),
-        fault=_take_failure(extra, has_failed=state in (TaskState.FAILED, TaskState.CANCELLED)),
+        fault=_take_failure(extra, has_failed=state in _WITHOUT_VIDEO),
         estimated_seconds=_amount(estimates.get("estimated_time")),
         # A task that costs nothing is told so at its end. Until then nothing is no price.
         credits_reserved=_amount(usage.get("credits_reserved")) or None,

@@ -9,8 +9,9 @@ see `refusals.is_foreign`. They say nothing of a key, a job or a task. The rows 
 Answer to a submit                                                  Verdict
 idempotency_conflict or paid_outcome_unknown under any status;
 408, 409, 425, 499 from anywhere                                    in doubt: possibly accepted and charged
-2xx with a task id; of an answer whose end did not come only
-if the JSON is whole, and so the id                                 accepted: a Snapshot
+2xx with a task id, but for a failure under an id that is not of
+the service's form; of an answer whose end did not come only if
+the JSON is whole, and so the id                                    accepted: a Snapshot
 any other 4xx of the service but 429                                refused
 429 from anywhere; 503 of the service with one of its words for
 "not accepted" (`NOT_ACCEPTED`)                                     not accepted, can be sent again
@@ -23,7 +24,7 @@ connection, trouble on the way, and everything in doubt, but for a 409 about an 
 answer that does not come from the service says nothing of a key.
 
 Answer to a poll                                                    Verdict
-2xx that describes the task                                         a Snapshot
+2xx that describes the task; an end has its id, or result links     a Snapshot
 404, 410, or 400 `invalid_task_id`, of the service                  the service does not know the task
 401, 403 of the service                                             the key has no access; the pool's others are asked
 any other answer, and no answer                                     poll again later: polls are free

@@ -36,6 +36,24 @@ async def test_an_error_comes_after_the_items_and_once():
         await channel.get()
 
 
+async def test_an_item_that_is_put_back_is_the_next_one():
+    """Before all others, and also after the end; who waits for one gets it."""
+    channel: Channel[int] = Channel()
+    for item in range(2):
+        channel.put(item)
+    channel.put_back(await channel.get())
+    assert [await channel.get() for _ in range(2)] == [0, 1]
+    waiting = asyncio.ensure_future(channel.get())
+    await asyncio.sleep(0)
+    channel.put_back(2)
+    assert await waiting == 2
+    channel.finish()
+    channel.put_back(3)
+    assert await channel.get() == 3
+    with pytest.raises(StopAsyncIteration):
+        await channel.get()
+
+
 async def test_an_error_that_counts_as_false_is_raised():
     """As one that is a container, and empty."""
 

@@ -118,6 +118,27 @@ async def test_poll_wait_and_watch_cancelled_at_every_await(emulator):
         assert (await pool.wait(task_id)).url
 
 
+@pytest.mark.parametrize("turns", [1, 2, 5])
+async def test_the_last_snapshot_outlives_a_read_that_is_cancelled(emulator, tmp_path, turns):
+    """As by a time-out for each snapshot that falls into the writing of the end: the next read has it."""
+    async with open_pool(emulator, journal=tmp_path / "films.db") as pool:
+        stream = pool.watch((await pool.submit(dance(), key="shot")).task_id)
+        seen = [await anext(stream)]
+        await until(lambda: pool.stats().in_flight == 0)  # the end has come, and waits to be read
+        while True:
+            read = asyncio.ensure_future(anext(stream))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            read.cancel()
+            await asyncio.wait([read])
+            if read.cancelled():
+                break
+            seen.append(read.result())
+        seen += [snapshot async for snapshot in stream]
+        assert [snapshot.is_final for snapshot in seen] == [False] * (len(seen) - 1) + [True]
+        assert isinstance(await pool.find("shot"), ev.Completed)
+
+
 async def test_run_cancelled_at_every_await(emulator):
     """A consumer cancelled inside `async with`: reading stops, ids are known, permits are back."""
     emulator.faults.on("submit", faults.ALWAYS, faults.delay(0.003))

@@ -12,6 +12,7 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
+from evolink_async.events import Event, JobEnded
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
 from tests.kit import KEY, as_accepted, as_completed, dance, jobs, open_pool, until
@@ -278,3 +279,50 @@ async def test_a_doubt_that_is_sent_again_stays_a_doubt(tmp_path):
             assert isinstance(await pool.find("shot"), ev.Unknown)
             again.cancel()
             await asyncio.wait([again])
+
+
+class Full(MemoryJournal):
+    """A journal that cannot write down what was accepted."""
+
+    async def accepted(self, accepted: ev.Accepted) -> None:
+        raise JournalError("the disk is full")
+
+
+async def by_wait(pool: SessionPool) -> str:
+    """Wait for the job while it is submitted."""
+    submitting = asyncio.create_task(pool.submit(dance(), key="shot"))
+    await until(lambda: is_under_way(pool))
+    done = await pool.wait(key="shot")
+    await submitting
+    return done.key
+
+
+async def by_watch(pool: SessionPool) -> str:
+    """Watch the job while it is submitted."""
+    submitting = asyncio.create_task(pool.submit(dance(), key="shot"))
+    await until(lambda: is_under_way(pool))
+    assert [snapshot async for snapshot in pool.watch(key="shot")][-1].state == "completed"
+    await submitting
+    return "shot"
+
+
+async def by_generate(pool: SessionPool) -> str:
+    """Submit and wait in one."""
+    return (await pool.generate(dance(), key="shot")).key
+
+
+@pytest.mark.parametrize("use", [by_generate, by_wait, by_watch])
+async def test_a_job_that_the_journal_did_not_take_ends_under_its_key(emulator, use):
+    """Who knows the key is answered by it, the observer too, and what the job held is free."""
+    ends: list[str] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, JobEnded):
+            ends.append(event.outcome.key)
+
+    async with open_pool(emulator, journal=Full(), budget=ev.Budget(credits=1000), observer=observe) as pool:
+        assert await use(pool) == "shot"
+        stats = pool.stats()
+        assert (stats.completed, stats.credits_held) == (1, 0)
+        assert stats.credits_spent == emulator.ledger.charged > 0
+    assert ends == ["shot"]

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from evolink_async.pool.task_waits import LAST_POLL_SECONDS
 from evolink_async.settings import Cadence
 from tests.simulation import (
     admission_laws,
@@ -23,6 +24,7 @@ from tests.simulation import (
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
+from tests.simulation.network import TIMEOUT
 from tests.simulation.order import TASK_ERRORS
 from tests.simulation.seams import END_WRITES
 from tests.simulation.task import Task
@@ -324,8 +326,12 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
     began = max((at for at in wanted if at <= told.at), default=0.0)
     # The clock of a process may run fast.
     deadline = max(began, task.begun) + waited / max((1.0, *history.script.rates))
-    polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks]
-    return task.ended >= deadline - 1 or any(deadline - 1 <= at <= told.at for at in polls)
+    polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks and entry.at <= told.at]
+    # A poll may still be under way: who has set a time-out is told then, some seconds later, and may read that late.
+    said = [entry.at for entry in history.trace.of(Said) if entry.job == told.job and entry.at <= told.at]
+    spoken = max(said, default=told.at)
+    is_silent = spoken >= deadline + LAST_POLL_SECONDS - 1 and any(at > spoken - TIMEOUT for at in polls)
+    return is_silent or task.ended >= deadline - 1 or any(at >= deadline - 1 for at in polls)
 
 
 def _ended_by_closing(history: History) -> set[str]:

@@ -225,7 +225,18 @@ def test_an_invalid_task_id_is_a_task_that_is_not_known():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", PAGE, b"{", {}, [], {"id": "other", "status": "completed"}, {"id": TASK_ID}, {"status": 5}]
+    "content",
+    [
+        b"",
+        PAGE,
+        b"{",
+        {},
+        [],
+        {"id": "other", "status": "completed"},
+        {"id": TASK_ID},
+        {"status": 5},
+        {"status": "failed"},
+    ],
 )
 def test_a_poll_answered_with_something_else_is_a_reply_error(content):
     """HTML, truncated JSON, another task and a missing state are read errors, so the task is polled again."""

@@ -173,6 +173,71 @@ def test_the_answer_to_a_poll_needs_no_id_but_must_not_have_another():
         decode_task(answer({"id": "b", "status": "completed"}), asked="a")
 
 
+LINK = "https://x.example/a.mp4"
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        {"status": "error", "message": "upstream connect error"},
+        {"status": "failed", "error": {"code": "service_unavailable", "message": "gateway is busy"}},
+        {"status": "Expired", "message": "your session has expired, log in"},
+        {"status": "rejected", "results": [LINK]},
+        {"status": "cancelled"},
+        {"status": "success", "data": None},
+        {"status": "completed", "results": []},
+        {"status": "unavailable", "error": {"message": "no backend"}},
+    ],
+)
+def test_an_end_without_an_id_is_none(stray):
+    """Something on the way says `failed` or `success` of itself; of a task it is said under its id, or with links."""
+    with pytest.raises(ReplyError, match="without an id"):
+        decode_task(answer(stray), asked="a")
+    named = decode_task(answer({"id": "a", **stray}), asked="a")
+    assert named.is_final or named.fault is not None
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [{"status": "completed", "results": [LINK]}, {"status": "done", "results": [LINK]}]
+    + [{"status": word} for word in ("pending", "processing", "queued", "ok")]
+    + [{"status": "processing", "error": {"message": "x"}}, {"status": "published", "results": [LINK], "error": {}}],
+)
+def test_what_ends_no_task_without_a_video_needs_no_id(plain):
+    """That a task goes on, or its links, are believed as before."""
+    assert decode_task(answer(plain), asked="a").state == decode_task(answer({"id": "a", **plain}), asked="a").state
+
+
+FAULT = {"code": "upstream_timeout", "message": "no answer from upstream"}
+FAILURES: list[dict[str, Any]] = [
+    {"status": "error", "error": FAULT},
+    {"status": "error"},
+    {"status": "Cancelled", "error": None},
+    {"error": FAULT},
+    {"error": "upstream_timeout"},
+    {"success": False, "code": 504, "msg": "no answer"},
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_submit_that_failed_under_a_foreign_id_is_no_task(failure):
+    """The id is that of a gateway's request: the task, which may be paid for, has another."""
+    with pytest.raises(ReplyError, match="under the id '9f1c2d'"):
+        decode_task(answer({"id": "9f1c2d", **failure}))
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_submit_that_failed_under_an_id_of_the_service_is_a_task(failure):
+    """The id of a paid task is kept, whatever else is told."""
+    assert decode_task(answer({"id": TASK_ID, **failure})).task_id == TASK_ID
+
+
+@pytest.mark.parametrize("healthy", [{}, {"error": None}, {"error": {}}, {"success": True}, {"status": "completed"}])
+def test_a_submit_that_tells_of_no_failure_may_have_any_id(healthy):
+    """The form of ids is nowhere promised."""
+    assert decode_task(answer({"id": "9f1c2d", **healthy})).task_id == "9f1c2d"
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>", b'{"id": "task-unified-17', b"[]", b'"a"', b"null", b"17", b"\xff", {}, {"status": "pending"}]
@@ -203,7 +268,7 @@ WRONG: dict[str, Any] = {
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_field_of_a_wrong_type_is_kept_not_coerced(name, value):
     """The field counts as missing, and is unchanged in `extra`."""
-    wrong = decode_task(answer({"id": "a", "status": "completed", name: value}))
+    wrong = decode_task(answer({"id": "a", "status": "completed", name: value}), asked="a")
     without = decode_task(answer({"id": "a", "status": "completed"}))
     assert thaw(wrong.extra[name]) == value
     assert type(thaw(wrong.extra[name])) is type(value)
@@ -583,8 +648,8 @@ def test_a_row_that_names_no_task_costs_that_row():
 )
 def test_an_error_that_is_a_bare_text_is_the_reason_of_an_end(state, fault):
     """While a task goes on it proves nothing, and stays as it is."""
-    snapshot = decode_task(answer({"id": "t", "status": state, "error": "boom"}))
+    snapshot = decode_task(answer({"id": "t", "status": state, "error": "boom"}), asked="t")
     assert (snapshot.fault.message if snapshot.fault else None) == fault
     assert snapshot.extra.get("error") == (None if fault else "boom")
-    blank = decode_task(answer({"id": "t", "status": "failed", "error": " "}))
+    blank = decode_task(answer({"id": "t", "status": "failed", "error": " "}), asked="t")
     assert blank.fault is None
