@@ -15,7 +15,7 @@ from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
 from ..errors import DeadlineError, EvolinkError, JournalClaimError, TaskNotFoundError
 from ..events import Emit, JobEnded
-from ..jobs import Accepted, Completed, Failed, Outcome
+from ..jobs import Accepted, Completed, Failed, Outcome, last_snapshot
 from ..journal import Journal
 from ..purchases import Book
 from ..submitting import SendLoop, Submission
@@ -155,6 +155,12 @@ class Ends:
         self._concluding.add(task)
         task.add_done_callback(self._concluding.discard)
         await wait_shielded(task)
+
+    async def given_up(self, failed: Failed) -> None:
+        """Conclude a job that is not bought anew after all, unless another buyer waits for it."""
+        if (last := last_snapshot(failed)) is not None:
+            await self.conclude(failed, last)
+        self.rebuys.taken(failed)
 
     async def aclose(self) -> None:
         """Wait until the ends that somebody has seen are written down. Those that are seen later change nothing."""

@@ -76,19 +76,22 @@ class RebuyingRun(Run):
         await super()._end(outcome, last)
 
     async def _buy_anew(self, job: Job, failed: Failed) -> bool:
-        """Send a job again, as a new purchase; return False if the run was stopped before."""
+        """Send a job again, as a new purchase; return False if the run was stopped before, or the journal refused."""
         await self._engine.in_flight.acquire()
         # The job was read long ago, and the one permit that is left may be that of an input that waits.
         self._read_ahead.borrow()
         bought: Submitted | None = None
+        goes_on = False
         try:
-            if not self._stopped.is_set() and (bought := await self._engine.rebuys.successor(failed)) is None:
-                await self._engine.rebuys.write_down(failed)
+            if not self._stopped.is_set():
+                bought = await self._engine.rebuys.successor(failed)
+                goes_on = bought is not None or await self._engine.rebuys.write_down(failed)
         finally:
-            if self._stopped.is_set():
+            goes_on = goes_on and not self._stopped.is_set()
+            if not goes_on:
                 self._read_ahead.release()
                 self._engine.in_flight.release()
-        if self._stopped.is_set():
+        if not goes_on:
             return False
         # What another process has bought is followed, not watched.
         if bought is not None and not self._engine.journal.is_shared:

@@ -205,17 +205,23 @@ class SessionPool(PricedJobs):
         bought: Sent | None = None
         try:
             while isinstance(done := await self._attempt(job, timeout, bought), Failed):
+                goes_on = False
                 try:
                     await engine.rebuys.pause(done, engine.stopped)
                     engine.check()
-                except BaseException:
-                    engine.rebuys.give_up(done)
-                    raise
-                if (bought := await engine.rebuys.successor(done)) is None:
-                    await engine.rebuys.write_down(done)
-            return done
+                    bought = await engine.rebuys.successor(done)
+                    goes_on = bought is not None or await engine.rebuys.write_down(done)
+                finally:
+                    if not goes_on:
+                        engine.rebuys.give_up(done)
+                if not goes_on:
+                    break
         finally:
             engine.rebuys.end(job.key)
+        if isinstance(done, Failed):
+            await engine.ends.given_up(done)
+            raise done.error
+        return done
 
     async def _attempt(self, job: Job, timeout: float | None, sent: Sent | None) -> Completed | Failed:
         """Submit a job, unless it was, and wait; a failure is returned if the job may be bought anew, else raised."""
