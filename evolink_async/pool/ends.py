@@ -63,7 +63,7 @@ class Ends:
         self._last_errors: dict[str, EvolinkError] = {}
         self._unwritten: set[str | None] = set()
         self._writing: set[asyncio.Task[Any] | None] = set()
-        self._concluding: set[asyncio.Task[None]] = set()
+        self._concluding: set[asyncio.Task[bool]] = set()
 
     def tally(self, outcome: Outcome, *, is_charged: bool = True) -> None:
         """Count an outcome."""
@@ -143,18 +143,24 @@ class Ends:
         """Whether a task writes an end down, and must not be cut short."""
         return task in self._writing
 
-    async def conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        """Settle, then let the observer know. Cancelling this call does not cut it short."""
+    async def conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
+        """Settle, then let the observer know. Cancelling this call does not cut it short.
 
-        async def whole() -> None:
+        Returns:
+            Whether this is the first time for this job.
+        """
+
+        async def whole() -> bool:
             # After closing, what somebody still sees is not written down: the next pool finds the end again.
-            if not self._is_closed and await self.settle(outcome, last):
+            is_first = not self._is_closed and await self.settle(outcome, last)
+            if is_first:
                 self.say(outcome)
+            return is_first
 
         task = asyncio.create_task(whole())
         self._concluding.add(task)
         task.add_done_callback(self._concluding.discard)
-        await wait_shielded(task)
+        return await wait_shielded(task)
 
     async def given_up(self, failed: Failed) -> None:
         """Conclude a job that is not bought anew after all, unless another buyer waits for it."""

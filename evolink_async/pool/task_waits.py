@@ -214,7 +214,11 @@ class TaskWaits:
         return seen
 
     async def noticed(self, seen: Snapshot) -> None:
-        """Conclude a job whose end a caller has seen in a poll or a watch."""
+        """Conclude a job whose end a caller has seen in a poll or a watch.
+
+        The journal may forget the job only if nobody else is to be told: whoever watches its task, or has seen its end
+        first, as a run that saves the files. Until they are, the job of this key is not bought again.
+        """
         if self._is_closed:  # and so is the journal: the next pool finds the end again
             return
         owner = await self._owner(seen.task_id)
@@ -225,8 +229,8 @@ class TaskWaits:
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         key = owner.standing.key
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
-        await self._ends.conclude(outcome, seen)
-        self._ends.rebuys.taken(outcome)
+        if await self._ends.conclude(outcome, seen) and seen.task_id not in self._tasks:
+            self._ends.rebuys.taken(outcome)
 
 
 def _accepted(owner: Known | None) -> Accepted | None:

@@ -14,7 +14,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
-from tests.kit import KEY, as_accepted, as_completed, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, as_accepted, as_completed, dance, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
 
@@ -278,3 +278,47 @@ async def test_a_doubt_that_is_sent_again_stays_a_doubt(tmp_path):
             assert isinstance(await pool.find("shot"), ev.Unknown)
             again.cancel()
             await asyncio.wait([again])
+
+
+@pytest.mark.parametrize("again", ["run", "generate", "submit"])
+@pytest.mark.parametrize("seen_by", ["poll", "watch"])
+@pytest.mark.parametrize("has_heard", [False, True], ids=["watching", "heard"])
+async def test_a_job_is_not_bought_again_before_its_run_has_told_it(emulator, again, seen_by, has_heard):
+    """A poll or a watch shows its end, and the run that bought it has not: it watches, or nobody has read it yet."""
+    cadence = FAST if has_heard else ev.Cadence(first_look=600, max_interval=600)
+    [job] = jobs(1)
+
+    async def buy() -> str | None:
+        if again == "submit":
+            return (await pool.submit(job.params, key=job.key)).task_id
+        if again == "generate":
+            return (await pool.generate(job.params, key=job.key)).task_id
+        [outcome] = [outcome async for outcome in pool.run([job])]
+        return as_completed(outcome).task_id
+
+    async with open_pool(emulator, cadence=cadence) as pool, pool.run([job]) as stream:
+        await until(lambda: pool.stats().in_flight == 1)
+        [task_id] = emulator.tasks
+        await until(lambda: not has_heard or pool.stats().completed == 1)
+        while seen_by == "poll" and not (await pool.poll(task_id)).is_final:
+            pass
+        if seen_by == "watch":
+            # It shares the polls of the run, which hears the end then too.
+            assert [snapshot async for snapshot in pool.watch(task_id)][-1].is_final
+        buying = asyncio.create_task(buy())
+        await until(lambda: pool.hint(task_id) or buying.done())
+        assert await buying == task_id
+        [outcome] = [outcome async for outcome in stream]
+        assert as_completed(outcome).task_id == task_id
+        assert pool.stats().completed == 1
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_job_may_be_bought_again_once_its_end_was_seen(emulator):
+    """In memory, by a poll, when nobody else waits for it."""
+    async with open_pool(emulator) as pool:
+        first = await pool.submit(dance(), key="shot")
+        while not (await pool.poll(first.task_id)).is_final:
+            pass
+        assert pool.unfinished() == ()
+        assert (await pool.submit(dance(), key="shot")).task_id != first.task_id
