@@ -36,14 +36,14 @@ class RebuyingRun(Run):
         self._jobs: dict[str, Job] = {}
         self._stopped = asyncio.Event()
 
-    def _go_on_with(self, job: Job, submitted: Submitted) -> None:
+    def _go_on_with(self, job: Job, submitted: Submitted, *, is_first: bool = True) -> None:
         is_earlier = isinstance(submitted, Failed) and submitted.resumed and has_failed_task(submitted)
         if isinstance(submitted, Failed) and is_earlier and self._retry_failed and not self._stopped.is_set():
             self._read_ahead.release()
             self._engine.in_flight.release()
             self._conclude(self._retry(job, submitted))
         else:
-            super()._go_on_with(job, submitted)
+            super()._go_on_with(job, submitted, is_first=is_first)
 
     async def _retry(self, job: Job, failed: Failed) -> None:
         """Buy a job anew whose task failed in an earlier run."""
@@ -100,9 +100,9 @@ class RebuyingRun(Run):
             await self._submit(job)
         return True
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, *, is_first: bool = True) -> None:
         self._let_go(outcome.key)
-        super()._tell(outcome)
+        super()._tell(outcome, is_first=is_first)
 
     def _let_go(self, key: str) -> None:
         if self._jobs.pop(key, None) is not None:

@@ -268,11 +268,12 @@ class SessionPool(PricedJobs):
     async def _submit(self, job: Job) -> Accepted | Completed:
         engine = self._open_engine()
         job = await engine.local_files.with_digests(job)
-        submitted = await engine.submitter.submit(job)
+        submitted, is_new = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
-        engine.ends.tally(submitted)
-        engine.ends.say(submitted)
+        if is_new:
+            engine.ends.tally(submitted)
+            engine.ends.say(submitted)
         raise submitted.error
 
     # --- what is going on
