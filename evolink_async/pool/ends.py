@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from ..budget import BudgetQueue
@@ -131,6 +132,15 @@ class Ends:
         if isinstance(last, Snapshot):
             return None
         return (await self._journal.outcome((task_id,))).get(task_id)
+
+    @contextmanager
+    def near(self) -> Generator[None]:
+        """Somebody is about to watch a task, or has seen its end: who waits for credits is not refused meanwhile."""
+        self._budget_queue.enter()
+        try:
+            yield
+        finally:
+            self._budget_queue.leave()
 
     def taken_up(self, accepted: Accepted) -> None:
         """Somebody waits for the end of a job, perhaps again, which may free what is held for it."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
@@ -138,26 +139,35 @@ class TaskWaits:
             PoolClosedError: The pool was closed meanwhile.
             ConfigurationError: The poller has died.
         """
-        owner = await self._owner(task_id)
-        if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
-            return ended_before
-        accepted = _accepted(owner)
-        if duration_class is None and accepted is not None:
-            duration_class = (accepted.snapshot.model, None, None)
-        ended = await self._end_of(task_id, accepted, timeout, duration_class)
+        with ExitStack() as near:
+            # Until it is watched: the journal may be slower than the patience of jobs that wait for its credits.
+            near.enter_context(self._ends.near())
+            owner = await self._owner(task_id)
+            if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
+                return ended_before
+            accepted = _accepted(owner)
+            if duration_class is None and accepted is not None:
+                duration_class = (accepted.snapshot.model, None, None)
+            ended = await self._end_of(task_id, accepted, timeout, duration_class, near.close)
         if ended is None:
             return None
-        # Asked again: the reply to its submit may have come after us.
-        owner = await self._owner(task_id) or owner
-        key = owner.standing.key if owner else task_id
-        earlier_tasks = self._ends.rebuys.earlier_tasks(key)
-        outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
-        await self._ends.conclude(outcome, ended[1])
+        with self._ends.near():
+            # Asked again: the reply to its submit may have come after us.
+            owner = await self._owner(task_id) or owner
+            key = owner.standing.key if owner else task_id
+            earlier_tasks = self._ends.rebuys.earlier_tasks(key)
+            outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
+            await self._ends.conclude(outcome, ended[1])
         self._ends.rebuys.taken(outcome)
         return outcome
 
     async def _end_of(
-        self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
+        self,
+        task_id: str,
+        accepted: Accepted | None,
+        timeout: float | None,
+        duration_class: Hashable,
+        on_followed: Callable[[], None],
     ) -> Ended | None:
         """Return how the watching of a task ends; None if time was up and a last poll showed it running."""
         if self._is_closed:  # while the journal was read
@@ -171,6 +181,7 @@ class TaskWaits:
         entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted)
         self._waiters[waiter] = task_id
         try:
+            on_followed()
             await asyncio.wait([waiter], timeout=timeout)
             if not waiter.done():
                 await self.last_poll(entry)
@@ -219,8 +230,11 @@ class TaskWaits:
         The journal may forget the job only if nobody else is to be told: whoever watches its task, or has seen its end
         first, as a run that saves the files. Until they are, the job of this key is not bought again.
         """
-        if self._is_closed:  # and so is the journal: the next pool finds the end again
-            return
+        if not self._is_closed:  # else the journal is too: the next pool finds the end again
+            with self._ends.near():
+                await self._noticed(seen)
+
+    async def _noticed(self, seen: Snapshot) -> None:
         owner = await self._owner(seen.task_id)
         if owner is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
             return

@@ -14,7 +14,7 @@ from evolink_async.emulator import Emulator, faults
 from evolink_async.errors import JournalError
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
-from tests.kit import FAST, KEY, as_accepted, as_completed, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, as_accepted, as_completed, dance, jobs, open_pool, turns, until
 
 pytestmark = pytest.mark.anyio
 
@@ -322,3 +322,34 @@ async def test_a_job_may_be_bought_again_once_its_end_was_seen(emulator):
             pass
         assert pool.unfinished() == ()
         assert (await pool.submit(dance(), key="shot")).task_id != first.task_id
+
+
+async def test_a_job_waits_for_the_credits_of_one_whose_task_the_journal_looks_up(emulator, monkeypatch):
+    """However slowly it does so, before the task is watched and after its end."""
+    monkeypatch.setattr("evolink_async.budget.waiting.HAND_OVER_SECONDS", 0.0)
+    asked: list[asyncio.Event] = []
+
+    class Slow(MemoryJournal):
+        async def owner(self, task_ids: Any) -> Any:
+            asked.append(asyncio.Event())
+            await asked[-1].wait()
+            return await super().owner(task_ids)
+
+    async with Emulator(speed=1000) as other, open_pool(other) as pool:
+        price = (await pool.submit(dance())).credits_reserved or 0.0
+    budget = ev.Budget(credits=1.5 * price, most_per_job=price)
+    emulator.faults.on("poll", faults.ALWAYS, faults.state("failed"))
+    async with open_pool(emulator, journal=Slow(), budget=budget) as pool:
+        first = asyncio.create_task(pool.generate(dance(1), key="first"))
+        await until(lambda: asked)
+        second = asyncio.create_task(pool.submit(dance(2), key="second"))
+        await until(lambda: pool._engine and pool._engine.submitter.is_under_way("second"))
+        for reads in (1, 2):
+            await until(lambda reads=reads: len(asked) == reads)
+            await turns(50)
+            assert not second.done()
+            asked[-1].set()
+        await second
+        with pytest.raises(ev.TaskFailedError):
+            await first
+    assert emulator.ledger.accepted == 2
