@@ -6,15 +6,19 @@ Which tasks deserve it is decided by the callers; such a task must end by itself
 from __future__ import annotations
 
 import asyncio
+from typing import TypeVar
 
 import anyio
 
+T = TypeVar("T")
 
-async def wait_shielded(task: asyncio.Task[None]) -> None:
-    """Wait until `task` ends, then raise the last cancellation that arrived meanwhile, or the task's exception.
+
+async def wait_shielded(task: asyncio.Task[T]) -> T:
+    """Wait until `task` ends and return its result; raise the last cancellation that arrived meanwhile instead.
 
     Raises:
-        CancelledError: The caller was cancelled meanwhile, or the task was.
+        CancelledError: The caller was cancelled meanwhile, or the task was. Its cause is what ended the task, if
+            anything did.
         Exception: What ended the task, if the caller was not cancelled.
     """
     cancelled: asyncio.CancelledError | None = None
@@ -26,5 +30,5 @@ async def wait_shielded(task: asyncio.Task[None]) -> None:
             except asyncio.CancelledError as error:
                 cancelled = error
     if cancelled is not None:
-        raise cancelled
-    task.result()
+        raise cancelled from None if task.cancelled() else task.exception()
+    return task.result()

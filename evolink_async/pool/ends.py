@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from ..budget import BudgetQueue
 from ..concurrency import wait_shielded
 from ..errors import DeadlineError, EvolinkError, JournalClaimError, TaskNotFoundError
 from ..events import Emit, JobEnded
-from ..jobs import Accepted, Completed, Failed, Outcome
+from ..jobs import Accepted, Completed, Failed, Outcome, last_snapshot
 from ..journal import Journal
 from ..purchases import Book
 from ..submitting import SendLoop, Submission
@@ -63,7 +64,7 @@ class Ends:
         self._last_errors: dict[str, EvolinkError] = {}
         self._unwritten: set[str | None] = set()
         self._writing: set[asyncio.Task[Any] | None] = set()
-        self._concluding: set[asyncio.Task[None]] = set()
+        self._concluding: set[asyncio.Task[bool]] = set()
 
     def tally(self, outcome: Outcome, *, is_charged: bool = True) -> None:
         """Count an outcome."""
@@ -132,6 +133,15 @@ class Ends:
             return None
         return (await self._journal.outcome((task_id,))).get(task_id)
 
+    @contextmanager
+    def near(self) -> Generator[None]:
+        """Somebody is about to watch a task, or has seen its end: who waits for credits is not refused meanwhile."""
+        self._budget_queue.enter()
+        try:
+            yield
+        finally:
+            self._budget_queue.leave()
+
     def taken_up(self, accepted: Accepted) -> None:
         """Somebody waits for the end of a job, perhaps again, which may free what is held for it."""
         self.rebuys.note(accepted)
@@ -143,18 +153,30 @@ class Ends:
         """Whether a task writes an end down, and must not be cut short."""
         return task in self._writing
 
-    async def conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> None:
-        """Settle, then let the observer know. Cancelling this call does not cut it short."""
+    async def conclude(self, outcome: Completed | Failed, last: Snapshot | EvolinkError) -> bool:
+        """Settle, then let the observer know. Cancelling this call does not cut it short.
 
-        async def whole() -> None:
+        Returns:
+            Whether this is the first time for this job.
+        """
+
+        async def whole() -> bool:
             # After closing, what somebody still sees is not written down: the next pool finds the end again.
-            if not self._is_closed and await self.settle(outcome, last):
+            is_first = not self._is_closed and await self.settle(outcome, last)
+            if is_first:
                 self.say(outcome)
+            return is_first
 
         task = asyncio.create_task(whole())
         self._concluding.add(task)
         task.add_done_callback(self._concluding.discard)
-        await wait_shielded(task)
+        return await wait_shielded(task)
+
+    async def given_up(self, failed: Failed) -> None:
+        """Conclude a job that is not bought anew after all, unless another buyer waits for it."""
+        if (last := last_snapshot(failed)) is not None:
+            await self.conclude(failed, last)
+        self.rebuys.taken(failed)
 
     async def aclose(self) -> None:
         """Wait until the ends that somebody has seen are written down. Those that are seen later change nothing."""

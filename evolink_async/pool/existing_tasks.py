@@ -5,10 +5,12 @@ What it knows of jobs without asking the service is in `recorded_jobs`; new task
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Hashable
 from typing import cast, overload
 
+from ..concurrency import wait_shielded
 from ..errors import ConfigurationError, EvolinkError, JournalError, TaskFailedError
 from ..frozen import plain
 from ..jobs import Accepted, Completed
@@ -18,6 +20,7 @@ from ..wire import check_task_id
 from .arguments import check_settling, check_timeout
 from .claimed_jobs import ClaimedJobs
 from .conclusion import deadline
+from .engine import Engine
 from .job_waits import sent_job, with_working_links
 from .streams import SnapshotStream
 
@@ -130,6 +133,8 @@ class ExistingTasks(ClaimedJobs):
     async def settle(self, key: str, how: str) -> None:
         """Resolve a doubt, after a person has looked in the dashboard.
 
+        Cancelling this call does not cut it short once it writes to the journal.
+
         Args:
             key: The key of a job whose outcome was `Unknown`, or a `Failed` with a `TaskNotFoundError`.
             how: The id of its task, if the dashboard shows one: the next run waits for it. "resubmit" if it shows none:
@@ -148,10 +153,14 @@ class ExistingTasks(ClaimedJobs):
             if engine.submitter.is_under_way(key):
                 # What it holds is for a send that may still come.
                 raise JournalError(f"the job {key!r} is being submitted", advice=UNDER_WAY_ADVICE)
-            await self._journal.settled(key, how)
-            if how in SETTLEMENTS:
-                engine.budget_queue.released(key)
-                return
+            await wait_shielded(asyncio.create_task(self._settle(engine, key, how), name="evolink_async settle"))
+
+    async def _settle(self, engine: Engine, key: str, how: str) -> None:
+        # As a whole: a doubt that the journal has settled and the budget has not would hold its credits for ever.
+        await self._journal.settled(key, how)
+        if how in SETTLEMENTS:
+            engine.budget_queue.released(key)
+            return
         engine.budget_queue.found(key, how)
         job = await self.find(key)
         if isinstance(job, Accepted):

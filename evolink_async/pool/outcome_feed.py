@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from ..concurrency import Channel, Limiter, wait_shielded
 from ..downloads import has_files
@@ -54,7 +55,7 @@ class OutcomeFeed:
         # Their jobs stay accepted in a shared journal, and are told once by this stream, not after each lease.
         self._given_up: set[str] = set()
         # In the order in which they began.
-        self._under_way: dict[asyncio.Task[None], None] = {}
+        self._under_way: dict[asyncio.Task[Any], None] = {}
         self._failure: BaseException | None = None
         self._was_started = False
         self._abandoned: asyncio.Task[None] | None = None
@@ -182,12 +183,12 @@ class OutcomeFeed:
         if isinstance(outcome, Failed) and end_of(outcome) is None:
             self._ready.put(Untold(NOT_RECORDED, outcome))
 
-    def _begin(self, act: Coroutine[None, None, None]) -> None:
+    def _begin(self, act: Coroutine[None, None, Any]) -> None:
         task = asyncio.create_task(act, name="evolink_async outcomes")
         self._under_way[task] = None
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         del self._under_way[task]
         if (error := failure_of(task, is_stopped=self.is_closed)) is not None:
             self.stop(error)

@@ -36,14 +36,14 @@ class RebuyingRun(Run):
         self._jobs: dict[str, Job] = {}
         self._stopped = asyncio.Event()
 
-    def _go_on_with(self, job: Job, submitted: Submitted) -> None:
+    def _go_on_with(self, job: Job, submitted: Submitted, *, is_first: bool = True) -> None:
         is_earlier = isinstance(submitted, Failed) and submitted.resumed and has_failed_task(submitted)
         if isinstance(submitted, Failed) and is_earlier and self._retry_failed and not self._stopped.is_set():
             self._read_ahead.release()
             self._engine.in_flight.release()
             self._conclude(self._retry(job, submitted))
         else:
-            super()._go_on_with(job, submitted)
+            super()._go_on_with(job, submitted, is_first=is_first)
 
     async def _retry(self, job: Job, failed: Failed) -> None:
         """Buy a job anew whose task failed in an earlier run."""
@@ -76,19 +76,22 @@ class RebuyingRun(Run):
         await super()._end(outcome, last)
 
     async def _buy_anew(self, job: Job, failed: Failed) -> bool:
-        """Send a job again, as a new purchase; return False if the run was stopped before."""
+        """Send a job again, as a new purchase; return False if the run was stopped before, or the journal refused."""
         await self._engine.in_flight.acquire()
         # The job was read long ago, and the one permit that is left may be that of an input that waits.
         self._read_ahead.borrow()
         bought: Submitted | None = None
+        goes_on = False
         try:
-            if not self._stopped.is_set() and (bought := await self._engine.rebuys.successor(failed)) is None:
-                await self._engine.rebuys.write_down(failed)
+            if not self._stopped.is_set():
+                bought = await self._engine.rebuys.successor(failed)
+                goes_on = bought is not None or await self._engine.rebuys.write_down(failed)
         finally:
-            if self._stopped.is_set():
+            goes_on = goes_on and not self._stopped.is_set()
+            if not goes_on:
                 self._read_ahead.release()
                 self._engine.in_flight.release()
-        if self._stopped.is_set():
+        if not goes_on:
             return False
         # What another process has bought is followed, not watched.
         if bought is not None and not self._engine.journal.is_shared:
@@ -97,9 +100,9 @@ class RebuyingRun(Run):
             await self._submit(job)
         return True
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, *, is_first: bool = True) -> None:
         self._let_go(outcome.key)
-        super()._tell(outcome)
+        super()._tell(outcome, is_first=is_first)
 
     def _let_go(self, key: str) -> None:
         if self._jobs.pop(key, None) is not None:

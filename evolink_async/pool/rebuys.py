@@ -13,7 +13,8 @@ from contextlib import suppress
 import attrs
 
 from ..budget import BudgetQueue
-from ..errors import JournalClaimError
+from ..concurrency import wait_shielded
+from ..errors import JournalClaimError, JournalError
 from ..jobs import Accepted, Completed, Failed, Outcome, Planned, Unknown
 from ..journal import Journal, Sent
 from ..purchases import Book, may_rebuy
@@ -158,16 +159,24 @@ class Rebuys:
             async with asyncio.timeout(seconds):
                 await stopped.wait()
 
-    async def write_down(self, failed: Failed) -> None:
-        """Write down that the job may be sent again, as a new purchase."""
+    async def write_down(self, failed: Failed) -> bool:
+        """Write down that the job may be sent again, as a new purchase. Cancelling this call does not cut it short.
+
+        Returns:
+            Whether to go on. If the journal cannot be written, the job is not bought anew, and the failure is its end.
+        """
         task_id = failed.task_id or ""
         self._replaced[task_id] = failed.key
-        self._remember(failed.key, (*failed.earlier_tasks, task_id))
-        await self._send_loop.record(self._write_down(failed.key, task_id))
+        entry = self._send_loop.record(self._write_down(failed, task_id))
+        return await wait_shielded(asyncio.create_task(entry, name="evolink_async rebuy"))
 
-    async def _write_down(self, key: str, task_id: str) -> None:
+    async def _write_down(self, failed: Failed, task_id: str) -> None:
         try:
-            await self._journal.bought_anew(key, task_id)
-        except JournalClaimError:
-            # Another process has the job by now, and buys it anew or not. If it does not, this one tries again.
+            await self._journal.bought_anew(failed.key, task_id)
+        except JournalError as error:
             self._replaced.pop(task_id, None)
+            # Another process has the job by now, and buys it anew or not. If it does not, this one tries again.
+            if not isinstance(error, JournalClaimError):
+                raise
+        else:
+            self._remember(failed.key, (*failed.earlier_tasks, task_id))

@@ -157,10 +157,10 @@ class Run:
             self.drain()
         if submission.was_elsewhere:
             self._read_ahead.borrow()
-        self._go_on_with(submission.job, self._engine.submitter.outcome(submission))
+        self._go_on_with(submission.job, self._engine.submitter.outcome(submission), is_first=submission.tell())
         self._finish_if_done()
 
-    def _go_on_with(self, job: Job, submitted: Submitted) -> None:
+    def _go_on_with(self, job: Job, submitted: Submitted, *, is_first: bool = True) -> None:
         """Watch the task of a job, or tell what became of it without one."""
         self._read_ahead.release()
         if isinstance(submitted, Accepted) and not self._closed:
@@ -168,15 +168,16 @@ class Run:
         else:
             self._engine.in_flight.release()
         if not isinstance(submitted, Accepted):
-            self._tell(submitted)
+            self._tell(submitted, is_first=is_first)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, *, is_first: bool = True) -> None:
         """Hand over the outcome of a job that is not watched: never sent, in doubt, or finished in an earlier run."""
-        self._engine.ends.tally(outcome)
+        if is_first:
+            self._engine.ends.tally(outcome)
         if self._save is not None and isinstance(outcome, Completed) and not has_files(outcome):
-            self._conclude(self._hand_over(outcome))
+            self._conclude(self._hand_over(outcome, is_first=is_first))
         else:
-            self._put(outcome)
+            self._put(outcome, is_first=is_first)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
         kind = duration_class(job.params)

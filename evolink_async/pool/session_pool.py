@@ -205,17 +205,23 @@ class SessionPool(PricedJobs):
         bought: Sent | None = None
         try:
             while isinstance(done := await self._attempt(job, timeout, bought), Failed):
+                goes_on = False
                 try:
                     await engine.rebuys.pause(done, engine.stopped)
                     engine.check()
-                except BaseException:
-                    engine.rebuys.give_up(done)
-                    raise
-                if (bought := await engine.rebuys.successor(done)) is None:
-                    await engine.rebuys.write_down(done)
-            return done
+                    bought = await engine.rebuys.successor(done)
+                    goes_on = bought is not None or await engine.rebuys.write_down(done)
+                finally:
+                    if not goes_on:
+                        engine.rebuys.give_up(done)
+                if not goes_on:
+                    break
         finally:
             engine.rebuys.end(job.key)
+        if isinstance(done, Failed):
+            await engine.ends.given_up(done)
+            raise done.error
+        return done
 
     async def _attempt(self, job: Job, timeout: float | None, sent: Sent | None) -> Completed | Failed:
         """Submit a job, unless it was, and wait; a failure is returned if the job may be bought anew, else raised."""
@@ -262,11 +268,12 @@ class SessionPool(PricedJobs):
     async def _submit(self, job: Job) -> Accepted | Completed:
         engine = self._open_engine()
         job = await engine.local_files.with_digests(job)
-        submitted = await engine.submitter.submit(job)
+        submitted, is_new = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted
-        engine.ends.tally(submitted)
-        engine.ends.say(submitted)
+        if is_new:
+            engine.ends.tally(submitted)
+            engine.ends.say(submitted)
         raise submitted.error
 
     # --- what is going on

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack, suppress
 from typing import Any, TypeAlias
 
 from ..client import AnySession, OwnSession, Session
@@ -145,27 +145,36 @@ class TaskWaits:
             PoolClosedError: The pool was closed meanwhile.
             ConfigurationError: The poller has died.
         """
-        owner = await self._owner(task_id)
-        if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
-            return ended_before
-        accepted = _accepted(owner) or job
-        if duration_class is None and accepted is not None:
-            duration_class = (accepted.snapshot.model, None, None)
-        ended = await self._end_of(task_id, accepted, timeout, duration_class)
+        with ExitStack() as near:
+            # Until it is watched: the journal may be slower than the patience of jobs that wait for its credits.
+            near.enter_context(self._ends.near())
+            owner = await self._owner(task_id)
+            if owner is None and (ended_before := (await self._journal.outcome((task_id,))).get(task_id)) is not None:
+                return ended_before
+            accepted = _accepted(owner) or job
+            if duration_class is None and accepted is not None:
+                duration_class = (accepted.snapshot.model, None, None)
+            ended = await self._end_of(task_id, accepted, timeout, duration_class, near.close)
         if ended is None:
             return None
-        # Asked again: the reply to its submit may have come after us.
-        owner = await self._owner(task_id) or owner
-        known = owner.standing if owner else job
-        key = known.key if known else task_id
-        earlier_tasks = self._ends.rebuys.earlier_tasks(key)
-        outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
-        await self._ends.conclude(outcome, ended[1])
+        with self._ends.near():
+            # Asked again: the reply to its submit may have come after us.
+            owner = await self._owner(task_id) or owner
+            known = owner.standing if owner else job
+            key = known.key if known else task_id
+            earlier_tasks = self._ends.rebuys.earlier_tasks(key)
+            outcome = await self._ends.recorded(ended[1], task_id) or conclude(key, *ended, earlier_tasks)
+            await self._ends.conclude(outcome, ended[1])
         self._ends.rebuys.taken(outcome)
         return outcome
 
     async def _end_of(
-        self, task_id: str, accepted: Accepted | None, timeout: float | None, duration_class: Hashable
+        self,
+        task_id: str,
+        accepted: Accepted | None,
+        timeout: float | None,
+        duration_class: Hashable,
+        on_followed: Callable[[], None],
     ) -> Ended | None:
         """Return how the watching of a task ends; None if time was up and a last poll showed it running."""
         if self._is_closed:  # while the journal was read
@@ -179,6 +188,7 @@ class TaskWaits:
         entry = self.follow(task_id, heard, duration_class=duration_class, accepted=accepted)
         self._waiters[waiter] = task_id
         try:
+            on_followed()
             await asyncio.wait([waiter], timeout=timeout)
             if not waiter.done():
                 await self.last_poll(entry)
@@ -232,9 +242,16 @@ class TaskWaits:
         return seen
 
     async def noticed(self, seen: Snapshot, job: Accepted | None = None) -> None:
-        """Conclude a job whose end a caller has seen in a poll or a watch; `job` as in `wait`."""
-        if self._is_closed:  # and so is the journal: the next pool finds the end again
-            return
+        """Conclude a job whose end a caller has seen in a poll or a watch; `job` as in `wait`.
+
+        The journal may forget the job only if nobody else is to be told: whoever watches its task, or has seen its end
+        first, as a run that saves the files. Until they are, the job of this key is not bought again.
+        """
+        if not self._is_closed:  # else the journal is too: the next pool finds the end again
+            with self._ends.near():
+                await self._noticed(seen, job)
+
+    async def _noticed(self, seen: Snapshot, job: Accepted | None) -> None:
         owner = await self._owner(seen.task_id)
         known = owner.standing if owner else job
         if known is None or not seen.is_final or (seen.state == TaskState.COMPLETED and not seen.urls):
@@ -244,8 +261,8 @@ class TaskWaits:
         timing = Timing(accepted_at=accepted_at, finished_at=time.time(), looks=1, lag=0.0)
         key = known.key
         outcome = outcome_of(key, seen.task_id, seen, timing, self._ends.rebuys.earlier_tasks(key))
-        await self._ends.conclude(outcome, seen)
-        self._ends.rebuys.taken(outcome)
+        if await self._ends.conclude(outcome, seen) and seen.task_id not in self._tasks:
+            self._ends.rebuys.taken(outcome)
 
 
 def _is_silent(entry: WatchedTask, now: float) -> bool:

@@ -31,6 +31,7 @@ class Purchase:
         holds_credits: Whether the budget holds credits for it.
         is_learner: Whether it finds out the price of its class, so that nothing else is sent meanwhile.
         failure: An exception that no rule expects, if one ended it.
+        is_told: Whether its outcome was counted, and told to the observer.
     """
 
     job: Job
@@ -44,6 +45,7 @@ class Purchase:
     holds_credits: bool = False
     is_learner: bool = False
     failure: BaseException | None = None
+    is_told: bool = False
 
     @property
     def is_wanted(self) -> bool:
@@ -57,6 +59,11 @@ class Purchase:
         """
         self.owners.discard(owner)
         return not self.owners and not self.under_way
+
+    def tell(self) -> bool:
+        """Note that its outcome is told; return whether for the first time. Every owner gets it, but it is one end."""
+        is_first, self.is_told = not self.is_told, True
+        return is_first
 
     def standing(self) -> Accepted | Unknown | Failed:
         """What is known of it, whatever became of the code that carried it out: a task, a doubt, or nothing sent."""

@@ -20,10 +20,13 @@ class Recorder:
     def __init__(self) -> None:
         self.failures: int = 0
 
-    async def __call__(self, entry: Awaitable[None]) -> None:
+    async def __call__(self, entry: Awaitable[None]) -> bool:
         """Write down what has happened. If the disk refuses, the caller must learn it all the more: nothing is raised.
 
         A journal that failed takes no further intent, so nothing more is sent.
+
+        Returns:
+            Whether it was written down.
         """
         try:
             await entry
@@ -32,3 +35,5 @@ class Recorder:
             if self.failures == 1:
                 text = "the journal could not be written; what happens is told, and a later run may not know of it: %s"
                 _log.error(text, error)
+            return False
+        return True

@@ -203,8 +203,8 @@ class Submitter:
             self._loop.release_credits(submission)
         task.cancel()
 
-    async def submit(self, job: Job) -> Submitted:
-        """Submit and wait. Cancelled, it withdraws the job, or leaves a request under way to `aclose`.
+    async def submit(self, job: Job) -> tuple[Submitted, bool]:
+        """Submit and wait; say also if its end is new. Cancelled, it withdraws, or leaves a sent request to `aclose`.
 
         Raises:
             Exception: One that no rule expects; the job is in doubt if a request had begun.
@@ -212,18 +212,18 @@ class Submitter:
         owner = object()
         submission = await self.start(job, owner)
         if not isinstance(submission, Submission):
-            return submission
+            return submission, isinstance(submission, Failed | Unknown)
         assert submission.task is not None  # noqa: S101  # `start` made it
         try:
             following = self._following if submission.is_elsewhere else None
             if following and (accepted := await following.accepted(job.key, submission.task)) is not None:
-                return accepted
+                return accepted, False
             await asyncio.wait([submission.task])
         finally:
             self.release(submission, owner)
         if submission.failure is not None:
             raise submission.failure
-        return submission.outcome
+        return (outcome := submission.outcome), isinstance(outcome, Failed | Unknown) and submission.tell()
 
     async def aclose(self) -> None:
         """Withdraw what waits, give what is under way the grace period, then record the rest as in doubt."""

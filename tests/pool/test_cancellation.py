@@ -7,6 +7,7 @@ the cancellation comes. The server takes its time, so that every await is met.
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import anyio
 import attrs
@@ -14,6 +15,8 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
+from evolink_async.errors import JournalError
+from evolink_async.journal import MemoryJournal
 from tests.kit import PATIENT, dance, error_of, jobs, open_pool, own_tasks, task_ids, until
 
 pytestmark = pytest.mark.anyio
@@ -256,3 +259,56 @@ async def test_a_closed_stream_yields_no_outcome_that_was_not_taken(emulator):
         await stream.aclose()
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
+
+
+@pytest.mark.parametrize("how", ["abandon", "resubmit", "task"])
+async def test_a_settle_that_is_cancelled_is_done_as_a_whole(emulator, how):
+    """What the journal has settled frees its credits in the open pool, or is told by its stream of all outcomes."""
+    writing, written = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryJournal):
+        async def settled(self, key: str, how: str) -> None:
+            await super().settled(key, how)
+            writing.set()
+            await written.wait()
+
+    emulator.faults.on("submit", 1, faults.DROP_AFTER_ACCEPT)
+    budget = ev.Budget(credits=100, most_per_job=90)
+    async with open_pool(emulator, journal=Slow(), budget=budget) as pool, pool.outcomes() as ends:
+        [unknown] = [outcome async for outcome in pool.run(jobs(1))]
+        assert (pool.stats().credits_held, await anext(ends)) == (90, unknown)
+        [task_id] = emulator.tasks
+        settling = asyncio.create_task(pool.settle("shot-1", task_id if how == "task" else how))
+        await writing.wait()
+        settling.cancel()
+        written.set()
+        await asyncio.wait([settling])
+        assert settling.cancelled()
+        if how == "task":
+            assert isinstance(await asyncio.wait_for(anext(ends), 10), ev.Completed)
+        assert pool.stats().credits_held == 0
+
+
+async def test_what_a_cancelled_settle_was_refused_for_is_its_cause(emulator, caplog):
+    """The event loop has nothing to complain about."""
+    writing, written = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryJournal):
+        async def settled(self, key: str, how: str) -> None:
+            writing.set()
+            await written.wait()
+            await super().settled(key, how)
+
+    async def settle(pool: ev.SessionPool) -> None:
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await pool.settle("shot-1", "abandon")
+        assert isinstance(caught.value.__cause__, JournalError)
+
+    async with open_pool(emulator, journal=Slow()) as pool:
+        settling = asyncio.create_task(settle(pool))
+        await writing.wait()
+        settling.cancel()
+        written.set()
+        await settling
+    gc.collect()
+    assert "never retrieved" not in caplog.text

@@ -15,7 +15,7 @@ from evolink_async.errors import JournalError
 from evolink_async.events import Event, JobEnded
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
-from tests.kit import KEY, as_accepted, as_completed, dance, jobs, open_pool, until
+from tests.kit import FAST, KEY, as_accepted, as_completed, dance, jobs, open_pool, turns, until
 
 pytestmark = pytest.mark.anyio
 
@@ -326,3 +326,78 @@ async def test_a_job_that_the_journal_did_not_take_ends_under_its_key(emulator, 
         assert (stats.completed, stats.credits_held) == (1, 0)
         assert stats.credits_spent == emulator.ledger.charged > 0
     assert ends == ["shot"]
+
+
+@pytest.mark.parametrize("again", ["run", "generate", "submit"])
+@pytest.mark.parametrize("seen_by", ["poll", "watch"])
+@pytest.mark.parametrize("has_heard", [False, True], ids=["watching", "heard"])
+async def test_a_job_is_not_bought_again_before_its_run_has_told_it(emulator, again, seen_by, has_heard):
+    """A poll or a watch shows its end, and the run that bought it has not: it watches, or nobody has read it yet."""
+    cadence = FAST if has_heard else ev.Cadence(first_look=600, max_interval=600)
+    [job] = jobs(1)
+
+    async def buy() -> str | None:
+        if again == "submit":
+            return (await pool.submit(job.params, key=job.key)).task_id
+        if again == "generate":
+            return (await pool.generate(job.params, key=job.key)).task_id
+        [outcome] = [outcome async for outcome in pool.run([job])]
+        return as_completed(outcome).task_id
+
+    async with open_pool(emulator, cadence=cadence) as pool, pool.run([job]) as stream:
+        await until(lambda: pool.stats().in_flight == 1)
+        [task_id] = emulator.tasks
+        await until(lambda: not has_heard or pool.stats().completed == 1)
+        while seen_by == "poll" and not (await pool.poll(task_id)).is_final:
+            pass
+        if seen_by == "watch":
+            # It shares the polls of the run, which hears the end then too.
+            assert [snapshot async for snapshot in pool.watch(task_id)][-1].is_final
+        buying = asyncio.create_task(buy())
+        await until(lambda: pool.hint(task_id) or buying.done())
+        assert await buying == task_id
+        [outcome] = [outcome async for outcome in stream]
+        assert as_completed(outcome).task_id == task_id
+        assert pool.stats().completed == 1
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_job_may_be_bought_again_once_its_end_was_seen(emulator):
+    """In memory, by a poll, when nobody else waits for it."""
+    async with open_pool(emulator) as pool:
+        first = await pool.submit(dance(), key="shot")
+        while not (await pool.poll(first.task_id)).is_final:
+            pass
+        assert pool.unfinished() == ()
+        assert (await pool.submit(dance(), key="shot")).task_id != first.task_id
+
+
+async def test_a_job_waits_for_the_credits_of_one_whose_task_the_journal_looks_up(emulator, monkeypatch):
+    """However slowly it does so, before the task is watched and after its end."""
+    monkeypatch.setattr("evolink_async.budget.waiting.HAND_OVER_SECONDS", 0.0)
+    asked: list[asyncio.Event] = []
+
+    class Slow(MemoryJournal):
+        async def owner(self, task_ids: Any) -> Any:
+            asked.append(asyncio.Event())
+            await asked[-1].wait()
+            return await super().owner(task_ids)
+
+    async with Emulator(speed=1000) as other, open_pool(other) as pool:
+        price = (await pool.submit(dance())).credits_reserved or 0.0
+    budget = ev.Budget(credits=1.5 * price, most_per_job=price)
+    emulator.faults.on("poll", faults.ALWAYS, faults.state("failed"))
+    async with open_pool(emulator, journal=Slow(), budget=budget) as pool:
+        first = asyncio.create_task(pool.generate(dance(1), key="first"))
+        await until(lambda: asked)
+        second = asyncio.create_task(pool.submit(dance(2), key="second"))
+        await until(lambda: pool._engine and pool._engine.submitter.is_under_way("second"))
+        for reads in (1, 2):
+            await until(lambda reads=reads: len(asked) == reads)
+            await turns(50)
+            assert not second.done()
+            asked[-1].set()
+        await second
+        with pytest.raises(ev.TaskFailedError):
+            await first
+    assert emulator.ledger.accepted == 2

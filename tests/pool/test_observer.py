@@ -236,3 +236,30 @@ async def test_a_poll_of_one_task_is_reported_too(emulator):
         ((accepted.task_id,), False),
         (("task-unified-1-nobody00",), True),
     ]
+
+
+@pytest.mark.parametrize("status", [400, 502])
+@pytest.mark.parametrize("hows", ["run run", "submit submit", "generate generate", "run submit", "submit run"])
+async def test_the_end_of_one_request_is_told_and_counted_once(emulator, status, hows):
+    """However many callers share it, refused or in doubt; each of them gets it."""
+    events: list[ev.events.Event] = []
+    emulator.faults.on("submit", faults.ALWAYS, faults.error(status))
+    async with open_pool(emulator, observer=events.append) as pool:
+        [job] = jobs(1)
+
+        async def buy(how: str) -> type[ev.EvolinkError]:
+            if how == "run":
+                [outcome] = [outcome async for outcome in pool.run([job])]
+                return type(error_of(outcome))
+            with pytest.raises(ev.EvolinkError) as caught:
+                await getattr(pool, how)(job.params, key=job.key)
+            return type(caught.value)
+
+        expected = ev.InvalidRequestError if status == 400 else ev.SubmissionUnknownError
+        assert await asyncio.gather(*map(buy, hows.split())) == [expected] * 2
+        assert sum(request.kind == "submit" for request in emulator.received) == 1
+        assert pool.stats().failed + pool.stats().unknown == 1
+        assert len(of(JobEnded, events)) == 1
+        if status == 400:  # a later call is another purchase
+            await buy("submit")
+            assert len(of(JobEnded, events)) == pool.stats().failed == 2

@@ -11,8 +11,10 @@ import pytest
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
 from evolink_async.emulator.service.json_types import JsonObject
+from evolink_async.errors import JournalError
 from evolink_async.events import JobEnded
 from evolink_async.journal import MemoryJournal
+from evolink_async.journal.file import JournalFile
 from tests.kit import as_completed, as_failed, dance, error_of, jobs, open_pool, until
 
 pytestmark = pytest.mark.anyio
@@ -300,3 +302,89 @@ async def test_a_failed_task_frees_its_credits_before_the_pause(emulator, tmp_pa
     errors = [type(outcome.error) for outcome in outcomes.values() if isinstance(outcome, ev.Failed)]
     assert errors == [ev.BudgetError], "the other one has the credits now"
     assert sum(isinstance(outcome, ev.Completed) for outcome in outcomes.values()) == 1
+
+
+class FullDisk(MemoryJournal):
+    """A journal that cannot write down that a job is bought anew."""
+
+    async def bought_anew(self, key: str, task_id: str) -> None:
+        """Refuse."""
+        raise JournalError("the disk is full")
+
+
+@pytest.mark.parametrize("buyers", ["run", "generate", "both"])
+async def test_what_cannot_be_written_down_is_not_bought_anew(emulator, buyers):
+    """The failure is the end: told to each buyer, counted once, and the entry that failed is counted too."""
+    fail_first(emulator, 99)
+    said: list[ev.Event] = []
+    async with open_pool(emulator, journal=FullDisk(), retry=policy(2), observer=said.append) as pool:
+
+        async def run() -> ev.EvolinkError:
+            [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+            return error_of(outcome)
+
+        async def generate() -> ev.EvolinkError:
+            with pytest.raises(ev.TaskFailedError) as caught:
+                await pool.generate(jobs(1)[0].params, key="shot-1")
+            return caught.value
+
+        acts = {"run": [run], "generate": [generate], "both": [run, generate]}[buyers]
+        errors = await asyncio.wait_for(asyncio.gather(*(act() for act in acts)), 10)
+        assert {type(error) for error in errors} == {ev.TaskFailedError}
+        stats = pool.stats()
+        assert (stats.failed, stats.unrecorded, stats.in_flight) == (1, len(acts), 0)
+        assert isinstance(await pool.find("shot-1"), ev.Failed)
+        assert pool._engine is not None
+        assert pool._engine.in_flight.used == 0
+    [end] = [event.outcome for event in said if isinstance(event, JobEnded)]
+    assert as_failed(end).earlier_tasks == ()
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_failure_of_an_earlier_run_is_told_again_if_the_file_is_full(emulator, tmp_path, monkeypatch):
+    """A run that buys failures anew ends; nothing was bought."""
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    fail_first(emulator, 1)
+    async with open_pool(emulator, journal=tmp_path / FILE) as pool:
+        [first] = [as_failed(outcome) async for outcome in pool.run(jobs(1))]
+    async with open_pool(emulator, journal=tmp_path / FILE) as pool:
+        with monkeypatch.context() as broken:
+            broken.setattr(JournalFile, "commit", full)
+
+            async def run() -> list[ev.Outcome]:
+                return [outcome async for outcome in pool.run(jobs(1), retry_failed=True)]
+
+            [again] = await asyncio.wait_for(run(), 10)
+        assert as_failed(again).task_id == first.task_id
+        assert pool.stats().unrecorded == 1
+    assert emulator.ledger.accepted == 1
+
+
+async def test_a_buyer_that_is_cancelled_while_the_journal_fails_leaves_an_end(emulator):
+    """A later run that buys failures anew ends too: the job is not taken for one that was bought anew."""
+    fail_first(emulator, 99)
+    writing, failing = asyncio.Event(), asyncio.Event()
+
+    class SlowlyFull(FullDisk):
+        async def bought_anew(self, key: str, task_id: str) -> None:
+            writing.set()
+            await failing.wait()
+            await super().bought_anew(key, task_id)
+
+    async with open_pool(emulator, journal=SlowlyFull(), retry=policy(1)) as pool:
+        buying = asyncio.create_task(pool.generate(jobs(1)[0].params, key="shot-1"))
+        await writing.wait()
+        buying.cancel()
+        failing.set()
+        await asyncio.wait([buying])
+        assert buying.cancelled()
+
+        async def run() -> list[ev.Outcome]:
+            return [outcome async for outcome in pool.run(jobs(1))]
+
+        [outcome] = await asyncio.wait_for(run(), 10)
+        assert isinstance(error_of(outcome), ev.TaskFailedError)
+    assert emulator.ledger.accepted == 1

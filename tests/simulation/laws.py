@@ -115,10 +115,19 @@ def told_once(history: History) -> Iterator[Violation]:
     """`JobEnded` comes once for each end and process, after the end is durable, and the figures add up."""
     law = "5 told once"
     said, kinds = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
-    durable = set[str]()
+    durable, refused, posted = set[str](), Counter[tuple[int, str]](), Counter[tuple[int, str]]()
     for entry in history.trace.entries:
         if isinstance(entry, Written) and entry.method in END_WRITES:
             durable.add(entry.job)
+        if isinstance(entry, Posted):
+            posted[entry.process, entry.job] += 1
+        # However many callers share a request that was refused, it is one end. A later call sends another one. Of a
+        # doubt a later call is told once more, out of the journal, and maybe at the same time.
+        if isinstance(entry, Said) and not entry.task and entry.error == "InvalidRequestError":
+            job = (entry.process, entry.job)
+            refused[job] += 1
+            if refused[job] > posted[job]:
+                yield Violation(law, "JobEnded more than once for one refusal", f"{entry}")
         if isinstance(entry, Said):
             kinds[entry.process, entry.kind] += 1
             if entry.resumed or not entry.task or (entry.kind == "failed" and entry.error not in TASK_ERRORS):
