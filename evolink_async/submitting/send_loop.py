@@ -267,14 +267,20 @@ class SendLoop:
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
 
-    async def cut_short(self, submission: Submission) -> Unknown | None:
+    async def cut_short(self, submission: Submission) -> Accepted | Failed | Unknown:
         """End a submission from outside: in doubt if a byte may have left, else unsent, in the journal too."""
-        if submission.doubt is not None:
-            return await self.doubt(submission, submission.doubt)
-        self.release_credits(submission)
-        if submission.under_way:
-            await self.record(self._journal.refused(submission.job.key))
-        return None
+        try:
+            if submission.accepted is None and submission.doubt is not None:
+                return await self.doubt(submission, submission.doubt)
+            if submission.accepted is None:
+                self.release_credits(submission)
+                if submission.under_way:
+                    await self.record(self._journal.refused(submission.job.key))
+                is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
+                return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)
+        except Exception as error:  # noqa: BLE001  # what is known of it does not depend on the journal
+            submission.failed(error)
+        return submission.standing()
 
     def release_credits(self, submission: Submission) -> None:
         """Give back what is held for a submission that was not accepted. Doing so twice changes nothing."""

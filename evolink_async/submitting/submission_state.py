@@ -10,6 +10,7 @@ import copy
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 import attrs
@@ -142,6 +143,13 @@ class Submission(Purchase):
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
+    def failed(self, error: BaseException) -> None:
+        """Keep an exception that no rule expects; the first one counts."""
+        if self.failure is None:
+            self.failure = error
+            if self.doubt is not None and self.accepted is None:
+                error.add_note(f"job {self.job.key!r}, idempotency key {self.idempotency_key}: {self.doubt}")
+
     def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
         self.intercepted_at = self.intercepted_at if self.interceptions else now
@@ -160,11 +168,17 @@ class Submission(Purchase):
 
     @property
     def outcome(self) -> Submitted:
-        """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
+        """What became of it, read from its own state: a task that was cut short says nothing of what was sent."""
         task = self.task
-        if task is None or not task.done() or task.cancelled() or self.accepted is not None:
-            return self.standing()
-        return task.result()
+        is_whole = task is not None and task.done() and not task.cancelled() and task.exception() is None
+        return self.standing() if task is None or not is_whole or self.accepted is not None else task.result()
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether the event loop carries it out in this step; when the loop is gone, nothing of it may wait."""
+        with suppress(RuntimeError):
+            return asyncio.current_task() is self.task
+        return False
 
     @property
     def stops_runs(self) -> BaseException | None:
