@@ -6,8 +6,9 @@ How a file is uploaded is in `uploads`; which keys a submission may wait for is 
 from __future__ import annotations
 
 from ..client import Session
-from ..errors import EvolinkError
+from ..errors import EvolinkError, StatusError
 from ..uploads import LocalFiles
+from ..wire import denies
 from .submission_state import Submission
 from .submit_queue import SubmitQueue
 
@@ -20,6 +21,8 @@ async def bring_files(submission: Submission, queue: SubmitQueue, local_files: L
             return None
         except EvolinkError as error:
             session.suspend_on(error)
-            if session.health.suspended is not error or submission.doubt is not None:
+            if submission.doubt is not None or not isinstance(error, StatusError) or not denies(error):
                 return error
+            if session.health.suspended is not error:  # the key may do other things
+                submission.denials[session] = error
     return session

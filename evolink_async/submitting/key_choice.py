@@ -113,6 +113,8 @@ class KeyChoice:
         return self._brake.error(now) if self._brake.move(now) is Move.GIVE_UP else None
 
     def _refusal_of(self, session: Session, submission: Submission, now: float) -> EvolinkError | None:
+        if submission.lacks_files and session in submission.denials:
+            return submission.denials[session]
         model = submission.model
         refusal = session.health.refusal(model, now, is_idle=not session.busy) or self._circuits.refusal(
             session, model, now

@@ -17,7 +17,7 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
+from ..errors import EvolinkError, InterceptedError, OutageError, StatusError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
@@ -45,6 +45,7 @@ class Submission(Purchase):
         digest: What the job is told apart by, whatever links its files get.
         callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
+        denials: Why accounts that work may not upload its files.
         session: The account it was sent to last.
         interceptions: How often something on the way refused it; see `InterceptedError`.
         interception: The last of these refusals.
@@ -63,6 +64,7 @@ class Submission(Purchase):
     digest: str
     callback_url: str | None = None
     lacks_files: bool = False
+    denials: dict[Session, StatusError] = attrs.field(factory=dict[Session, StatusError])
     session: Session | None = None
     interceptions: int = 0
     interception: InterceptedError | None = None
