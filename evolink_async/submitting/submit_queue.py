@@ -150,6 +150,7 @@ class SubmitQueue:
 
     def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
+        turn.session.health.began(submission.model, submission)
         self._limits.used += 1
         self._limits.rates.take(turn.session, self._now())
         if submission.is_learner:
@@ -159,6 +160,7 @@ class SubmitQueue:
 
     def _give_back(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting -= 1
+        turn.session.health.ended(submission.model, submission)
         self._limits.used -= 1
         if self._learner is submission:
             self._learner = None
