@@ -138,7 +138,7 @@ def rows() -> list[tuple[str, str, str]]:
     barred = verdict_of(UnsendableError("certificate"))
     return [
         ("no connection was made", gone, gone),
-        ("the certificate is refused", barred, barred),
+        ("the first certificate of a host is refused", barred, barred),
         ("200 with a task id", verdict(200, _TASK), verdict(200, _TASK)),
         ("200 without a task id", verdict(200, _WORDS), verdict(200, _PAGE)),
         ('503 that says "not accepted"', verdict(503, _BUSY), verdict(503, _PAGE)),

@@ -8,16 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 import backoff
 
 from ..errors import StatusError
 from ..settings import RetryPolicy
 
 CHECK_SECONDS = 60.0
-"""Seconds after which a suspended key is tried again, if a job wants it; doubled by each relapse."""
+"""Seconds after which a suspended key, or a model that it is barred from, is tried again, if a job wants it; doubled
+by each relapse."""
 LONGEST_CHECK_SECONDS = 3600.0
 WORTH_TELLING_SECONDS = 1.0
 """A shorter pause after a refusal for load is over before other processes have heard of it."""
+
+
+@attrs.frozen
+class _Bar:
+    """That the key may not use a model: until when, in monotonic seconds, and how often that was so again."""
+
+    error: StatusError
+    until: float
+    relapses: int
+
+
+def _rest(relapses: int) -> float:
+    """Return the seconds after which it is found out whether a refusal still holds."""
+    return min(CHECK_SECONDS * 2.0 ** min(relapses, 10), LONGEST_CHECK_SECONDS)
 
 
 class KeyHealth:
@@ -43,7 +59,8 @@ class KeyHealth:
         self.changes: int = 0
         self._policy = policy
         self._jitter = jitter
-        self._barred: dict[str, StatusError] = {}
+        self._bars: dict[str, _Bar] = {}
+        self._trials: dict[str, object] = {}
         self._check_at = 0.0
         self._relapses = 0
         self._load: StatusError | None = None
@@ -66,7 +83,7 @@ class KeyHealth:
 
     def put_off_check(self, now: float) -> None:
         """Do not check the key again before some time has passed."""
-        self._check_at = now + min(CHECK_SECONDS * 2.0 ** min(self._relapses, 10), LONGEST_CHECK_SECONDS)
+        self._check_at = now + _rest(self._relapses)
 
     def lift(self) -> None:
         """The key may work again: let one job try it."""
@@ -75,11 +92,29 @@ class KeyHealth:
 
     def forget_bars(self) -> None:
         """Let jobs of every model try the key again."""
-        self._barred.clear()
+        self._bars.clear()
 
-    def bar(self, model: str, error: StatusError) -> None:
-        """Submit no more jobs of `model`: the service says that the key has no access."""
-        self._barred[model] = error
+    def bar(self, model: str, error: StatusError, now: float) -> None:
+        """Submit no jobs of `model` for a while, then one: the service says that the key has no access."""
+        before = self._bars.get(model)
+        # Jobs under way meet the same refusal; the first one decides when the model is tried again.
+        if before is None or now >= before.until:
+            relapses = 0 if before is None else before.relapses + 1
+            self._bars[model] = _Bar(error, now + _rest(relapses), relapses)
+
+    def unbar(self, model: str) -> None:
+        """The service accepted a job of `model`."""
+        self._bars.pop(model, None)
+
+    def began(self, model: str, job: object) -> None:
+        """A job is sent; if the key was barred from its model, it is the one that finds out."""
+        if model in self._bars:
+            self._trials.setdefault(model, job)
+
+    def ended(self, model: str, job: object) -> None:
+        """A job has been sent; if it has not found out, the next one may."""
+        if self._trials.get(model) is job:
+            del self._trials[model]
 
     def refused_for_load(self, error: StatusError, sent_at: float, now: float) -> None:
         """The service refused a request, sent at `sent_at`, because there were too many.
@@ -153,7 +188,13 @@ class KeyHealth:
             now: Monotonic seconds.
             is_idle: Whether no task of the key is running, whose end would make room for another.
         """
-        return self.suspended or self._barred.get(model) or self._refusal_for_load(now, is_idle=is_idle)
+        bar = self._bars.get(model)
+        barred = bar.error if bar is not None and now < bar.until else None
+        return self.suspended or barred or self._refusal_for_load(now, is_idle=is_idle)
+
+    def is_tried(self, model: str) -> bool:
+        """Whether one job finds out if the key may use a model again, for which the others wait."""
+        return model in self._bars and model in self._trials
 
     def _refusal_for_load(self, now: float, *, is_idle: bool) -> StatusError | None:
         if self._load is None or now >= self.opens_at:

@@ -37,6 +37,7 @@ _NOT_DELIVERED = (
 
 # Not the other errors of TLS, as a handshake that is cut short.
 _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)
+_POLLS = ("poll", "batch")
 
 
 class _Progress:
@@ -81,13 +82,16 @@ class AiohttpTransport:
         origin: The address that paths are appended to.
         key: Sent in the Authorization header.
         options: Time-outs, limits, proxy, or an aiohttp session to use instead of new ones.
+        answered: The origins that have answered, which all keys of a pool share: a certificate that is refused there
+            later is a trouble that passes.
 
     Raises:
         ConfigurationError: The environment names a proxy that cannot be used.
     """
 
-    def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions) -> None:
+    def __init__(self, origin: URL, key: ApiKey, *, options: HttpOptions, answered: set[URL] | None = None) -> None:
         self._origin = origin
+        self._answered = set[URL]() if answered is None else answered
         self._path = origin.raw_path.rstrip("/")
         self._key = key
         self._options = options
@@ -145,6 +149,7 @@ class AiohttpTransport:
                 ) as reply,
             ):
                 progress.reply = reply
+                self._answered.add(self._origin)
                 return self._response(reply, await self._read(reply, progress.body))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if progress.first_byte.is_held_back:
@@ -179,8 +184,12 @@ class AiohttpTransport:
 
     def _failure(self, error: Exception, request: Request, *, is_sent: bool) -> TransportError:
         reason = describe_failure(error)
-        if isinstance(error, _CERTIFICATE) or (isinstance(error, ValueError) and not is_sent):
-            # Certificates, and requests that aiohttp refuses to build: the same request fails in the same way again.
+        # A wrong set-up is told at once. But a certificate that was good before is wrong for a moment, as where a login
+        # page intercepts; and what polls ask for is paid, so they are repeated whatever they meet.
+        may_pass = self._origin in self._answered or request.kind in _POLLS
+        is_certificate = isinstance(error, _CERTIFICATE)
+        if (is_certificate and not may_pass) or (isinstance(error, ValueError) and not is_certificate and not is_sent):
+            # Also requests that aiohttp refuses to build: the same request fails in the same way again.
             return UnsendableError(f"no request to {self._origin} can be made: {reason}", kind=request.kind)
         if isinstance(error, _NOT_DELIVERED) or not is_sent:
             return NotDeliveredError(f"no connection to {self._origin} ({reason})", kind=request.kind)

@@ -64,6 +64,8 @@ class Channel(Generic[T]):
             if self._finished:
                 # Once, like an iterator that has failed: after the error it is exhausted.
                 error, self._error = self._error, None
+                if isinstance(error, StopAsyncIteration):  # it would look like the end
+                    raise RuntimeError("what fills this channel raised StopAsyncIteration") from error
                 raise StopAsyncIteration if error is None else error
             self._changed.clear()
             await self._changed.wait()

@@ -35,7 +35,9 @@ class NotDeliveredError(TransportError):
 class UnsendableError(NotDeliveredError):
     """The request cannot be made from here, so it is not tried again.
 
-    A certificate is refused, the proxy or a header is invalid, or your own aiohttp session is closed or has `auth`.
+    The certificate of a host that never answered is refused, the proxy or a header is invalid, or your own aiohttp
+    session is closed or has `auth`. A certificate that is refused later, or at a poll, is a `NotDeliveredError`: it may
+    be wrong for a moment, as where a login page intercepts.
     """
 
     advice: str = "Correct what the message names, then run the job again; nothing was sent."

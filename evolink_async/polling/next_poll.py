@@ -12,9 +12,9 @@ Plain decisions: the clock is an argument, nothing waits and nothing is sent.
     that is not known to have come from it      the error
     404, 410 of the service                     more polls for `not_found_grace`, at least 3, then the error
     401, 403 of the service, whichever key of
-    the pool asks; a certificate that is
-    refused, and the like                       3 more polls over `max_interval`, then the error
-    any other error                             a poll after a back-off; after 24 hours of nothing else, a ReplyError
+    the pool asks; an aiohttp session of the
+    user's that is closed, and the like         3 more polls over `max_interval`, then the error
+    any other error, as a wrong certificate     a poll after a back-off; after 24 hours of nothing else, a ReplyError
 """
 
 from __future__ import annotations

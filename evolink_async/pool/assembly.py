@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from yarl import URL
+
 from ..budget import BudgetAccount, BudgetQueue, SharedAccount, SharedBudgetQueue
 from ..client import AiohttpTransport, ApiKey, PriceCatalogue, Session
 from ..concurrency import Limiter
@@ -98,11 +100,12 @@ def _build(settings: Settings, journal: Journal, account: _Account, schedule: Sc
 
 
 def _sessions(settings: Settings, emit: Emit | None) -> tuple[Session, ...]:
-    return tuple(_session(key, settings, emit) for key in settings.keys)
+    answered = set[URL]()
+    return tuple(_session(key, settings, emit, answered) for key in settings.keys)
 
 
-def _session(key: ApiKey, settings: Settings, emit: Emit | None) -> Session:
-    transport = AiohttpTransport(settings.origin, key, options=settings.http)
+def _session(key: ApiKey, settings: Settings, emit: Emit | None, answered: set[URL]) -> Session:
+    transport = AiohttpTransport(settings.origin, key, options=settings.http, answered=answered)
     return Session(transport, key.fingerprint, policy=settings.retry, emit=emit)
 
 
@@ -150,8 +153,10 @@ def _budget_queue(account: _Account, poller: Poller) -> BudgetQueue:
 
 
 def _uploads(settings: Settings, journal: Journal, emit: Emit | None) -> Uploads:
+    answered = set[URL]()
     transports = {
-        key.fingerprint: AiohttpTransport(settings.files_origin, key, options=settings.http) for key in settings.keys
+        key.fingerprint: AiohttpTransport(settings.files_origin, key, options=settings.http, answered=answered)
+        for key in settings.keys
     }
     place = str(settings.files_origin).rstrip("/")
     service = "" if place == DEFAULT_FILES_URL else place

@@ -239,6 +239,7 @@ class Run:
         self._concluding.discard(task)
         if (error := failure_of(task, is_stopped=self._closed)) is not None:
             self.stop(error)
+            self.drain()  # nobody takes more outcomes: buy no more
         self._finish_if_done()
 
     def _finish_if_done(self) -> None:

@@ -282,7 +282,7 @@ class SessionPool(PricedJobs):
         """Find out now whether suspended keys may be used again, as after a top-up. Free of charge.
 
         Without this call a suspended key is tried when a job wants it and 60 s have passed; longer if it was suspended
-        again at once. Models that a key was refused for are tried again too.
+        again at once. The same holds for models that a key was refused for.
         """
         await self._open_engine().send_loop.queue.check_keys()
 

@@ -95,10 +95,10 @@ class Following:
             count = self._journal.ends.count
             try:
                 await self._look(list(self._waiting))
-            except JournalError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, who waits must not wait for ever
                 for future in self._waiting.values():
                     if not future.done():
-                        future.set_exception(copy.copy(error))
+                        future.set_exception(copy.copy(error) if isinstance(error, JournalError) else error)
                 return
             await asyncio.sleep(SPACING)
             with suppress(TimeoutError):

@@ -115,9 +115,12 @@ class JobClaims:
             try:
                 await self._renew()
                 await self._let_go()
-            except JournalError as error:
+            except Exception as error:  # noqa: BLE001  # without a heartbeat the lease ends
                 # Nothing is sent once the lease may have ended; see `Journal.may_send`.
-                _log.warning("the claims of this pool were not renewed: %s", error)
+                is_expected = isinstance(error, JournalError)
+                _log.warning(
+                    "the claims of this pool were not renewed: %s", error, exc_info=None if is_expected else error
+                )
 
     async def _renew(self) -> None:
         asked = dict(self._tasks)
@@ -150,7 +153,7 @@ class JobClaims:
         if keys:
             try:
                 await self._journal.release(list(keys), self.owner)
-            except JournalError:
+            except Exception:
                 self._set_free(keys)
                 raise
 

@@ -67,7 +67,7 @@ class KeyChoice:
         """Return the turn that a submission may have now; None if it has to wait."""
         if not self._may_send(now) or not self._limits.has_room:
             return None
-        able = [session for session in self._able(submission, now) if self._is_open(session, now)]
+        able = [session for session in self._able(submission, now) if self._is_open(session, submission, now)]
         # An outage may be of one key alone, so a key that was in trouble lately comes last.
         session = min(able, key=lambda one: (not one.brake.is_open, one.brake.troubled_at, _load(one)), default=None)
         if session is None:
@@ -93,8 +93,10 @@ class KeyChoice:
     def _able(self, submission: Submission, now: float) -> list[Session]:
         return [one for one in self._candidates(submission) if self._refusal_of(one, submission, now) is None]
 
-    def _is_open(self, session: Session, now: float) -> bool:
+    def _is_open(self, session: Session, submission: Submission, now: float) -> bool:
         """Whether a key may send one more request now."""
+        if session.health.is_tried(submission.model):
+            return False
         most = 1 if session.health.is_on_trial else self._limits.of(session)
         may_send = all(brake.move(now) in _MAY_SEND for brake in self._brakes(session))
         opens_at = max(session.health.opens_at, self._limits.rates.opens_at(session, now))
@@ -113,6 +115,8 @@ class KeyChoice:
         return self._brake.error(now) if self._brake.move(now) is Move.GIVE_UP else None
 
     def _refusal_of(self, session: Session, submission: Submission, now: float) -> EvolinkError | None:
+        if submission.lacks_files and session in submission.denials:
+            return submission.denials[session]
         model = submission.model
         refusal = session.health.refusal(model, now, is_idle=not session.busy) or self._circuits.refusal(
             session, model, now

@@ -33,6 +33,7 @@ from ..uploads import LocalFiles
 from ..wire import bars_model, is_refused_for_load, may_send_again, suspends_key
 from .circuit_breaker import CircuitBreakers
 from .concurrency_limit import KeyLimits
+from .job_files import bring_files
 from .key_choice import Turn
 from .recorder import Recorder
 from .service_facts import SLOW_SECONDS, ServiceFacts
@@ -104,8 +105,10 @@ class SendLoop:
         """Carry a submission to its end: accepted, failed, or in doubt."""
         if (lacking := await self._get_credits(submission)) is not None:
             return await self._leave(submission, lacking)
-        if submission.lacks_files and (refusal := await self._bring_files(submission)) is not None:
-            return await self._leave(submission, refusal)
+        if submission.lacks_files:
+            refusal = await bring_files(submission, self.queue, self._local_files)
+            if refusal is not None:
+                return await self._leave(submission, refusal)
         return await self._send_until_settled(submission)
 
     async def _get_credits(self, submission: Submission) -> EvolinkError | None:
@@ -121,18 +124,6 @@ class SendLoop:
     def _has_credits(self, submission: Submission) -> bool:
         """Whether the credits it got are still enough: the price of its class may have risen while it waited."""
         return submission.doubt is not None or self._budget_queue.is_affordable(submission.job.key)
-
-    async def _bring_files(self, submission: Submission) -> EvolinkError | None:
-        """Upload what the job needs, with any key that may; gives what stands in the way."""
-        while isinstance(session := await self.queue.session(submission), Session):
-            try:
-                submission.complete(await self._local_files.with_urls(submission.job.params, session))
-                return None
-            except EvolinkError as error:
-                session.suspend_on(error)
-                if session.health.suspended is not error or submission.doubt is not None:
-                    return error
-        return session
 
     async def _send_until_settled(self, submission: Submission) -> Submitted:
         while True:
@@ -276,14 +267,20 @@ class SendLoop:
         await self.record(self._journal.planned(submission.intent(None)))
         return Failed(submission.job.key, error)
 
-    async def cut_short(self, submission: Submission) -> Unknown | None:
+    async def cut_short(self, submission: Submission) -> Accepted | Failed | Unknown:
         """End a submission from outside: in doubt if a byte may have left, else unsent, in the journal too."""
-        if submission.doubt is not None:
-            return await self.doubt(submission, submission.doubt)
-        self.release_credits(submission)
-        if submission.under_way:
-            await self.record(self._journal.refused(submission.job.key))
-        return None
+        try:
+            if submission.accepted is None and submission.doubt is not None:
+                return await self.doubt(submission, submission.doubt)
+            if submission.accepted is None:
+                self.release_credits(submission)
+                if submission.under_way:
+                    await self.record(self._journal.refused(submission.job.key))
+                is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
+                return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)
+        except Exception as error:  # noqa: BLE001  # what is known of it does not depend on the journal
+            submission.failed(error)
+        return submission.standing()
 
     def release_credits(self, submission: Submission) -> None:
         """Give back what is held for a submission that was not accepted. Doing so twice changes nothing."""

@@ -74,13 +74,14 @@ class ServiceFacts:
         else:
             self._brake.judged()
             if isinstance(verdict, StatusError) and bars_model(verdict):
-                session.health.bar(submission.model, verdict)
+                session.health.bar(submission.model, verdict, now)
         self._report_first_trouble(now)
         self._report(was_open=was_open, has_new_limit=has_new_limit, error=verdict)
 
     def _note_accepted(self, session: Session, submission: Submission, now: float, sent_at: float) -> bool:
         self.accepted_sent_at = max(self.accepted_sent_at, sent_at)
         session.health.accepted()
+        session.health.unbar(submission.model)
         for brake in (self._brake, session.brake):
             brake.accepted(now, sent_at)
         self._circuits.took(session, submission.model)

@@ -10,13 +10,14 @@ import copy
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
+from ..errors import EvolinkError, InterceptedError, OutageError, StatusError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
 from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
 from ..journal import Intent, Known
@@ -44,6 +45,7 @@ class Submission(Purchase):
         digest: What the job is told apart by, whatever links its files get.
         callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
+        denials: Why accounts that work may not upload its files.
         session: The account it was sent to last.
         interceptions: How often something on the way refused it; see `InterceptedError`.
         interception: The last of these refusals.
@@ -62,6 +64,7 @@ class Submission(Purchase):
     digest: str
     callback_url: str | None = None
     lacks_files: bool = False
+    denials: dict[Session, StatusError] = attrs.field(factory=dict[Session, StatusError])
     session: Session | None = None
     interceptions: int = 0
     interception: InterceptedError | None = None
@@ -142,6 +145,13 @@ class Submission(Purchase):
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
+    def failed(self, error: BaseException) -> None:
+        """Keep an exception that no rule expects; the first one counts."""
+        if self.failure is None:
+            self.failure = error
+            if self.doubt is not None and self.accepted is None:
+                error.add_note(f"job {self.job.key!r}, idempotency key {self.idempotency_key}: {self.doubt}")
+
     def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
         self.intercepted_at = self.intercepted_at if self.interceptions else now
@@ -160,11 +170,17 @@ class Submission(Purchase):
 
     @property
     def outcome(self) -> Submitted:
-        """What became of it, read from its own state: a task that was cancelled says nothing of what was sent."""
+        """What became of it, read from its own state: a task that was cut short says nothing of what was sent."""
         task = self.task
-        if task is None or not task.done() or task.cancelled() or self.accepted is not None:
-            return self.standing()
-        return task.result()
+        is_whole = task is not None and task.done() and not task.cancelled() and task.exception() is None
+        return self.standing() if task is None or not is_whole or self.accepted is not None else task.result()
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether the event loop carries it out in this step; when the loop is gone, nothing of it may wait."""
+        with suppress(RuntimeError):
+            return asyncio.current_task() is self.task
+        return False
 
     @property
     def stops_runs(self) -> BaseException | None:

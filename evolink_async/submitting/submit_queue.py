@@ -27,7 +27,8 @@ from .key_choice import KeyChoice, Turn
 from .probes import Probes
 from .submission_state import Submission
 
-_Kind: TypeAlias = tuple[str, Session | None, bool, bool]
+_Kind: TypeAlias = tuple[str, Session | None, bool, bool, frozenset[Session]]
+_NO_DENIALS = frozenset[Session]()
 
 
 @attrs.define(eq=False)
@@ -41,7 +42,8 @@ class _Waiter:
     def kind(self) -> _Kind:
         """What it needs; those of one kind wait for the same."""
         submission = self.submission
-        return submission.model, submission.pinned_session, submission.is_learner, self.wants_turn
+        denials = frozenset(submission.denials) if submission.lacks_files else _NO_DENIALS
+        return submission.model, submission.pinned_session, submission.is_learner, self.wants_turn, denials
 
 
 class SubmitQueue:
@@ -148,6 +150,7 @@ class SubmitQueue:
 
     def _take(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting += 1
+        turn.session.health.began(submission.model, submission)
         self._limits.used += 1
         self._limits.rates.take(turn.session, self._now())
         if submission.is_learner:
@@ -157,6 +160,7 @@ class SubmitQueue:
 
     def _give_back(self, submission: Submission, turn: Turn) -> None:
         turn.session.submitting -= 1
+        turn.session.health.ended(submission.model, submission)
         self._limits.used -= 1
         if self._learner is submission:
             self._learner = None

@@ -7,6 +7,7 @@ cancellation never cuts it short; closing gives it a grace period to learn its t
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from ..client import Session
 from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
+from ..jobs import Accepted, Completed, Failed, Job, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
@@ -26,6 +27,8 @@ from .job_claims import JobClaims
 from .look_ups import LookUps
 from .send_loop import SendLoop
 from .submission_state import Submission, Submitted, go_on_as, started
+
+_log = logging.getLogger("evolink_async")
 
 
 class Submitter:
@@ -207,7 +210,8 @@ class Submitter:
         """Submit and wait; say also if its end is new. Cancelled, it withdraws, or leaves a sent request to `aclose`.
 
         Raises:
-            Exception: One that no rule expects; the job is in doubt if a request had begun.
+            Exception: One that no rule expects; the job is in doubt if a request had begun, which a note of it says.
+                An accepted job is returned all the same, and the exception is logged.
         """
         owner = object()
         submission = await self.start(job, owner)
@@ -221,8 +225,10 @@ class Submitter:
             await asyncio.wait([submission.task])
         finally:
             self.release(submission, owner)
-        if submission.failure is not None:
-            raise submission.failure
+        if (failure := submission.failure) is not None:
+            if submission.accepted is None:
+                raise failure
+            _log.error("accepted as task %s; then: %r", submission.accepted.task_id, failure, exc_info=failure)
         return (outcome := submission.outcome), isinstance(outcome, Failed | Unknown) and submission.tell()
 
     async def aclose(self) -> None:
@@ -258,12 +264,12 @@ class Submitter:
             return known
         except asyncio.CancelledError:
             # The disk of the journal may be slower than our patience; the task id is known all the same.
-            return submission.accepted or await self._conclude_unanswered(submission)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):  # the last one when the loop is gone: nothing may wait
-            raise
-        except BaseException as error:  # noqa: BLE001  # kept, and raised where the run is read
-            submission.failure = error
-            return submission.accepted or await self._conclude_unanswered(submission)
+            return await self._loop.cut_short(submission)
+        except BaseException as error:
+            submission.failed(error)  # kept, and raised where the run is read
+            if isinstance(error, KeyboardInterrupt | SystemExit) or not submission.is_carried_out:
+                raise  # the loop ends, or is gone, as after a GeneratorExit: nothing may wait
+            return await self._loop.cut_short(submission)
         finally:
             self._budget_queue.leave()
 
@@ -290,9 +296,3 @@ class Submitter:
             return resumed
         go_on_as(submission, resumed)
         return None
-
-    async def _conclude_unanswered(self, submission: Submission) -> Failed | Unknown:
-        if (unknown := await self._loop.cut_short(submission)) is not None:
-            return unknown
-        is_taken = submission.is_elsewhere or not self._journal.may_send()  # without a lease others may have it
-        return withdrawn(submission.job.key, submission.withdrawn_for, is_taken=is_taken)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import anyio
 
-from ..client import Move, OutageBrake, Resend, Transport, Trouble
+from ..client import KeyHealth, Move, OutageBrake, Resend, Transport, Trouble
 from ..concurrency import Limiter
 from ..errors import EvolinkError, RateLimitError, StatusError, TransportError, UploadError
 from ..events import Emit, Uploaded, Uploading
@@ -57,6 +57,7 @@ class Sender:
         self._clock = clock
         self._now = now
         self._silent_until = float("-inf")
+        self._healths: dict[Transport, KeyHealth] = {}
 
     @property
     def trouble(self) -> Trouble | None:
@@ -102,13 +103,17 @@ class Sender:
 
         Raises:
             OutageError: The outage is past patience.
+            UploadError: The service asks uploads with this key to wait for longer than the policy's patience.
         """
+        health, began = self._health(transport), self._now()
         while True:
             async with self._limiter:
-                move = self._brake.move(self._now())
-                if move is Move.ANY:
+                now = self._now()
+                move = self._brake.move(now)
+                is_closed = health.opens_at > now
+                if move is Move.ANY and not is_closed:
                     return await self._send_and_note(content, transport, resend)
-                if move in (Move.PROBE, Move.TRIAL):
+                if move in (Move.PROBE, Move.TRIAL) and not is_closed:
                     self._brake.skip_probe()
                     self._brake.began()
                     try:
@@ -117,17 +122,29 @@ class Sender:
                         self._brake.ended()
                         self._has_news.set()
             if move is Move.GIVE_UP:
-                raise self._brake.error(self._now())
+                raise self._brake.error(now)
+            has_waited_long = now - began >= self._policy.patience
+            if (refusal := health.refusal("", now, is_idle=has_waited_long)) is not None:
+                raise _final_error(refusal, content.source, resend.sends)
             self._has_news.clear()
-            with anyio.move_on_after(self._brake.changes_at(self._now()) - self._now()):
+            with anyio.move_on_after((health.opens_at if is_closed else self._brake.changes_at(now)) - self._now()):
                 await self._has_news.wait()
+
+    def _health(self, transport: Transport) -> KeyHealth:
+        """What the answers to the uploads with a key say of it; only refusals for load are noted here."""
+        return self._healths.setdefault(transport, KeyHealth(self._policy))
 
     async def _send_and_note(
         self, content: Content, transport: Transport, resend: Resend, *, is_trial: bool = False
     ) -> Upload | EvolinkError:
-        resend.sent(self._now())
+        sent_at = self._now()
+        resend.sent(sent_at)
         result = await self._send_once(content, transport)
         self._note(content, result, is_trial=is_trial)
+        if isinstance(result, Upload):
+            self._health(transport).accepted()
+        elif isinstance(result, RateLimitError):  # the key is asked to wait, not this upload
+            self._health(transport).refused_for_load(result, sent_at, self._now())
         self._has_news.set()
         return result
 
@@ -190,6 +207,8 @@ def _final_error(error: EvolinkError, source: str, tries: int) -> EvolinkError:
     if isinstance(error, StatusError) and not may_upload_again(error):
         code = error.status if error.code is None else error.code
         message = f"the file service refused {source}: {error.message} (code {code})"
+    elif not tries:
+        message = f"{source} was not uploaded: {error}"
     else:
         message = f"{source} could not be uploaded in {tries} {'try' if tries == 1 else 'tries'}: {error}"
     return UploadError(

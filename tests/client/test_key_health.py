@@ -154,8 +154,8 @@ def test_a_key_that_was_not_suspended_is_never_on_trial():
 def test_a_bar_is_for_one_model():
     """The key submits jobs of other models."""
     key = healthy_key()
-    key.bar("m", DENIED)
-    assert key.refusal("m", 1e9, is_idle=False) is DENIED
+    key.bar("m", DENIED, 0.0)
+    assert key.refusal("m", 1.0, is_idle=False) is DENIED
     assert key.refusal("other", 0.0, is_idle=False) is None
     assert key.suspended is None
 
@@ -163,9 +163,38 @@ def test_a_bar_is_for_one_model():
 def test_bars_are_forgotten_on_request():
     """The account may have been given the model meanwhile."""
     key = healthy_key()
-    key.bar("m", DENIED)
+    key.bar("m", DENIED, 0.0)
     key.forget_bars()
     assert key.refusal("m", 0.0, is_idle=True) is None
+
+
+def test_a_bar_rests_and_each_relapse_doubles_the_time():
+    """One odd answer bars no key for the life of a pool; jobs that were under way with it count once."""
+    key, now, waits = healthy_key(), 0.0, list[float]()
+    for _ in range(8):
+        for later in (0.0, 1.0, 59.0):
+            key.bar("m", DENIED, now + later)
+        waits.append(next(second for second in range(4000) if not key.refusal("m", now + second, is_idle=True)))
+        now += waits[-1]
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    key.unbar("m")
+    key.bar("m", DENIED, now)
+    assert key.refusal("m", now + CHECK_SECONDS - 1, is_idle=True) is DENIED
+    assert key.refusal("m", now + CHECK_SECONDS, is_idle=True) is None
+
+
+def test_one_job_tries_a_model_again():
+    """The others wait for what it finds out. A job that was sent before is not the one."""
+    key = healthy_key()
+    key.began("m", "earlier")
+    assert not key.is_tried("m")
+    key.bar("m", DENIED, 0.0)
+    key.began("m", "trial")
+    key.ended("m", "earlier")
+    assert key.is_tried("m")
+    assert not key.is_tried("other")
+    key.ended("m", "trial")
+    assert not key.is_tried("m")
 
 
 # --- refused for load
@@ -311,7 +340,7 @@ def test_whatever_happens_what_was_asked_is_obeyed(steps):
             case "accept":
                 key.accepted()
             case "bar":
-                key.bar("m", DENIED)
+                key.bar("m", DENIED, now)
         assert key.opens_at >= least
         refusal = key.refusal("m", now, is_idle=True)
         assert refusal is None or type(refusal) in {type(one) for one in given_by_service}

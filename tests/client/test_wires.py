@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import aiohttp
+import attrs
 import pytest
 import trustme
 from yarl import URL
 
 from evolink_async.client import AiohttpTransport, ApiKey, HttpOptions, Proxies, base_url
 from evolink_async.errors import ConfigurationError, NotDeliveredError, UnsendableError
-from evolink_async.wire import Request, Response
+from evolink_async.wire import Request, Response, may_send_again
 from tests.servers import reply, serving
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +135,7 @@ async def test_requests_go_through_the_proxy(monkeypatch, is_given):
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "other.example"])
 async def test_a_refused_certificate_is_final(name):
-    """Of an unknown authority, or for another host: a second try would end in the same way."""
+    """Of an unknown authority, or for another host, if the host never answered: the set-up is wrong."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert(name).configure_cert(context)
     async with tls_server(context) as port:
@@ -143,13 +145,54 @@ async def test_a_refused_certificate_is_final(name):
     assert caught.value.may_resubmit
 
 
-@asynccontextmanager
-async def tls_server(context: ssl.SSLContext) -> AsyncIterator[int]:
-    """A server with a certificate; gives its port."""
+@pytest.mark.parametrize("kind", ["poll", "batch"])
+async def test_a_refused_certificate_does_not_end_polls(kind):
+    """What they ask for is paid, so they are repeated, also where the host never answered before."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with tls_server(context) as port:
+        with pytest.raises(NotDeliveredError, match="certificate verify failed") as caught:
+            await send(f"https://127.0.0.1:{port}", request=attrs.evolve(POLL, kind=kind))
+    assert type(caught.value) is NotDeliveredError
 
-    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            await writer.start_tls(context)
+
+async def test_a_certificate_is_wrong_for_a_moment():
+    """Where the host has answered any key of the pool: nothing was sent, and the same request may go again."""
+    good, bad = (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2))
+    authority, trusting = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(trusting)
+    authority.issue_cert("127.0.0.1").configure_cert(good)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(bad)
+    answered = set[URL]()
+    async with (
+        tls_server(good, bad, bad, good, answer=reply(TAKEN, Connection="close")) as port,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting, force_close=True)) as session,
+    ):
+        origin, options = base_url(f"https://127.0.0.1:{port}"), HttpOptions(session=session)
+        one, other = (
+            AiohttpTransport(origin, ApiKey(key), options=options, answered=answered) for key in ("sk-a", "sk-b")
+        )
+        assert (await one.send(SUBMIT)).status == 200
+        for transport in (one, other):
+            with pytest.raises(NotDeliveredError, match="certificate verify failed") as caught:
+                await transport.send(SUBMIT)
+            assert may_send_again(caught.value, "if_undelivered")
+        assert (await other.send(SUBMIT)).status == 200
+
+
+@asynccontextmanager
+async def tls_server(*contexts: ssl.SSLContext, answer: bytes = b"") -> AsyncIterator[int]:
+    """A server with a certificate for each connection, the last one time and again; gives its port."""
+    met = 0
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal met
+        met += 1
+        with suppress(OSError, EOFError):
+            await writer.start_tls(contexts[min(met, len(contexts)) - 1])
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
         writer.close()
 
     # Not with `ssl=`: in its debug mode asyncio then reports a handshake that fails, and the test would fail of that.

@@ -71,7 +71,7 @@ def simulated(clock: Clock, salt: int, transport: Callable[..., Transport], disk
         (time, "monotonic", clock.monotonic),
         (secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}"),
         (anyio.to_thread, "run_sync", _run_inline),
-        (assembly, "AiohttpTransport", lambda _origin, key, *, options: transport(ordinal(key))),
+        (assembly, "AiohttpTransport", lambda _origin, key, **_options: transport(ordinal(key))),
         (assembly, "ResultReader", NoResults),
         (sqlite, "Writer", lambda path: _Writer(path, disk())),
     ]

@@ -31,6 +31,7 @@ class Shared:
     lease_seconds: float = 60.0
     holder: str = "another process"
     looks: int = 0
+    failure: Exception | None = None
     ends: Signal = attrs.field(factory=Signal)
 
     async def claim(self, keys: Sequence[str], owner: str) -> dict[str, int | str]:
@@ -40,7 +41,9 @@ class Shared:
         return dict.fromkeys(keys, 1 if self.holder == owner else self.holder)
 
     async def find(self, keys: Sequence[str]) -> dict[str, Unknown]:
-        """Tell of the doubt."""
+        """Tell of the doubt, unless that fails."""
+        if self.failure is not None:
+            raise self.failure
         return dict.fromkeys(keys, DOUBT)
 
     async def known(self, jobs: Sequence[Job]) -> dict[str, Known]:
@@ -81,3 +84,9 @@ async def test_a_doubt_that_nobody_sends_again_is_told_at_once(resubmit):
     known = await followed(journal, resubmit, frees=False)
     assert isinstance(known, Known)
     assert journal.holder == "another process"
+
+
+async def test_an_exception_that_no_rule_expects_is_raised_where_somebody_waits():
+    """Else who follows the job would wait for ever."""
+    with pytest.raises(OSError, match="a journal of the user's"):
+        await followed(Shared(failure=OSError("a journal of the user's")), "same_key", frees=False)

@@ -26,6 +26,7 @@ class Server:
     refusals: int = 0
     is_lost: bool = True
     beats: int = 0
+    renewal: Exception | None = None
     asked: asyncio.Event = attrs.field(factory=asyncio.Event)
     released: asyncio.Event = attrs.field(factory=asyncio.Event)
 
@@ -37,8 +38,10 @@ class Server:
         return await asyncio.get_running_loop().create_future()
 
     async def renew(self, keys: Sequence[str], owner: str) -> Sequence[str]:
-        """Keep all."""
+        """Keep all, unless that fails."""
         self.beats += 1
+        if self.renewal is not None:
+            raise self.renewal
         return keys
 
     async def release(self, keys: Sequence[str], owner: str) -> None:
@@ -94,5 +97,16 @@ async def test_a_job_is_held_in_a_block():
             await until(lambda: server.beats >= 4)
             assert not server.released.is_set()
         await server.released.wait()
+    finally:
+        await claims.aclose()
+
+
+async def test_a_heartbeat_goes_on_after_an_exception_that_no_rule_expects():
+    """Without heartbeats the lease would end, and nothing would be sent any more."""
+    server = Server(renewal=OSError("a journal of the user's"))
+    claims = JobClaims(cast("Any", server), lambda key, task_id: False)
+    try:
+        async with asyncio.timeout(10):
+            await until(lambda: server.beats >= 3)
     finally:
         await claims.aclose()

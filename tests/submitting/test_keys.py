@@ -235,6 +235,31 @@ async def test_a_bar_on_one_model_leaves_the_key_its_other_models():
     assert 100 in vendor.with_key(FIRST)
 
 
+@pytest.mark.parametrize("is_well", [False, True])
+async def test_a_bar_that_has_rested_is_tried_by_one_job(monkeypatch, is_well):
+    """The others wait for its answer: accepted, all go; refused, they are told and not sent."""
+    monkeypatch.setattr(key_health, "CHECK_SECONDS", 0.1)
+    answers = asyncio.Event()
+
+    async def on_post(_: Post) -> bytes | None:
+        await answers.wait()
+        return None if is_well else NO_MODEL
+
+    async with small_vendor() as vendor, pool_of(vendor, submits=8) as pool:
+        vendor.on_post = lambda _: NO_MODEL
+        assert not are_completed(await outcomes_of(pool, 1))
+        assert pool._engine is not None
+        [session] = pool._engine.sessions
+        await until(lambda: session.refusal_for(dance().model) is None)
+        vendor.on_post = on_post
+        task = asyncio.create_task(outcomes_of(pool, 8))
+        await until(lambda: pool.stats().waiting == 8 and len(vendor.posts) > 1)
+        assert len(vendor.posts) == 2
+        answers.set()
+        assert are_completed(await task) == is_well
+        assert len(vendor.posts) == 1 + (8 if is_well else 1)
+
+
 @pytest.mark.parametrize("policy", [{"resubmit": "never"}, {"attempts": 1}])
 @pytest.mark.parametrize("answer", [REVOKED, NO_MODEL])
 async def test_a_refusal_of_one_key_is_not_the_last_try_of_a_job(policy, answer):

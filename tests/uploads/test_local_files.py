@@ -17,9 +17,18 @@ from evolink_async import Budget, Completed, Job, Unknown, Wan26ImageToVideoFlas
 from evolink_async import Wan27ReferenceVideo as Wan27
 from evolink_async.cli.demo_material.media import make_media
 from evolink_async.emulator import Emulator, faults
-from evolink_async.errors import AuthenticationError, BudgetError, JournalConflictError, PreflightError, UploadError
+from evolink_async.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    BudgetError,
+    JournalConflictError,
+    PreflightError,
+    UploadError,
+)
 from evolink_async.media import LocalMedia
 from tests.kit import KEY, PATIENT, dance, error_of, open_pool, own_tasks, task_ids, until
+from tests.servers import reply
+from tests.uploads.file_service import FileService, file_service, receipt
 
 pytestmark = pytest.mark.anyio
 
@@ -274,3 +283,33 @@ async def test_a_doubt_is_presented_again_without_uploading_its_file_again(emula
     first, second = (request for request in emulator.received if request.kind == "submit")
     assert first.body == second.body
     assert (emulator.ledger.accepted, count(emulator, "upload")) == (1, 1)
+
+
+# --- keys that may not upload
+
+
+@pytest.mark.parametrize("denied", [1, 2], ids=["one key", "all keys"])
+async def test_a_key_that_may_not_upload_leaves_the_files_to_the_others(media, denied):
+    """It is asked once for a job, and submits all the same; a job that no key may upload for is told so at once."""
+    keys = ["sk-one", "sk-two"]
+    denial = {"error": {"code": "permission_denied", "message": "no files with this key"}}
+    denying = [f"Bearer {key}".encode() for key in keys[:denied]]
+
+    async def act(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_denied = any(line in service.taken[-1].head for line in denying)
+        writer.write(reply(json.dumps(denial).encode(), 403) if is_denied else receipt())
+        await writer.drain()
+
+    service: FileService
+    async with file_service(act) as service, Emulator(speed=1000, api_keys=keys) as emulator:
+        outcomes = await ran(emulator, clip_jobs(media, 6), api_key=keys, files_url=service.url)
+    tried = sum(any(line in one.head for line in denying) for one in service.taken)
+    assert 1 <= tried <= 6 * denied
+    if denied == 1:
+        assert all(isinstance(outcome, Completed) for outcome in outcomes.values())
+        submits = [request for request in emulator.received if request.kind == "submit"]
+        assert {request.headers["Authorization"] for request in submits} == {f"Bearer {key}" for key in keys}
+    else:
+        assert {type(error_of(outcome)) for outcome in outcomes.values()} == {AccessDeniedError}
+        assert len({id(error_of(outcome)) for outcome in outcomes.values()}) == len(outcomes)
+        assert not count(emulator, "submit")

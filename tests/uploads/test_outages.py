@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from evolink_async.media import LocalMedia, Upload
 from tests.kit import until
 from tests.servers import Act, hang, reply, reset
 from tests.uploads.file_service import FileService, file_service, receipt, refusal
-from tests.uploads.test_uploads import CALM, HASTY, House, house, local
+from tests.uploads.test_uploads import CALM, CANARY, HASTY, House, house, local
 
 pytestmark = pytest.mark.anyio
 
@@ -197,3 +198,34 @@ async def test_the_first_failure_is_told_at_once(tmp_path, fault, caplog):
         assert here.uploads.trouble is None
     [told] = [record.getMessage() for record in caplog.records]
     assert "for an upload; files are tried for up to 30 s" in told
+
+
+@pytest.mark.parametrize("asked", [1, 3600], ids=["within patience", "beyond it"])
+async def test_a_delay_that_one_upload_is_asked_for_holds_for_all(tmp_path, asked):
+    """None of the same key is sent before; if that is beyond patience, all end with the refusal. Other keys go on."""
+    limit = refusal(429, status=429, Retry_After=asked)
+    came: list[tuple[float, bool]] = []
+
+    async def act(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_first = CANARY.encode() in service.taken[-1].head
+        came.append((time.monotonic(), is_first))
+        refused = is_first and time.monotonic() < came[0][0] + asked
+        writer.write(limit if refused else receipt())
+        await writer.drain()
+
+    service: FileService
+    policy = ev.RetryPolicy(base=0.01, cap=0.02, patience=30, grace=1)
+    async with file_service(act) as service, house(service.url, limiter=LIMIT, policy=policy) as here:
+        files = films(tmp_path, 20)
+        task = asyncio.create_task(upload_all(here, files[:-1]))
+        await until(lambda: came)
+        assert isinstance(await here.uploads.host(files[-1], here.spare), Upload)
+        ends = await task
+    early = [at for at, is_first in came if is_first and at < came[0][0] + asked]
+    assert len(early) <= LIMIT  # those under way together
+    if asked < policy.patience:
+        assert kinds(ends) == {Upload}
+    else:
+        assert kinds(ends) == {UploadError}
+        assert {end.status for end in ends if isinstance(end, UploadError)} == {429}
+        assert sum("was not uploaded: HTTP 429" in str(end) for end in ends) >= len(ends) - LIMIT
