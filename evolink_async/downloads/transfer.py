@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
     ChangedResultError,
+    InterceptedResultError,
     InterruptedDownloadError,
     MissingResultError,
     RemoteFile,
@@ -81,17 +83,27 @@ class Transfer:
         url: The link.
         part: Where the bytes are written; the caller closes it.
         max_bytes: Size limit of the file.
+        expires_at: Unix seconds when the link expires; 0 if that is not known.
         met: That its host did not have it, if it may have it soon: then it is asked for after a pause, again and again.
 
     Attributes:
         content_type: The media type that the host names; empty before the first answer.
     """
 
-    def __init__(self, url: str, part: PartFile, *, max_bytes: int, met: MissingResultError | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        part: PartFile,
+        *,
+        max_bytes: int,
+        expires_at: float = 0.0,
+        met: MissingResultError | None = None,
+    ) -> None:
         self.content_type: str = ""
         self._url = url
         self._part = part
         self._max_bytes = max_bytes
+        self._expires_at = expires_at
         self._met = met
         self._version = FileVersion()
         self._tells_size = True
@@ -105,7 +117,9 @@ class Transfer:
         Raises:
             MissingResultError: The host does not have the file.
             LinkExpiredError: It serves the file no more.
-            DownloadError: The file cannot be read or written, is empty, a text, or longer than `max_bytes`.
+            InterceptedResultError: A web page refuses it time after time, although the link has not expired.
+            DownloadError: The file cannot be read or written, is longer than `max_bytes`, or time after time empty or a
+                text.
         """
         retries = Retries(policy)
         if self._part.version is not None:
@@ -115,7 +129,7 @@ class Transfer:
         while True:
             before = self._part.size_bytes
             try:
-                async with result_reader.open(self._url, after=self._resume_point()) as remote:
+                async with self._opened(result_reader) as remote:
                     if remote.offset == 0 and before:
                         retries.restart()
                         before = 0
@@ -126,9 +140,15 @@ class Transfer:
             except InterruptedDownloadError as error:
                 if isinstance(error, MissingResultError) and self._met is None:
                     raise
+                # A page that came in several parts.
+                if self._part.size_bytes < before:
+                    retries.restart()
                 await _wait(retries, error, has_progress=self._part.size_bytes > before)
             else:
                 return
+
+    def _opened(self, result_reader: ResultReader) -> AbstractAsyncContextManager[RemoteFile]:
+        return result_reader.open(self._url, after=self._resume_point(), expires_at=self._expires_at)
 
     def _resume_point(self) -> ResumePoint | None:
         condition = self._version.condition
@@ -150,7 +170,10 @@ class Transfer:
         # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
         # text. A video that is called a text is one all the same.
         if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
-            raise self._error(f"the result's host sent a text ({remote.content_type}) in place of the result")
+            # It may be of something on the way, which lets the next request pass. Its bytes are no progress.
+            self._here(partial(self._part.reset, None))
+            message = f"the result's host sent a text ({remote.content_type}) in place of the result"
+            raise InterruptedDownloadError(message, url=self._url)
 
     async def _write_pieces(self, remote: RemoteFile) -> None:
         pieces, size_bytes = list[bytes](), 0
@@ -193,8 +216,7 @@ class Transfer:
             kind = InterruptedDownloadError if size_bytes < whole else DownloadError
             raise kind(f"the result has {size_bytes} bytes, not the {whole} announced", url=self._url)
         if not size_bytes:
-            kind = InterruptedDownloadError if remote.is_open_ended else DownloadError
-            raise kind("the result is empty", url=self._url)
+            raise InterruptedDownloadError("the result is empty", url=self._url)
 
     async def _check_end(self, result_reader: ResultReader) -> None:
         """Find out whether a file is whole whose end was only the end of the connection, and raise if it is not."""
@@ -225,7 +247,7 @@ async def _wait(retries: Retries, error: InterruptedDownloadError, *, has_progre
     pause = retries.pause(error.retry_after, has_progress=has_progress)
     if pause is None:
         asked = "" if error.retry_after is None else f", and asked to wait {error.retry_after:g} s"
-        kind = MissingResultError if isinstance(error, MissingResultError) else DownloadError
+        kind = type(error) if isinstance(error, MissingResultError | InterceptedResultError) else DownloadError
         raise kind(f"{error}{asked}", url=error.url) from None
     await asyncio.sleep(pause)
 
