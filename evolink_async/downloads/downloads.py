@@ -233,7 +233,9 @@ class Downloads:
                 # difference is too late rather than too early, so that fewer part files are resumed.
                 started_at = self._clock() - time.monotonic()
                 await on_disk(lambda: part.resume(started_at), save_error(url))
-            transfer = Transfer(url, part, max_bytes=self._max_bytes, expires_at=completed.expires_at, met=met)
+            transfer = Transfer(
+                url, part, max_bytes=self._max_bytes, expires_at=completed.expires_at, met=met, emit=self._emit
+            )
             await transfer.run(self._result_reader, self._policy)
             return await finish(completed, number, name, suffix_of(url, transfer.content_type), part)
 

@@ -18,6 +18,7 @@ from ..errors import DownloadError
 from ..urls import quoted
 from .file_version import FileVersion
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
+from .host_trouble import HostOutages
 from .remote_file import (
     ChangedResultError,
     InterruptedDownloadError,
@@ -43,11 +44,15 @@ class ResultReader:
     Args:
         options: Timeouts, proxy, and whether private addresses are allowed.
 
+    Attributes:
+        outages: What was told of hosts that did not give results.
+
     Raises:
         ConfigurationError: The environment names a proxy that cannot be used.
     """
 
     def __init__(self, options: HttpOptions) -> None:
+        self.outages: HostOutages = HostOutages()
         self._options = options
         self._proxies = Proxies.of(options)
         self._session: aiohttp.ClientSession | None = None

@@ -19,7 +19,7 @@ import pytest
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import ResultReader
 from evolink_async.downloads.host_guard import guarded_socket
-from evolink_async.downloads.transfer import Retries
+from evolink_async.downloads.retries import Retries
 from evolink_async.errors import DownloadError, LinkExpiredError
 from evolink_async.settings import RetryPolicy
 from evolink_async.task import Snapshot
@@ -520,15 +520,16 @@ async def test_a_wait_beyond_the_patience_ends_the_tries(tmp_path, status):
 def test_no_pause_is_shorter_than_the_host_asks(asked):
     """The own delay is added, so that many do not come back at the same moment."""
     policy = RetryPolicy(attempts=3, base=0.5, cap=1.0, patience=300)
-    pause = Retries(policy).pause(asked, has_progress=False)
+    pause = Retries(policy, 0.0).pause(asked, now=0.0, has_progress=False)
     assert pause is not None
     assert (asked or 0) <= pause <= (asked or 0) + 0.5
 
 
 def test_pauses_together_are_no_longer_than_the_patience():
     """Bytes that arrive make a new beginning."""
-    retries = Retries(RetryPolicy(attempts=9, base=0.001, cap=0.001, patience=10))
-    pauses = [retries.pause(4.0, has_progress=has_progress) for has_progress in (False, False, True, False, False)]
+    retries = Retries(RetryPolicy(attempts=9, base=0.001, cap=0.001, patience=10), 0.0)
+    tries = enumerate((False, False, True, False, False))
+    pauses = [retries.pause(4.0, now=4.1 * number, has_progress=has_progress) for number, has_progress in tries]
     assert [pause is None for pause in pauses] == [False, False, False, False, True]
 
 
