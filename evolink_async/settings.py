@@ -169,8 +169,8 @@ class RetryPolicy:
             beyond that, too.
         patience: Seconds for which jobs wait. In an outage of the service, counted from when paid requests were
             stopped: then waiting jobs fail with `OutageError`, and runs end with it. For one job in trouble, from its
-            first send. For a key that is refused for load (429), while no task of that key is running. An address at
-            which the service itself never answered gets 30 s at most.
+            first send. For a key that is refused for load (429), while no task of that key is running. For a download,
+            the time without a byte. An address at which the service itself never answered gets 30 s at most.
         base: Seconds of back-off before the second send; doubled for each further one, with full jitter.
         cap: Longest back-off, in seconds. A longer Retry-After is obeyed too, within `patience`.
         refusals: Equal refusals in a row of one key for one model, after which it is not asked for that model for

@@ -65,7 +65,8 @@ class HttpOptions:
         submit_timeout: For a whole submit. Long, because a submit that is cut short is in doubt.
         poll_timeout: For a whole status request, and any other request to the API.
         upload_timeout: For one attempt at an upload: 300 s carry 95 MB over a line of 2.6 Mbit/s.
-        download_read_timeout: Between two pieces of a result file; a whole download has no time limit.
+        download_read_timeout: Between two pieces of a result file, and before the first one, for which there is also
+            `RetryPolicy.patience`; a whole download has no time limit.
         max_body_bytes: Largest API answer that is read, in bytes after decompression.
         max_download_bytes: Largest result file that is saved, in bytes.
         trust_env: Whether to use the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name, or those of the

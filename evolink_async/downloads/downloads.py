@@ -28,7 +28,7 @@ from .file_owners import FileOwners
 from .folder import Folder
 from .names import Name, suffix_of
 from .part_file import PartFile
-from .remote_file import MissingResultError
+from .remote_file import InterceptedResultError, MissingResultError
 from .result_reader import ResultReader
 from .templates import Exactly, Template, names_of
 from .transfer import Transfer, save_error
@@ -177,15 +177,14 @@ class Downloads:
         files: list[SavedFile] = []
         for number, name in enumerate(names):
             saved = existing[number] or await self._save_and_report(completed, number, name, finish)
-            if isinstance(saved, LinkExpiredError) and (fresh := await self._fresh_links(completed)) is not None:
+            may_be_expired = isinstance(saved, LinkExpiredError | InterceptedResultError)
+            if may_be_expired and (fresh := await self._fresh_links(completed)) is not None:
                 completed = fresh
                 saved = await self._save_and_report(completed, number, name, finish)
             if isinstance(saved, MissingResultError) and self._is_new(completed):
                 saved = await self._save_and_report(completed, number, name, finish, met=saved)
-            if isinstance(saved, MissingResultError):
-                saved = LinkExpiredError(str(saved), url=saved.url)
             if isinstance(saved, DownloadError):
-                return attrs.evolve(completed, saved=tuple(files), download_error=saved)
+                return attrs.evolve(completed, saved=tuple(files), download_error=_public(saved))
             files.append(saved)
         return attrs.evolve(completed, saved=tuple(files))
 
@@ -234,7 +233,9 @@ class Downloads:
                 # difference is too late rather than too early, so that fewer part files are resumed.
                 started_at = self._clock() - time.monotonic()
                 await on_disk(lambda: part.resume(started_at), save_error(url))
-            transfer = Transfer(url, part, max_bytes=self._max_bytes, met=met)
+            transfer = Transfer(
+                url, part, max_bytes=self._max_bytes, expires_at=completed.expires_at, met=met, emit=self._emit
+            )
             await transfer.run(self._result_reader, self._policy)
             return await finish(completed, number, name, suffix_of(url, transfer.content_type), part)
 
@@ -242,6 +243,13 @@ class Downloads:
 def _label(completed: Completed, number: int) -> str:
     """Return the label of a result's part file: the same in every run."""
     return hashlib.sha256(f"{completed.key}\0{completed.task_id}\0{number}".encode()).hexdigest()[:32]
+
+
+def _public(error: DownloadError) -> DownloadError:
+    """Return an error of this room as one of those that users know."""
+    if isinstance(error, MissingResultError):
+        return LinkExpiredError(str(error), url=error.url)
+    return DownloadError(str(error), url=error.url) if isinstance(error, InterceptedResultError) else error
 
 
 def _downloaded(key: str, saved: SavedFile | DownloadError, *, at: float, seconds: float) -> Downloaded:

@@ -18,6 +18,7 @@ from .file_version import FileVersion
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 """A Content-Range with its first byte, its last byte, and the size of the whole file, or a star for an unknown size."""
 
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _NO_RANGE = re.compile(r"bytes \*/(\d{1,18})")
 
 
@@ -35,6 +36,10 @@ class InterruptedDownloadError(DownloadError):
 
 class ChangedResultError(InterruptedDownloadError):
     """The host's file is not the one whose bytes are here, or no part of it can be had; all of it must be requested."""
+
+
+class InterceptedResultError(InterruptedDownloadError):
+    """Something on the way answered with a web page that it wants a login, or allows nothing, while the link works."""
 
 
 class MissingResultError(InterruptedDownloadError, LinkExpiredError):
@@ -97,18 +102,20 @@ class PartialContent:
 
 
 def status_error(
-    status: int, headers: Mapping[str, str], url: str, *, is_resumed: bool, now: float
+    status: int, headers: Mapping[str, str], url: str, *, is_resumed: bool, now: float, expires_at: float
 ) -> DownloadError | None:
     """Return the error that an HTTP status stands for; None if the bytes of the file follow.
 
     Args:
         status: The status.
-        headers: The headers, of which `Retry-After` counts.
+        headers: The headers, of which `Retry-After`, `Content-Type` and `Content-Range` count.
         url: The link, for the error.
         is_resumed: Whether a part of the file was requested.
         now: Unix seconds.
+        expires_at: Unix seconds when the link expires; 0 if that is not known.
     """
-    if status == 200 or (status == 206 and is_resumed):
+    # 203: a proxy on the way has changed something, as the headers (RFC 9110, section 15.3.4).
+    if status in (200, 203) or (status == 206 and (is_resumed or whole_size(headers) is not None)):
         return None
     message = f"the result's host answered HTTP {status}"
     # 416: nothing comes after the resume point, so the file is not the one that it was. The others are said by hosts
@@ -117,6 +124,10 @@ def status_error(
         return ChangedResultError(message, url=url)
     if status == 404:
         return MissingResultError(message, url=url, retry_after=retry_after(headers, now))
+    # Object stores refuse in XML. A page comes from a login portal or a firewall on the way, which may let the next
+    # request pass.
+    if status in (401, 403, 407) and now < expires_at and _media_type(headers) in _PAGE_TYPES:
+        return InterceptedResultError(f"{message}, with a web page", url=url, retry_after=retry_after(headers, now))
     # Object stores answer 403 to a signed link that has expired.
     if status in (403, 410):
         return LinkExpiredError(message, url=url)
@@ -134,7 +145,7 @@ def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part
     """
     found = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
     # Several parts have their places inside of the body, which is none of the file then.
-    if found is None or int(found[1]) != after.offset or headers.get("Content-Type", "").startswith("multipart/"):
+    if found is None or int(found[1]) != after.offset or _media_type(headers).startswith("multipart/"):
         raise ChangedResultError("the result's host sent another part than the one asked for", url=url)
     stop = int(found[2]) + 1
     # Some hosts send the whole file, and name it a part all the same.
@@ -150,6 +161,15 @@ def part_after(headers: Mapping[str, str], after: ResumePoint, url: str) -> Part
     return PartialContent(stop, attrs.evolve(after.version, size_bytes=size_bytes))
 
 
+def whole_size(headers: Mapping[str, str]) -> int | None:
+    """Return the size of a file that a partial response (206) is all of; None if it is not all of it."""
+    found = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if found is None or found[3] == "*" or _media_type(headers).startswith("multipart/"):
+        return None
+    size_bytes = int(found[3])
+    return size_bytes if (int(found[1]), int(found[2]) + 1) == (0, size_bytes) else None
+
+
 def told_size(status: int, headers: Mapping[str, str]) -> int | None:
     """Return the size of a whole file by the answer to a request for a part of it; None if it does not tell."""
     content_range = headers.get("Content-Range", "")
@@ -159,6 +179,10 @@ def told_size(status: int, headers: Mapping[str, str]) -> int | None:
     elif status == 206 and (part := CONTENT_RANGE.fullmatch(content_range)):
         found = part[3]
     # A host that sends no parts sends the whole file. Of compressed bytes the length is another one.
-    elif status == 200 and "Content-Encoding" not in headers:
+    elif status in (200, 203) and "Content-Encoding" not in headers:
         found = headers.get("Content-Length", "").strip()
     return int(found) if found and found.isdecimal() and found.isascii() else None
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()

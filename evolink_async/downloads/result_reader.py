@@ -18,6 +18,7 @@ from ..errors import DownloadError
 from ..urls import quoted
 from .file_version import FileVersion
 from .host_guard import ForbiddenAddressError, guarded_socket, refusal_of
+from .host_trouble import HostOutages
 from .remote_file import (
     ChangedResultError,
     InterruptedDownloadError,
@@ -26,6 +27,7 @@ from .remote_file import (
     part_after,
     status_error,
     told_size,
+    whole_size,
 )
 
 REDIRECTS = 3
@@ -42,35 +44,45 @@ class ResultReader:
     Args:
         options: Timeouts, proxy, and whether private addresses are allowed.
 
+    Attributes:
+        outages: What was told of hosts that did not give results.
+
     Raises:
         ConfigurationError: The environment names a proxy that cannot be used.
     """
 
     def __init__(self, options: HttpOptions) -> None:
+        self.outages: HostOutages = HostOutages()
         self._options = options
         self._proxies = Proxies.of(options)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, url: str, *, after: ResumePoint | None = None) -> AsyncGenerator[RemoteFile, None]:
+    async def open(
+        self, url: str, *, after: ResumePoint | None = None, expires_at: float = 0.0
+    ) -> AsyncGenerator[RemoteFile, None]:
         """Request a file, or the rest of it, and hold the connection open.
 
         Args:
             url: The link.
             after: Where to resume. The host sends the whole file if it has changed since.
+            expires_at: Unix seconds when the link expires; 0 if that is not known.
 
         Raises:
             LinkExpiredError: The host no longer serves the file (403, 410).
             MissingResultError: It does not have the file, or not yet (404).
             ChangedResultError: There is nothing after the resume point, it is of another version, or the host does not
                 send the part that was requested.
+            InterceptedResultError: A web page refused the file (401, 403, 407), and the link has not expired.
             InterruptedDownloadError: The network or the host failed (408, 425, 429, 5xx), also while bytes are read.
             DownloadError: The address is forbidden, or the host answers anything else.
         """
         try:
             async with await self._get(url, {} if after is None else after.headers) as reply:
                 is_resumed, now = after is not None, time.time()
-                error = status_error(reply.status, reply.headers, url, is_resumed=is_resumed, now=now)
+                error = status_error(
+                    reply.status, reply.headers, url, is_resumed=is_resumed, now=now, expires_at=expires_at
+                )
                 if error is not None:
                     raise error
                 yield await _remote_file(reply, url, after)
@@ -161,6 +173,8 @@ async def _remote_file(reply: aiohttp.ClientResponse, url: str, after: ResumePoi
         part = part_after(reply.headers, after, url)
         offset, stop, version = after.offset, part.stop, part.version
     else:
+        if reply.status == 206:
+            stop = whole_size(reply.headers)
         # Of compressed bytes Content-Length counts others than those that are written, and an offset means nothing.
         stop = stop if is_plain else None
         version = FileVersion.of_headers(reply.headers, stop) if is_plain else FileVersion()

@@ -1,31 +1,37 @@
 """Downloading one result into a part file, over as many connections as that takes.
 
-The host may fail at any byte. Names and folders are chosen in `downloads`.
+The host may fail at any byte. How often it is asked again is in `retries`, and what is told of it in `host_trouble`.
+Names and folders are chosen in `downloads`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
-from ..client import delays
 from ..concurrency import on_disk
 from ..errors import DownloadError
+from ..events import Emit
 from ..settings import RetryPolicy
+from ..urls import quoted, web_host
 from .file_version import FileVersion
+from .host_trouble import HostTrouble, Watch
 from .mp4_boxes import is_truncated
 from .pages import FIRST_BYTES, is_page
 from .part_file import PartFile
 from .remote_file import (
     ChangedResultError,
+    InterceptedResultError,
     InterruptedDownloadError,
     MissingResultError,
     RemoteFile,
     ResumePoint,
 )
 from .result_reader import ResultReader
+from .retries import Retries
 
 T = TypeVar("T")
 
@@ -35,45 +41,6 @@ FLUSH_BYTES = 1 << 20
 """Bytes gathered before they are written in a thread."""
 
 
-class Retries:
-    """The tries of one download that brought no byte or began anew, and the pause before the next one.
-
-    Args:
-        policy: Most tries in a row, the delays between them, and most seconds of all pauses.
-    """
-
-    def __init__(self, policy: RetryPolicy) -> None:
-        self._policy = policy
-        self._delays = delays(policy)
-        self._tries = 0
-        self._restarts = 0
-        self._waited = 0.0
-
-    def restart(self) -> None:
-        """Count that bytes were thrown away, because they could not be continued: one try less, and for good.
-
-        Otherwise a host that always breaks off and never sends a part would be asked without end.
-        """
-        self._restarts += 1
-
-    def pause(self, retry_after: float | None, *, has_progress: bool) -> float | None:
-        """Count a failed try, and return the seconds before the next one; None if there is none.
-
-        A long file over a bad line may need any number of connections, so a try that brought bytes is the first again.
-
-        Args:
-            retry_after: Seconds for which the host asks to wait. It is obeyed in full, or not asked again.
-            has_progress: Whether the try brought a byte.
-        """
-        if has_progress:
-            self._tries, self._waited = 0, 0.0
-        self._tries += 1
-        pause = (retry_after or 0.0) + next(self._delays)
-        self._waited += pause
-        has_tries = self._tries + self._restarts < self._policy.attempts
-        return pause if has_tries and self._waited <= self._policy.patience else None
-
-
 class Transfer:
     """The download of one file. It resumes where a connection broke off, if the host's file is still the same.
 
@@ -81,18 +48,31 @@ class Transfer:
         url: The link.
         part: Where the bytes are written; the caller closes it.
         max_bytes: Size limit of the file.
+        expires_at: Unix seconds when the link expires; 0 if that is not known.
         met: That its host did not have it, if it may have it soon: then it is asked for after a pause, again and again.
+        emit: Is told when the host does not give the result; without it, that is logged.
 
     Attributes:
         content_type: The media type that the host names; empty before the first answer.
     """
 
-    def __init__(self, url: str, part: PartFile, *, max_bytes: int, met: MissingResultError | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        part: PartFile,
+        *,
+        max_bytes: int,
+        expires_at: float = 0.0,
+        met: MissingResultError | None = None,
+        emit: Emit | None = None,
+    ) -> None:
         self.content_type: str = ""
         self._url = url
         self._part = part
         self._max_bytes = max_bytes
+        self._expires_at = expires_at
         self._met = met
+        self._emit = emit
         self._version = FileVersion()
         self._tells_size = True
 
@@ -100,35 +80,51 @@ class Transfer:
         """Download the whole file into the part file.
 
         Gives up after `policy.attempts` tries that brought no byte in a row or began anew, or `policy.patience` seconds
-        between them.
+        without a byte. The first of them is told.
 
         Raises:
             MissingResultError: The host does not have the file.
             LinkExpiredError: It serves the file no more.
-            DownloadError: The file cannot be read or written, is empty, a text, or longer than `max_bytes`.
+            InterceptedResultError: A web page refuses it time after time, although the link has not expired.
+            DownloadError: The file cannot be read or written, is longer than `max_bytes`, or time after time empty or a
+                text.
         """
-        retries = Retries(policy)
+        now, trouble = asyncio.get_running_loop().time, self._trouble(result_reader, policy)
+        retries = Retries(policy, now())
         if self._part.version is not None:
             self._version = FileVersion.of_text(self._part.version)
         if self._met is not None:
-            await _wait(retries, self._met, has_progress=False)
+            await _wait(retries, self._met, trouble, has_progress=False)
         while True:
             before = self._part.size_bytes
+            watch = Watch(self._url, trouble.failing, retries.ends_at(now()))
             try:
-                async with result_reader.open(self._url, after=self._resume_point()) as remote:
+                async with watch, self._opened(result_reader) as remote:
                     if remote.offset == 0 and before:
                         retries.restart()
                         before = 0
-                    await self._receive(remote, result_reader)
+                    await self._receive(remote, result_reader, watch)
             except ChangedResultError:
                 # Without a version the next request asks for the whole file.
                 self._version = FileVersion()
             except InterruptedDownloadError as error:
                 if isinstance(error, MissingResultError) and self._met is None:
                     raise
-                await _wait(retries, error, has_progress=self._part.size_bytes > before)
+                # A page that came in several parts.
+                if self._part.size_bytes < before:
+                    retries.restart()
+                await _wait(retries, error, trouble, has_progress=self._part.size_bytes > before)
             else:
+                trouble.over()
                 return
+
+    def _trouble(self, result_reader: ResultReader, policy: RetryPolicy) -> HostTrouble:
+        # A link that is no address is refused before anything can fail.
+        host = web_host(quoted(self._url)) or "a host"
+        return HostTrouble(host, policy.patience, result_reader.outages, self._emit)
+
+    def _opened(self, result_reader: ResultReader) -> AbstractAsyncContextManager[RemoteFile]:
+        return result_reader.open(self._url, after=self._resume_point(), expires_at=self._expires_at)
 
     def _resume_point(self) -> ResumePoint | None:
         condition = self._version.condition
@@ -136,26 +132,30 @@ class Transfer:
             return None
         return ResumePoint(self._part.size_bytes, condition, self._version)
 
-    async def _receive(self, remote: RemoteFile, result_reader: ResultReader) -> None:
+    async def _receive(self, remote: RemoteFile, result_reader: ResultReader, watch: Watch) -> None:
         self._check_limit(remote.version.size_bytes or 0)
         self.content_type, self._version = remote.content_type, remote.version
         if remote.offset == 0:
             # On the event loop: if the connection broke during a hop to a thread, aiohttp would drop the bytes that
             # have arrived already.
             self._here(partial(self._part.reset, remote.version.text))
-        await self._write_pieces(remote)
+        await self._write_pieces(remote, watch)
         self._check_complete(remote)
         if remote.is_open_ended:
             await self._check_end(result_reader)
         # A page with status 200, as a login portal sends, is not the result, whatever it is called: no model returns
         # text. A video that is called a text is one all the same.
         if is_page(self._here(partial(self._part.first_bytes, FIRST_BYTES)), remote.content_type):
-            raise self._error(f"the result's host sent a text ({remote.content_type}) in place of the result")
+            # It may be of something on the way, which lets the next request pass. Its bytes are no progress.
+            self._here(partial(self._part.reset, None))
+            message = f"the result's host sent a text ({remote.content_type}) in place of the result"
+            raise InterruptedDownloadError(message, url=self._url)
 
-    async def _write_pieces(self, remote: RemoteFile) -> None:
+    async def _write_pieces(self, remote: RemoteFile, watch: Watch) -> None:
         pieces, size_bytes = list[bytes](), 0
         try:
             async for piece in remote.pieces:
+                watch.hear()
                 pieces.append(piece)
                 size_bytes += len(piece)
                 self._check_limit(self._part.size_bytes + size_bytes)
@@ -193,8 +193,7 @@ class Transfer:
             kind = InterruptedDownloadError if size_bytes < whole else DownloadError
             raise kind(f"the result has {size_bytes} bytes, not the {whole} announced", url=self._url)
         if not size_bytes:
-            kind = InterruptedDownloadError if remote.is_open_ended else DownloadError
-            raise kind("the result is empty", url=self._url)
+            raise InterruptedDownloadError("the result is empty", url=self._url)
 
     async def _check_end(self, result_reader: ResultReader) -> None:
         """Find out whether a file is whole whose end was only the end of the connection, and raise if it is not."""
@@ -216,17 +215,21 @@ class Transfer:
         return DownloadError(message, url=self._url)
 
 
-async def _wait(retries: Retries, error: InterruptedDownloadError, *, has_progress: bool) -> None:
-    """Wait for the next try.
+async def _wait(retries: Retries, error: InterruptedDownloadError, trouble: HostTrouble, *, has_progress: bool) -> None:
+    """Tell of a failed try, and wait for the next one.
 
     Raises:
         DownloadError: There is none.
     """
-    pause = retries.pause(error.retry_after, has_progress=has_progress)
+    pause = retries.pause(error.retry_after, now=asyncio.get_running_loop().time(), has_progress=has_progress)
     if pause is None:
         asked = "" if error.retry_after is None else f", and asked to wait {error.retry_after:g} s"
-        kind = MissingResultError if isinstance(error, MissingResultError) else DownloadError
+        kind = type(error) if isinstance(error, MissingResultError | InterceptedResultError) else DownloadError
         raise kind(f"{error}{asked}", url=error.url) from None
+    if has_progress:
+        trouble.over()
+    else:
+        trouble.failing(f"{error}")
     await asyncio.sleep(pause)
 
 

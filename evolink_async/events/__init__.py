@@ -16,6 +16,7 @@ from .of_jobs import (
 from .of_service import (
     BatchReadsOff,
     DownloadsBehind,
+    DownloadTrouble,
     KeyRestored,
     KeySuspended,
     PollingTrouble,
@@ -26,6 +27,7 @@ from .of_service import (
 
 __all__ = (
     "BatchReadsOff",
+    "DownloadTrouble",
     "Downloaded",
     "DownloadsBehind",
     "Emit",

@@ -20,6 +20,7 @@ from .of_jobs import (
 from .of_service import (
     BatchReadsOff,
     DownloadsBehind,
+    DownloadTrouble,
     KeyRestored,
     KeySuspended,
     PollingTrouble,
@@ -37,6 +38,7 @@ Event: TypeAlias = (
     | Uploaded
     | Downloaded
     | DownloadsBehind
+    | DownloadTrouble
     | JobEnded
     | KeySuspended
     | KeyRestored

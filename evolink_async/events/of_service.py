@@ -28,6 +28,23 @@ class DownloadsBehind:
 
 
 @attrs.frozen(kw_only=True)
+class DownloadTrouble:
+    """A host does not give results: it says nothing, or fails. One of these for each host and outage.
+
+    Attributes:
+        at: Unix seconds.
+        host: The host of the links.
+        reason: What is wrong, in a few words.
+        patience: Seconds for which each result is tried without a byte; `RetryPolicy.patience`.
+    """
+
+    at: float
+    host: str
+    reason: str
+    patience: float
+
+
+@attrs.frozen(kw_only=True)
 class KeySuspended:
     """A key is suspended. Its jobs go to other keys, or fail without a request, until it is restored.
 

@@ -17,6 +17,7 @@ from ..events import (
     BatchReadsOff,
     Downloaded,
     DownloadsBehind,
+    DownloadTrouble,
     Event,
     JobEnded,
     JobStarted,
@@ -61,7 +62,9 @@ def level_of(event: Event) -> int:
         # Money may be lost, or nothing more is submitted with this key, until a person acts.
         case JobEnded(outcome=Unknown()) | KeySuspended():
             return logging.ERROR
-        case JobEnded(outcome=Failed()) | BatchReadsOff() | DownloadsBehind() | SubmitsHalted() | PollingTrouble():
+        case JobEnded(outcome=Failed()) | BatchReadsOff() | SubmitsHalted() | PollingTrouble():
+            return logging.WARNING
+        case DownloadsBehind() | DownloadTrouble():
             return logging.WARNING
         case Uploaded(error=EvolinkError()) | Downloaded(error=EvolinkError()):
             return logging.WARNING
@@ -91,6 +94,9 @@ def line_of(event: Event, redactor: Redactor) -> Line:
             text = "%d results wait to be saved, for %.0f s; the last of their links expires in %.0f s"
             facts = {"waiting": event.waiting, "needed": event.needed, "left": event.left}
             return Line(text, tuple(facts.values()), facts)
+        case DownloadTrouble():
+            text = "%s does not give the results%s; each is tried for up to %.0f s"
+            return Line(text, (event.host, redactor.reason(event.reason), event.patience), {"host": event.host})
         case JobEnded():
             return _ended(event, redactor)
         case KeySuspended():

@@ -33,6 +33,9 @@ Source: TypeAlias = Path | LocalMedia | bytes | str
 # A job may wait for hours until the service starts it and reads the link. Links work for 72 hours.
 LINK_MARGIN_SECONDS = 6 * 3600.0
 """Seconds that a recorded link must still work to be used again."""
+# The clocks of machines that share a journal may differ a little.
+CLOCK_SECONDS = 60.0
+"""Most seconds by which the time of an upload may be ahead of the clock."""
 
 
 class Uploads:
@@ -169,7 +172,7 @@ class Uploads:
         while True:
             recorded = self._recorded(key)
             known = (await self._journal.hosted((recorded,))).get(recorded)
-            if known is not None and known.expires_at - LINK_MARGIN_SECONDS > self._clock():
+            if known is not None and self._may_be_used(known):
                 return attrs.evolve(known, sha256=key)
             starter, shared = self._in_progress.join_or_start(key, caller, start)
             try:
@@ -181,6 +184,11 @@ class Uploads:
             if upload is None:
                 raise ConfigurationError("the pool was closed while it uploaded a file")
             return upload
+
+    def _may_be_used(self, known: Upload) -> bool:
+        # An upload of the future was recorded while the clock was ahead, and its link expires earlier than written.
+        now = self._clock()
+        return known.uploaded_at <= now + CLOCK_SECONDS and known.expires_at - LINK_MARGIN_SECONDS > now
 
     async def _send_and_record(self, content: Content, session: Session) -> Upload:
         upload = await self._sender.upload(content, self._transports[session.fingerprint])

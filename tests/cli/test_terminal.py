@@ -18,12 +18,14 @@ from rich.console import Console
 
 from evolink_async import __version__
 from evolink_async.cli import main
+from evolink_async.cli.output.notices import Notices
 from evolink_async.cli.output.pace import Pace, seconds_to_go
 from evolink_async.cli.output.progress_display import Progress, draw
-from evolink_async.cli.output.terminal import plain
+from evolink_async.cli.output.terminal import Terminal, plain
 from evolink_async.cli.output.trouble import TroubleLines
 from evolink_async.client import Trouble
 from evolink_async.errors import NotDeliveredError, RateLimitError, SubmissionUnknownError
+from evolink_async.events import DownloadTrouble
 from evolink_async.pool import Stats
 from evolink_async.version import how_to_install
 from tests.cli.conftest import QUICK, ROOT, dance, environment, spawn, write_jobs
@@ -180,6 +182,14 @@ def test_pace():
     assert pace.ended == 600
     assert pace.latest == pytest.approx(60)
     assert seconds_to_go(Stats(), 10) is None
+
+
+def test_a_host_without_results_is_told(capsys):
+    """On standard error, as a line of the run."""
+    event = DownloadTrouble(at=0.0, host="files.example", reason="nothing has come for 10 s", patience=300.0)
+    Notices(Terminal.here())(event)
+    told = "note: files.example does not give the results: nothing has come for 10 s; each is tried for up to 300 s\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def test_nothing_a_terminal_obeys():

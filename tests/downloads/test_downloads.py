@@ -49,13 +49,13 @@ async def nobody(task_id: str) -> EvolinkError:
     return ServerError(500, "x")
 
 
-def completed_with(*urls: str, key: str = "shot-1", finished_at: float = 0.0) -> Completed:
+def completed_with(*urls: str, key: str = "shot-1", finished_at: float = 0.0, expires_at: float = 0.0) -> Completed:
     """A job that has these results."""
     return Completed(
         key=key,
         task_id="t",
         urls=urls,
-        expires_at=0.0,
+        expires_at=expires_at,
         snapshot=Snapshot(task_id="t", state="completed", model="wan2.6-reference-video"),
         timing=Timing(accepted_at=None, finished_at=finished_at, looks=1, lag=0.0),
     )
@@ -68,13 +68,15 @@ async def save(
     max_bytes: int = 64 * MIB,
     options: HttpOptions = PRIVATE_TOO,
     finished_at: float = 0.0,
+    expires_at: float = 0.0,
     poll: Callable[[str], Awaitable[Snapshot | EvolinkError]] = nobody,
+    policy: RetryPolicy = HASTY,
 ) -> Completed:
     """Save the links of one job."""
     result_reader = ResultReader(options)
-    completed = completed_with(*urls, key=key, finished_at=finished_at)
+    completed = completed_with(*urls, key=key, finished_at=finished_at, expires_at=expires_at)
     try:
-        downloads = Downloads(Folder(folder), result_reader, Limiter(2), policy=HASTY, poll=poll, max_bytes=max_bytes)
+        downloads = Downloads(Folder(folder), result_reader, Limiter(2), policy=policy, poll=poll, max_bytes=max_bytes)
         return await downloads.save(completed)
     finally:
         await result_reader.aclose()

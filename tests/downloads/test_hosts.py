@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import socket
 import time
 import tracemalloc
@@ -12,12 +13,13 @@ from itertools import pairwise
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 
 from evolink_async.client import HttpOptions
 from evolink_async.downloads import ResultReader
 from evolink_async.downloads.host_guard import guarded_socket
-from evolink_async.downloads.transfer import Retries
+from evolink_async.downloads.retries import Retries
 from evolink_async.errors import DownloadError, LinkExpiredError
 from evolink_async.settings import RetryPolicy
 from evolink_async.task import Snapshot
@@ -381,6 +383,7 @@ TELLING = {
     "nothing is there": lambda size: reply(b"", 416, Content_Range=f"bytes */{size}"),
     "a part": lambda size: reply(b"x", 206, Content_Range=f"bytes {size - 1}-{size - 1}/{size}"),
     "all of it": lambda size: reply(MOVIE[:size]),
+    "all of it, from a proxy": lambda size: reply(MOVIE[:size], 203),
 }
 
 
@@ -517,15 +520,16 @@ async def test_a_wait_beyond_the_patience_ends_the_tries(tmp_path, status):
 def test_no_pause_is_shorter_than_the_host_asks(asked):
     """The own delay is added, so that many do not come back at the same moment."""
     policy = RetryPolicy(attempts=3, base=0.5, cap=1.0, patience=300)
-    pause = Retries(policy).pause(asked, has_progress=False)
+    pause = Retries(policy, 0.0).pause(asked, now=0.0, has_progress=False)
     assert pause is not None
     assert (asked or 0) <= pause <= (asked or 0) + 0.5
 
 
 def test_pauses_together_are_no_longer_than_the_patience():
     """Bytes that arrive make a new beginning."""
-    retries = Retries(RetryPolicy(attempts=9, base=0.001, cap=0.001, patience=10))
-    pauses = [retries.pause(4.0, has_progress=has_progress) for has_progress in (False, False, True, False, False)]
+    retries = Retries(RetryPolicy(attempts=9, base=0.001, cap=0.001, patience=10), 0.0)
+    tries = enumerate((False, False, True, False, False))
+    pauses = [retries.pause(4.0, now=4.1 * number, has_progress=has_progress) for number, has_progress in tries]
     assert [pause is None for pause in pauses] == [False, False, False, False, True]
 
 
@@ -610,9 +614,10 @@ async def test_a_page_is_no_video_whatever_it_is_called(tmp_path, page, named):
     """Status 200 alone does not make a result, nor does a type."""
     async with serving(reply(page, Content_Type=named)) as server:
         saved = await save(tmp_path, server.url + "/film.mp4")
+    assert type(saved.download_error) is DownloadError
     assert "a text" in str(saved.download_error)
     assert list(tmp_path.iterdir()) == []
-    assert server.accepted == 1
+    assert server.accepted == HASTY.attempts
 
 
 @pytest.mark.parametrize("named", ["text/plain", "text/html; charset=utf-8", "application/json", "application/xml"])
@@ -680,11 +685,141 @@ async def test_a_video_is_saved_whatever_it_is_called(tmp_path, film, named):
 
 
 async def test_an_empty_body_is_no_video(tmp_path):
-    """Nothing was made of nothing."""
+    """After the tries of the policy; the error says what came."""
     async with serving(reply(b"", Content_Type="video/mp4")) as server:
         saved = await save(tmp_path, server.url + "/film.mp4")
-    assert saved.download_error is not None
+    assert str(saved.download_error) == "the result is empty"
     assert list(tmp_path.iterdir()) == []
+    assert server.accepted == HASTY.attempts
+
+
+STRAY = PAGES | {"nothing": b"", "words": WORDS}
+
+
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+async def test_a_stray_page_does_not_end_the_download(tmp_path, stray):
+    """Something on the way answered for the host; the next request passes."""
+    async with serving([reply(stray, Content_Type="text/html"), reply(FILM)]) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == FILM
+    assert server.accepted == 2
+
+
+async def test_a_stray_page_behind_a_part_does_not_end_the_download(tmp_path):
+    """Nothing of it is in the film, and no part is asked for behind it."""
+    async with serving([CUT, reply(PAGES["a page"], ETag='"2"'), reply(FILM)]) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4", policy=attrs.evolve(HASTY, attempts=4))
+    assert saved.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000, 0]
+
+
+async def test_a_page_that_always_comes_in_parts_is_given_up(tmp_path):
+    """Bytes that are thrown away are no progress, however many connections they took."""
+    page, policy = PAGES["a page"], attrs.evolve(HASTY, attempts=5)
+    cut = reply(page[:9], Content_Length=len(page), ETag='"1"')
+    async with serving(itertools.cycle([cut, part_of(page, 9)])) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4", policy=policy)
+    assert "a text" in str(saved.download_error)
+    assert 2 < server.accepted <= 2 * policy.attempts
+
+
+PLACE = f"bytes 0-{len(FILM) - 1}/{len(FILM)}"
+WHOLE = {
+    "203": reply(FILM, 203),
+    "206": reply(FILM, 206, Content_Range=PLACE),
+    "206 without a length": reply(FILM, 206, Content_Range=PLACE, Content_Length=None),
+    "206, packed": reply(gzip.compress(FILM), 206, Content_Range=PLACE, Content_Encoding="gzip"),
+}
+
+
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE)
+async def test_a_whole_film_is_saved_under_any_status_that_says_so(tmp_path, whole):
+    """A proxy that changed a header says 203; a host that knows only parts sends one that is the whole file."""
+    async with serving(whole) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == FILM
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize("tag", ['"1"', None], ids=["a version", "no version"])
+async def test_a_whole_film_called_a_part_is_resumed(tmp_path, tag):
+    """Its Content-Range tells the size; the rest is asked for if it has a version."""
+    cut = reply(FILM[:1000], 206, Content_Range=PLACE, Content_Length=None, ETag=tag)
+    rest = part_of(FILM, 1000) if tag else reply(FILM)
+    async with serving([cut, rest]) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert saved.files[0].read_bytes() == FILM
+    assert starts(server.heads) == [0, 1000 if tag else 0]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"bytes 0-999/{len(FILM)}",
+        f"bytes 1-{len(FILM) - 1}/{len(FILM)}",
+        f"bytes 0-{len(FILM) - 1}/*",
+        "bytes 0-",
+        None,
+    ],
+)
+async def test_a_part_that_nobody_asked_for_is_no_film(tmp_path, place):
+    """Nothing tells that it is all of the file."""
+    async with serving(reply(FILM, 206, Content_Range=place)) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4")
+    assert str(saved.download_error) == "the result's host answered HTTP 206"
+
+
+LOGIN = b"<!DOCTYPE html><title>Sign in</title>"
+DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
+
+
+@pytest.mark.parametrize("named", ["text/html", "Text/HTML;charset=utf-8", "application/xhtml+xml"])
+@pytest.mark.parametrize("status", [401, 403, 407])
+async def test_a_page_that_refuses_a_link_that_works_is_tried_again(tmp_path, status, named):
+    """It is of a login portal or a firewall on the way, and the next request may pass."""
+    async with serving([reply(LOGIN, status, Content_Type=named), reply(FILM)]) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4", expires_at=time.time() + 86400)
+    assert saved.files[0].read_bytes() == FILM
+    assert server.accepted == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 407])
+async def test_a_page_that_always_refuses_is_told_as_such(tmp_path, status):
+    """The link has not expired, so the advice is not that of a lost video."""
+    async with serving(reply(LOGIN, status, Content_Type="text/html")) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4", expires_at=time.time() + 86400)
+    assert type(saved.download_error) is DownloadError
+    assert str(saved.download_error) == f"the result's host answered HTTP {status}, with a web page"
+    assert server.accepted == HASTY.attempts
+
+
+async def test_a_new_link_is_asked_for_where_a_page_always_refuses(tmp_path):
+    """Some hosts refuse an expired link with a page, and links may live shorter than told."""
+    async with serving(reply(LOGIN, 403, Content_Type="text/html")) as old, serving(reply(FILM)) as new:
+
+        async def fresh(task_id: str) -> Snapshot:
+            return Snapshot(task_id=task_id, state="completed", urls=(f"{new.url}/film.mp4",))
+
+        saved = await save(tmp_path, f"{old.url}/film.mp4", expires_at=time.time() + 86400, poll=fresh)
+    assert saved.files[0].read_bytes() == FILM
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (reply(DENIED, 403, Content_Type="application/xml"), 86400.0),
+        (reply(b"", 403), 86400.0),
+        (reply(LOGIN, 410, Content_Type="text/html"), 86400.0),
+        (reply(LOGIN, 403, Content_Type="text/html"), -1.0),
+    ],
+    ids=["in XML", "without a word", "gone", "after 24 hours"],
+)
+async def test_a_refusal_of_the_storage_is_the_end(tmp_path, answer, left):
+    """An object store refuses a signed link that has expired in XML; it is not asked again."""
+    async with serving(answer) as server:
+        saved = await save(tmp_path, server.url + "/film.mp4", expires_at=time.time() + left)
+    assert type(saved.download_error) is LinkExpiredError
+    assert server.accepted == 1
 
 
 async def test_a_proxy_may_have_a_private_address():

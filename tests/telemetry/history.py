@@ -18,6 +18,7 @@ from evolink_async.events import (
     BatchReadsOff,
     Downloaded,
     DownloadsBehind,
+    DownloadTrouble,
     Event,
     JobEnded,
     JobStarted,
@@ -176,4 +177,5 @@ def everything() -> Iterator[Event]:
     yield SubmitsResumed(at=NOON)
     yield SubmitsLimited(at=NOON, limit=4)
     yield DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0)
+    yield DownloadTrouble(at=NOON, host="files.example", reason=f"{PROMPT} {LINK}", patience=300.0)
     yield BatchReadsOff(at=NOON, reason=f"{PROMPT} {LINK}")

@@ -19,6 +19,7 @@ from evolink_async.errors import (
 from evolink_async.events import (
     BatchReadsOff,
     DownloadsBehind,
+    DownloadTrouble,
     KeyRestored,
     KeySuspended,
     SubmitsHalted,
@@ -147,6 +148,11 @@ LINES = {
         DownloadsBehind(at=NOON, waiting=900, needed=7200.0, left=3600.0),
         "WARNING",
         "900 results wait to be saved, for 7200 s; the last of their links expires in 3600 s",
+    ),
+    "no results": (
+        DownloadTrouble(at=NOON, host="files.example", reason=PROMPT, patience=300.0),
+        "WARNING",
+        "files.example does not give the results; each is tried for up to 300 s",
     ),
     "batch requests off": (
         BatchReadsOff(at=NOON, reason=PROMPT),

@@ -27,7 +27,7 @@ from evolink_async.media import LocalMedia, Upload
 from evolink_async.uploads import Uploads
 from evolink_async.uploads.content import LocalFileError, OnSent
 from evolink_async.uploads.sender import Sender
-from evolink_async.uploads.uploads import LINK_MARGIN_SECONDS
+from evolink_async.uploads.uploads import CLOCK_SECONDS, LINK_MARGIN_SECONDS
 from evolink_async.wire import Response
 from tests.kit import PATIENT, open_pool, own_tasks, until
 from tests.servers import Act, hang, reply, reset
@@ -182,6 +182,27 @@ async def test_a_link_is_used_again_until_six_hours_before_its_end(film, tmp_pat
         second = await here.uploads.host(film, here.session)
         assert (second.uploaded_at, len(service.taken)) == (here.clock.now, 2)
         assert await here.uploads.host(film, here.session) == second
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_a_link_of_the_future_is_not_used_again(film, tmp_path, kind):
+    """The clock was a month ahead when it was recorded, so it says nothing of when the link expires."""
+    async with (
+        file_service(receipt()) as service,
+        opened(tmp_path / "run.db") as file,
+        house(service.url, MemoryJournal() if kind == "memory" else file) as here,
+    ):
+        here.clock.now = NOON + 30 * DAY
+        first = await here.uploads.host(film, here.session)
+        # Clocks of machines that share a journal may differ a little.
+        here.clock.now -= CLOCK_SECONDS
+        assert await here.uploads.host(film, here.session) == first
+        here.clock.now = NOON + 5 * DAY
+        second = await here.uploads.host(film, here.session)
+        assert (second.expires_at, len(service.taken)) == (NOON + 8 * DAY, 2)
+        # The record is mended with it.
+        assert await here.uploads.host(film, here.session) == second
+    assert len(service.taken) == 2
 
 
 async def test_a_link_that_lives_shortly_is_good_for_one(film):

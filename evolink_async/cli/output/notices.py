@@ -5,7 +5,7 @@ Trouble with submits is in `trouble`; the end of each job is in `problems`.
 
 from __future__ import annotations
 
-from ...events import DownloadsBehind, Event, PollingTrouble
+from ...events import DownloadsBehind, DownloadTrouble, Event, PollingTrouble
 from .terminal import Terminal
 
 
@@ -24,6 +24,11 @@ class Notices:
         match event:
             case PollingTrouble():
                 self._terminal.note(f"note: {event.reason}")
+            case DownloadTrouble():
+                self._terminal.note(
+                    f"note: {event.host} does not give the results: {event.reason}; "
+                    f"each is tried for up to {event.patience:.0f} s"
+                )
             case DownloadsBehind():
                 self._terminal.note(
                     f"note: {event.waiting} results wait to be saved, for {event.needed:.0f} s; "
