@@ -17,7 +17,7 @@ from ..client import Session
 from ..concurrency import TimeLimit
 from ..errors import JournalClaimError, JournalConflictError, JournalError
 from ..events import Emit
-from ..jobs import Accepted, Completed, Failed, Job, differing_fields, digest, identity
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
 from ..journal import Journal, Known
 from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
