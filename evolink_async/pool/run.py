@@ -94,14 +94,15 @@ class Run:
         await self._read_ahead.acquire()
 
     async def _begin(self, item: Job | AnyParams) -> None:
-        keys = self._keys
         try:
             try:
                 item = await self._engine.local_files.with_digests(item)
             except PreflightError:
-                item = keys.job(item)
-                raise
-            item = job = keys.job(item)
+                # Of a job with a key of its own the journal may know more: the submitter asks it first.
+                if not isinstance(item, Job):
+                    item = self._keys.job(item)
+                    raise
+            item = job = self._keys.job(item)
             await self._engine.in_flight.acquire()
         except asyncio.CancelledError:
             self._conclude(self._refuse_drained(item))

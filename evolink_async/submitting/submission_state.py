@@ -16,9 +16,19 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import EvolinkError, InterceptedError, OutageError, SubmissionUnknownError
+from ..errors import EvolinkError, InterceptedError, JournalClaimError, OutageError, SubmissionUnknownError
 from ..events import JobStarted, SubmitAnswered
-from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
+from ..jobs import (
+    CALLBACK_URL,
+    Accepted,
+    Completed,
+    Failed,
+    Job,
+    Unknown,
+    digest_of,
+    digest_without_files,
+    has_unread_files,
+)
 from ..journal import Intent, Known
 from ..params import AnyParams, Params, dump_params, local_media
 from ..purchases import Purchase, UrlFor, withdrawn
@@ -26,6 +36,7 @@ from ..settings import RetryPolicy
 from ..task import Snapshot
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
+from .unread_files import kept_back
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
 
@@ -42,6 +53,7 @@ class Submission(Purchase):
         price_class: What its price goes by.
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
+        digest_without_files: The same whatever its files are; empty if it has none.
         callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         session: The account it was sent to last.
@@ -60,6 +72,7 @@ class Submission(Purchase):
     price_class: PriceClass
     resend: Resend
     digest: str
+    digest_without_files: str = ""
     callback_url: str | None = None
     lacks_files: bool = False
     session: Session | None = None
@@ -96,6 +109,7 @@ class Submission(Purchase):
         if callback_url is not None:
             request = encode_submit(job.params, key, plain | {CALLBACK_URL: callback_url})
         lacks_files = bool(local_media(job.params))
+        without_files = digest_without_files(job.params) if lacks_files else ""
         priced = price_class_of(plain, local_files.billed_seconds(job.params) if lacks_files else None)
         if body is not None:
             # Whatever the links of its files, or its `callback_url`, would be today.
@@ -108,6 +122,7 @@ class Submission(Purchase):
             price_class=priced,
             resend=Resend(policy),
             digest=digest,
+            digest_without_files=without_files,
             callback_url=callback_url,
             lacks_files=lacks_files,
         )
@@ -130,6 +145,8 @@ class Submission(Purchase):
             return standing
         if not may_send_again(standing.error, policy.resubmit):
             return standing
+        if has_unread_files(job.params):  # it would be written down as another job
+            return kept_back(standing)
         key = standing.error.idempotency_key
         submission = cls.of(job, policy, local_files, idempotency_key=key, body=known.body, url_for=url_for)
         submission.session, submission.doubt = session, standing.error
@@ -218,6 +235,7 @@ class Submission(Purchase):
             idempotency_key=self.idempotency_key if session else "",
             session=session.fingerprint if session else "",
             price_class=str(self.price_class),
+            digest_without_files=self.digest_without_files,
         )
 
 
@@ -246,14 +264,21 @@ def cut_short(submission: Submission, error: BaseException) -> SubmissionUnknown
     )
 
 
+def has_no_claim(outcome: Submitted) -> bool:
+    """Whether a job was not sent because another process has it, or may have it."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, JournalClaimError)
+
+
 def go_on_as(submission: Submission, other: Submission | None) -> None:
-    """Go on with a job that was elsewhere: in doubt, with the key and the body of `other`; else as a new one."""
+    """Go on with a job that was elsewhere: as `other`, in doubt or with files that are read now; else as a new one."""
     submission.is_elsewhere = False
     if other is None:
         submission.doubt = None  # of an earlier send, which a person has settled since
         return
+    submission.job, submission.digest, submission.price_class = other.job, other.digest, other.price_class
     submission.request, submission.idempotency_key = other.request, other.idempotency_key
-    submission.session, submission.doubt, submission.lacks_files = other.session, other.doubt, False
+    submission.callback_url, submission.lacks_files = other.callback_url, other.lacks_files
+    submission.session, submission.doubt = other.session, other.doubt
 
 
 def accept(submission: Submission, snapshot: Snapshot, now: float) -> Accepted:
