@@ -30,7 +30,8 @@ ENGINE_ROOMS = ("budget", "client", "downloads", "polling", "uploads", "wire")
 BETWEEN_ROOMS = {
     "jobs": {
         *("CALLBACK_URL", "DurationClass", "KeyAssigner", "KeySet", "body_digest", "check_list", "differing_fields"),
-        *("digest", "digest_of", "duration_class", "error_of", "has_failed_task", "identity", "key_fault"),
+        *("digest", "digest_of", "digest_without_files", "duration_class", "error_of", "has_failed_task"),
+        *("has_unread_files", "identity", "key_fault"),
         *("last_snapshot",),
     },
     "media": {

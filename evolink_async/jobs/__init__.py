@@ -3,7 +3,18 @@
 Running a job is in `pool`, its parameters are in `params`.
 """
 
-from .job import CALLBACK_URL, Job, body_digest, differing_fields, digest, digest_of, identity, key_fault
+from .job import (
+    CALLBACK_URL,
+    Job,
+    body_digest,
+    differing_fields,
+    digest,
+    digest_of,
+    digest_without_files,
+    has_unread_files,
+    identity,
+    key_fault,
+)
 from .keys import DurationClass, KeyAssigner, KeySet, check_list, duration_class
 from .outcome import (
     STANDINGS,
@@ -44,9 +55,11 @@ __all__ = (
     "differing_fields",
     "digest",
     "digest_of",
+    "digest_without_files",
     "duration_class",
     "error_of",
     "has_failed_task",
+    "has_unread_files",
     "identity",
     "key_fault",
     "last_snapshot",

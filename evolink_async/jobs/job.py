@@ -16,10 +16,12 @@ import attrs
 from ..errors import ConfigurationError
 from ..frozen import plain
 from ..json_text import Json, dump
-from ..params import AnyParams, Params, RawParams, dump_params
+from ..params import AnyParams, Params, RawParams, dump_params, local_media, with_media
 
 CALLBACK_URL = "callback_url"
 """The field of a request body that is no part of a job."""
+
+_ANY_FILE = "file:"
 
 # They would break a line of a log or a table, or cannot be stored: Unicode's categories Cc, Zl, Zp and Cs.
 _BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -75,6 +77,16 @@ def digest(params: AnyParams) -> str:
     """Return the digest of what `identity` returns; equal parameters have equal digests."""
     body = dump_params(params)
     return digest_of(body, dump(body))
+
+
+def has_unread_files(params: AnyParams) -> bool:
+    """Whether parameters name local files whose content is not known, so `digest` says nothing of what was sent."""
+    return any(file.sha256 is None for file in local_media(params))
+
+
+def digest_without_files(params: AnyParams) -> str:
+    """Return the digest of parameters whatever their local files are: it tells jobs apart when these cannot be read."""
+    return digest(with_media(params, dict.fromkeys(local_media(params), _ANY_FILE)))
 
 
 def digest_of(body: dict[str, Json], written: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..errors import JournalConflictError
-from ..jobs import CALLBACK_URL, body_digest, differing_fields, identity
+from ..jobs import CALLBACK_URL, body_digest, differing_fields, has_unread_files, identity
 from ..json_text import Json, dump, parse
 from ..params import AnyParams, dump_params, local_media
 
@@ -38,7 +38,8 @@ def conflict(key: str, kept: bytes | None, params: AnyParams) -> JournalConflict
 def is_same_job(digest: str, kept: bytes, params: AnyParams) -> bool:
     """Whether a job is the one of a row whose digest is another one.
 
-    It is if they differ in their `callback_url` alone: the digests of the first version covered it.
+    It is if they differ in their `callback_url` alone: the digests of the first version covered it. It is too if they
+    differ in the links of local files alone, and some of these cannot be read now.
 
     Args:
         digest: The digest in the row.
@@ -50,7 +51,21 @@ def is_same_job(digest: str, kept: bytes, params: AnyParams) -> bool:
         asked[CALLBACK_URL] = before[CALLBACK_URL]
     else:
         asked.pop(CALLBACK_URL, None)
+    if has_unread_files(params):
+        files = {str(file) for file in local_media(params)}
+        asked = {name: _with_links(value, before.get(name), files) for name, value in asked.items()}
     return body_digest(dump(asked)) == digest or not differing_fields(before, asked)
+
+
+def _with_links(asked: Json, kept: Json, files: set[str]) -> Json:
+    """Put the links of a body that was sent in the places in which local files are asked for."""
+    if isinstance(asked, str) and asked in files and isinstance(kept, str):
+        return kept
+    if isinstance(asked, list) and isinstance(kept, list) and len(asked) == len(kept):
+        return [_with_links(one, other, files) for one, other in zip(asked, kept, strict=True)]
+    if isinstance(asked, dict) and isinstance(kept, dict):
+        return {name: _with_links(value, kept.get(name), files) for name, value in asked.items()}
+    return asked
 
 
 def _without_callback(body: bytes) -> dict[str, Json]:

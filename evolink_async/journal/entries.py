@@ -39,6 +39,7 @@ class Intent:
         idempotency_key: Identifies the purchase at the service; empty for a job that is only planned.
         session: Fingerprint of the API key; empty for a job that is only planned.
         price_class: The group of jobs with the same price; see `budget.PriceClass`.
+        digest_without_files: Identifies the parameters whatever their local files are; empty if they name none.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Intent:
     idempotency_key: str
     session: str
     price_class: str
+    digest_without_files: str = ""
 
 
 @attrs.frozen

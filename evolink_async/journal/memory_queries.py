@@ -21,6 +21,8 @@ from ..jobs import (
     Standing,
     Unknown,
     digest,
+    digest_without_files,
+    has_unread_files,
 )
 from ..media import Upload
 from .conflicts import conflict
@@ -52,7 +54,11 @@ class MemoryQueries:
         record = self._records.get(job.key)
         if record is None:
             return None
-        if record.digest != digest(job.params):
+        if has_unread_files(job.params):
+            is_same = record.digest_without_files == digest_without_files(job.params)
+        else:
+            is_same = record.digest == digest(job.params)
+        if not is_same:
             return conflict(job.key, record.body, job.params)
         return Known(record.known(job.key), record.session, record.body)
 

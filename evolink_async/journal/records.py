@@ -33,6 +33,7 @@ class Record(NamedTuple):
         is_sent: Whether an answer is awaited.
         earlier_tasks: Tasks that failed, after which the job was bought anew.
         sent_at: Unix seconds of the first send of the purchase; 0 once the task is known.
+        digest_without_files: Identifies the parameters whatever their local files are; empty if they name none.
     """
 
     digest: str
@@ -50,6 +51,7 @@ class Record(NamedTuple):
     is_sent: bool = False
     earlier_tasks: tuple[str, ...] = ()
     sent_at: float = 0.0
+    digest_without_files: str = ""
 
     @classmethod
     def sent(cls, intent: Intent, before: Record | None, now: float, earlier_tasks: tuple[str, ...] = ()) -> Self:
@@ -67,6 +69,7 @@ class Record(NamedTuple):
             is_sent=True,
             earlier_tasks=earlier_tasks or (before.earlier_tasks if before is not None else ()),
             sent_at=before.sent_at if before is not None and is_again else now,
+            digest_without_files=intent.digest_without_files,
         )
 
     def standing(self, key: str) -> Accepted | Unknown | None:

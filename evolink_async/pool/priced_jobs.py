@@ -6,14 +6,14 @@ What a price is made of is decided in `budget`. Nothing here is paid for.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import cast
 
 import anyio.lowlevel
 
 from ..budget import Estimate, KnownPrices, PriceBasis, estimate, price_class_of
 from ..errors import ConfigurationError, JournalConflictError, PreflightError
-from ..jobs import Accepted, Job, KeyAssigner, Unknown, has_failed_task
+from ..jobs import Accepted, Job, KeyAssigner, Unknown, has_failed_task, has_unread_files
 from ..params import AnyParams, Params, RawParams, dump_params, local_media
 from ..wire import Credits, PriceRules
 from .arguments import check_iterable
@@ -102,9 +102,12 @@ class _Survey:
             self._free["refused"] += 1
             return
         try:
-            job = self._keys.job(await self._engine.local_files.with_digests(item))
-        except PreflightError:
-            self._free["refused"] += 1
+            with suppress(PreflightError):  # a job with a key of its own may have been sent when its files were there
+                item = await self._engine.local_files.with_digests(item)
+            if isinstance(item, Params) and has_unread_files(item):
+                self._free["refused"] += 1
+                return
+            job = self._keys.job(item)
         except ConfigurationError:
             self._free["duplicates"] += 1
         else:
@@ -123,15 +126,21 @@ class _Survey:
             if self._engine.submitter.is_under_way(job.key):
                 self._free["under_way"] += 1
             elif known is None:
-                self.counts[self._basis(job.params)] += 1
+                self._buy(job)
             elif isinstance(known, JournalConflictError):
                 self._free["refused"] += 1
             elif self._retry_failed and has_failed_task(known.standing):
-                self.counts[self._basis(job.params)] += 1
+                self._buy(job)
             elif isinstance(known.standing, Unknown):
                 self._free["in_doubt"] += 1
             else:
                 self._free["under_way" if isinstance(known.standing, Accepted) else "ended"] += 1
+
+    def _buy(self, job: Job) -> None:
+        if has_unread_files(job.params):
+            self._free["refused"] += 1
+        else:
+            self.counts[self._basis(job.params)] += 1
 
     def _basis(self, params: AnyParams) -> PriceBasis:
         files = self._engine.local_files

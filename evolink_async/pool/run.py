@@ -83,9 +83,8 @@ class Run:
         """The input has ended, or was left behind. What ended it before its time is raised where the run is read."""
         self._reading = False
         # Of any class: an input may raise what is no `Exception`, as pytest's `fail` does.
-        is_stopped = self._is_draining or self._closed
-        if reading is not None and (error := failure_of(reading, is_stopped=is_stopped)) is not None:
-            self._failure = error
+        if reading is not None:
+            self._failure = failure_of(reading, is_stopped=self._is_draining or self._closed) or self._failure
         self._finish_if_done()
 
     async def _make_room(self) -> None:
@@ -94,14 +93,14 @@ class Run:
         await self._read_ahead.acquire()
 
     async def _begin(self, item: Job | AnyParams) -> None:
-        keys = self._keys
         try:
             try:
                 item = await self._engine.local_files.with_digests(item)
             except PreflightError:
-                item = keys.job(item)
-                raise
-            item = job = keys.job(item)
+                if not isinstance(item, Job):  # else the journal may know its key: the submitter asks it first
+                    item = self._keys.job(item)
+                    raise
+            item = job = self._keys.job(item)
             await self._engine.in_flight.acquire()
         except asyncio.CancelledError:
             self._conclude(self._refuse_drained(item))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..client import HttpOptions
-from ..errors import TaskFailedError
+from ..errors import PreflightError, TaskFailedError
 from ..events import Observer
 from ..jobs import Accepted, Completed, Failed, Job, Unknown, check_list, duration_class
 from ..journal import Journal, Sent
@@ -267,7 +268,8 @@ class SessionPool(PricedJobs):
 
     async def _submit(self, job: Job) -> Accepted | Completed:
         engine = self._open_engine()
-        job = await engine.local_files.with_digests(job)
+        with suppress(PreflightError):  # raised by `submitter`, unless the job was sent when its files were there
+            job = await engine.local_files.with_digests(job)
         submitted, is_new = await engine.submitter.submit(job)
         if isinstance(submitted, Accepted | Completed):
             return submitted

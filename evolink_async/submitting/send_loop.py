@@ -37,7 +37,8 @@ from .job_files import bring_files
 from .key_choice import Turn
 from .recorder import Recorder
 from .service_facts import SLOW_SECONDS, ServiceFacts
-from .submission_state import Submission, Submitted, accept, cut_short
+from .submission_state import Submission, Submitted
+from .submission_steps import accept, cut_short
 from .submit_queue import SubmitQueue
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeAlias
@@ -17,16 +16,26 @@ import attrs
 
 from ..budget import PriceClass, price_class_of
 from ..client import Resend, Session
-from ..errors import EvolinkError, InterceptedError, OutageError, StatusError, SubmissionUnknownError
-from ..events import JobStarted, SubmitAnswered
-from ..jobs import CALLBACK_URL, Accepted, Completed, Failed, Job, Unknown, digest_of
+from ..errors import EvolinkError, InterceptedError, OutageError, StatusError
+from ..events import SubmitAnswered
+from ..jobs import (
+    CALLBACK_URL,
+    Accepted,
+    Completed,
+    Failed,
+    Job,
+    Unknown,
+    digest_of,
+    digest_without_files,
+    has_unread_files,
+)
 from ..journal import Intent, Known
 from ..params import AnyParams, Params, dump_params, local_media
 from ..purchases import Purchase, UrlFor, withdrawn
 from ..settings import RetryPolicy
-from ..task import Snapshot
 from ..uploads import LocalFiles
 from ..wire import Request, encode_submit, may_send_again
+from .unread_files import kept_back
 
 Submitted: TypeAlias = Accepted | Completed | Failed | Unknown
 
@@ -43,6 +52,7 @@ class Submission(Purchase):
         price_class: What its price goes by.
         resend: The sends so far.
         digest: What the job is told apart by, whatever links its files get.
+        digest_without_files: The same whatever its files are; empty if it has none.
         callback_url: The URL of ours that the service calls when its task has ended; None without one.
         lacks_files: Whether the request names files that have no URL yet, and must not be sent.
         denials: Why accounts that work may not upload its files.
@@ -62,6 +72,7 @@ class Submission(Purchase):
     price_class: PriceClass
     resend: Resend
     digest: str
+    digest_without_files: str = ""
     callback_url: str | None = None
     lacks_files: bool = False
     denials: dict[Session, StatusError] = attrs.field(factory=dict[Session, StatusError])
@@ -99,6 +110,7 @@ class Submission(Purchase):
         if callback_url is not None:
             request = encode_submit(job.params, key, plain | {CALLBACK_URL: callback_url})
         lacks_files = bool(local_media(job.params))
+        without_files = digest_without_files(job.params) if lacks_files else ""
         priced = price_class_of(plain, local_files.billed_seconds(job.params) if lacks_files else None)
         if body is not None:
             # Whatever the links of its files, or its `callback_url`, would be today.
@@ -111,6 +123,7 @@ class Submission(Purchase):
             price_class=priced,
             resend=Resend(policy),
             digest=digest,
+            digest_without_files=without_files,
             callback_url=callback_url,
             lacks_files=lacks_files,
         )
@@ -133,6 +146,8 @@ class Submission(Purchase):
             return standing
         if not may_send_again(standing.error, policy.resubmit):
             return standing
+        if has_unread_files(job.params):  # it would be written down as another job
+            return kept_back(standing)
         key = standing.error.idempotency_key
         submission = cls.of(job, policy, local_files, idempotency_key=key, body=known.body, url_for=url_for)
         submission.session, submission.doubt = session, standing.error
@@ -234,52 +249,10 @@ class Submission(Purchase):
             idempotency_key=self.idempotency_key if session else "",
             session=session.fingerprint if session else "",
             price_class=str(self.price_class),
+            digest_without_files=self.digest_without_files,
         )
 
 
 def takes_callback(params: AnyParams, body: Mapping[str, object]) -> bool:
     """Whether a callback URL may be added to a request: a request without a class is sent unchanged."""
     return isinstance(params, Params) and CALLBACK_URL not in body
-
-
-def started(job: Job, known: Known | None) -> JobStarted:
-    """Return what an observer is told of a job that is taken up."""
-    standing = known.standing if known is not None else None
-    task_id = None if standing is None or isinstance(standing, Unknown) else standing.task_id
-    return JobStarted(at=time.time(), key=job.key, model=job.params.model, task_id=task_id)
-
-
-def cut_short(submission: Submission, error: BaseException) -> SubmissionUnknownError:
-    """Return the doubt of a send of which a byte may have left, and which was ended before the answer."""
-    reason = "closed before the service answered"
-    if not isinstance(error, asyncio.CancelledError):
-        reason = f"{type(error).__name__} in the middle of the request"
-    return SubmissionUnknownError(
-        f"{reason}; a task may have been accepted and charged",
-        key=submission.job.key,
-        idempotency_key=submission.idempotency_key,
-        sent_at=submission.sent_at,
-    )
-
-
-def go_on_as(submission: Submission, other: Submission | None) -> None:
-    """Go on with a job that was elsewhere: in doubt, with the key and the body of `other`; else as a new one."""
-    submission.is_elsewhere = False
-    if other is None:
-        submission.doubt = None  # of an earlier send, which a person has settled since
-        return
-    submission.request, submission.idempotency_key = other.request, other.idempotency_key
-    submission.session, submission.doubt, submission.lacks_files = other.session, other.doubt, False
-
-
-def accept(submission: Submission, snapshot: Snapshot, now: float) -> Accepted:
-    """Note the task that the service made for it, and return what is recorded of it."""
-    submission.accepted = Accepted(
-        key=submission.job.key,
-        task_id=snapshot.task_id,
-        snapshot=snapshot,
-        accepted_at=now,
-        session=submission.session.fingerprint if submission.session is not None else "",
-        earlier_tasks=submission.earlier_tasks,
-    )
-    return submission.accepted

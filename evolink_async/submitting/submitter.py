@@ -15,9 +15,9 @@ from contextlib import suppress
 from ..budget import BudgetQueue
 from ..client import Session
 from ..concurrency import TimeLimit
-from ..errors import JournalClaimError, JournalConflictError, JournalError
+from ..errors import JournalConflictError, JournalError, PreflightError
 from ..events import Emit
-from ..jobs import Accepted, Completed, Failed, Job, Unknown, differing_fields, digest, identity
+from ..jobs import Accepted, Completed, Failed, Job, Unknown, has_unread_files
 from ..journal import Journal, Known
 from ..purchases import Book, ExpectedCalls, withdrawn
 from ..settings import RetryPolicy
@@ -26,7 +26,9 @@ from .following import Following
 from .job_claims import JobClaims
 from .look_ups import LookUps
 from .send_loop import SendLoop
-from .submission_state import Submission, Submitted, go_on_as, started
+from .submission_state import Submission, Submitted
+from .submission_steps import go_on_as, has_no_claim, started
+from .unread_files import check_same
 
 _log = logging.getLogger("evolink_async")
 
@@ -88,6 +90,7 @@ class Submitter:
             What became of the job; or its submission, whose task always ends. Give it up with `release`.
 
         Raises:
+            PreflightError: Nothing was sent, and local files are missing, or break the rules of the model.
             JournalConflictError: The key belongs to a job with other parameters.
             JournalError: The journal cannot be read.
         """
@@ -98,6 +101,8 @@ class Submitter:
         if running is not None and not running.has_ended_unsent:
             return self._join(running, job, owner)
         known, is_elsewhere = await self._take_up(job)
+        if known is None and not is_elsewhere and has_unread_files(job.params):
+            return await self.start(await self._local_files.with_digests(job), owner)
         if self._emit is not None:
             self._emit(started(job, known))
         if self._loop.is_closing:  # it may have begun to while the journal was read
@@ -169,10 +174,7 @@ class Submitter:
             self._claims.accepted(submitted)
 
     def _join(self, running: Submission, job: Job, owner: object) -> Submission:
-        if running.job != job and running.digest != digest(job.params):
-            fields = differing_fields(identity(running.job.params), identity(job.params))
-            text = f"the key {job.key!r} is being submitted with other parameters: {', '.join(fields)}"
-            raise JournalConflictError(text, fields=fields)
+        check_same(running.job, running.digest, job)
         running.owners.add(owner)
         return running
 
@@ -210,8 +212,7 @@ class Submitter:
         """Submit and wait; say also if its end is new. Cancelled, it withdraws, or leaves a sent request to `aclose`.
 
         Raises:
-            Exception: One that no rule expects; the job is in doubt if a request had begun, which a note of it says.
-                An accepted job is returned all the same, and the exception is logged.
+            Exception: One that no rule expects, with a note if the job is in doubt. Logged if a task was accepted.
         """
         owner = object()
         submission = await self.start(job, owner)
@@ -258,7 +259,7 @@ class Submitter:
                 if self._following is not None and self._policy.rebuy:
                     submission.earlier_tasks = await self._following.earlier_tasks(submission.job.key)
                 outcome = await self._loop.run(submission)
-                if not self._is_lost(outcome):
+                if self._claims is None or self._loop.is_closing or not has_no_claim(outcome):
                     return outcome
                 submission.is_elsewhere, submission.under_way = True, False
             return known
@@ -273,11 +274,6 @@ class Submitter:
         finally:
             self._budget_queue.leave()
 
-    def _is_lost(self, outcome: Submitted) -> bool:
-        """Whether a job was not sent because another process has it, or may have it."""
-        is_claimed = isinstance(outcome, Failed) and isinstance(outcome.error, JournalClaimError)
-        return self._claims is not None and is_claimed and not self._loop.is_closing
-
     async def _follow(self, submission: Submission) -> Submitted | None:
         """Wait until a job that another process has is over there; None if it is to be sent from here."""
         assert self._following is not None  # noqa: S101  # else no job is elsewhere
@@ -288,11 +284,17 @@ class Submitter:
             known = await self._following.until_free(submission.job)
         finally:
             self._budget_queue.enter()
-        if isinstance(known, Failed):
-            return known
-        resumed = None if known is None else self._submission(submission.job, known)
+        resumed = await self._resumed(submission.job, known)
         if resumed is not None and not isinstance(resumed, Submission):
             self._note_task(resumed)
             return resumed
         go_on_as(submission, resumed)
         return None
+
+    async def _resumed(self, job: Job, known: Known | Failed | None) -> Submission | Submitted | None:
+        if isinstance(known, Failed) or (known is None and not has_unread_files(job.params)):
+            return known
+        try:
+            return self._submission(job if known else await self._local_files.with_digests(job), known)
+        except PreflightError as error:
+            return Failed(job.key, error)

@@ -94,3 +94,35 @@ def test_standard_input(service, source):
     ran = finish(process, source.read_text().splitlines()[0] + "\n")
     assert ran.code == 0
     assert kinds(service)["upload"] == 1
+
+
+def test_a_bought_job_needs_its_file_no_more(cli, service, source, tmp_path):
+    """`check` calls its line good and `run` tells its video; a job that would be bought is bad without its file."""
+    path = write_jobs(tmp_path, *source.read_text().splitlines()[:1])
+    words = ("run", path, "--out", tmp_path / "out", "--look-every", "0.05")
+    assert cli(*words).code == 0
+    (tmp_path / "clips" / "dancer.mp4").unlink()
+    again = cli(*words)
+    assert (again.code, again.lines[0]["status"]) == (0, "completed")
+    new = dance(9, video_urls=["file:clips/dancer.mp4"])
+    other = dance(1, prompt="Else", video_urls=["file:clips/dancer.mp4"])
+    journal = ("--journal", tmp_path / "out" / f"{path.stem}.journal.db")
+    ran = cli("check", write_jobs(tmp_path, *path.read_text().splitlines(), new), *journal)
+    assert [(line["ok"], line["recorded"]) for line in ran.lines[:2]] == [(True, "ended"), (False, None)]
+    ran = cli("check", write_jobs(tmp_path, other), *journal)
+    assert (ran.code, ran.lines[0]["ok"]) == (1, False)
+    assert kinds(service)["submit"] == 1
+
+
+def test_one_video_under_a_key_needs_its_file_no_more(cli, service, source, tmp_path, monkeypatch):
+    """`generate` with the same key and journal pays nothing; another key is refused."""
+    monkeypatch.chdir(source.parent)
+    job = ("wan2.6-reference-video-flash", "--prompt", "A cat", "--video-urls", "clips/dancer.mp4")
+    words = ("generate", *job, "--journal", tmp_path / "one.db", "--look-every", "0.05", "--key")
+    assert cli(*words, "a").code == 0
+    (tmp_path / "clips" / "dancer.mp4").unlink()
+    again = cli(*words, "a")
+    assert (again.code, again.lines[0]["resumed"]) == (0, True)
+    assert "(not bought again: 1 ended before)" in again.err
+    assert "dancer.mp4 does not exist" in cli(*words, "b").err
+    assert kinds(service)["submit"] == 1

@@ -40,8 +40,8 @@ def test_an_asynchronous_standby_that_has_missed_the_last_commits(seed):
             pair.primary.kill()
             for worker in dead:
                 worker.process.kill()
-            lost = tasks_of(emulator) - before if dead else set()
             pair.fail_over()
+            lost = tasks_of(emulator) - before if dead else set()  # with what was on its way to the service
             alive = [worker for worker in workers if worker not in dead]
             for worker in alive:
                 worker.hear_all()

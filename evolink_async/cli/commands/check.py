@@ -47,7 +47,8 @@ class CheckedLine:
         model: The model that the line asks for.
         faults: What is wrong with the line.
         billed: Seconds of input that are billed on top of the output; None if not known.
-        job: The job, with the digests of its files; None if something is wrong with it.
+        job: The job, with the digests of its files; None if it cannot be made of the line, or would be bought and
+            something is wrong with its files.
         basis: What its price depends on.
         recorded: What the journal knows of the job, so that it costs nothing more; None if it would be bought.
         price: What it would cost, or why that is not known.
@@ -141,10 +142,14 @@ async def _check_all(
 
 
 def _priced(line: CheckedLine, recorded: Mapping[str, Recorded], prices: KnownPrices) -> CheckedLine:
-    if line.job is None or line.basis is None:
+    known = None if line.job is None else recorded.get(line.job.key)
+    if line.faults and known in (None, "conflict"):
+        return attrs.evolve(line, job=None)
+    if known is not None:
+        # The files of a job that was sent are not needed any more.
+        return attrs.evolve(line, recorded=known, faults=())
+    if line.basis is None:
         return line
-    if line.job.key in recorded:
-        return attrs.evolve(line, recorded=recorded[line.job.key])
     return attrs.evolve(line, price=price_of(line.basis, prices))
 
 
@@ -179,7 +184,7 @@ async def _check_job(job: Job, number: int, preflight: Preflight, result_reader:
         facts = await _facts(job.params, preflight, result_reader)
         params = await preflight.with_digests(job.params)
     except PreflightError as error:
-        return attrs.evolve(line, faults=tuple(map(str, error.faults)))
+        return attrs.evolve(line, faults=tuple(map(str, error.faults)), job=job)
     billed, basis = billed_input_seconds(params, facts), basis_of(params, facts, preflight)
     return attrs.evolve(line, billed=billed, job=Job(job.key, params), basis=basis)
 

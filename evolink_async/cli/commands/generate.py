@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...budget import Estimate, estimate
+from ...errors import PreflightError
 from ...jobs import Job, KeyAssigner
 from ...json_text import Json
 from ...params import Params, ParamsWarning, load_params
@@ -61,7 +62,15 @@ def generate(body: Mapping[str, Json], options: GenerateOptions, terminal: Termi
 async def _prepared(params: Params, options: GenerateOptions) -> tuple[Job, Estimate]:
     """Check the local files; return the job, and what it will cost by the prices that are known without a request."""
     preflight = Preflight()
-    params = await preflight.with_digests(params)
+    try:
+        params = await preflight.with_digests(params)
+    except PreflightError:
+        # A job with a key of its own may have been sent when its files were there.
+        named = [Job(options.key, params)] if options.key else []
+        recorded = await recorded_jobs(options.journal, named, retry_failed=options.retry_failed)
+        if not recorded:
+            raise
+        return named[0], free_jobs(recorded.values())
     job = Job(options.key, params) if options.key else KeyAssigner().job(params)
     recorded = await recorded_jobs(options.journal, [job], retry_failed=options.retry_failed)
     if job.key in recorded:
