@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price, names_price
-from tests.simulation.budget_replay import Replay, View
+from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price
+from tests.simulation.budget_replay import Replay, View, names_price
 from tests.simulation.history import History
 from tests.simulation.order import Order
 from tests.simulation.task import Task
@@ -85,8 +85,9 @@ def _named(history: History, tasks: dict[str, Task], entry: object) -> tuple[Tas
     """Return the task whose price an entry names, and the price."""
     if isinstance(entry, Answered) and entry.task in tasks and entry.named is not None:
         return tasks[entry.task], entry.named
-    if isinstance(entry, Said) and names_price(entry) and entry.task in tasks and history.script.used is not None:
-        return tasks[entry.task], tasks[entry.task].charged
+    if isinstance(entry, Said) and entry.task in tasks and history.script.used is not None:
+        task = tasks[entry.task]
+        return (task, task.charged) if names_price(entry, task) else None
     return None
 
 

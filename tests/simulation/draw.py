@@ -23,12 +23,15 @@ ENDS = ("failed", "cancelled", "canceled", "expired")
 OUTAGES = (*DOUBTS, "undelivered", "404_page", "403_page", "429", "429_20", "503_busy")
 SHARE = 0.35
 """Of histories that have a feature."""
+CHARGED_FAILURES = 0.3
+"""Of tasks that fail for a passing reason: those that are charged."""
 
 
 def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
     script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    script = _with_charged_failures(script, Random(f"charged failures {seed}"))
     return _with_straits(_with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
 
 
@@ -145,6 +148,15 @@ def _with_rebuys(script: Script, dice: Random) -> Script:
         return script
     wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
     return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
+
+
+def _with_charged_failures(script: Script, dice: Random) -> Script:
+    """Let the vendor charge some of the tasks that fail for a passing reason, and say so."""
+    wishes = [
+        attrs.evolve(wish, charged=tuple(nth for nth in range(1, wish.passing + 1) if dice.random() < CHARGED_FAILURES))
+        for wish in script.wishes
+    ]
+    return attrs.evolve(script, wishes=tuple(wishes))
 
 
 def _with_followers(script: Script, dice: Random) -> Script:

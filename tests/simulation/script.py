@@ -25,6 +25,7 @@ class Wish:
         end: The final word of its task.
         has_file: Whether it names a local file, which is uploaded first.
         passing: How many of its tasks fail for a passing reason, the first ones.
+        charged: Which of these, counted from 1, are charged all the same, if the vendor says what it charges.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Wish:
     end: str = "completed"
     has_file: bool = False
     passing: int = 0
+    charged: tuple[int, ...] = ()
 
     @property
     def billed_as(self) -> int:
