@@ -36,6 +36,10 @@ WINDOW = 10.0
 """Seconds over which status requests are counted."""
 ROUNDING = 1e-6
 KEY_REFUSALS = ("401", "402", "403_key")
+CLOSING = 3
+"""Jobs in trouble, with no acceptance between, after which one POST goes at a time."""
+TROUBLES = {*DOUBTS, "timeout", "undelivered", "403_page", "404_page"} - {"409", "409_paid"}
+"""Ends of a POST that speak against the service."""
 
 
 def no_unwanted_post(history: History) -> Iterator[Violation]:
@@ -140,8 +144,30 @@ def outages_bounded(history: History) -> Iterator[Violation]:
         posts = max(Counter(entry.process for entry in during).values(), default=0)
         if isinstance(step, steps.Revoke) and step.reply in KEY_REFUSALS and posts > submits + 3:
             yield Violation(law, "a refused key is asked again and again", f"{posts} POSTs")
+    yield from _trials_beside_each_other(law, history)
     yield from _costs_of_a_key(law, history)
     yield from _waits_for_one_key(law, history)
+
+
+def _trials_beside_each_other(law: str, history: History) -> Iterator[Violation]:
+    """Find POSTs that begin while another one finds out whether the service takes any, after three jobs in trouble."""
+    script = history.script
+    # Each key, and each pool, has a brake of its own.
+    if script.sessions > 1 or any(isinstance(step, steps.Twin) for step in script.steps):
+        return
+    in_trouble, trials = defaultdict[int, set[str]](set), defaultdict[int, dict[int, Posted]](dict)
+    for entry in history.trace.entries:
+        if isinstance(entry, Answered):
+            trials[entry.process].pop(entry.number, None)
+            if entry.word == "accept":
+                in_trouble[entry.process].clear()
+                trials[entry.process].clear()
+            elif entry.word in TROUBLES:
+                in_trouble[entry.process].add(entry.job)
+        elif isinstance(entry, Posted) and len(in_trouble[entry.process]) >= CLOSING:
+            for trial in trials[entry.process].values():
+                yield Violation(law, "a POST beside a trial", f"{trial}\n    {entry}")
+            trials[entry.process][entry.number] = entry
 
 
 def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:
