@@ -21,6 +21,8 @@ from tests.simulation.trace import Answered, Called, Posted, Said, Settled, Stoo
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
+LEAST_GUESS = 1.0
+"""Credits that are held at least for a purchase of which no price is known."""
 
 
 def admitted_by_what_is_known(history: History) -> Iterator[Violation]:
@@ -76,8 +78,9 @@ class _Known:
         reserved = min(cost, task.price)
         if task.task_id in self.tasks and task.price_class not in self.overcharged:
             return reserved
-        # Without a price to rely on it holds the highest one of its class, at once also if it was in doubt before.
-        highest = max(self.highest.get(task.price_class, 0.0), bound)
+        # Without a price to rely on it holds the highest one of its class, at once also if it was in doubt before, and
+        # something in any case.
+        highest = max(self.highest.get(task.price_class, 0.0), bound, LEAST_GUESS)
         return min(cost, max(reserved, highest) if task.task_id in self.tasks else highest)
 
 
