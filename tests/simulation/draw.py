@@ -23,6 +23,8 @@ ENDS = ("failed", "cancelled", "canceled", "expired")
 OUTAGES = (*DOUBTS, "undelivered", "404_page", "403_page", "429", "429_20", "503_busy")
 SHARE = 0.35
 """Of histories that have a feature."""
+FAILING_OBSERVERS = 0.04
+"""Of histories: few, so that what an observer should not be able to do hides nothing else."""
 CHARGED_FAILURES = 0.3
 """Of tasks that fail for a passing reason: those that are charged."""
 
@@ -31,6 +33,7 @@ def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
     script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    script = _with_failing_observer(script, Random(f"failing observer {seed}"))
     script = _with_charged_failures(script, Random(f"charged failures {seed}"))
     return _with_straits(_with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
 
@@ -148,6 +151,13 @@ def _with_rebuys(script: Script, dice: Random) -> Script:
         return script
     wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
     return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
+
+
+def _with_failing_observer(script: Script, dice: Random) -> Script:
+    """Let the observers of a few scripts raise at every event."""
+    if dice.random() > FAILING_OBSERVERS:
+        return script
+    return attrs.evolve(script, observer_raises=dice.choice(("error", "cancelled")))
 
 
 def _with_charged_failures(script: Script, dice: Random) -> Script:
