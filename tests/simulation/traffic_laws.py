@@ -24,6 +24,7 @@ from tests.simulation.trace import (
     Released,
     Told,
     Wanted,
+    Written,
 )
 from tests.simulation.vendor import DOUBTS
 from tests.simulation.violation import Violation
@@ -74,6 +75,30 @@ def no_unwanted_post(history: History) -> Iterator[Violation]:
             if entry.process == closes_in:
                 yield Violation(law, "a POST after the pool began to close", f"{entry}")
     yield from money_laws.before_its_time(law, history)
+    yield from _written_without_an_owner(law, history)
+
+
+def _written_without_an_owner(law: str, history: History) -> Iterator[Violation]:
+    """Find jobs that are written down to be sent, though the last call that wanted them left at an earlier moment."""
+    script = history.script
+    # A slow disk returns late; a process that is killed releases nothing; two pools have jobs of the same names.
+    if script.slow_disk or any(isinstance(step, steps.Twin | steps.Crash) for step in script.steps):
+        return
+    owners, drained, left = defaultdict[str, set[str]](set), set[str](), dict[str, float]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted) and entry.buys:
+            owners[entry.job] |= {entry.call} - drained
+            left.pop(entry.job, None)
+        elif isinstance(entry, Released):
+            drained |= {entry.call} if entry.only_buying else set()
+            for job in [entry.job] if entry.job else list(owners):
+                if entry.call in owners[job]:
+                    owners[job].discard(entry.call)
+                    left[job] = entry.at
+        elif isinstance(entry, Written) and entry.method == "submitting" and not owners[entry.job]:
+            has_just_left = entry.at <= left.get(entry.job, entry.at) + ROUNDING
+            if not has_just_left:
+                yield Violation(law, "a job is about to be sent without an owner", f"{entry}")
 
 
 def polls_bounded(history: History) -> Iterator[Violation]:
