@@ -146,6 +146,25 @@ def _closed_while_ends_are_written(given: _Given) -> Script:
     )
 
 
+def _settled_while_it_waits(given: _Given) -> Script:
+    """A doubt of an earlier pool waits for the one permit, to be sent again with the same key, and is settled."""
+    at, dice = given.afterwards, given.dice
+    again = round(at + 200.0, 2)
+    return given.with_(
+        steps.Run(at=at, name="doubts", jobs=("strait",)),
+        steps.ClosePool(at=at + 100.0),
+        steps.Submit(at=again, name="silent", job="permit"),
+        steps.Run(at=again + dice.choice((0.0, 1.0, 2.0)), name="takes up", jobs=("strait",)),
+        steps.Settle(at=again + dice.choice((2.0, 5.0, 30.0)), job="strait", how=dice.choice(("abandon", "resubmit"))),
+        wishes=(
+            Wish(key="strait", sends=(dice.choice(("reset", "reset_paid")), "silent")),
+            Wish(key="permit", sends=("silent",)),
+        ),
+        resubmit="same_key",
+        submits=1,
+    )
+
+
 _TABLE: tuple[_Strait, ...] = (
     _no_price_is_named,
     _prices_rise_at_the_one_permit,
@@ -154,4 +173,5 @@ _TABLE: tuple[_Strait, ...] = (
     _cancelled_as_the_permit_comes,
     _doubt_taken_up_and_given_up,
     _closed_while_ends_are_written,
+    _settled_while_it_waits,
 )
