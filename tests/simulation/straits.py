@@ -14,7 +14,7 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.script import Script, Step, Wish
 
-STRAITS = 12
+STRAITS = 16
 """Of so many scripts each strait of the table below has one, on average; some have none."""
 LEARNED_LAST = 3
 """The largest price class, whose price no other class bounds: few scripts have jobs of it."""
@@ -165,6 +165,60 @@ def _settled_while_it_waits(given: _Given) -> Script:
     )
 
 
+def _prices_rise_amid_doubts(given: _Given) -> Script:
+    """Jobs of one class want credits at once; some end in doubt, and their price rises while others wait."""
+    dice, at = given.dice, round(given.dice.choice((0.0, 0.0, given.whenever(), given.afterwards)), 2)
+    replies = ((), (), ("500_paid",), ("silent",), ("429_20",))
+    wishes = tuple(
+        Wish(key=f"strait{number}", price_class=LEARNED_LAST, sends=dice.choice(replies))
+        for number in range(dice.randint(2, 5))
+    )
+    acts: list[Step] = [
+        steps.Submit(at=round(at + dice.choice((1.0, 1.0, 2.0, 30.0)), 2), name=f"call {wish.key}", job=wish.key)
+        for wish in wishes
+    ]
+    price = dice.choice((10.0, 60.0, 95.0))
+    acts.append(steps.Reprice(at=at, price_class=LEARNED_LAST, price=price))
+    if dice.random() < 0.6:
+        later = round(at + dice.choice((5.0, 10.0, 40.0, 65.0)), 2)
+        acts.append(steps.Reprice(at=later, price_class=LEARNED_LAST, price=price * dice.choice((1.5, 6.0))))
+    # What a process knows of prices when it is killed no law can tell, nor what a second budget has.
+    script = attrs.evolve(
+        given.script,
+        steps=tuple(step for step in given.script.steps if not isinstance(step, steps.Crash | steps.Twin)),
+    )
+    return attrs.evolve(given, script=script).with_(
+        *acts,
+        wishes=wishes,
+        budget=price * dice.choice((1.0, 1.5, 2.2, 3.5)),
+        most_per_job=None,
+        submits=dice.choice((1, 1, 2)),
+        slow_disk=False,
+        resubmit="if_undelivered",
+        says_price=True,
+    )
+
+
+def _doubt_at_a_risen_price(given: _Given) -> Script:
+    """The price of a class is known and believed when it rises: a doubt meets the new one, then a job names it."""
+    dice = given.dice
+    at, price, rise = given.afterwards, dice.choice((10.0, 95.0)), dice.choice((1.5, 6.0))
+    return given.with_(
+        steps.Reprice(at=at, price_class=LEARNED_LAST, price=price),
+        steps.Run(at=at, name="before", jobs=("strait0",)),
+        steps.Reprice(at=at + 60.0, price_class=LEARNED_LAST, price=price * rise),
+        steps.Run(at=at + 70.0, name="doubt", jobs=("strait1",)),
+        steps.Run(at=at + 70.0 + dice.choice((1.0, 30.0)), name="after", jobs=("strait2",)),
+        wishes=tuple(
+            Wish(key=f"strait{number}", price_class=LEARNED_LAST, sends=sends)
+            for number, sends in enumerate([(), (dice.choice(("500_paid", "reset_paid")),), ()])
+        ),
+        budget=(given.script.budget or 0.0) + price * (1 + 2 * rise) * dice.choice((1.0, 3.0)),
+        most_per_job=None,
+        resubmit="if_undelivered",
+    )
+
+
 _TABLE: tuple[_Strait, ...] = (
     _no_price_is_named,
     _prices_rise_at_the_one_permit,
@@ -174,4 +228,9 @@ _TABLE: tuple[_Strait, ...] = (
     _doubt_taken_up_and_given_up,
     _closed_while_ends_are_written,
     _settled_while_it_waits,
+    # Most of the faults of a budget need one of these.
+    _prices_rise_at_the_one_permit,
+    _prices_rise_amid_doubts,
+    _prices_rise_amid_doubts,
+    _doubt_at_a_risen_price,
 )
