@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price, names_price
-from tests.simulation.budget_replay import Replay, View
+from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price
+from tests.simulation.budget_replay import Replay, View, names_price
 from tests.simulation.history import History
 from tests.simulation.order import Order
 from tests.simulation.task import Task
@@ -21,6 +21,8 @@ from tests.simulation.trace import Answered, Called, Posted, Said, Settled, Stoo
 from tests.simulation.violation import Violation
 
 LAW = "4 within budget"
+LEAST_GUESS = 1.0
+"""Credits that are held at least for a purchase of which no price is known."""
 
 
 def admitted_by_what_is_known(history: History) -> Iterator[Violation]:
@@ -76,8 +78,9 @@ class _Known:
         reserved = min(cost, task.price)
         if task.task_id in self.tasks and task.price_class not in self.overcharged:
             return reserved
-        # Without a price to rely on it holds the highest one of its class, at once also if it was in doubt before.
-        highest = max(self.highest.get(task.price_class, 0.0), bound)
+        # Without a price to rely on it holds the highest one of its class, at once also if it was in doubt before, and
+        # something in any case.
+        highest = max(self.highest.get(task.price_class, 0.0), bound, LEAST_GUESS)
         return min(cost, max(reserved, highest) if task.task_id in self.tasks else highest)
 
 
@@ -85,8 +88,9 @@ def _named(history: History, tasks: dict[str, Task], entry: object) -> tuple[Tas
     """Return the task whose price an entry names, and the price."""
     if isinstance(entry, Answered) and entry.task in tasks and entry.named is not None:
         return tasks[entry.task], entry.named
-    if isinstance(entry, Said) and names_price(entry) and entry.task in tasks and history.script.used is not None:
-        return tasks[entry.task], tasks[entry.task].charged
+    if isinstance(entry, Said) and entry.task in tasks and history.script.used is not None:
+        task = tasks[entry.task]
+        return (task, task.charged) if names_price(entry, task) else None
     return None
 
 

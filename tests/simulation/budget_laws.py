@@ -12,7 +12,7 @@ from math import inf
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.budget_replay import Replay, View, least_room
+from tests.simulation.budget_replay import Replay, View, least_room, names_price
 from tests.simulation.history import History
 from tests.simulation.order import Order
 from tests.simulation.task import Task
@@ -157,19 +157,15 @@ def _charges(history: History, group: list[Task]) -> dict[int, tuple[float, Task
         return charges
     is_shared = history.script.processes > 0
     for place, entry in enumerate(history.trace.entries):
-        if isinstance(entry, Said) and not is_shared and names_price(entry) and entry.task in of_id:
-            charges[place] = entry.at, of_id[entry.task]
+        task = of_id.get(entry.task) if isinstance(entry, Said) and not is_shared else None
+        if isinstance(entry, Said) and task is not None and names_price(entry, task):
+            charges[place] = entry.at, task
         # What one process has seen the others know when it is written.
-        elif isinstance(entry, Changed) and entry.state == "completed":
+        elif isinstance(entry, Changed) and entry.state in ("completed", "failed"):
             ended = [task for task in group if task.job == entry.job and task.ended <= entry.at]
-            if ended:
+            if ended and ended[-1].charged:
                 charges[place] = entry.at, ended[-1]
     return charges
-
-
-def names_price(entry: Said) -> bool:
-    """Tell whether an end may name the price of a class: of a task that was asked for by its id, no class is known."""
-    return entry.kind == "completed" and entry.job != entry.task
 
 
 def highest_price(named: dict[int, list[tuple[float, float]]], price_class: int, until: float) -> float:

@@ -10,8 +10,9 @@ import attrs
 from tests.simulation import script as steps
 from tests.simulation.history import History
 from tests.simulation.order import TASK_ERRORS
+from tests.simulation.task import Task
 from tests.simulation.trace import Acted, Answered, Posted, Released, Said, Settled, Stood, Wanted, Written
-from tests.simulation.vendor import DOUBTS, PASSING, PRICES
+from tests.simulation.vendor import DOUBTS, PRICES
 
 LASTING_DOUBTS = ("409", "broken", "timeout")
 """Replies after which no policy sends a job again."""
@@ -28,6 +29,12 @@ class View:
 
     held: dict[str, float] = attrs.field(factory=dict)
     named: dict[int, float] = attrs.field(factory=dict)
+
+
+def names_price(entry: Said, task: Task) -> bool:
+    """Tell whether an end may name the price of a class: of a task that was asked for by its id, no class is known."""
+    is_charged = entry.kind == "completed" or (entry.error in TASK_ERRORS and task.charged > 0)
+    return is_charged and entry.job != entry.task
 
 
 def least_room(history: History) -> int:
@@ -168,7 +175,7 @@ class Replay:
             ):
                 task = self._tasks[entry.task]
                 self._ended.add(task.purchase)
-                if entry.kind == "completed" and task.purchase not in self._unnamed:
+                if names_price(entry, task) and task.purchase not in self._unnamed:
                     is_kept = self._is_believed.get(task.price_class, True) and task.charged <= task.price
                     self._is_believed[task.price_class] = is_kept
                 if self._says_charge or entry.kind != "completed":
@@ -176,7 +183,7 @@ class Replay:
                 if entry.kind == "completed":
                     # Who has not heard of it yet does not wait for the task of a later purchase.
                     self._wants.pop(entry.job, None)
-                if self._says_charge and entry.kind == "completed" and task.purchase in held:
+                if self._says_charge and names_price(entry, task) and task.purchase in held:
                     named = self._view.named
                     named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
                 self._charged.add(task.purchase)
@@ -193,7 +200,7 @@ class Replay:
                 for purchase in self._purchases_of(entry.job):
                     task = self._of_purchase.get(purchase)
                     # It costs nothing. Of two buyers the second one changes nothing, as the first has bought.
-                    if task is not None and task.end == PASSING and task.ended <= entry.at:
+                    if task is not None and task.may_be_bought_anew and task.ended <= entry.at:
                         held.pop(purchase, None)
                         self._unnamed.pop(purchase, None)
             # Who polls once has an answer at once, and waits for no end.

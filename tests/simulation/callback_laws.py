@@ -13,7 +13,6 @@ from tests.simulation import script as steps
 from tests.simulation.budget_replay import least_room
 from tests.simulation.history import History
 from tests.simulation.trace import Answered, Called, Polled, Released, Said, Told, Wanted, Written
-from tests.simulation.vendor import PASSING
 from tests.simulation.violation import Violation
 
 LAW = "14 callbacks heeded"
@@ -49,7 +48,7 @@ def taken(history: History) -> Iterator[Violation]:
 def _unheeded(history: History) -> Iterator[Violation]:
     accepted, over, polled, waiting = set[str](), set[str](), dict[str, float](), dict[str, Called]()
     ended = {task.task_id: task.ended for task in history.ledger}
-    passing = {task.task_id for task in history.ledger if task.end == PASSING}
+    passing = {task.task_id for task in history.ledger if task.may_be_bought_anew}
     wants = defaultdict[str, set[str]](set)
     for entry in history.trace.entries:
         for task, call in list(waiting.items()):

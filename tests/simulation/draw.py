@@ -13,6 +13,7 @@ import attrs
 
 from tests.simulation import script as steps
 from tests.simulation.script import Script, Step, Wish
+from tests.simulation.straits import with_straits
 from tests.simulation.vendor import DOUBTS
 
 REFUSALS = ("400", "422", "413_page")
@@ -23,13 +24,19 @@ ENDS = ("failed", "cancelled", "canceled", "expired")
 OUTAGES = (*DOUBTS, "undelivered", "404_page", "403_page", "429", "429_20", "503_busy")
 SHARE = 0.35
 """Of histories that have a feature."""
+FAILING_OBSERVERS = 0.04
+"""Of histories: few, so that what an observer should not be able to do hides nothing else."""
+CHARGED_FAILURES = 0.3
+"""Of tasks that fail for a passing reason: those that are charged."""
 
 
 def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
     script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
-    return _with_straits(_with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
+    script = _with_failing_observer(script, Random(f"failing observer {seed}"))
+    script = _with_charged_failures(script, Random(f"charged failures {seed}"))
+    return with_straits(_with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
 
 
 def _with_callbacks(script: Script, dice: Random) -> Script:
@@ -54,97 +61,28 @@ def _with_callbacks(script: Script, dice: Random) -> Script:
     )
 
 
-def _with_straits(script: Script, dice: Random) -> Script:
-    """Bring some scripts into straits that free draws hardly ever meet, as they take three settings and three acts."""
-    moments, keys = [0.0, *(step.at for step in script.steps)], [wish.key for wish in script.wishes]
-    latest = max(moments)
-
-    def submits(count: int, at: Callable[[], float]) -> list[Step]:
-        return [
-            steps.Submit(at=round(at(), 2), name=f"strait{number}", job=dice.choice(keys)) for number in range(count)
-        ]
-
-    def whenever() -> float:
-        return dice.choice(moments) + dice.choice((0.0, 1.0, 25.0, 60.0, dice.uniform(0.0, 200.0)))
-
-    kind, acts = dice.randrange(12), list[Step]()
-    if kind == 0:
-        # The vendor names no price, and the same jobs are asked for again and again, also after their ends.
-        acts = submits(dice.randint(2, 8), lambda: dice.uniform(0.0, latest + 600.0))
-        most = dice.choice((None, None, 30.0))
-        script = attrs.evolve(
-            script, budget=dice.choice((42.5, 100.0, 300.0)), most_per_job=most, says_price=False, used=None
-        )
-    elif kind == 1:
-        # Prices rise, while jobs that have their credits wait for the one permit.
-        prices = (60.0, 60.0, 200.0)
-        acts = [
-            steps.Reprice(at=round(whenever(), 2), price_class=dice.randrange(4), price=dice.choice(prices))
-            for _ in range(dice.randint(1, 4))
-        ]
-        acts += submits(dice.randint(2, 8), whenever)
-        script = attrs.evolve(
-            script, budget=dice.choice((42.5, 100.0, 300.0)), most_per_job=None, submits=dice.choice((1, 1, 2))
-        )
-    elif kind == 2:
-        # Calls wait for credits that others hold, who then leave.
-        runs = [step.name for step in script.steps if isinstance(step, steps.Run)]
-        acts = [*submits(2, whenever), steps.Close(at=round(whenever(), 2), run=dice.choice(runs))]
-        script = attrs.evolve(script, budget=dice.choice((10.0, 15.0, 24.0)), most_per_job=None)
-    elif kind == 3:
-        # Who stops a job that waits for the one permit asks for it twice more, at once.
-        at, job = round(latest + 400.0, 2), dice.choice(keys)
-        acts = [
-            steps.Submit(at=at, name="silent", job="strait"),
-            steps.Submit(at=at + 1.0, name="stopped", job=job),
-            steps.Cancel(at=at + 5.0, call="stopped"),
-            steps.Submit(at=at + 5.0, name="next", job=job),
-            steps.Submit(at=at + dice.choice((5.0, 6.0, 10.0)), name="last", job=job),
-        ]
-        strait = Wish(key="strait", sends=("silent",))
-        script = attrs.evolve(script, submits=1, wishes=(*script.wishes, strait))
-    elif kind == 4:
-        # A permit comes free, a minute after an answer should have come, when the one who waits for it is cancelled.
-        at = round(latest + 400.0, 2)
-        acts = [
-            steps.Submit(at=at, name="silent", job="strait"),
-            steps.Submit(at=at + 1.0, name="waits", job=dice.choice(keys)),
-            steps.Cancel(at=at + 60.0, call="waits"),
-        ]
-        strait = Wish(key="strait", sends=("silent",))
-        script = attrs.evolve(script, submits=1, wishes=(*script.wishes, strait))
-    elif kind == 5:
-        # A doubt of an earlier pool is taken up, to be sent again with the same key, and given up in the same moment.
-        at = round(latest + 400.0, 2)
-        acts = [
-            steps.Run(at=at, name="doubts", jobs=("strait",)),
-            steps.ClosePool(at=at + 100.0),
-        ]
-        # Each time some turns of the loop apart, of which few are the right ones.
-        for number in range(6):
-            acts.append(steps.Run(at=at + 200.0 + number, name=f"gives up {number}", jobs=("strait",)))
-            acts.append(steps.Drain(at=at + 200.0 + number, run=f"gives up {number}"))
-        strait = Wish(key="strait", sends=("reset_paid", "silent"))
-        script = attrs.evolve(script, resubmit="same_key", wishes=(*script.wishes, strait))
-    elif kind == 6:
-        # The pool closes while one run writes ends down, and another one reads its last job.
-        at, closes_after = round(latest + 400.0, 2), dice.choice((34.0, 36.0, 40.0))
-        many = tuple(Wish(key=f"strait{number}") for number in range(8))
-        acts = [
-            steps.Run(at=at, name="writes", jobs=tuple(wish.key for wish in many)),
-            steps.Run(at=at + closes_after - 1.0, name="reads", jobs=("strait",), gap=1.2),
-            steps.ClosePool(at=at + closes_after),
-        ]
-        script = attrs.evolve(script, slow_disk=True, wishes=(*script.wishes, *many, Wish(key="strait")))
-    return attrs.evolve(script, steps=tuple(sorted((*script.steps, *acts), key=lambda step: step.at)))
-
-
 def _with_rebuys(script: Script, dice: Random) -> Script:
     """Let tasks of some scripts fail for a passing reason, with and without a policy that buys anew."""
     if dice.random() > SHARE:
         return script
     wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
     return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
+
+
+def _with_failing_observer(script: Script, dice: Random) -> Script:
+    """Let the observers of a few scripts raise at every event."""
+    if dice.random() > FAILING_OBSERVERS:
+        return script
+    return attrs.evolve(script, observer_raises=dice.choice(("error", "cancelled")))
+
+
+def _with_charged_failures(script: Script, dice: Random) -> Script:
+    """Let the vendor charge some of the tasks that fail for a passing reason, and say so."""
+    wishes = [
+        attrs.evolve(wish, charged=tuple(nth for nth in range(1, wish.passing + 1) if dice.random() < CHARGED_FAILURES))
+        for wish in script.wishes
+    ]
+    return attrs.evolve(script, wishes=tuple(wishes))
 
 
 def _with_followers(script: Script, dice: Random) -> Script:

@@ -29,7 +29,7 @@ from tests.simulation.trace import (
     Told,
     Written,
 )
-from tests.simulation.vendor import LOOKALIKES, PASSING
+from tests.simulation.vendor import LOOKALIKES
 from tests.simulation.violation import Violation
 
 ROUNDING = 1e-6
@@ -91,7 +91,7 @@ def _may_buy_again(history: History, order: Order, before: Task, after: Task) ->
     first, second = order.posts[before.number], order.posts[after.number]
     if order.settled.get(before.purchase, second) < second:
         return True
-    if history.script.rebuy and before.end == PASSING and before.ended <= after.begun:
+    if history.script.rebuy and before.may_be_bought_anew and before.ended <= after.begun:
         return True
     # A file remembers every purchase for good, also one that failed.
     if history.script.journal == "file":
@@ -133,7 +133,7 @@ def nothing_lost(history: History) -> Iterator[Violation]:
     for task in history.ledger:
         forgot = history.script.journal == "memory" and order.crashed_between(order.posts[task.number], last)
         # Its job was bought anew, or will be; the outcome names it.
-        forgot = forgot or (task.end == PASSING and history.script.rebuy > 0)
+        forgot = forgot or (task.may_be_bought_anew and history.script.rebuy > 0)
         if task.task_id not in ids and task.job not in doubted and not forgot:
             is_broken = any(wish.key == task.job and "broken" in wish.sends for wish in history.script.wishes)
             cause = ", after an unexpected exception" if is_broken else _after(task)
@@ -176,7 +176,7 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
             # What another pool sends in the same moment, no pool can know; a file of theirs is not open twice.
             forgot = forgot or _has_twin(history, entry.job)
             # A failed task whose job is bought anew is over, though it is told to nobody.
-            is_over = is_over or (task.end == PASSING and task.ended <= entry.at and history.script.rebuy > 0)
+            is_over = is_over or (task.may_be_bought_anew and task.ended <= entry.at and history.script.rebuy > 0)
             # What another process sends is not known to one that was refused; it knows when it has no lease.
             is_others = order.processes[task.number] != entry.process and history.script.processes > 0
             is_others = is_others and entry.error != "ConfigurationError"

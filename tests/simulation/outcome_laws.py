@@ -15,6 +15,7 @@ from tests.simulation.trace import Acted, Finished, Posted, Reported, Said, Sett
 from tests.simulation.violation import Violation
 
 LAW = "13 all outcomes"
+CONSUMER_FAILED = "the consumer failed"
 
 
 def told_at_least_once(history: History) -> Iterator[Violation]:
@@ -25,6 +26,7 @@ def told_at_least_once(history: History) -> Iterator[Violation]:
     if any(isinstance(step, steps.Follow) for step in script.steps):
         yield from _never_told(history)
         yield from _told_again(history)
+        yield from _lost_with_its_consumer(history)
 
 
 def _never_told(history: History) -> Iterator[Violation]:
@@ -68,6 +70,28 @@ def _told_again(history: History) -> Iterator[Violation]:
         if before is not None and (last[before.call] is not before or how.get(before.call) == "left"):
             yield Violation(LAW, f"{entry.kind} is told again", f"{before}\n    {entry}")
         told[end] = entry
+
+
+def _lost_with_its_consumer(history: History) -> Iterator[Violation]:
+    """Find ends that a stream was handling when its consumer failed, and that are told to nobody after that."""
+    # A journal in memory forgets all with its process.
+    script = history.script
+    if script.journal == "memory" and any(isinstance(step, steps.Crash) for step in script.steps):
+        return
+    how = {entry.call: entry.how for entry in history.trace.of(Finished)}
+    being_handled = dict[str, Reported]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Reported):
+            end = entry.job, entry.task, entry.kind
+            being_handled = {
+                call: other for call, other in being_handled.items() if (other.job, other.task, other.kind) != end
+            }
+            being_handled[entry.call] = entry
+        elif isinstance(entry, Written) and entry.method == "bought_anew":
+            being_handled = {call: other for call, other in being_handled.items() if other.job != entry.job}
+    for call, entry in being_handled.items():
+        if CONSUMER_FAILED in how.get(call, "") and _is_end(entry.kind, entry.error):
+            yield Violation(LAW, f"{entry.kind} is not told again after its consumer has failed", f"{entry}")
 
 
 def _is_end(kind: str, error: str) -> bool:

@@ -507,6 +507,10 @@ class Process:
                 for known in self._pool.unfinished():
                     if isinstance(known, Accepted):
                         self._pool.hint(known.task_id)
+        if self._world.script.observer_raises == "error":
+            raise ValueError("the observer failed")
+        if self._world.script.observer_raises == "cancelled":
+            raise asyncio.CancelledError
 
 
 def _is_ours(name: str) -> bool:

@@ -25,6 +25,7 @@ class Wish:
         end: The final word of its task.
         has_file: Whether it names a local file, which is uploaded first.
         passing: How many of its tasks fail for a passing reason, the first ones.
+        charged: Which of these, counted from 1, are charged all the same, if the vendor says what it charges.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Wish:
     end: str = "completed"
     has_file: bool = False
     passing: int = 0
+    charged: tuple[int, ...] = ()
 
     @property
     def billed_as(self) -> int:
@@ -365,6 +367,8 @@ class Script:
         calls: Whether the pool has a receiver of callbacks.
         calls_lost: Share of callbacks that never come.
         observer_calls_back: Whether the observer calls `stats` and `hint` from every event.
+        observer_raises: What the observer raises at every event: "" for nothing, "error", or "cancelled" for a
+            cancellation.
         processes: Several beside each other, on one journal on a server; 0 for one after the other.
         rates: How many seconds the clocks of each process tell in one second.
         offsets: By how much the wall clock of each process is ahead.
@@ -394,6 +398,7 @@ class Script:
     calls: bool = False
     calls_lost: float = 0.0
     observer_calls_back: bool = False
+    observer_raises: str = ""
     processes: int = 0
     rates: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()

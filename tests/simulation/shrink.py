@@ -57,6 +57,7 @@ def _smaller(script: Script) -> Iterator[Script]:
         "calls_lost",
         "calls",
         "observer_calls_back",
+        "observer_raises",
         "sessions",
         "batch",
         "journal",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+PASSING = "passing"
+"""The end of a task that fails for a passing reason; its status is "failed"."""
+
 
 @attrs.define(eq=False)
 class Task:
@@ -40,6 +43,11 @@ class Task:
     end: str
     word: str
     is_forgotten: bool = False
+
+    @property
+    def may_be_bought_anew(self) -> bool:
+        """Whether it fails for a passing reason, free of charge: a policy may buy its job anew."""
+        return self.end == PASSING and not self.charged
 
     def cost(self, now: float) -> float:
         """Return the credits reserved or charged at a moment."""

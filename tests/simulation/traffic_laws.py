@@ -24,6 +24,7 @@ from tests.simulation.trace import (
     Released,
     Told,
     Wanted,
+    Written,
 )
 from tests.simulation.vendor import DOUBTS
 from tests.simulation.violation import Violation
@@ -36,6 +37,10 @@ WINDOW = 10.0
 """Seconds over which status requests are counted."""
 ROUNDING = 1e-6
 KEY_REFUSALS = ("401", "402", "403_key")
+CLOSING = 3
+"""Jobs in trouble, with no acceptance between, after which one POST goes at a time."""
+TROUBLES = {*DOUBTS, "timeout", "undelivered", "403_page", "404_page"} - {"409", "409_paid"}
+"""Ends of a POST that speak against the service."""
 
 
 def no_unwanted_post(history: History) -> Iterator[Violation]:
@@ -70,6 +75,30 @@ def no_unwanted_post(history: History) -> Iterator[Violation]:
             if entry.process == closes_in:
                 yield Violation(law, "a POST after the pool began to close", f"{entry}")
     yield from money_laws.before_its_time(law, history)
+    yield from _written_without_an_owner(law, history)
+
+
+def _written_without_an_owner(law: str, history: History) -> Iterator[Violation]:
+    """Find jobs that are written down to be sent, though the last call that wanted them left at an earlier moment."""
+    script = history.script
+    # A slow disk returns late; a process that is killed releases nothing; two pools have jobs of the same names.
+    if script.slow_disk or any(isinstance(step, steps.Twin | steps.Crash) for step in script.steps):
+        return
+    owners, drained, left = defaultdict[str, set[str]](set), set[str](), dict[str, float]()
+    for entry in history.trace.entries:
+        if isinstance(entry, Wanted) and entry.buys:
+            owners[entry.job] |= {entry.call} - drained
+            left.pop(entry.job, None)
+        elif isinstance(entry, Released):
+            drained |= {entry.call} if entry.only_buying else set()
+            for job in [entry.job] if entry.job else list(owners):
+                if entry.call in owners[job]:
+                    owners[job].discard(entry.call)
+                    left[job] = entry.at
+        elif isinstance(entry, Written) and entry.method == "submitting" and not owners[entry.job]:
+            has_just_left = entry.at <= left.get(entry.job, entry.at) + ROUNDING
+            if not has_just_left:
+                yield Violation(law, "a job is about to be sent without an owner", f"{entry}")
 
 
 def polls_bounded(history: History) -> Iterator[Violation]:
@@ -140,8 +169,30 @@ def outages_bounded(history: History) -> Iterator[Violation]:
         posts = max(Counter(entry.process for entry in during).values(), default=0)
         if isinstance(step, steps.Revoke) and step.reply in KEY_REFUSALS and posts > submits + 3:
             yield Violation(law, "a refused key is asked again and again", f"{posts} POSTs")
+    yield from _trials_beside_each_other(law, history)
     yield from _costs_of_a_key(law, history)
     yield from _waits_for_one_key(law, history)
+
+
+def _trials_beside_each_other(law: str, history: History) -> Iterator[Violation]:
+    """Find POSTs that begin while another one finds out whether the service takes any, after three jobs in trouble."""
+    script = history.script
+    # Each key, and each pool, has a brake of its own.
+    if script.sessions > 1 or any(isinstance(step, steps.Twin) for step in script.steps):
+        return
+    in_trouble, trials = defaultdict[int, set[str]](set), defaultdict[int, dict[int, Posted]](dict)
+    for entry in history.trace.entries:
+        if isinstance(entry, Answered):
+            trials[entry.process].pop(entry.number, None)
+            if entry.word == "accept":
+                in_trouble[entry.process].clear()
+                trials[entry.process].clear()
+            elif entry.word in TROUBLES:
+                in_trouble[entry.process].add(entry.job)
+        elif isinstance(entry, Posted) and len(in_trouble[entry.process]) >= CLOSING:
+            for trial in trials[entry.process].values():
+                yield Violation(law, "a POST beside a trial", f"{trial}\n    {entry}")
+            trials[entry.process][entry.number] = entry
 
 
 def _costs_of_a_key(law: str, history: History) -> Iterator[Violation]:

@@ -16,7 +16,7 @@ from tests.simulation.callbacks import Calls
 from tests.simulation.dice import Dice
 from tests.simulation.loop import EPOCH, Clock
 from tests.simulation.script import Outage, Reprice, Revoke, Script, Wish
-from tests.simulation.task import Task
+from tests.simulation.task import PASSING, Task
 from tests.simulation.trace import Judged, Trace
 
 PRICES = (10.0, 25.0, 40.0, 95.0)
@@ -130,10 +130,6 @@ LOOKALIKES = ("499_paid", "503_upstream_paid", "503_code_paid")
 """Replies that look like refusals, though there is a task."""
 
 
-PASSING = "passing"
-"""The end of a task that fails for a passing reason; its status is "failed"."""
-
-
 class Vendor:
     """Takes POSTs and polls.
 
@@ -245,8 +241,8 @@ class Vendor:
         price, now = self._prices[wish.price_class], self._clock.elapsed()
         self._accepted[wish.key] += 1
         end = PASSING if self._accepted[wish.key] <= wish.passing else wish.end
-        charged = 0.0
-        if end == "completed":
+        charged, says_charge = 0.0, self._script.used is not None
+        if end == "completed" or (end == PASSING and says_charge and self._accepted[wish.key] in wish.charged):
             charged = price * (1.0 if self._script.used is None else self._script.used)
         task = Task(
             f"task-{wish.key}-{self._accepted[wish.key]}",
@@ -332,6 +328,8 @@ class Vendor:
                 usage["credits_used"] = task.charged
         elif task.end == PASSING:
             row["error"] = {"code": "service_error", "message": "try again"}
+            if task.charged:
+                usage["credits_used"] = task.charged
         elif task.end == "failed":
             row["error"] = {"code": "generation_failed_no_content", "message": "nothing came of it"}
         return row

@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import attrs
 from PIL import Image
 
 from evolink_async import Budget, Job, Limits, RetryPolicy, SessionPool
@@ -99,6 +100,10 @@ class World:
     def new_pool(self, observer: Callable[[Event], None], *, has_calls: bool = True) -> SessionPool:
         """Make a pool with the script's settings, on the journal that there is."""
         script = self.script
+        # What a script leaves as it is by default is played as the library has it by default.
+        retry = RetryPolicy(rebuy=script.rebuy)
+        if script.resubmit == "same_key":
+            retry = attrs.evolve(retry, resubmit="same_key")
         return SessionPool(
             [seams.key(number) for number in range(script.sessions)],
             base_url="https://api.simulation.example",
@@ -108,9 +113,7 @@ class World:
                 in_flight=script.in_flight,
                 submits_per_minute=script.per_minute if script.facts else None,
             ),
-            retry=RetryPolicy(
-                resubmit="same_key" if script.resubmit == "same_key" else "if_undelivered", rebuy=script.rebuy
-            ),
+            retry=retry,
             journal=self._journal(),
             budget=None if script.budget is None else Budget(credits=script.budget, most_per_job=script.most_per_job),
             observer=observer,
