@@ -24,7 +24,20 @@ from evolink_async.events import (
 )
 from evolink_async.journal.sqlite import SqliteJournal
 from evolink_async.pool.observer import SafeObserver
-from tests.kit import FAST, KEY, PATIENT, SINGLY, as_completed, dance, error_of, jobs, open_pool, task_ids, until
+from tests.kit import (
+    FAST,
+    KEY,
+    PATIENT,
+    SINGLY,
+    as_completed,
+    dance,
+    error_of,
+    jobs,
+    open_pool,
+    task_ids,
+    turns,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -194,6 +207,22 @@ async def test_limits_can_be_changed_while_jobs_run():
         assert len(outcomes) == 59
         assert 1 < emulator.peak["submit"] <= 6
         assert emulator.peak["all"] <= 12
+
+
+async def test_more_requests_at_once_are_allowed_at_once(emulator):
+    """A poll that waits for the only permit is sent, while the poll that has it is not answered."""
+    emulator.faults.on("poll", 1, faults.HANG_BEFORE_ACCEPT)
+    async with open_pool(emulator, limits=ev.Limits(submits=1, requests=1), cadence=SINGLY) as pool:
+        task = await pool.submit(dance())
+        silent = asyncio.create_task(pool.poll(task.task_id))
+        await until(lambda: emulator.peak["poll"] == 1)
+        waiting = asyncio.create_task(pool.poll(task.task_id))
+        await turns(50)
+        assert not waiting.done()
+        pool.retune(ev.Limits(submits=1, requests=2))
+        assert (await waiting).task_id == task.task_id
+        silent.cancel()
+        await asyncio.wait([silent])
 
 
 async def test_a_second_run_begins_with_what_the_first_learned(emulator, tmp_path):
