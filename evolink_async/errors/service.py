@@ -234,6 +234,7 @@ class ReplyError(EvolinkError):
         task_id: The task that the request was about, if it was about one.
         snapshot: What the last poll showed of the task, if it could be read.
         results: What stood in `results` where no link could be found, as frozen JSON; None if it was not there.
+        is_foreign: Whether an answer about many tasks came from something on the way, as a balancer or a login page.
     """
 
     advice: str = "Try again later; during an outage a proxy may answer in place of the service."
@@ -247,11 +248,13 @@ class ReplyError(EvolinkError):
         request_id: str | None = None,
         task_id: str | None = None,
         snapshot: Snapshot | None = None,
+        is_foreign: bool = False,
     ) -> None:
         self.status = status
         self.excerpt = excerpt
         self.request_id = request_id
         self.task_id = task_id
         self.snapshot = snapshot
+        self.is_foreign = is_foreign
         self.results: object = snapshot.extra.get("results") if snapshot is not None else None
         super().__init__(message)

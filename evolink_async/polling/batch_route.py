@@ -8,6 +8,7 @@ decided in `batch_filling`.
     reports a first end                                 the end is confirmed by a single poll, then trusted
     reports an end that a single poll contradicts       single for good
     answers 404, 405, 501 or cannot be decoded          single for good
+    has worked, and a page of another host comes back   as a failure: it says nothing about the route
     refuses with another status below 500               single for 10 minutes
     fails repeatedly while single polls work            single for 10 minutes
     answers 408, 425, 429                               in batches: these say nothing about the route
@@ -44,14 +45,14 @@ class BatchRoute:
         off: Why the route is not used any more; None while it may be used.
     """
 
-    __slots__ = ("_failures", "_has_worked", "_paused_until", "_single_works", "fill", "is_trusted", "off")
+    __slots__ = ("_failures", "_has_worked", "_is_known", "_paused_until", "_single_works", "fill", "is_trusted", "off")
 
     def __init__(self, *, allowed: bool) -> None:
         self.is_trusted: bool = False
         self.fill: float = 1.0
         self.off: str | None = None if allowed else "not allowed, or the tasks may belong to different accounts"
         self._failures = 0
-        self._has_worked = False
+        self._is_known = self._has_worked = False
         self._single_works = False
         self._paused_until = 0.0
 
@@ -73,7 +74,8 @@ class BatchRoute:
 
     def record_answer(self, count: int) -> None:
         """Record a batch answer about `count` tasks."""
-        self._failures, self._single_works, self._has_worked = 0, False, True
+        self._failures, self._single_works = 0, False
+        self._is_known = self._has_worked = True
         self.record_fill(count)
 
     def record_fill(self, count: int) -> None:
@@ -85,11 +87,13 @@ class BatchRoute:
         status = error.status if isinstance(error, StatusError) else None
         if status in _OVERLOADED:
             return False
-        if status in _ABSENT:
+        # Nothing else tells a route that was never there from a balancer that does not know it.
+        is_stray = self._is_known and isinstance(error, StatusError | ReplyError) and error.is_foreign
+        if status in _ABSENT and not is_stray:
             self.disable(f"the route answers HTTP {status}")
-        elif isinstance(error, ReplyError):
+        elif isinstance(error, ReplyError) and not is_stray:
             self.disable("the answer does not describe the tasks asked for")
-        elif self._is_broken or (status is not None and status < 500):
+        elif self._is_broken or (status is not None and status < 500 and not is_stray):
             # A refusal may be due to one of the ids, and a 401 or 403 to the route alone: single polls show which.
             self._paused_until = now + RETRY_AFTER_SECONDS
             self._failures, self._single_works, self._has_worked, self.fill = 0, False, False, 1.0

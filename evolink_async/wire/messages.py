@@ -82,7 +82,7 @@ class Response:
         return self.body[:EXCERPT_BYTES].decode("utf-8", "replace")
 
 
-def unreadable(response: Response, message: str, *, task_id: str | None = None) -> ReplyError:
+def unreadable(response: Response, message: str, *, task_id: str | None = None, is_foreign: bool = False) -> ReplyError:
     """Return the error of a response that cannot be read."""
     return ReplyError(
         message,
@@ -90,4 +90,5 @@ def unreadable(response: Response, message: str, *, task_id: str | None = None) 
         excerpt=response.excerpt,
         request_id=response.request_id,
         task_id=task_id,
+        is_foreign=is_foreign,
     )

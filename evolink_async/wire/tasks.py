@@ -14,6 +14,7 @@ from ..json_text import Json, parse_reply
 from ..task import Snapshot, TaskFailure, TaskState
 from .account import LARGEST_AMOUNT
 from .messages import Response, unreadable
+from .refusals import is_foreign
 from .requests import TASK_ID
 
 T = TypeVar("T")
@@ -67,18 +68,21 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
         ReplyError: The reply is not JSON or has no list of rows, or a row is about a task that was not polled, or
             about the same task as another row.
     """
+    rows: Json = None
     try:
-        rows = _by_id(parse_reply(response.body), response.request_id, asked)
+        reply = parse_reply(response.body)
+        rows = reply.get("data") if isinstance(reply, dict) else None
+        found = _by_id(rows, response.request_id, asked)
     except ValueError as error:
         raise unreadable(
             response,
             f"the service answered HTTP {response.status}, but not with the polled tasks: {error}",
+            is_foreign=not isinstance(rows, list) and is_foreign(response),
         ) from None
-    return rows
+    return found
 
 
-def _by_id(reply: Json, request_id: str | None, asked: Collection[str]) -> dict[str, Snapshot]:
-    rows = reply.get("data") if isinstance(reply, dict) else None
+def _by_id(rows: Json, request_id: str | None, asked: Collection[str]) -> dict[str, Snapshot]:
     if not isinstance(rows, list):
         raise ValueError("no list `data`")
     named = [row for row in rows if isinstance(row, dict) and row.get("id") is not None]

@@ -194,6 +194,44 @@ def test_a_missing_or_malformed_batch_route_is_never_used_again(route, error):
     assert route.off
 
 
+STRAYS = [
+    *(StatusError(status, "page", is_foreign=True) for status in (302, 401, 403, 404, 405)),
+    ServerError(501, "page", is_foreign=True),
+    ReplyError("page", is_foreign=True),
+]
+
+
+@pytest.mark.parametrize("error", STRAYS)
+def test_a_stray_page_says_nothing_of_a_route_that_has_worked(route, error):
+    """It counts as a failure: the next batch is tried as before, and many in a row only pause the route."""
+    route.record_answer(50)
+    assert not route.record_failure(error, 100.0)
+    assert route.is_open(100.0)
+    route.record_answer(50)
+    for _ in range(FAILURE_LIMIT - 1):
+        assert not route.record_failure(error, 100.0)
+        route.record_single_poll(works=True)
+    assert route.record_failure(error, 100.0)
+    assert not route.is_open(100.0 + RETRY_AFTER_SECONDS - 1)
+    assert not route.record_failure(error, 100.0 + RETRY_AFTER_SECONDS)
+    assert route.off is None
+
+
+@pytest.mark.parametrize("error", [StatusError(404, "no route"), StatusError(405, "no"), ReplyError("wrong rows")])
+def test_the_service_itself_ends_a_route_that_has_worked(route, error):
+    """It says that there is no such route, or names tasks that nobody asked for."""
+    route.record_answer(50)
+    assert route.record_failure(error, 100.0)
+    assert route.off
+
+
+@pytest.mark.parametrize("error", [StatusError(404, "page", is_foreign=True), ReplyError("page", is_foreign=True)])
+def test_a_page_in_place_of_a_route_that_never_worked_ends_it(route, error):
+    """A balancer may not know the route."""
+    assert route.record_failure(error, 100.0)
+    assert route.off
+
+
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 413, 422])
 def test_a_batch_route_that_refuses_is_paused(route, status):
     """One of the ids may have been at fault; whether the key is refused is for a single read to say."""

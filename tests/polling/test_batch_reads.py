@@ -363,6 +363,27 @@ async def test_a_route_that_fails_one_account_serves_the_other():
         assert {batch.headers["Authorization"] for batch in others} - {first.headers["Authorization"]}
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [
+        faults.reply(404, "404 page not found", content_type="text/plain"),
+        faults.reply(200, "<html>Sign in", content_type="text/html"),
+        faults.reply(200, '{"status": "ok"}'),
+    ],
+    ids=["a balancer's 404", "a login page", "JSON of something else"],
+)
+async def test_one_stray_page_does_not_end_batch_reads(stray):
+    """It does not come from the service, whose route has worked before."""
+    notes = Notes()
+    async with Emulator(speed=200) as emulator:
+        emulator.faults.on("batch", 5, stray)
+        async with open_pool(emulator, observer=notes) as pool:
+            outcomes = [outcome async for outcome in pool.run(jobs(COUNT))]
+        check_all_completed_once(outcomes, emulator, COUNT)
+        assert len(of_kind(emulator, "batch")) >= 5
+    assert notes.off == []
+
+
 async def test_a_task_made_elsewhere_is_in_no_batch():
     """Where it is not known which key made a task, all are asked in turn, one task at a time."""
     async with Emulator(speed=1000, api_keys=(KEY, OTHER_KEY)) as emulator:
