@@ -195,6 +195,8 @@ def _link(item: Json) -> str | None:
 
 def _take_failure(extra: dict[str, Json], *, has_failed: bool) -> TaskFailure | None:
     error = extra.get("error")
+    if has_failed and isinstance(error, list) and len(error) == 1:
+        [error] = error
     # A bare text is the reason of a failure; while a task goes on it proves nothing.
     if has_failed and isinstance(error, str) and error.strip():
         del extra["error"]
