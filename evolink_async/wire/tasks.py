@@ -14,6 +14,7 @@ from ..json_text import Json, parse_reply
 from ..task import Snapshot, TaskFailure, TaskState
 from .account import LARGEST_AMOUNT
 from .messages import Response, unreadable
+from .refusals import is_foreign
 from .requests import TASK_ID
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ def decode_batch(response: Response, *, asked: Collection[str]) -> dict[str, Sna
         raise unreadable(
             response,
             f"the service answered HTTP {response.status}, but not with the polled tasks: {error}",
-            is_foreign=not isinstance(rows, list) and response.request_id is None,
+            is_foreign=not isinstance(rows, list) and is_foreign(response),
         ) from None
     return found
 
@@ -221,6 +222,8 @@ def _link(item: Json) -> str | None:
 
 def _take_failure(extra: dict[str, Json], *, has_failed: bool) -> TaskFailure | None:
     error = extra.get("error")
+    if has_failed and isinstance(error, list) and len(error) == 1:
+        [error] = error
     # A bare text is the reason of a failure; while a task goes on it proves nothing.
     if has_failed and isinstance(error, str) and error.strip():
         del extra["error"]

@@ -14,6 +14,7 @@ from evolink_async import Wan26ReferenceVideo
 from evolink_async.cli.inputs import jobs_file
 from evolink_async.cli.inputs.job_lines import parse_jobs
 from evolink_async.cli.inputs.line_text import fault_of_file
+from evolink_async.params import dump_params
 
 GOOD: dict[str, Any] = {
     "model": "wan2.6-reference-video",
@@ -43,7 +44,8 @@ def lines(*values: object) -> list[bytes]:
         (b'"text"', ["must be a JSON object"]),
         ({**GOOD, "model": "wan2.6-referense-video"}, ["unknown model", "did you mean 'wan2.6-reference-video'"]),
         ({"prompt": "x"}, ["is required", "@ model"]),
-        ({**GOOD, "custom_id": 7}, ["1 to 255 characters", "7", "@ custom_id"]),
+        ({**GOOD, "custom_id": 7}, ["must be text, not 7 @ custom_id"]),
+        ({**GOOD, "custom_id": ["a"]}, ['must be text, not ["a"] @ custom_id']),
         ({**GOOD, "custom_id": ""}, ["1 to 255 characters", "@ custom_id"]),
         ({**GOOD, "custom_id": "a\nb"}, ["1 to 255 characters", "@ custom_id"]),
         ({**GOOD, "custom_id": "x" * 256}, ["1 to 255 characters", "@ custom_id"]),
@@ -103,6 +105,55 @@ def test_keys_of_our_own():
     once, again = (parse_jobs(lines(GOOD, GOOD, {**GOOD, "custom_id": None})) for _ in range(2))
     assert len({job.key for job in once.jobs}) == 3
     assert [job.key for job in once.jobs] == [job.key for job in again.jobs]
+
+
+def test_a_table_of_several_models():
+    """As pandas writes it: null in the columns of other models, 5.0 in a column of whole numbers that has gaps."""
+    frame = {"model": "wan2.6-text-to-video", "prompt": "A cat", "duration": 5}
+    plain = parse_jobs(lines(frame)).jobs[0]
+    nulls = {"seed": None, "image_urls": None, "model_params": None, "negative_prompt": None, "no_model_has_it": None}
+    file = parse_jobs(lines(frame | nulls | {"duration": 5.0}))
+    assert file.bad == ()
+    [job] = file.jobs
+    assert job == plain
+    assert type(dump_params(job.params)["duration"]) is int
+
+
+@pytest.mark.parametrize("value", [5.5, True, "5", 1e300, -5.0, [5.0]])
+def test_what_is_no_whole_number_is_refused(value):
+    """Nothing is rounded."""
+    file = parse_jobs(lines({"model": "wan2.6-text-to-video", "prompt": "A cat", "duration": value}))
+    assert "@ duration" in file.bad[0].text
+
+
+def test_a_number_that_is_no_whole_one_elsewhere_stays():
+    """A text is not made of a number, and a field with a value is unknown as before."""
+    file = parse_jobs(lines({**GOOD, "prompt": 5.0, "zzz": 0}))
+    assert "must be text, not 5.0 @ prompt" in file.bad[0].text
+    assert "unknown field @ zzz" in file.bad[0].text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"custom_id,model,prompt\n1,wan2.6-text-to-video,cat\n2,wan2.6-text-to-video,dog\n",
+        b"\xef\xbb\xbfmodel;prompt\r\nwan2.6-text-to-video;cat\r\n",
+        b"- model: wan2.6-text-to-video\n  prompt: a\n",
+        b"---\nmodel: wan2.6-text-to-video\n",
+        b"<html>\n<body>\n",
+    ],
+)
+def test_a_file_of_another_format_is_told_once(cli, tmp_path, content):
+    """A table, YAML, a page: what the file must be, not what is wrong with each line of it."""
+    (path := tmp_path / "jobs.jsonl").write_bytes(content)
+    ran = cli("check", path)
+    assert (ran.code, ran.out, ran.err.count("error: ")) == (2, "", 1)
+    assert "each line must be one JSON object" in " ".join(ran.err.split())
+
+
+def test_one_bad_line_is_no_other_format():
+    """The good lines around it are kept."""
+    assert fault_of_file(b"oops\n" + json.dumps(GOOD).encode()) is None
 
 
 def test_what_editors_leave():

@@ -573,6 +573,26 @@ def test_final_words_are_read_without_case_and_spelling(word, state):
     assert word == state or snapshot.extra["status"] == word
 
 
+REASON = {"code": "content", "message": "no cats"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "fault"),
+    [
+        ("failed", [REASON], TaskFailure(**REASON)),
+        ("failed", ["no cats"], TaskFailure(message="no cats")),
+        ("failed", [], None),
+        ("failed", [REASON, REASON], None),
+        ("processing", [REASON], None),
+    ],
+)
+def test_a_list_of_one_reason_is_that_reason(status, error, fault):
+    """Any other list stays in `extra`, and so does one of a task that goes on."""
+    snapshot = decode_task(answer({"id": TASK_ID, "status": status, "error": error}), asked=TASK_ID)
+    assert snapshot.fault == fault
+    assert ("error" in snapshot.extra) is (fault is None)
+
+
 @pytest.mark.parametrize(
     ("results", "urls"),
     [

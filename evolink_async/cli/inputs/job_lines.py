@@ -9,13 +9,14 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import attrs
 
 from ...errors import ConfigurationError, ParamsError
 from ...jobs import Job, KeyAssigner, key_fault
 from ...json_text import BYTE_ORDER_MARK, Json
-from ...params import NamedFile, Params, ParamsWarning, files_of_body, load_params, registered_models
+from ...params import NamedFile, Params, ParamsWarning, fields_of, files_of_body, load_params, registered_models
 from .line_text import NoJsonError, read_object
 
 # Objects in which other vendors' batch formats hold the request: OpenAI's, Anthropic's, Google's, Amazon's.
@@ -67,7 +68,8 @@ def parse_jobs(lines: Iterable[bytes], files_from: Path | None = None) -> Parsed
     """Parse lines into jobs: a line is the service's own request body, plus an optional `custom_id`, the job's key.
 
     A line without a `custom_id` gets a key made from its parameters. Empty lines are skipped; null means "not given". A
-    local file may stand in place of a media URL, as `file:clips/dance.mp4`.
+    local file may stand in place of a media URL, as `file:clips/dance.mp4`. For a whole number 5.0 is taken too, which
+    programs write that have no other numbers.
 
     Args:
         lines: A file in UTF-8, split at its newlines. What follows the last newline is a line too; if it is no JSON,
@@ -145,8 +147,10 @@ class _LineParser:
     def _key_faults(self, number: int, custom_id: Json) -> list[str]:
         if custom_id is None:
             return []
+        if not isinstance(custom_id, str):
+            return [f"must be text, not {json.dumps(custom_id)[:80]} @ custom_id"]
         fault = key_fault(custom_id)
-        if fault is not None or not isinstance(custom_id, str):
+        if fault is not None:
             return [f"{fault}, not {json.dumps(custom_id)[:80]} @ custom_id"]
         # A key counts as taken even if its first line is bad: correcting that line must not make this one bad.
         first = self._first_lines.setdefault(custom_id, number)
@@ -163,11 +167,25 @@ class _LineParser:
             # "always": the default shows a warning once per process, so only one of many lines would get its note.
             warnings.simplefilter("always", ParamsWarning)
             try:
-                params = load_params(body, files_from=self._files_from)
+                params = load_params(_with_whole_numbers(body), files_from=self._files_from)
             except ParamsError as error:
                 return None, list(map(str, error.faults))
         self.notes += [Remark(number, str(one.message)) for one in caught if one.category is ParamsWarning]
         return params, []
+
+
+def _with_whole_numbers(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Write 5.0 as 5 in the places of whole numbers."""
+    model = body.get("model")
+    cls = registered_models().get(model) if isinstance(model, str) else None
+    changed = dict(body)
+    for field in fields_of(cls) if cls is not None else ():
+        holder = changed if field.inside is None else changed.get(field.inside)
+        value = holder.get(field.name) if isinstance(holder, dict) else None
+        if isinstance(value, float) and value.is_integer() and field.rule.schema().get("type") == "integer":
+            whole: dict[str, Json] = {field.name: int(value)}
+            changed |= whole if field.inside is None else {field.inside: cast("dict[str, Json]", holder) | whole}
+    return changed
 
 
 def _refusal(number: int, faults: Sequence[str], *, about: str | None = None) -> Remark:

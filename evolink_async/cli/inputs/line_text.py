@@ -26,6 +26,8 @@ _PACKED = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _ONE_OBJECT = "each line must be one JSON object and nothing more"
+# What a line of JSON can begin with, right or wrong, and what stands between the lines of a JSON text sequence.
+_STARTS = (b"{", b"[", b'"', b"\x1e")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
@@ -44,7 +46,12 @@ def fault_of_file(content: bytes) -> str | None:
     # Pictures, videos and programs begin so; no text does.
     if 0 in content[:8]:
         return "is no text, but binary data"
-    first, _, rest = content.removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")
+    content = content.removeprefix(BYTE_ORDER_MARK).lstrip()
+    lines = [line.strip() for line in content.split(b"\n") if line.strip()]
+    # One line alone has a fault of its own, which is named with its place.
+    if len(lines) > 1 and not any(line.startswith(_STARTS) for line in lines):
+        return f"is no file of JSON lines: {_ONE_OBJECT}"
+    first, _, rest = content.partition(b"\n")
     goes_on = bool(rest.strip()) and _ends_early(first)
     # Not line by line: of an array with an object a line the last one has no comma, and would be bought alone.
     if first.startswith(b"[") and (goes_on or not rest.strip()):
