@@ -105,8 +105,7 @@ class BudgetQueue:
                 self.released(key)
             raise
         finally:
-            if self._remove(waiter):
-                self.reconsider()
+            self._remove(waiter)  # who waits behind it is woken by `leave`, in the same step
             if not self._waiting and self._idle_check is not None:
                 self._idle_check.cancel()
                 self._idle_check = None

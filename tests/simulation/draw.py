@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-import attrs
-
 from tests.simulation import script as steps
+from tests.simulation.features import (
+    SHARE,
+    with_callbacks,
+    with_charged_failures,
+    with_failing_observer,
+    with_followers,
+    with_rebuys,
+)
 from tests.simulation.script import Script, Step, Wish
 from tests.simulation.straits import with_straits
 from tests.simulation.vendor import DOUBTS
@@ -22,86 +28,15 @@ BROKEN = ("broken",)
 TROUBLE = ("undelivered", "403_page", "404_page")
 ENDS = ("failed", "cancelled", "canceled", "expired")
 OUTAGES = (*DOUBTS, "undelivered", "404_page", "403_page", "429", "429_20", "503_busy")
-SHARE = 0.35
-"""Of histories that have a feature."""
-FAILING_OBSERVERS = 0.04
-"""Of histories: few, so that what an observer should not be able to do hides nothing else."""
-CHARGED_FAILURES = 0.3
-"""Of tasks that fail for a passing reason: those that are charged."""
 
 
 def draw(seed: int) -> Script:
     """Draw a script."""
     script = _Drawing(Random(f"history {seed}")).script()  # no secret
-    script = _with_rebuys(_with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
-    script = _with_failing_observer(script, Random(f"failing observer {seed}"))
-    script = _with_charged_failures(script, Random(f"charged failures {seed}"))
-    return with_straits(_with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
-
-
-def _with_callbacks(script: Script, dice: Random) -> Script:
-    """Let the vendor of some scripts call back; some calls are lost, and some come when nobody expects them."""
-    if dice.random() > SHARE:
-        return script
-    keys = [wish.key for wish in script.wishes]
-    moments = [0.0, *(step.at for step in script.steps)]
-    calls = [
-        steps.CallBack(
-            at=round(dice.choice(moments) + dice.choice((0.0, 0.0, 1.0, 60.0)), 2),
-            job=dice.choice(keys),
-            names=dice.choice(("", *keys)),
-        )
-        for _ in range(dice.randint(0, 5))
-    ]
-    return attrs.evolve(
-        script,
-        calls=True,
-        calls_lost=dice.choice((0.0, 0.0, 0.3, 1.0)),
-        steps=tuple(sorted((*script.steps, *calls), key=lambda step: step.at)),
-    )
-
-
-def _with_rebuys(script: Script, dice: Random) -> Script:
-    """Let tasks of some scripts fail for a passing reason, with and without a policy that buys anew."""
-    if dice.random() > SHARE:
-        return script
-    wishes = [attrs.evolve(wish, passing=dice.choice((0, 1, 1, 2, 3))) for wish in script.wishes]
-    return attrs.evolve(script, wishes=tuple(wishes), rebuy=dice.choice((0, 1, 1, 2)))
-
-
-def _with_failing_observer(script: Script, dice: Random) -> Script:
-    """Let the observers of a few scripts raise at every event."""
-    if dice.random() > FAILING_OBSERVERS:
-        return script
-    return attrs.evolve(script, observer_raises=dice.choice(("error", "cancelled")))
-
-
-def _with_charged_failures(script: Script, dice: Random) -> Script:
-    """Let the vendor charge some of the tasks that fail for a passing reason, and say so."""
-    wishes = [
-        attrs.evolve(wish, charged=tuple(nth for nth in range(1, wish.passing + 1) if dice.random() < CHARGED_FAILURES))
-        for wish in script.wishes
-    ]
-    return attrs.evolve(script, wishes=tuple(wishes))
-
-
-def _with_followers(script: Script, dice: Random) -> Script:
-    """Let some scripts have streams of all outcomes, often at moments at which something else happens."""
-    # Dice of their own: the rest of a script is as it would be without.
-    if dice.random() > SHARE:
-        return script
-    moments = [0.0, *(step.at for step in script.steps)]
-    followers = [
-        steps.Follow(
-            at=dice.choice(moments),
-            name=f"follow{number}",
-            leave_after=dice.randint(1, len(script.wishes)) if dice.random() < 0.6 else None,
-            fails=dice.random() < 0.5,
-            pause=dice.choice((0.0, 0.0, 0.5, 30.0)),
-        )
-        for number in range(dice.randint(1, 3))
-    ]
-    return attrs.evolve(script, steps=tuple(sorted((*script.steps, *followers), key=lambda step: step.at)))
+    script = with_rebuys(with_followers(script, Random(f"followers {seed}")), Random(f"rebuys {seed}"))
+    script = with_failing_observer(script, Random(f"failing observer {seed}"))
+    script = with_charged_failures(script, Random(f"charged failures {seed}"))
+    return with_straits(with_callbacks(script, Random(f"callbacks {seed}")), Random(f"straits {seed}"))
 
 
 class _Drawing:

@@ -8,7 +8,8 @@ from random import Random
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.draw import SHARE, draw
+from tests.simulation.draw import draw
+from tests.simulation.features import SHARE
 from tests.simulation.script import Script, Step, Wish
 
 RATES = (1.0, 1.0, 0.97, 1.03, 0.91, 1.09)
