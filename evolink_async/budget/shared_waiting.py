@@ -209,9 +209,9 @@ class SharedBudgetQueue(BudgetQueue):
         self._idle_since = now if self._idle_since is None else self._idle_since
         return now - self._idle_since >= IDLE_SECONDS
 
-    def _remove(self, waiter: Waiter) -> bool:
+    def _remove(self, waiter: Waiter) -> None:
         self._asked.pop(waiter, None)
-        return super()._remove(waiter)
+        super()._remove(waiter)
 
     def _refuse_all(self, error: Exception) -> None:
         _log.warning("the shared budget cannot be asked: %s", error)

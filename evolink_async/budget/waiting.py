@@ -176,16 +176,15 @@ class BudgetQueue:
         self._remove(waiter)
         waiter.answer.set_result(answer)
 
-    def _remove(self, waiter: Waiter) -> bool:
+    def _remove(self, waiter: Waiter) -> None:
         """Take a job out of its queue, if it is still in it."""
-        queue = self._queues.get(waiter.price_class, ())
-        if waiter not in queue:
-            return False
+        queue = self._queues.get(waiter.price_class)
+        if queue is None or waiter not in queue:
+            return
         self._waiting -= 1
-        self._queues[waiter.price_class].remove(waiter)
-        if not self._queues[waiter.price_class]:
+        queue.remove(waiter)
+        if not queue:
             del self._queues[waiter.price_class]
-        return True
 
     # --- what becomes of jobs
 

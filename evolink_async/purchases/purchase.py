@@ -60,6 +60,13 @@ class Purchase:
         self.owners.discard(owner)
         return not self.owners and not self.under_way
 
+    def failed(self, error: BaseException) -> None:
+        """Keep an exception that no rule expects; the first one counts."""
+        if self.failure is None:
+            self.failure = error
+            if self.doubt is not None and self.accepted is None:
+                error.add_note(f"job {self.job.key!r}, idempotency key {self.idempotency_key}: {self.doubt}")
+
     def tell(self) -> bool:
         """Note that its outcome is told; return whether for the first time. Every owner gets it, but it is one end."""
         is_first, self.is_told = not self.is_told, True

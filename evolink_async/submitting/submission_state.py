@@ -160,13 +160,6 @@ class Submission(Purchase):
             body[CALLBACK_URL] = self.callback_url
         self.request, self.lacks_files = encode_submit(params, self.idempotency_key, body), False
 
-    def failed(self, error: BaseException) -> None:
-        """Keep an exception that no rule expects; the first one counts."""
-        if self.failure is None:
-            self.failure = error
-            if self.doubt is not None and self.accepted is None:
-                error.add_note(f"job {self.job.key!r}, idempotency key {self.idempotency_key}: {self.doubt}")
-
     def intercepted(self, error: InterceptedError, now: float) -> None:
         """Note that something on the way refused it."""
         self.intercepted_at = self.intercepted_at if self.interceptions else now
