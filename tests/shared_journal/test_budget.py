@@ -100,6 +100,20 @@ async def test_a_job_waits_for_what_another_pool_frees(journal):
         assert slow.ledger.accepted == 2
 
 
+@pytest.mark.parametrize("refusal", [400, 402])
+async def test_a_job_that_is_refused_frees_its_credits_for_the_next(emulator, journal, refusal):
+    """In the same pool, while it is open: it costs nothing, and neither does a later one wait for its claim to end."""
+    budget = ev.Budget(credits=PRICE, most_per_job=PRICE)
+    emulator.faults.on("submit", 1, faults.error(refusal))
+    async with open_pool(emulator, journal=journal(), budget=budget) as pool:
+        [refused] = await ends(pool, [ev.Job("refused", dance(1))])
+        assert isinstance(refused, ev.Failed)
+        await pool.retry_keys()
+        [bought] = await ends(pool, [ev.Job("bought", dance(2))])
+        assert as_completed(bought).key == "bought"
+    assert emulator.ledger.charged == PRICE
+
+
 async def test_a_job_that_waits_is_withdrawn(emulator, journal):
     """Cancelled while it is asked for, in any turn of the loop, it leaves the budget as it was."""
     budget = ev.Budget(credits=2 * PRICE, most_per_job=PRICE)
