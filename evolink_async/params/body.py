@@ -133,12 +133,6 @@ def with_files(fields: Sequence[ParamField], reading: Reading, base: Path | None
     return attrs.evolve(reading, values={**reading.values, **found}, faults=(*reading.faults, *faults))
 
 
-def without_unknown_nulls(reading: Reading) -> Reading:
-    """Leave out unknown fields that are null: a table of several models has them for the fields of the others."""
-    unknown = {place: value for place, value in reading.unknown.items() if value is not None}
-    return attrs.evolve(reading, unknown=unknown)
-
-
 def unknown_faults(fields: Sequence[ParamField], reading: Reading) -> Iterator[InvalidValue]:
     """Name the unknown fields, each with the parameter that was probably meant."""
     # A field may be meant by its name alone, or by its path, as in `model_params.shot_type`.

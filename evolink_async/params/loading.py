@@ -15,7 +15,7 @@ from ..errors import InvalidValue, ParamsError
 from ..frozen import frozen, plain
 from ..media import LocalMedia, MediaRule, media_in
 from .base import AnyParams, Params, RawParams
-from .body import nearest, read_body, unknown_faults, with_files, without_unknown_nulls
+from .body import nearest, read_body, unknown_faults, with_files
 from .checking import assemble, faults_of, type_faults_of, warn_of_cuts
 from .fields import fields_of
 from .json_faults import shown, text_faults
@@ -51,7 +51,7 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     """Make the parameters of a request body; its `model` selects the class. The inverse of `dump_params`.
 
     Args:
-        mapping: The body, as read from JSON. A field that is null counts as not given, unless it is required.
+        mapping: The body, as read from JSON. An optional field that is null counts as not given.
         check: Apply the rules. Without them, types and required fields are still checked; limits are not, unknown
             fields become `extra`, and a model without a class becomes `RawParams`.
         files_from: The folder for relative paths in a body with `file:PATH` in place of a URL. By default such a body
@@ -74,7 +74,6 @@ def load_params(mapping: Mapping[str, Any], *, check: bool = True, files_from: P
     # With the defaults, because the rules between fields read fields that were not given, too. A refused one was given.
     values = _with_defaults(cls, reading.values, reading.refused)
     if check:
-        reading = without_unknown_nulls(reading)
         found = (*reading.faults, *unknown_faults(fields_of(cls), reading), *faults_of(cls, values))
     else:
         found = (*reading.faults, *(fault for group in type_faults_of(cls, values).values() for fault in group))

@@ -167,19 +167,23 @@ class _LineParser:
             # "always": the default shows a warning once per process, so only one of many lines would get its note.
             warnings.simplefilter("always", ParamsWarning)
             try:
-                params = load_params(_with_whole_numbers(body), files_from=self._files_from)
+                params = load_params(_as_meant(body), files_from=self._files_from)
             except ParamsError as error:
                 return None, list(map(str, error.faults))
         self.notes += [Remark(number, str(one.message)) for one in caught if one.category is ParamsWarning]
         return params, []
 
 
-def _with_whole_numbers(body: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Write 5.0 as 5 in the places of whole numbers."""
+def _as_meant(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Read a line of a table of several models: null for the fields of the others, and 5.0 for whole numbers."""
     model = body.get("model")
     cls = registered_models().get(model) if isinstance(model, str) else None
-    changed = dict(body)
-    for field in fields_of(cls) if cls is not None else ():
+    if cls is None:
+        return body
+    fields = fields_of(cls)
+    own = {field.inside or field.name for field in fields}
+    changed = {name: value for name, value in body.items() if value is not None or name in own}
+    for field in fields:
         holder = changed if field.inside is None else changed.get(field.inside)
         value = holder.get(field.name) if isinstance(holder, dict) else None
         if isinstance(value, float) and value.is_integer() and field.rule.schema().get("type") == "integer":
