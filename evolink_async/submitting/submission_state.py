@@ -187,7 +187,7 @@ class Submission(Purchase):
     def is_carried_out(self) -> bool:
         """Whether the event loop carries it out in this step; when the loop is gone, nothing of it may wait."""
         with suppress(RuntimeError):
-            return asyncio.current_task() is self.task
+            return self.task in (None, asyncio.current_task())  # an eager task takes its first step before it is known
         return False
 
     @property
