@@ -36,9 +36,11 @@ PARSER_TESTS = (
 )
 CORE = [f"tests/{room}" for room in ("client", "polling", "pool", "submitting")]
 """The tests of money and cancellation in one process."""
-# Values are the same on every Python, and so are the histories of the simulation; processes take long to start.
+# Values, what is read of files, and the histories of the simulation are the same on every Python; processes take long
+# to start.
 SAME_EVERYWHERE = tuple(
-    f"--ignore=tests/{folder}" for folder in ("cli", "engines", "examples", "laws", "shared_journal", "simulation")
+    f"--ignore=tests/{folder}"
+    for folder in ("cli", "engines", "examples", "laws", "media", "shared_journal", "simulation")
 )
 # Those that run an event loop of the suite's choice. The command line makes its own.
 LOOP_TESTS = ("-m", "anyio and not soak", "--ignore=tests/cli")
