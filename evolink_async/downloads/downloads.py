@@ -24,7 +24,7 @@ from ..settings import RetryPolicy
 from ..task import Snapshot
 from .download_queue import DownloadQueue
 from .existing_files import find_named, find_same, unchanged_files
-from .file_owners import FileOwners
+from .file_owners import FileOwners, Published
 from .folder import Folder
 from .names import Name, suffix_of
 from .part_file import PartFile
@@ -38,6 +38,8 @@ PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 
 Finish: TypeAlias = Callable[[Completed, int, Name, str, PartFile], Awaitable[SavedFile]]
 """Makes a saved file of one link's part file, which is complete; takes the suffix for it too."""
+
+_UNREADABLE = "%s is not taken for the file of %s, because the journal cannot be read: %s"
 
 _log = logging.getLogger("evolink_async")
 
@@ -54,6 +56,7 @@ class Downloads:
         poll: Polls a task again when its links have expired.
         max_bytes: Size limit of one file.
         journal: Records the saved files; None to record nothing.
+        published: The files that others are about to record; None if nobody else saves any.
         emit: Receives an event for every file.
         clock: Unix seconds. Not monotonic: links expire also while a laptop sleeps.
     """
@@ -69,6 +72,7 @@ class Downloads:
         poll: PollTask,
         max_bytes: int,
         journal: Journal | None = None,
+        published: Published | None = None,
         emit: Emit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -82,7 +86,7 @@ class Downloads:
         self._journal = journal
         self._emit = emit
         self._clock = clock
-        self._owners = FileOwners(journal)
+        self._owners = FileOwners(journal, {} if published is None else published)
         self._is_swept = False
 
     async def save(self, completed: Completed) -> Completed:
@@ -109,13 +113,17 @@ class Downloads:
         return saved
 
     async def fetch(self, completed: Completed) -> Completed:
-        """Download every link of a job, whatever is on the disk already.
+        """Download every link of a job, also those that are saved already: each call makes files of its own.
+
+        Only what a call that was cut short has left without a record is kept, if it has the same bytes.
 
         Raises:
             DownloadError: A result cannot be saved; those before it are saved.
         """
         nothing = (None,) * len(completed.urls)
-        fetched = await self._save_missing(attrs.evolve(completed, download_error=None), nothing, self._publish)
+        fetched = await self._save_missing(
+            attrs.evolve(completed, download_error=None), nothing, self._find_left_or_publish
+        )
         if fetched.download_error is not None:
             raise fetched.download_error
         await self._record(fetched)
@@ -141,14 +149,25 @@ class Downloads:
         self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile
     ) -> SavedFile:
         """Keep the file of an earlier run that has the same bytes, and drop the new one; otherwise publish that."""
-        same = SavedFile(self._folder.path, part.size_bytes, part.sha256)
-        since = completed.timing.finished_at
-        found = await anyio.to_thread.run_sync(find_same, self._folder, name.spellings(suffix), same, since)
-        for file in found:
+        for file in await self._files_like(part, name, suffix, completed.timing.finished_at):
             if not await self._is_of_another(file, completed.key, number):
                 self._owners.publish(file, completed.key, number)
                 return file
         return await self._publish(completed, number, name, suffix, part)
+
+    async def _find_left_or_publish(
+        self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile
+    ) -> SavedFile:
+        """Keep the file that a call which was cut short has left; otherwise publish the new one."""
+        for file in await self._files_like(part, name, suffix, completed.timing.finished_at):
+            if await self._is_left_over(file, completed, number):
+                self._owners.publish(file, completed.key, number)
+                return file
+        return await self._publish(completed, number, name, suffix, part)
+
+    async def _files_like(self, part: PartFile, name: Name, suffix: str, since: float) -> tuple[SavedFile, ...]:
+        same = SavedFile(self._folder.path, part.size_bytes, part.sha256)
+        return await anyio.to_thread.run_sync(find_same, self._folder, name.spellings(suffix), same, since)
 
     async def _with_hint(self, completed: Completed, error: LinkExpiredError) -> Completed:
         """Name the file that may be the result, if its link has expired: nothing can tell whether it is."""
@@ -164,10 +183,15 @@ class Downloads:
         try:
             return await self._owners.is_of_another(file, key, number)
         except JournalError as error:
-            _log.warning(
-                "%s is not taken for the file of %s, because the journal cannot be read: %s", file.path, key, error
-            )
+            _log.warning(_UNREADABLE, file.path, key, error)
             return True
+
+    async def _is_left_over(self, file: SavedFile, completed: Completed, number: int) -> bool:
+        try:
+            return await self._owners.is_left_over(file, completed.key, number, resumed=completed.resumed)
+        except JournalError as error:
+            _log.warning(_UNREADABLE, file.path, completed.key, error)
+            return False
 
     async def _save_missing(
         self, completed: Completed, existing: Sequence[SavedFile | None], finish: Finish

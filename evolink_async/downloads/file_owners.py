@@ -5,14 +5,18 @@ The bytes of files are compared in `existing_files`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from pathlib import Path
+from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
 
 from ..jobs import Completed, JobState, SavedFile
 from ..journal import Journal
+
+Published: TypeAlias = MutableMapping[Path, tuple[str, int]]
+"""Keys of jobs and places of their links, by the absolute paths of files that are published, and not recorded yet."""
 
 _STATES: tuple[JobState, ...] = ("completed",)
 PAGE = 1000
@@ -24,24 +28,24 @@ class FileOwners:
 
     Args:
         journal: What it has recorded is read when it is first needed, and only once; None if nothing is recorded.
+        published: What this process has published; shared by all that save files at the same time.
     """
 
-    def __init__(self, journal: Journal | None) -> None:
+    def __init__(self, journal: Journal | None, published: Published) -> None:
         self._journal = journal
-        # Those that this run has published and not recorded yet; the number is the place of the link.
-        self._published: dict[Path, tuple[str, int]] = {}
+        self._published = published
         # Keys of jobs and paths of their files, by the paths and by the digests; None while nobody has asked.
         self._recorded: dict[str, set[tuple[str, Path]]] | None = None
         self._reading = anyio.Lock()
 
     def publish(self, file: SavedFile, key: str, number: int) -> None:
         """Note that a file is now that of one link of a job."""
-        self._published[file.path] = (key, number)
+        self._published[file.path.absolute()] = (key, number)
 
     def record(self, completed: Completed) -> None:
         """Note that the journal has recorded the files of a job."""
         for path in completed.files:
-            self._published.pop(path, None)
+            self._published.pop(path.absolute(), None)
         if self._recorded is not None:
             _add(self._recorded, completed)
 
@@ -51,10 +55,31 @@ class FileOwners:
         Raises:
             JournalError: The journal cannot be read.
         """
-        if self._published.get(file.path, (key, number)) != (key, number):
+        if self._published.get(file.path.absolute(), (key, number)) != (key, number):
             return True
+        return await self._is_recorded(file, but=key)
+
+    async def is_left_over(self, file: SavedFile, key: str, number: int, *, resumed: bool) -> bool:
+        """Whether a download of this very result has left a file without a record, because it was cut short.
+
+        Args:
+            file: It has the bytes of the result.
+            key: Of the job.
+            number: The place of the link.
+            resumed: Whether an earlier process may have left it; this one knows what it has published itself.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        published = self._published.get(file.path.absolute())
+        if published != (key, number) and (published is not None or not resumed):
+            return False
+        return not await self._is_recorded(file)
+
+    async def _is_recorded(self, file: SavedFile, *, but: str | None = None) -> bool:
+        """Whether the journal knows the file of a job, of another one than `but`."""
         recorded = await self._read()
-        others = {path for sign in _signs(file) for owner, path in recorded.get(sign, ()) if owner != key}
+        others = {path for sign in _signs(file) for owner, path in recorded.get(sign, ()) if owner != but}
         return await anyio.to_thread.run_sync(_may_be_one_of, file.path, others)
 
     async def _read(self) -> dict[str, set[tuple[str, Path]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from pathlib import Path
 from typing import cast
 
 import attrs
@@ -16,7 +17,7 @@ import attrs
 from ..budget import BudgetQueue
 from ..client import PriceCatalogue, Session, Trouble
 from ..concurrency import Channel, Limiter
-from ..downloads import ResultReader
+from ..downloads import Published, ResultReader
 from ..errors import ConfigurationError
 from ..events import Emit
 from ..jobs import Completed, Failed, Unknown
@@ -60,6 +61,7 @@ class Engine:
         rebuys: Jobs that are bought anew.
         task_waits: Everybody who waits for a task by its id.
         calls: The tasks that the service calls back for.
+        published: Result files that are saved and not recorded yet.
         runs: What goes on until the engine is closed, in the order in which it began.
         channels: Streams of snapshots that are open.
         stopped: Set when nothing new is begun any more.
@@ -86,6 +88,7 @@ class Engine:
     rebuys: Rebuys
     task_waits: TaskWaits
     calls: ExpectedCalls
+    published: Published = attrs.field(init=False, factory=dict[Path, tuple[str, int]])
     runs: dict[Work, None] = attrs.field(init=False, factory=dict["Work", None])
     channels: set[Channel[Snapshot]] = attrs.field(init=False, factory=set[Channel[Snapshot]])
     stopped: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)

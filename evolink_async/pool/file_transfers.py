@@ -28,7 +28,7 @@ class FileTransfers(ExistingTasks):
             completed: The job, from this or an earlier run. Links that have expired are asked for again.
             path: A folder (an existing one, or a path that ends with a slash), in which files are named as in `run`; or
                 the path of a file. Nothing is overwritten: if the name is taken, the next free one is used, as
-                `film-2.mp4`.
+                `film-2.mp4`. Only what a call that was cut short has left of this very result is kept.
 
         Returns:
             The job with its `files`.

@@ -64,5 +64,6 @@ def _downloads(
         poll=engine.task_waits.poll,
         max_bytes=http.max_download_bytes,
         journal=engine.journal,
+        published=engine.published,
         emit=engine.emit,
     )

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from evolink_async.concurrency import Limiter
-from evolink_async.downloads import Downloads, Folder, ResultReader, Template, has_files
+from evolink_async.downloads import Downloads, Folder, Published, ResultReader, Template, has_files
 from evolink_async.downloads.existing_files import find_named, find_same, unchanged_files
 from evolink_async.downloads.file_owners import FileOwners
 from evolink_async.downloads.names import Name
@@ -35,7 +35,12 @@ DIGEST = hashlib.sha256(FILM).hexdigest()
 
 @asynccontextmanager
 async def saving(
-    folder: Path, *, name: str | None = None, answer: bytes | list[bytes] = ANSWER, journal: Journal | None = None
+    folder: Path,
+    *,
+    name: str | None = None,
+    answer: bytes | list[bytes] = ANSWER,
+    journal: Journal | None = None,
+    published: Published | None = None,
 ) -> AsyncIterator[tuple[Downloads, Listener]]:
     """Downloads into a folder, from a host that has one film."""
     result_reader = ResultReader(PRIVATE_TOO)
@@ -51,6 +56,7 @@ async def saving(
                 poll=nobody,
                 max_bytes=MIB,
                 journal=journal,
+                published=published,
             ),
             server,
         )
@@ -236,8 +242,8 @@ async def test_the_files_of_many_jobs_are_looked_through(tmp_path, monkeypatch):
     (tmp_path / "a_b.mp4").write_bytes(FILM)
     known = {key: SavedFile(tmp_path / f"{key}.mp4", 9, "0" * 64) for key in ("1", "2", "3", "4")}
     async with journal_of(tmp_path / "run.db", {**known, "z": SavedFile(tmp_path / "a_b.mp4")}) as journal:
-        assert await FileOwners(journal).is_of_another(SavedFile(tmp_path / "a_b.mp4"), "a_b", 0)
-        owners = FileOwners(journal)
+        assert await FileOwners(journal, {}).is_of_another(SavedFile(tmp_path / "a_b.mp4"), "a_b", 0)
+        owners = FileOwners(journal, {})
         assert not await owners.is_of_another(SavedFile(tmp_path / "new.mp4"), "a_b", 0)
         (tmp_path / "new.mp4").write_bytes(FILM)
         owners.record(attrs.evolve(completed("5"), saved=(SavedFile(tmp_path / "new.mp4"),)))
@@ -253,6 +259,40 @@ async def test_a_file_is_not_taken_if_the_journal_cannot_be_read(tmp_path, caplo
         saved = await save_again(tmp_path, "a_b", journal)
     assert [path.name for path in saved.files] == ["a_b-2.mp4"]
     assert "is not taken for the file of a_b" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("published", "resumed", "name"),
+    [
+        (None, True, "shot-1.mp4"),
+        (("shot-1", 0), False, "shot-1.mp4"),
+        (None, False, "shot-1-2.mp4"),
+        (("shot/1", 0), True, "shot-1-2.mp4"),
+        (("shot-1", 1), True, "shot-1-2.mp4"),
+    ],
+    ids=["by an earlier process", "by this process", "by nobody of ours", "by another job", "by another link"],
+)
+async def test_a_download_that_was_cut_short_leaves_no_second_file(tmp_path, published, resumed, name):
+    """It was published, and not recorded; the same call again keeps it."""
+    (tmp_path / "shot-1.mp4").write_bytes(FILM)
+    files = {} if published is None else {tmp_path / "shot-1.mp4": published}
+    async with saving(tmp_path, published=files) as (downloads, server):
+        job = attrs.evolve(completed_with(f"{server.url}/0.mp4"), resumed=resumed)
+        fetched = await downloads.fetch(job)
+    assert [path.name for path in fetched.files] == [name]
+    assert (tmp_path / name).read_bytes() == FILM
+
+
+async def test_a_download_asked_for_again_is_a_second_file(tmp_path):
+    """The first one is recorded."""
+    async with journal_of(
+        tmp_path / "run.db", {"shot-1": SavedFile(tmp_path / "shot-1.mp4", len(FILM), DIGEST)}
+    ) as journal:
+        (tmp_path / "shot-1.mp4").write_bytes(FILM)
+        async with saving(tmp_path, journal=journal) as (downloads, server):
+            job = attrs.evolve(completed_with(f"{server.url}/0.mp4"), resumed=True)
+            fetched = await downloads.fetch(job)
+    assert [path.name for path in fetched.files] == ["shot-1-2.mp4"]
 
 
 async def test_links_that_share_a_name_and_bytes_are_two_files(tmp_path):
