@@ -51,8 +51,9 @@ class RebuyingRun(Run):
             self._tell(failed)
 
     async def _start(self, job: Job) -> Submission | Submitted:
-        await self._engine.rebuys.learn(job.key)
-        return await super()._start(job)
+        with self._engine.rebuys.asking(job.key):
+            await self._engine.rebuys.learn(job.key)
+            return await super()._start(job)
 
     def _watch(self, job: Job, accepted: Accepted) -> None:
         if job.key not in self._jobs:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 import attrs
 
@@ -50,6 +51,7 @@ class Rebuys:
         self._send_loop = send_loop
         self._book = book
         self._buyers: Counter[str] = Counter()
+        self._askers: Counter[str] = Counter()
         self._failures: dict[str | None, Failed] = {}
         self._replaced: dict[str | None, str] = {}
         self._taken: dict[str, Outcome] = {}
@@ -70,14 +72,27 @@ class Rebuys:
         if self._buyers[key] <= 0:
             del self._buyers[key]
             self._earlier_tasks.pop(key, None)
-            if (outcome := self._taken.pop(key, None)) is not None:
-                self._journal.taken(outcome)
+            self._let_forget(key)
+
+    @contextmanager
+    def asking(self, key: str) -> Generator[None]:
+        """Have the journal forget nothing of a job while a buyer asks what became of it."""
+        self._askers[key] += 1
+        try:
+            yield
+        finally:
+            self._askers[key] -= 1
+            if self._askers[key] <= 0:
+                del self._askers[key]
+                self._let_forget(key)
 
     def taken(self, outcome: Outcome) -> None:
-        """A caller has taken an outcome. The journal may forget it once no other buyer waits for the job."""
-        if outcome.key in self._buyers:
-            self._taken[outcome.key] = outcome
-        else:
+        """A caller has taken an outcome. The journal may forget it once no other buyer waits for the job, or asks."""
+        self._taken[outcome.key] = outcome
+        self._let_forget(outcome.key)
+
+    def _let_forget(self, key: str) -> None:
+        if key not in self._buyers and key not in self._askers and (outcome := self._taken.pop(key, None)) is not None:
             self._journal.taken(outcome)
 
     def note(self, job: Accepted | Planned | Unknown) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import attrs
 
 from tests.simulation import script as steps
-from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING, highest_price
+from tests.simulation.budget_laws import OPEN_LEARNERS, ROUNDING
 from tests.simulation.budget_replay import Replay, View, names_price
 from tests.simulation.history import History
 from tests.simulation.order import Order
+from tests.simulation.price_ceilings import highest_price
 from tests.simulation.task import Task
 from tests.simulation.trace import Answered, Called, Posted, Said, Settled, Stood
 from tests.simulation.violation import Violation

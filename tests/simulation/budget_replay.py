@@ -175,7 +175,8 @@ class Replay:
             ):
                 task = self._tasks[entry.task]
                 self._ended.add(task.purchase)
-                if names_price(entry, task) and task.purchase not in self._unnamed:
+                # Of an end that the journal tells, nothing is compared any more.
+                if names_price(entry, task) and task.purchase not in self._unnamed and not entry.resumed:
                     is_kept = self._is_believed.get(task.price_class, True) and task.charged <= task.price
                     self._is_believed[task.price_class] = is_kept
                 if self._says_charge or entry.kind != "completed":

@@ -337,9 +337,11 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
     deadline = max(began, task.begun) + waited / max((1.0, *history.script.rates))
     polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks and entry.at <= told.at]
     # A poll may still be under way: who has set a time-out is told then, some seconds later, and may read that late.
-    said = [entry.at for entry in history.trace.of(Said) if entry.job == told.job and entry.at <= told.at]
-    spoken = max(said, default=told.at)
-    is_silent = spoken >= deadline + LAST_POLL_SECONDS - 1 and any(at > spoken - TIMEOUT for at in polls)
+    said = [entry.at for entry in history.trace.of(Said) if entry.job == told.job and deadline <= entry.at <= told.at]
+    is_silent = any(
+        spoken >= deadline + LAST_POLL_SECONDS - 1 and any(at > spoken - TIMEOUT for at in polls)
+        for spoken in said or [told.at]
+    )
     return is_silent or task.ended >= deadline - 1 or any(at >= deadline - 1 for at in polls)
 
 

@@ -1492,6 +1492,119 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: more than the limit",
+        why="The law did not know that a later process reads the price of a task that has failed for nothing.",
+        script=Script(
+            journal="file",
+            budget=42.5,
+            in_flight=4,
+            used=1.5,
+            wishes=(
+                Wish(key="j0", sends=("500_paid",), passing=2),
+                Wish(key="j1", price_class=3, sends=("500",), passing=2),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j1",)),
+                Settle(at=32.0, job="j1"),
+                Run(at=42.0, name="retry7", jobs=("j0",)),
+                Settle(at=228.0, job="j0"),
+                Run(at=238.0, name="retry6", jobs=("j0", "j1")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: more than the limit",
+        why="The law held a job at the price of a larger class, though its own class had named a lower one since.",
+        script=Script(
+            budget=42.5,
+            in_flight=4,
+            used=1.5,
+            wishes=(Wish(key="j0", price_class=1, passing=2),),
+            steps=(Run(at=238.0, name="retry6", jobs=("j0",)),),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: many jobs of a price that lost replies do not name",
+        why="The law did not take what an ended task had reserved for a price, where the vendor names no charge.",
+        script=Script(
+            budget=42.5,
+            in_flight=4,
+            used=None,
+            calls=True,
+            wishes=(Wish(key="j1", sends=("502_paid",)),),
+            steps=(
+                Submit(at=2.0, name="strait3", job="j1"),
+                Reprice(at=69.0, price_class=0, price=200.0),
+                Run(at=78.0, name="run2", jobs=("j1",)),
+            ),
+        ),
+    ),
+    Known(
+        pattern="2 paid once: a job bought twice, journal in memory",
+        why="A buyer asked which tasks of a job had failed, and the journal forgot the job meanwhile, as told.",
+        script=Script(
+            salt=258785,
+            slow_disk=True,
+            resubmit="same_key",
+            rebuy=1,
+            submits=1,
+            calls=True,
+            wishes=(
+                Wish(key="j0", sends=("408",), life=0.5),
+                Wish(key="j3", sends=("302_page",), life=5.0),
+                Wish(key="j4"),
+                Wish(key="j5"),
+            ),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j4", "j3", "j0")),
+                Outage(at=3.0, seconds=10.0, reply="200_page_paid"),
+                Run(at=4.0, name="retry3", jobs=("j5", "j0")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="4 within budget: refused, though it fits",
+        why="The law compared a charge once more when a journal told of it, and then believed what is reserved.",
+        script=Script(
+            salt=3,
+            journal="file",
+            budget=100.0,
+            most_per_job=30.0,
+            observer_calls_back=True,
+            wishes=tuple(Wish(key=f"j{number}", life=0.5 if number == 4 else 20.0) for number in range(1, 9)),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j8", "j7", "j4", "j5")),
+                Crash(at=17.0),
+                Run(at=365.0, name="rerun", jobs=("j1", "j2", "j3", "j4", "j5", "j6", "j7", "j8")),
+            ),
+        ),
+    ),
+    Known(
+        pattern="10 outages bounded: one key's wait holds a job that another key may buy",
+        why="The law sent a job to another key that a process had written down before it was killed; it may be sent.",
+        script=Script(
+            salt=6,
+            sessions=3,
+            journal="file",
+            resubmit="same_key",
+            wishes=(Wish(key="j0", sends=("429_20",)),),
+            steps=(Run(at=0.0, name="run1", jobs=("j0",)), Crash(at=1.0)),
+        ),
+    ),
+    Known(
+        pattern="1 one outcome: a deadline passed without a last poll",
+        why="The law took what another call was told, before the deadline, for the end of this one.",
+        script=Script(
+            salt=920039,
+            wishes=(Wish(key="j0"),),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0",), timeout=30.0),
+                Poll(at=4.0, name="poll1", job="j0"),
+                Generate(at=33.0, name="generate1", job="j0", timeout=20.0),
+            ),
+        ),
+    ),
 )
 
 MENDED = (

@@ -229,8 +229,15 @@ def _waits_for_one_key(law: str, history: History) -> Iterator[Violation]:
     out, well = defaultdict[int, set[int]](set), dict[int, set[int]]()
     waits, doubted = dict[str, tuple[Answered, set[int]]](), set[str]()
     unanswered, purchases = set[str](), dict[int, str]()
+    intents = dict[str, int]()
     for entry in history.trace.entries:
-        if isinstance(entry, Released):
+        if isinstance(entry, Written) and entry.method == "submitting":
+            # It is sent again by another process, which does not know whether the first one had sent it.
+            doubted |= {entry.job} if intents.get(entry.job, entry.process) != entry.process else set()
+            intents[entry.job] = entry.process
+        elif isinstance(entry, Written) and entry.method in ("refused", "planned"):
+            intents.pop(entry.job, None)
+        elif isinstance(entry, Released):
             for job in [entry.job] if entry.job else list(waits):
                 waits.pop(job, None)
         elif isinstance(entry, Posted):
