@@ -388,3 +388,30 @@ async def test_a_buyer_that_is_cancelled_while_the_journal_fails_leaves_an_end(e
         [outcome] = await asyncio.wait_for(run(), 10)
         assert isinstance(error_of(outcome), ev.TaskFailedError)
     assert emulator.ledger.accepted == 1
+
+
+async def test_a_journal_forgets_nothing_of_a_job_while_a_buyer_asks_for_its_tasks(emulator):
+    """One run is told the end meanwhile. The other gets the same, and buys nothing."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryJournal):
+        async def find(self, keys):
+            if asked.is_set():
+                return await super().find(keys)
+            asked.set()
+            await answer.wait()
+            return await super().find(keys)
+
+    async with open_pool(emulator, journal=Slow(), retry=policy(1)) as pool:
+
+        async def run() -> str:
+            [outcome] = [outcome async for outcome in pool.run(jobs(1))]
+            return as_completed(outcome).task_id
+
+        slow = asyncio.create_task(run())
+        await asked.wait()
+        first = await run()
+        answer.set()
+        assert await slow == first
+        assert await run() != first, "it was told to all who waited, so it is forgotten"
+    assert emulator.ledger.accepted == 2
