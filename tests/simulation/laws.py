@@ -26,6 +26,7 @@ from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
 from tests.simulation.network import TIMEOUT
 from tests.simulation.order import TASK_ERRORS
+from tests.simulation.price_ceilings import SLOWEST_WRITE
 from tests.simulation.seams import END_WRITES
 from tests.simulation.task import Task
 from tests.simulation.trace import (
@@ -338,8 +339,10 @@ def _was_polled_at_deadline(history: History, task: Task, told: Told) -> bool:
     polls = [entry.at for entry in history.trace.of(Polled) if task.task_id in entry.tasks and entry.at <= told.at]
     # A poll may still be under way: who has set a time-out is told then, some seconds later, and may read that late.
     said = [entry.at for entry in history.trace.of(Said) if entry.job == told.job and deadline <= entry.at <= told.at]
+    # Before it says so, a pool reads from the disk, which may be slow, whether the job has ended.
+    longest = TIMEOUT + (SLOWEST_WRITE if history.script.slow_disk else 0.0)
     is_silent = any(
-        spoken >= deadline + LAST_POLL_SECONDS - 1 and any(at > spoken - TIMEOUT for at in polls)
+        spoken >= deadline + LAST_POLL_SECONDS - 1 and any(at > spoken - longest for at in polls)
         for spoken in said or [told.at]
     )
     return is_silent or task.ended >= deadline - 1 or any(at >= deadline - 1 for at in polls)

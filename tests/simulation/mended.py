@@ -1605,6 +1605,42 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="1 one outcome: a deadline passed without a last poll",
+        why="The law did not know that a slow disk is read before a deadline is told, while a poll gets no answer.",
+        script=Script(
+            salt=197384,
+            journal="file",
+            slow_disk=True,
+            in_flight=2,
+            batch=False,
+            calls=True,
+            wishes=(
+                Wish(key="j1", life=0.5),
+                Wish(key="j4", life=0.5),
+                Wish(key="j5", sends=("404_page",)),
+                Wish(key="j6", life=120.0),
+                Wish(key="j7"),
+            ),
+            steps=(Run(at=0.0, name="run0", jobs=("j6", "j7", "j5", "j1", "j4"), timeout=30.0),),
+        ),
+    ),
+    Known(
+        pattern="3 nothing lost: BudgetError with may_resubmit, told of a paid job, answered by 499_paid",
+        why="The law did not know that credits come free, and another call buys, in the moment of a refusal.",
+        script=Script(
+            budget=90.0,
+            wishes=(Wish(key="j0", sends=("429_20",)), Wish(key="j1"), Wish(key="strait1", price_class=3)),
+            steps=(
+                Submit(at=0.0, name="submit0", job="j0"),
+                Outage(at=19.0, seconds=1000.0, reply="499_paid"),
+                Submit(at=30.0, name="call strait1", job="strait1"),
+                Run(at=45.88, name="run2", jobs=("j1",)),
+                Submit(at=45.88, name="submit3", job="j1"),
+                Settle(at=45.88, job="j0", how="resubmit"),
+            ),
+        ),
+    ),
 )
 
 MENDED = (

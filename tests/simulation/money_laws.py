@@ -157,7 +157,7 @@ def _told_as_unsent(law: str, history: History, order: Order) -> Iterator[Violat
         of_job[task.job].append(task)
     made, refused = dict[tuple[int, str, str], int](), dict[tuple[int, str], tuple[float, int]]()
     for place, entry in enumerate(history.trace.entries):
-        if isinstance(entry, Written) and entry.method == "refused":
+        if isinstance(entry, Written) and entry.method in ("refused", "planned"):
             refused[entry.process, entry.job] = entry.at, place
         elif isinstance(entry, Said):
             # Another call may buy the job in the moment in which a refusal is written.
