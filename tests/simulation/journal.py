@@ -17,6 +17,8 @@ from tests.simulation.trace import Trace, Written
 
 READS = ("known", "find", "jobs", "owner", "outcome", "purchases", "hosted", "durations", "ledger", "untold")
 """The calls that change nothing."""
+SLOWEST_WRITE = 6.0
+"""Seconds that a write to a slow disk takes at most: until it is durable, and until that is told."""
 
 Commit = Callable[[], None]
 

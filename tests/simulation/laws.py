@@ -24,9 +24,9 @@ from tests.simulation import (
 from tests.simulation import script as steps
 from tests.simulation.budget_laws import overspent, within_budget
 from tests.simulation.history import History
+from tests.simulation.journal import SLOWEST_WRITE
 from tests.simulation.network import TIMEOUT
 from tests.simulation.order import TASK_ERRORS
-from tests.simulation.price_ceilings import SLOWEST_WRITE
 from tests.simulation.seams import END_WRITES
 from tests.simulation.task import Task
 from tests.simulation.trace import (

@@ -11,12 +11,10 @@ import attrs
 
 from tests.simulation.budget_replay import names_price
 from tests.simulation.history import History
+from tests.simulation.journal import SLOWEST_WRITE
 from tests.simulation.task import Task
 from tests.simulation.trace import Answered, Changed, Posted, Said, Written
 from tests.simulation.vendor import QUALITIES
-
-SLOWEST_WRITE = 6.0
-"""Seconds that a write to a slow disk takes at most."""
 
 
 @attrs.frozen
