@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import anyio.to_thread
@@ -39,7 +40,8 @@ PollTask: TypeAlias = Callable[[str], Awaitable[Snapshot | EvolinkError]]
 Finish: TypeAlias = Callable[[Completed, int, Name, str, PartFile], Awaitable[SavedFile]]
 """Makes a saved file of one link's part file, which is complete; takes the suffix for it too."""
 
-_UNREADABLE = "%s is not taken for the file of %s, because the journal cannot be read: %s"
+IsResult: TypeAlias = Callable[[SavedFile, Completed, int], Awaitable[bool]]
+"""Whether a file, which has the right bytes, is a result of a job; the number is the place of the link."""
 
 _log = logging.getLogger("evolink_async")
 
@@ -104,7 +106,8 @@ class Downloads:
         may_be_unrecorded = completed.resumed and not completed.saved
         if completed.resumed and completed.saved:
             existing = await anyio.to_thread.run_sync(unchanged_files, completed)
-        finish = self._find_or_publish if may_be_unrecorded else self._publish
+        find = partial(self._find_or_publish, is_result=self._owners.is_free)
+        finish: Finish = find if may_be_unrecorded else self._publish
         saved = await self._save_missing(completed, existing, finish)
         if isinstance(saved.download_error, LinkExpiredError) and may_be_unrecorded:
             return await self._with_hint(saved, saved.download_error)
@@ -121,9 +124,8 @@ class Downloads:
             DownloadError: A result cannot be saved; those before it are saved.
         """
         nothing = (None,) * len(completed.urls)
-        fetched = await self._save_missing(
-            attrs.evolve(completed, download_error=None), nothing, self._find_left_or_publish
-        )
+        finish = partial(self._find_or_publish, is_result=self._owners.is_left_over)
+        fetched = await self._save_missing(attrs.evolve(completed, download_error=None), nothing, finish)
         if fetched.download_error is not None:
             raise fetched.download_error
         await self._record(fetched)
@@ -146,51 +148,38 @@ class Downloads:
         return saved
 
     async def _find_or_publish(
-        self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile
+        self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile, *, is_result: IsResult
     ) -> SavedFile:
-        """Keep the file of an earlier run that has the same bytes, and drop the new one; otherwise publish that."""
-        for file in await self._files_like(part, name, suffix, completed.timing.finished_at):
-            if not await self._is_of_another(file, completed.key, number):
-                self._owners.publish(file, completed.key, number)
-                return file
-        return await self._publish(completed, number, name, suffix, part)
-
-    async def _find_left_or_publish(
-        self, completed: Completed, number: int, name: Name, suffix: str, part: PartFile
-    ) -> SavedFile:
-        """Keep the file that a call which was cut short has left; otherwise publish the new one."""
-        for file in await self._files_like(part, name, suffix, completed.timing.finished_at):
-            if await self._is_left_over(file, completed, number):
-                self._owners.publish(file, completed.key, number)
-                return file
-        return await self._publish(completed, number, name, suffix, part)
-
-    async def _files_like(self, part: PartFile, name: Name, suffix: str, since: float) -> tuple[SavedFile, ...]:
+        """Keep the file of an earlier call that has the same bytes, and drop the new one; otherwise publish that."""
         same = SavedFile(self._folder.path, part.size_bytes, part.sha256)
-        return await anyio.to_thread.run_sync(find_same, self._folder, name.spellings(suffix), same, since)
+        since = completed.timing.finished_at
+        found = await anyio.to_thread.run_sync(find_same, self._folder, name.spellings(suffix), same, since)
+        for file in found:
+            if await self._holds(is_result, file, completed, number):
+                self._owners.publish(file, completed.key, number)
+                return file
+        return await self._publish(completed, number, name, suffix, part)
 
     async def _with_hint(self, completed: Completed, error: LinkExpiredError) -> Completed:
         """Name the file that may be the result, if its link has expired: nothing can tell whether it is."""
         number, since = len(completed.saved), completed.timing.finished_at
         name = names_of(completed, self._template)[number]
         path = await anyio.to_thread.run_sync(find_named, self._folder, name, since)
-        if path is None or await self._is_of_another(SavedFile(path), completed.key, number):
+        if path is None or not await self._holds(self._owners.is_free, SavedFile(path), completed, number):
             return completed
         text = f"{error}; {path} may be it, but no journal knows that file, so it is not taken for the result"
         return attrs.evolve(completed, download_error=LinkExpiredError(text, url=error.url))
 
-    async def _is_of_another(self, file: SavedFile, key: str, number: int) -> bool:
+    async def _holds(self, is_result: IsResult, file: SavedFile, completed: Completed, number: int) -> bool:
         try:
-            return await self._owners.is_of_another(file, key, number)
+            return await is_result(file, completed, number)
         except JournalError as error:
-            _log.warning(_UNREADABLE, file.path, key, error)
-            return True
-
-    async def _is_left_over(self, file: SavedFile, completed: Completed, number: int) -> bool:
-        try:
-            return await self._owners.is_left_over(file, completed.key, number, resumed=completed.resumed)
-        except JournalError as error:
-            _log.warning(_UNREADABLE, file.path, completed.key, error)
+            _log.warning(
+                "%s is not taken for the file of %s, because the journal cannot be read: %s",
+                file.path,
+                completed.key,
+                error,
+            )
             return False
 
     async def _save_missing(

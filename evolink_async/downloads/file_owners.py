@@ -49,30 +49,26 @@ class FileOwners:
         if self._recorded is not None:
             _add(self._recorded, completed)
 
-    async def is_of_another(self, file: SavedFile, key: str, number: int) -> bool:
-        """Whether a file belongs to another result than this one.
+    async def is_free(self, file: SavedFile, completed: Completed, number: int) -> bool:
+        """Whether a file belongs to no other result than this one of a job.
 
         Raises:
             JournalError: The journal cannot be read.
         """
-        if self._published.get(file.path.absolute(), (key, number)) != (key, number):
-            return True
-        return await self._is_recorded(file, but=key)
+        result = (completed.key, number)
+        if self._published.get(file.path.absolute(), result) != result:
+            return False
+        return not await self._is_recorded(file, but=completed.key)
 
-    async def is_left_over(self, file: SavedFile, key: str, number: int, *, resumed: bool) -> bool:
+    async def is_left_over(self, file: SavedFile, completed: Completed, number: int) -> bool:
         """Whether a download of this very result has left a file without a record, because it was cut short.
-
-        Args:
-            file: It has the bytes of the result.
-            key: Of the job.
-            number: The place of the link.
-            resumed: Whether an earlier process may have left it; this one knows what it has published itself.
 
         Raises:
             JournalError: The journal cannot be read.
         """
         published = self._published.get(file.path.absolute())
-        if published != (key, number) and (published is not None or not resumed):
+        # This process knows what it has published itself; of a job that is resumed, an earlier one may have.
+        if published != (completed.key, number) and (published is not None or not completed.resumed):
             return False
         return not await self._is_recorded(file)
 

@@ -242,12 +242,13 @@ async def test_the_files_of_many_jobs_are_looked_through(tmp_path, monkeypatch):
     (tmp_path / "a_b.mp4").write_bytes(FILM)
     known = {key: SavedFile(tmp_path / f"{key}.mp4", 9, "0" * 64) for key in ("1", "2", "3", "4")}
     async with journal_of(tmp_path / "run.db", {**known, "z": SavedFile(tmp_path / "a_b.mp4")}) as journal:
-        assert await FileOwners(journal, {}).is_of_another(SavedFile(tmp_path / "a_b.mp4"), "a_b", 0)
+        job = completed("a_b")
+        assert not await FileOwners(journal, {}).is_free(SavedFile(tmp_path / "a_b.mp4"), job, 0)
         owners = FileOwners(journal, {})
-        assert not await owners.is_of_another(SavedFile(tmp_path / "new.mp4"), "a_b", 0)
+        assert await owners.is_free(SavedFile(tmp_path / "new.mp4"), job, 0)
         (tmp_path / "new.mp4").write_bytes(FILM)
         owners.record(attrs.evolve(completed("5"), saved=(SavedFile(tmp_path / "new.mp4"),)))
-        assert await owners.is_of_another(SavedFile(tmp_path / "new.mp4"), "a_b", 0)
+        assert not await owners.is_free(SavedFile(tmp_path / "new.mp4"), job, 0)
 
 
 async def test_a_file_is_not_taken_if_the_journal_cannot_be_read(tmp_path, caplog):
