@@ -149,6 +149,9 @@ def check_fault(snapshot: Snapshot, row: dict[str, Any]) -> None:
         assert "error" not in row or thaw(snapshot.extra["error"]) == stated
         return
     assert type(snapshot.fault) is TaskFailure
+    if isinstance(stated, list):  # of one reason, which is that of a failure
+        assert snapshot.state in ("failed", "cancelled")
+        [stated] = stated
     if isinstance(stated, str):
         assert snapshot.state in ("failed", "cancelled")
         assert snapshot.fault == TaskFailure(message=stated)
