@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 import evolink_async as ev
 from evolink_async.emulator import Emulator, faults
-from evolink_async.errors import JournalError
+from evolink_async.errors import JournalClaimError, JournalError
 from evolink_async.events import Event, JobEnded
 from evolink_async.journal import MemoryJournal
 from evolink_async.pool import SessionPool
@@ -401,3 +402,26 @@ async def test_a_job_waits_for_the_credits_of_one_whose_task_the_journal_looks_u
         with pytest.raises(ev.TaskFailedError):
             await first
     assert emulator.ledger.accepted == 2
+
+
+class Stale(MemoryJournal):
+    """A journal of a process that stood still: it takes no end before its claims are renewed."""
+
+    is_stale = True
+
+    async def ended(self, outcome: ev.Outcome) -> None:
+        if self.is_stale:
+            raise JournalClaimError("this process was away too long")
+        await super().ended(outcome)
+
+    async def renew(self, keys: Sequence[str], owner: str) -> Collection[str]:
+        self.is_stale = False
+        return await super().renew(keys, owner)
+
+
+async def test_an_end_is_written_down_though_the_process_stood_still(emulator):
+    """Its claims are renewed first. No other process would write the end down: nobody else watches the task."""
+    async with open_pool(emulator, journal=Stale()) as pool:
+        done = await pool.generate(dance(), key="shot")
+        assert as_completed(await pool.find("shot")).task_id == done.task_id
+        assert pool.unfinished() == ()
