@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import evolink_async as ev
+from evolink_async.callbacks import CallbackReceiver
 from evolink_async.emulator import Emulator, HandClock
 from evolink_async.errors import ConfigurationError, JournalError
 from evolink_async.journal import MemoryJournal
@@ -125,3 +126,13 @@ async def test_a_pool_that_cannot_be_opened_leaves_nothing_open(emulator):
     assert not own_tasks()
     async with open_pool(emulator, journal=journal):
         pass
+
+
+async def test_another_pool_may_take_the_callbacks(emulator):
+    """As the advice says: open a new pool. The dead one takes no more."""
+    receiver = CallbackReceiver("https://hooks.example.com/evolink", "s" * 32)
+    async with open_pool(emulator, callbacks=receiver):
+        assert "not attached" not in repr(receiver)
+        await kill_poller()
+        async with open_pool(emulator, callbacks=receiver):
+            assert "not attached" not in repr(receiver)

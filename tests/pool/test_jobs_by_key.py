@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -414,7 +414,7 @@ class Stale(MemoryJournal):
             raise JournalClaimError("this process was away too long")
         await super().ended(outcome)
 
-    async def renew(self, keys: Sequence[str], owner: str) -> Collection[str]:
+    async def renew(self, keys: Sequence[str], owner: str) -> frozenset[str]:
         self.is_stale = False
         return await super().renew(keys, owner)
 
