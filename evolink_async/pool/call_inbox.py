@@ -254,8 +254,7 @@ class CallInbox:
             self._callbacks.detach()
 
     def stop(self, error: BaseException | None) -> None:
-        """Take no more callbacks: the pool polls no more."""
-        self.shut(error)
+        """Leave the engine; it has shut this before, or this has shut itself."""
         self._engine.runs.pop(self, None)
 
     async def aclose(self, error: BaseException | None = None) -> None:
