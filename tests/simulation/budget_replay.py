@@ -37,6 +37,11 @@ def names_price(entry: Said, task: Task) -> bool:
     return is_charged and entry.job != entry.task
 
 
+def price_at_end(script: steps.Script, task: Task) -> float:
+    """Return the price that the end of a task names: the highest of what it reserved and what it was charged."""
+    return max(task.price if script.says_price else 0.0, task.charged if script.used is not None else 0.0)
+
+
 def least_room(history: History) -> int:
     """Return how many jobs may be in flight at the narrowest time."""
     retunes = [step.in_flight for step in history.script.steps if isinstance(step, steps.Retune)]
@@ -64,6 +69,7 @@ class Replay:
         self._jobs = dict[int, str]()
         self._intents = dict[str, int]()
         self._answered = set[int]()
+        self._script = history.script
         self._says_charge = history.script.used is not None
         self._bound = history.script.most_per_job or 0.0
         self._is_resent = history.script.resubmit == "same_key"
@@ -184,9 +190,9 @@ class Replay:
                 if entry.kind == "completed":
                     # Who has not heard of it yet does not wait for the task of a later purchase.
                     self._wants.pop(entry.job, None)
-                if self._says_charge and names_price(entry, task) and task.purchase in held:
+                if names_price(entry, task) and task.purchase in held and (price := price_at_end(self._script, task)):
                     named = self._view.named
-                    named[task.price_class] = max(task.charged, named.get(task.price_class, 0.0))
+                    named[task.price_class] = max(price, named.get(task.price_class, 0.0))
                 self._charged.add(task.purchase)
                 if task.purchase in held:
                     held[task.purchase] = task.charged

@@ -1641,6 +1641,49 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="4 within budget: refused, though it fits",
+        why="The law took what a failed task was charged for its price, and not what it had reserved, which is more.",
+        script=Script(
+            journal="file",
+            budget=380.0,
+            rebuy=2,
+            in_flight=1,
+            calls=True,
+            wishes=(
+                Wish(key="j1", price_class=3, sends=("302_paid",)),
+                Wish(key="j3"),
+                Wish(key="j5", price_class=1, sends=("503_code_paid",)),
+                Wish(key="j8", price_class=2, life=5.0, passing=3),
+                Wish(key="j12", price_class=3, passing=2, charged=(1,)),
+                Wish(key="j14", sends=("503_code_paid",), life=5.0, passing=1, charged=(1,)),
+                Wish(key="j34", price_class=1, life=5.0),
+                Wish(key="j35", price_class=1, sends=("302_paid", "503_busy", "silent"), passing=1),
+                Wish(
+                    key="j37",
+                    price_class=1,
+                    sends=("503_code_paid", "500", "504_page"),
+                    life=120.0,
+                    passing=1,
+                    charged=(1,),
+                ),
+                Wish(key="j47", life=120.0, passing=1, charged=(1,)),
+                Wish(key="j48", price_class=3, sends=("502_page", "silent_paid", "429_400"), life=0.5, passing=1),
+            ),
+            steps=(
+                Run(
+                    at=0.0,
+                    name="run0",
+                    jobs=("j14", "j8", "j1", "j12", "j48", "j47", "j3", "j35", "j37", "j5", "j34"),
+                ),
+                Run(
+                    at=154.34,
+                    name="retry0",
+                    jobs=("j37", "j12", "j35", "j1", "j3", "j48", "j5", "j8", "j14", "j34", "j47"),
+                ),
+            ),
+        ),
+    ),
 )
 
 MENDED = (

@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import attrs
 
-from tests.simulation.budget_replay import names_price
+from tests.simulation.budget_replay import names_price, price_at_end
 from tests.simulation.history import History
 from tests.simulation.journal import SLOWEST_WRITE
 from tests.simulation.task import Task
@@ -71,7 +71,7 @@ class _Naming:
                 self._name(of_id[entry.task].price_class, entry.at, entry.named)
             elif place in self._charges:
                 _, task = self._charges[place]
-                self._name(task.price_class, entry.at, task.charged)
+                self._name(task.price_class, entry.at, price_at_end(script, task))
             elif isinstance(entry, Written) and entry.method == "ended":
                 written.add(entry.job)
             elif isinstance(entry, Written) and entry.method == "open" and is_kept:
@@ -87,7 +87,7 @@ class _Naming:
         before = highest_price(of_class, price_class, at - self._slack)
         # A pool knows of a charge before a slow disk does, and before it says so.
         soon = [
-            other.charged
+            price_at_end(self._history.script, other)
             for known_at, other in self._charges.values()
             if other.price_class == price_class and other is not task and at < known_at <= at + self._slack
         ]
