@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import evolink_async as ev
-from evolink_async.emulator import Emulator, faults
+from evolink_async.emulator import Emulator, HandClock, faults
 from evolink_async.errors import AuthenticationError, StatusError
 from evolink_async.events import (
     BatchReadsOff,
@@ -223,6 +223,21 @@ async def test_more_requests_at_once_are_allowed_at_once(emulator):
         assert (await waiting).task_id == task.task_id
         silent.cancel()
         await asyncio.wait([silent])
+
+
+async def test_more_jobs_in_flight_are_allowed_at_once():
+    """While no task ends, jobs that waited for another to end are bought."""
+    with Emulator(clock=HandClock()).in_thread() as emulator:
+        async with open_pool(emulator, limits=ev.Limits(in_flight=1)) as pool, pool.run(jobs(3)) as stream:
+            first = asyncio.create_task(anext(stream))
+            await until(lambda: pool.stats().in_flight == 1)
+            await turns(50)
+            assert emulator.ledger.accepted == 1
+            pool.retune(ev.Limits(in_flight=3))
+            await until(lambda: pool.stats().in_flight == 3)
+            first.cancel()
+            await asyncio.wait([first])
+        assert emulator.ledger.accepted == 3
 
 
 async def test_a_second_run_begins_with_what_the_first_learned(emulator, tmp_path):
