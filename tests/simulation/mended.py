@@ -1684,6 +1684,23 @@ RARE = (
             ),
         ),
     ),
+    Known(
+        pattern="3 nothing lost: a job whose task is forgotten cannot be settled",
+        why="The law had a failed task settled whose job was bought anew already: nothing was left to settle.",
+        script=Script(
+            budget=42.5,
+            rebuy=1,
+            says_price=False,
+            used=None,
+            wishes=(Wish(key="j0", life=120.0, passing=2), Wish(key="j7"), Wish(key="j10")),
+            steps=(
+                Run(at=0.0, name="run0", jobs=("j0", "j7", "j10")),
+                Forget(at=154.0, job="j0"),
+                Follow(at=154.0, name="follow1"),
+                Settle(at=748.0, job="j0"),
+            ),
+        ),
+    ),
 )
 
 MENDED = (

@@ -210,6 +210,10 @@ def _beyond_settling(law: str, history: History, order: Order) -> Iterator[Viola
         elif isinstance(entry, Settled):
             over |= {task.task_id for task in history.ledger if task.purchase == entry.purchase}
             over.add(not_found.pop(entry.job, ""))
+        elif isinstance(entry, Written) and entry.method == "bought_anew":
+            # Its failure was seen. Who began to watch it in that moment may be told that it is not found.
+            earlier = [task for task in history.ledger if task.job == entry.job and task.ended <= entry.at]
+            over |= {task.task_id for task in earlier if task.may_be_bought_anew}
         elif isinstance(entry, Acted) and (settle := re.match(SETTLE, entry.text)):
             settling[settle[1]] += 1
         elif isinstance(entry, Finished) and entry.call.startswith("settle ") and "JournalError" in entry.how:
