@@ -323,6 +323,19 @@ async def test_credits(emulator):
     assert account.remaining == pytest.approx(emulator.ledger.balance)
 
 
+async def test_a_stream_goes_on_in_its_own_loop_only(emulator):
+    """Also one that has begun: what it waits for lives in that loop."""
+    async with open_pool(emulator) as pool, pool.run(jobs(2)) as stream:
+        await anext(stream)
+
+        async def read() -> None:
+            await anext(stream)
+
+        with pytest.raises(ev.ConfigurationError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, read())
+        assert isinstance(await anext(stream), ev.Completed)
+
+
 async def test_use_before_opening_after_closing_and_elsewhere(emulator):
     """Three clear sentences, none of them aiohttp's."""
     pool = open_pool(emulator)
