@@ -205,7 +205,6 @@ async def test_a_delay_that_one_upload_is_asked_for_holds_for_all(tmp_path, aske
     """None of the same key is sent before; if that is beyond patience, all end with the refusal. Other keys go on."""
     limit = refusal(429, status=429, Retry_After=asked)
     came: list[tuple[float, bool]] = []
-
     answered = set[int]()
 
     async def act(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
